@@ -1,0 +1,115 @@
+//! Unguessable handles that carry their expiry first, and the keys under which their rows stand.
+//!
+//! Invariant: the text of a handle is never stored; its row stands under the expiry and the digest
+//! of the text. Keys that begin with their expiry are cheap to write and trivial to sweep.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::{Entropy, Secret, Timestamp, sha256};
+
+/// Expiry (8 bytes) and randomness (24 bytes, 192 bits) of a handle.
+const LENGTH: usize = 32;
+
+/// A handle that somebody holds: a code, a token, a session, a link.
+#[derive(Clone)]
+pub struct Handle {
+    text: Secret<String>,
+    key: HandleKey,
+}
+
+impl Handle {
+    /// A fresh handle that ends at `expires`.
+    pub fn new(expires: Timestamp, entropy: &Entropy) -> Self {
+        let mut bytes = [0; LENGTH];
+        let (head, tail) = bytes.split_at_mut(8);
+        head.copy_from_slice(&expires.to_sortable());
+        entropy.fill(tail);
+        Self::from_text(URL_SAFE_NO_PAD.encode(bytes), expires)
+    }
+
+    /// Reads a handle that somebody presents; `None` if it does not have the form of one. That it
+    /// was ever given out is for the table to say.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let bytes: [u8; LENGTH] = bytes.try_into().ok()?;
+        let (expiry, _) = bytes.split_first_chunk::<8>()?;
+        Some(Self::from_text(text.to_owned(), Timestamp::from_sortable(*expiry)))
+    }
+
+    fn from_text(text: String, expires: Timestamp) -> Self {
+        let key = HandleKey { expires, digest: sha256(text.as_bytes()) };
+        Self { text: Secret::new(text), key }
+    }
+
+    /// What the holder is given: 43 base64url characters.
+    pub fn expose(&self) -> &str {
+        self.text.expose()
+    }
+
+    /// Where the row stands.
+    pub fn key(&self) -> HandleKey {
+        self.key
+    }
+}
+
+/// The place of a handle's row: its expiry, then the SHA-256 of its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct HandleKey {
+    expires: Timestamp,
+    digest: [u8; 32],
+}
+
+impl HandleKey {
+    /// When the handle ends.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// The key as bytes that sort by expiry.
+    pub fn to_bytes(&self) -> [u8; 40] {
+        let mut bytes = [0; 40];
+        let (head, tail) = bytes.split_at_mut(8);
+        head.copy_from_slice(&self.expires.to_sortable());
+        tail.copy_from_slice(&self.digest);
+        bytes
+    }
+
+    /// The key that [`HandleKey::to_bytes`] wrote; `None` for other bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (head, tail) = bytes.split_first_chunk::<8>()?;
+        Some(Self { expires: Timestamp::from_sortable(*head), digest: tail.try_into().ok()? })
+    }
+
+    /// A name for logs and links of the audit trail: 16 hexadecimal digits of the digest, which
+    /// give nothing of the handle away.
+    pub fn reference(&self) -> String {
+        use std::fmt::Write as _;
+        self.digest.iter().take(8).fold(String::new(), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_is_found_again_by_its_text() {
+        let handle = Handle::new(Timestamp::from_unix(1000), &Entropy::seeded(1));
+        let again = Handle::parse(handle.expose()).unwrap();
+        assert_eq!(again.key(), handle.key());
+        assert_eq!(again.key().expires(), Timestamp::from_unix(1000));
+        assert_eq!(HandleKey::from_bytes(&handle.key().to_bytes()), Some(handle.key()));
+    }
+
+    #[test]
+    fn other_text_is_no_handle() {
+        for text in ["", "abc", "=", &"A".repeat(42), &"A".repeat(44)] {
+            assert!(Handle::parse(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The pages that a person sees: each is a function from a view to HTML.
+//!
+//! A view holds everything that its page shows, already chosen and formatted by the caller; a page
+//! decides nothing, reads no clock and writes no header. Templates are compiled and escape every
+//! value; no template marks a value as safe (a test holds that). Fixed texts come from
+//! [`crate::texts`], texts of error codes from [`sekisho_broker::codes`].
+//!
+//! Invariant: a page works without a script, loads nothing from another origin, and carries no
+//! inline script, style or event handler, so that a content security policy without
+//! `unsafe-inline` holds. Headers (GEN-20) and status codes are left to the routes.
+//!
+//! Every form posts a `form_token`. Paths are derived from the view's base path:
+//!
+//! | page | posts to | fields |
+//! |---|---|---|
+//! | login, number entry | `{login_path}/cancel` | `form_token` |
+//! | login | `{login_path}/renew` | `form_token` |
+//! | number entry | `{login_path}/number` | `form_token`, `number` |
+//! | consent | `{consent_path}` | `form_token`, `decision` = `allow`, `deny`; `optional` repeated |
+//! | log-out question | `{logout_path}` | `form_token`, `decision` = `yes`, `no` |
+
+mod assets;
+mod consent;
+mod denied;
+mod error;
+mod language;
+mod layout;
+mod login;
+mod message;
+mod number;
+mod qr;
+#[cfg(test)]
+mod samples;
+
+pub use assets::ASSETS;
+pub use consent::{ClaimItem, ConsentView, Fact, consent};
+pub use denied::{DeniedView, Reason, ReasonLink, denied};
+pub use error::{ErrorView, error};
+pub use language::{Lang, choose_language, from_accept_language, from_ui_locales};
+pub use login::{CrossDevice, LoginView, ServiceCard, WalletLink, login};
+pub use message::{
+    LogoutView, Message, MessageView, SignedOutView, logout_confirm, message, signed_out,
+};
+pub use number::{NumberEntryView, NumberShowView, number_entry, number_show};

@@ -1,0 +1,1 @@
+//! Every fixed text of the pages, in both languages.

@@ -1,14 +1,48 @@
-//! Public keys as JSON (RFC 7517; RFC 7518, section 6; RFC 8037, section 2).
+//! Public keys as JSON (RFC 7517; RFC 7518, section 6; RFC 8037, section 2) and their thumbprints
+//! (RFC 7638).
+//!
+//! Invariant: a [`PublicJwk`] is public, and usable: a point on P-256 or P-384, an Ed25519 key of
+//! full order, or an RSA modulus of 2048 to 8192 bits. A value with a private member is refused
+//! rather than stripped, since whoever sent it has lost that key.
 
+use std::fmt;
+use std::sync::Arc;
+
+use sekisho_ambient::sha256;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::{Algorithm, VerifyingKey};
+use crate::verifying_key::Parsed;
+use crate::{Algorithm, VerifyingKey, b64u};
+
+mod material;
+pub(crate) use material::{Curve, Material, sec1};
+
+/// The longest `kid` that is read, in bytes.
+const MAX_KID: usize = 1024;
+
+/// Members that only a private or a symmetric key has.
+const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A public key.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PublicJwk {}
+///
+/// Two are equal if key, `kid`, `alg` and `use` are; [`PublicJwk::thumbprint`] compares keys only.
+#[derive(Clone)]
+pub struct PublicJwk {
+    material: Material,
+    parsed: Arc<Parsed>,
+    kid: Option<String>,
+    algorithm: Option<JwkAlgorithm>,
+    key_use: Option<KeyUse>,
+}
+
+/// What a key's `alg` may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JwkAlgorithm {
+    Signature(Algorithm),
+    EcdhEs,
+}
 
 /// `use` of a key (RFC 7517, section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,58 +56,242 @@ pub enum KeyUse {
 /// Why a key was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum JwkError {
+    /// Not a JSON object.
+    #[error("a key is a JSON object")]
+    NotAnObject,
+    /// A private or symmetric key where a public one belongs.
+    #[error("private member {0:?} in a public key")]
+    Private(&'static str),
+    /// A type or curve that is not implemented.
+    #[error("unsupported key type or curve")]
+    Unsupported,
+    /// A member is missing or malformed.
+    #[error("missing or malformed {0:?}")]
+    Malformed(&'static str),
+    /// Not a point of its curve, of small order, or otherwise no key.
+    #[error("not a valid public key")]
+    Invalid,
+    /// An RSA modulus outside 2048 to 8192 bits; how many it has.
+    #[error("RSA key of {0} bits, 2048 to 8192 are accepted")]
+    RsaSize(usize),
+    /// `alg` is unknown or does not fit the key.
+    #[error("alg does not fit the key")]
+    Algorithm,
+    /// `use` or `key_ops` does not fit what the key is wanted for.
+    #[error("use or key_ops does not fit")]
+    Use,
     /// The document has no array `keys`.
     #[error("not a JWK Set")]
     NotASet,
 }
 
 impl PublicJwk {
-    /// x
-    pub fn from_value(_value: &Value) -> Result<Self, JwkError> {
-        todo!()
+    /// Reads a key. Members that are not known here are ignored.
+    pub fn from_value(value: &Value) -> Result<Self, JwkError> {
+        let members = value.as_object().ok_or(JwkError::NotAnObject)?;
+        if value.get("kty").and_then(Value::as_str) == Some("oct") {
+            return Err(JwkError::Private("k"));
+        }
+        if let Some(name) = PRIVATE.into_iter().find(|name| members.contains_key(*name)) {
+            return Err(JwkError::Private(name));
+        }
+        let jwk = Self::from_material(Material::from_value(value)?)?;
+        let algorithm = read_algorithm(value)?;
+        if !algorithm.is_none_or(|algorithm| jwk.material.fits(algorithm)) {
+            return Err(JwkError::Algorithm);
+        }
+        Ok(Self { kid: read_kid(value)?, algorithm, key_use: read_use(value)?, ..jwk })
     }
-    /// x
+
+    pub(crate) fn from_material(material: Material) -> Result<Self, JwkError> {
+        let parsed = Arc::new(Parsed::new(&material)?);
+        Ok(Self { material, parsed, kid: None, algorithm: None, key_use: None })
+    }
+
+    /// All members.
     pub fn to_value(&self) -> Value {
-        todo!()
+        let mut value = self.minimal();
+        let mut set = |name: &str, text: &str| {
+            if let Some(members) = value.as_object_mut() {
+                members.insert(name.to_owned(), text.into());
+            }
+        };
+        if let Some(kid) = &self.kid {
+            set("kid", kid);
+        }
+        match self.algorithm {
+            Some(JwkAlgorithm::Signature(algorithm)) => set("alg", algorithm.name()),
+            Some(JwkAlgorithm::EcdhEs) => set("alg", "ECDH-ES"),
+            None => {}
+        }
+        match self.key_use {
+            Some(KeyUse::Signature) => set("use", "sig"),
+            Some(KeyUse::Encryption) => set("use", "enc"),
+            None => {}
+        }
+        value
     }
-    /// x
+
+    /// The members that make the key, and no other: `kty`, `crv`, `x`, `y` or `kty`, `n`, `e`.
     pub fn minimal(&self) -> Value {
-        todo!()
+        match &self.material {
+            Material::Ec { curve, x, y } => json!({
+                "kty": "EC", "crv": curve.name(), "x": b64u::encode(x), "y": b64u::encode(y),
+            }),
+            Material::Ed25519(x) => json!({"kty": "OKP", "crv": "Ed25519", "x": b64u::encode(x)}),
+            Material::Rsa { n, e } => {
+                json!({"kty": "RSA", "n": b64u::encode(n), "e": b64u::encode(e)})
+            }
+        }
     }
-    /// x
+
+    /// The key's name: base64url of [`PublicJwk::thumbprint_bytes`].
     pub fn thumbprint(&self) -> String {
-        todo!()
+        b64u::encode(self.thumbprint_bytes())
     }
-    /// x
+
+    /// SHA-256 of the key in the form of RFC 7638, section 3.
     pub fn thumbprint_bytes(&self) -> [u8; 32] {
-        todo!()
+        let text = match &self.material {
+            Material::Ec { curve, x, y } => format!(
+                r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#,
+                curve.name(),
+                b64u::encode(x),
+                b64u::encode(y)
+            ),
+            Material::Ed25519(x) => {
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, b64u::encode(x))
+            }
+            Material::Rsa { n, e } => {
+                format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, b64u::encode(e), b64u::encode(n))
+            }
+        };
+        sha256(text.as_bytes())
     }
-    /// x
+
+    /// `kid`.
     pub fn kid(&self) -> Option<&str> {
-        todo!()
+        self.kid.as_deref()
     }
-    /// x
+
+    /// `alg`, if it is a signature algorithm.
     pub fn algorithm(&self) -> Option<Algorithm> {
-        todo!()
+        match self.algorithm {
+            Some(JwkAlgorithm::Signature(algorithm)) => Some(algorithm),
+            _ => None,
+        }
     }
-    /// x
+
+    /// `use`.
+    pub fn key_use(&self) -> Option<KeyUse> {
+        self.key_use
+    }
+
+    /// The same key with this `kid`.
     #[must_use]
-    pub fn with_kid(self, _kid: impl Into<String>) -> Self {
-        todo!()
+    pub fn with_kid(self, kid: impl Into<String>) -> Self {
+        Self { kid: Some(kid.into()), ..self }
     }
-    /// x
+
+    /// The same key with this `alg`. A key whose `alg` does not fit its type verifies nothing.
     #[must_use]
-    pub fn with_algorithm(self, _algorithm: Algorithm) -> Self {
-        todo!()
+    pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
+        Self { algorithm: Some(JwkAlgorithm::Signature(algorithm)), ..self }
     }
-    /// x
+
+    /// The same key with this `use`.
     #[must_use]
-    pub fn with_use(self, _use: KeyUse) -> Self {
-        todo!()
+    pub fn with_use(self, key_use: KeyUse) -> Self {
+        Self { key_use: Some(key_use), ..self }
     }
-    /// x
+
+    /// The same key for key agreement by ECDH-ES: `alg`, and `use` `enc`.
+    pub(crate) fn for_agreement(self) -> Self {
+        Self { algorithm: Some(JwkAlgorithm::EcdhEs), ..self.with_use(KeyUse::Encryption) }
+    }
+
+    /// The key ready to verify; refused if the key is for encryption.
     pub fn verifying_key(&self) -> Result<VerifyingKey, JwkError> {
-        todo!()
+        let for_encryption = self.algorithm == Some(JwkAlgorithm::EcdhEs);
+        if for_encryption || self.key_use == Some(KeyUse::Encryption) {
+            return Err(JwkError::Use);
+        }
+        Ok(VerifyingKey::new(self.clone(), Arc::clone(&self.parsed)))
+    }
+
+    /// Whether type, curve and `alg` of the key are those of `algorithm`.
+    pub(crate) fn fits(&self, algorithm: Algorithm) -> bool {
+        let wanted = JwkAlgorithm::Signature(algorithm);
+        self.material.fits(wanted) && self.algorithm.is_none_or(|own| own == wanted)
+    }
+
+    /// The point on P-256 to agree a key with, uncompressed as SEC 1 writes it; `None` if the key is
+    /// another, or for signatures.
+    pub(crate) fn agreement_point(&self) -> Option<Vec<u8>> {
+        let signs = self.key_use == Some(KeyUse::Signature)
+            || matches!(self.algorithm, Some(JwkAlgorithm::Signature(_)));
+        match &self.material {
+            Material::Ec { curve: Curve::P256, x, y } if !signs => Some(sec1(x, y)),
+            _ => None,
+        }
+    }
+}
+
+fn read_algorithm(value: &Value) -> Result<Option<JwkAlgorithm>, JwkError> {
+    let Some(algorithm) = value.get("alg") else { return Ok(None) };
+    let name = algorithm.as_str().ok_or(JwkError::Malformed("alg"))?;
+    if name == "ECDH-ES" {
+        return Ok(Some(JwkAlgorithm::EcdhEs));
+    }
+    let algorithm = Algorithm::from_name(name).ok_or(JwkError::Algorithm)?;
+    Ok(Some(JwkAlgorithm::Signature(algorithm)))
+}
+
+fn read_kid(value: &Value) -> Result<Option<String>, JwkError> {
+    match value.get("kid") {
+        None => Ok(None),
+        Some(Value::String(kid)) if kid.len() <= MAX_KID => Ok(Some(kid.clone())),
+        Some(_) => Err(JwkError::Malformed("kid")),
+    }
+}
+
+/// Reads `use`, and `key_ops` as the use that its operations amount to (RFC 7517, sections 4.2 and
+/// 4.3: where both stand they have to agree).
+fn read_use(value: &Value) -> Result<Option<KeyUse>, JwkError> {
+    let key_use = match value.get("use").map(Value::as_str) {
+        None => None,
+        Some(Some("sig")) => Some(KeyUse::Signature),
+        Some(Some("enc")) => Some(KeyUse::Encryption),
+        Some(_) => return Err(JwkError::Use),
+    };
+    let Some(operations) = value.get("key_ops") else { return Ok(key_use) };
+    let operations = operations.as_array().ok_or(JwkError::Malformed("key_ops"))?;
+    let has = |name: &str| operations.iter().any(|operation| operation == name);
+    let from_operations = match (has("verify"), has("deriveKey") || has("deriveBits")) {
+        (true, false) => KeyUse::Signature,
+        (false, true) => KeyUse::Encryption,
+        _ => return Err(JwkError::Use),
+    };
+    if key_use.is_some_and(|key_use| key_use != from_operations) {
+        return Err(JwkError::Use);
+    }
+    Ok(Some(from_operations))
+}
+
+impl PartialEq for PublicJwk {
+    fn eq(&self, other: &Self) -> bool {
+        self.material == other.material
+            && self.kid == other.kid
+            && self.algorithm == other.algorithm
+            && self.key_use == other.key_use
+    }
+}
+
+impl Eq for PublicJwk {}
+
+impl fmt::Debug for PublicJwk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicJwk({})", self.to_value())
     }
 }
 
@@ -89,3 +307,6 @@ impl<'de> Deserialize<'de> for PublicJwk {
         Self::from_value(&value).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,9 +42,9 @@ pub fn sign(
     claims: &impl Serialize,
 ) -> Result<String, KeyError> {
     if header.algorithm != key.algorithm() {
-        return Err(KeyError::Encoding(key.algorithm()));
+        return Err(KeyError::Algorithm { header: header.algorithm, key: key.algorithm() });
     }
-    let payload = serde_json::to_vec(claims).map_err(|_| KeyError::Encoding(key.algorithm()))?;
+    let payload = serde_json::to_vec(claims).map_err(|_| KeyError::Claims)?;
     let input = SigningInput::new(header, &payload);
     let signature = key.sign(input.as_bytes())?;
     Ok(input.finish(&signature))

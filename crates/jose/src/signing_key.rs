@@ -3,63 +3,243 @@
 //! Invariant: a key has one algorithm for life, and no `Debug` or `Serialize`; its private half
 //! leaves only as a [`Secret`].
 
+use std::sync::Arc;
+
+use aws_lc_rs::agreement;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{self as aws, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
+use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
+use josekit::jwk::alg::ed::EdKeyPair;
+use josekit::jwk::alg::rsa::RsaKeyPair as JosekitRsaKeyPair;
+use p256::pkcs8::EncodePrivateKey as _;
 use sekisho_ambient::{Entropy, Secret};
 use thiserror::Error;
 
-use crate::{Algorithm, PublicJwk, VerifyingKey};
+use crate::jwk::{Curve, Material};
+use crate::{Algorithm, JwkError, KeyUse, PublicJwk, VerifyingKey};
 
-/// A private key for one algorithm, parsed once.
+/// Bits of an RSA key that is made here.
+const RSA_BITS: u32 = 2048;
+
+/// A private key for one algorithm, parsed once; a clone shares it.
 #[derive(Clone)]
-pub struct SigningKey {}
+pub struct SigningKey {
+    algorithm: Algorithm,
+    pair: Arc<Pair>,
+    pkcs8: Arc<Secret<Vec<u8>>>,
+    public: VerifyingKey,
+    kid: String,
+}
+
+/// A key in the form that aws-lc-rs works with.
+enum Pair {
+    Ec(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+    Rsa(RsaKeyPair),
+}
 
 /// Why a key was not made, read or used.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
-    /// todo
+    /// Not PKCS#8 or PEM, or a key of another type, curve or size.
     #[error("not a private key for {0}")]
     Encoding(Algorithm),
+    /// The key's public half is not accepted.
+    #[error("public half of the key: {0}")]
+    Public(#[from] JwkError),
+    /// The header names another algorithm than the key's.
+    #[error("header says {header}, the key is for {key}")]
+    Algorithm {
+        /// `alg` of the header.
+        header: Algorithm,
+        /// The key's algorithm.
+        key: Algorithm,
+    },
+    /// The claims cannot be written as JSON.
+    #[error("claims cannot be written as JSON")]
+    Claims,
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed")]
+    Library,
 }
 
 impl SigningKey {
-    /// A fresh key.
-    pub fn generate(_algorithm: Algorithm, _entropy: &Entropy) -> Result<Self, KeyError> {
-        todo!()
+    /// A fresh key. EC and Ed25519 keys are made from `entropy` alone; RSA keys (2048 bits) draw on
+    /// OpenSSL's own random source.
+    pub fn generate(algorithm: Algorithm, entropy: &Entropy) -> Result<Self, KeyError> {
+        let der = match algorithm {
+            Algorithm::Es256 => generate_p256(entropy)?,
+            Algorithm::Es384 => generate_p384(entropy)?,
+            Algorithm::EdDsa => generate_ed25519(entropy)?,
+            Algorithm::Rs256 | Algorithm::Ps256 => generate_rsa()?,
+        };
+        Self::from_pkcs8_der(algorithm, der.expose())
     }
-    /// x
-    pub fn from_pkcs8_der(_algorithm: Algorithm, _der: &[u8]) -> Result<Self, KeyError> {
-        todo!()
+
+    /// Reads an unencrypted PKCS#8 PrivateKeyInfo (RFC 5208, RFC 5958).
+    pub fn from_pkcs8_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyError> {
+        let pair = Pair::from_pkcs8(algorithm, der).ok_or(KeyError::Encoding(algorithm))?;
+        let public = PublicJwk::from_material(pair.public(algorithm)?)?;
+        let kid = public.thumbprint();
+        let public = public.with_algorithm(algorithm).with_use(KeyUse::Signature);
+        Ok(Self {
+            algorithm,
+            pkcs8: Arc::new(pair.to_pkcs8()?),
+            pair: Arc::new(pair),
+            public: public.with_kid(kid.clone()).verifying_key()?,
+            kid,
+        })
     }
-    /// x
-    pub fn from_pem(_algorithm: Algorithm, _pem: &str) -> Result<Self, KeyError> {
-        todo!()
+
+    /// Reads PEM: `PRIVATE KEY` (PKCS#8), `EC PRIVATE KEY` (SEC 1) or `RSA PRIVATE KEY` (PKCS#1).
+    pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
+        let der = match algorithm {
+            Algorithm::Es256 => EcKeyPair::from_pem(pem, Some(EcCurve::P256)).map(|k| der_of(&k)),
+            Algorithm::Es384 => EcKeyPair::from_pem(pem, Some(EcCurve::P384)).map(|k| der_of(&k)),
+            Algorithm::EdDsa => EdKeyPair::from_pem(pem).map(|k| der_of(&k)),
+            Algorithm::Rs256 | Algorithm::Ps256 => {
+                JosekitRsaKeyPair::from_pem(pem).map(|k| der_of(&k))
+            }
+        };
+        let der = der.map_err(|_| KeyError::Encoding(algorithm))?;
+        Self::from_pkcs8_der(algorithm, der.expose())
     }
-    /// x
+
+    /// The key as PKCS#8 PrivateKeyInfo, version 1.
     pub fn to_pkcs8_der(&self) -> Secret<Vec<u8>> {
-        todo!()
+        Secret::clone(&self.pkcs8)
     }
-    /// x
+
+    /// The same key under another `kid`.
     #[must_use]
-    pub fn with_kid(self, _kid: impl Into<String>) -> Self {
-        todo!()
+    pub fn with_kid(self, kid: impl Into<String>) -> Self {
+        let kid = kid.into();
+        Self { public: self.public.with_kid(kid.clone()), kid, ..self }
     }
-    /// x
+
+    /// `kid`; the key's thumbprint unless another was given.
     pub fn kid(&self) -> &str {
-        todo!()
+        &self.kid
     }
-    /// x
+
+    /// The algorithm.
     pub fn algorithm(&self) -> Algorithm {
-        todo!()
+        self.algorithm
     }
-    /// x
+
+    /// The public half with `kid`, `alg` and `use`.
     pub fn public_jwk(&self) -> PublicJwk {
-        todo!()
+        self.public.jwk().clone()
     }
-    /// x
+
+    /// The public half, ready to verify.
     pub fn verifying_key(&self) -> VerifyingKey {
-        todo!()
+        self.public.clone()
     }
-    /// x
-    pub fn sign(&self, _message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        todo!()
+
+    /// Signs `message`, as JWS writes signatures: for ECDSA `r` and `s` of fixed length, joined
+    /// (RFC 7518, section 3.4).
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.pair.sign(self.algorithm, message).map_err(|_| KeyError::Library)
     }
+}
+
+impl Pair {
+    fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
+        use aws::{ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING};
+        match algorithm {
+            Algorithm::Es256 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).ok().map(Self::Ec)
+            }
+            Algorithm::Es384 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, der).ok().map(Self::Ec)
+            }
+            Algorithm::EdDsa => Ed25519KeyPair::from_pkcs8(der).ok().map(Self::Ed25519),
+            Algorithm::Rs256 | Algorithm::Ps256 => RsaKeyPair::from_pkcs8(der).ok().map(Self::Rsa),
+        }
+    }
+
+    fn to_pkcs8(&self) -> Result<Secret<Vec<u8>>, KeyError> {
+        let der = match self {
+            Self::Ec(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
+            Self::Ed25519(pair) => pair.to_pkcs8v1().map(|der| der.as_ref().to_vec()),
+            Self::Rsa(pair) => {
+                AsDer::<Pkcs8V1Der<'_>>::as_der(pair).map(|der| der.as_ref().to_vec())
+            }
+        };
+        der.map(Secret::new).map_err(|_| KeyError::Library)
+    }
+
+    fn public(&self, algorithm: Algorithm) -> Result<Material, JwkError> {
+        match self {
+            Self::Ec(pair) => {
+                let curve = if algorithm == Algorithm::Es384 { Curve::P384 } else { Curve::P256 };
+                Material::ec_point(curve, pair.public_key().as_ref())
+            }
+            Self::Ed25519(pair) => Material::ed25519(pair.public_key().as_ref()),
+            Self::Rsa(pair) => Material::rsa_der(pair.public_key().as_ref()),
+        }
+    }
+
+    fn sign(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
+        // Part of the library's signature for the sake of another library; not read by this one.
+        let random = SystemRandom::new();
+        match self {
+            Self::Ec(pair) => Ok(pair.sign(&random, message)?.as_ref().to_vec()),
+            Self::Ed25519(pair) => Ok(pair.try_sign(message)?.as_ref().to_vec()),
+            Self::Rsa(pair) => {
+                let padding: &dyn aws::RsaEncoding = match algorithm {
+                    Algorithm::Ps256 => &aws::RSA_PSS_SHA256,
+                    _ => &aws::RSA_PKCS1_SHA256,
+                };
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(padding, &random, message, &mut signature)?;
+                Ok(signature)
+            }
+        }
+    }
+}
+
+fn der_of(pair: &impl josekit::jwk::KeyPair) -> Secret<Vec<u8>> {
+    Secret::new(pair.to_der_private_key())
+}
+
+fn generate_p256(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
+    loop {
+        let scalar = Secret::new(entropy.bytes::<32>());
+        // Fails for zero and from the order on, once in 2^32.
+        if let Ok(key) = p256::SecretKey::from_slice(scalar.expose()) {
+            let der = key.to_pkcs8_der().map_err(|_| KeyError::Library)?;
+            return Ok(Secret::new(der.as_bytes().to_vec()));
+        }
+    }
+}
+
+fn generate_p384(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
+    loop {
+        let scalar = Secret::new(entropy.bytes::<48>());
+        // Fails for zero and from the order on, once in 2^194.
+        let key = agreement::PrivateKey::from_private_key(&agreement::ECDH_P384, scalar.expose());
+        if let Ok(key) = key {
+            let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).map_err(|_| KeyError::Library)?;
+            return Ok(Secret::new(der.as_ref().to_vec()));
+        }
+    }
+}
+
+fn generate_ed25519(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
+    let seed = Secret::new(entropy.bytes::<32>());
+    let key = ed25519_dalek::SigningKey::from_bytes(seed.expose());
+    let public = key.verifying_key().to_bytes();
+    let pair = Ed25519KeyPair::from_seed_and_public_key(seed.expose(), &public);
+    Pair::Ed25519(pair.map_err(|_| KeyError::Library)?).to_pkcs8()
+}
+
+fn generate_rsa() -> Result<Secret<Vec<u8>>, KeyError> {
+    JosekitRsaKeyPair::generate(RSA_BITS).map(|key| der_of(&key)).map_err(|_| KeyError::Library)
 }

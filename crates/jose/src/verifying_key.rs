@@ -1,11 +1,29 @@
-//! Keys that verify, by aws-lc-rs.
+//! Keys that verify signatures, by aws-lc-rs.
+//!
+//! Invariant: the algorithm is the caller's, and has to fit the key's type, curve and `alg`; a
+//! signature of another algorithm is refused before any arithmetic (RFC 8725, section 3.1).
 
-use crate::{Algorithm, PublicJwk};
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::signature::{self as aws, ParsedPublicKey, RsaPublicKeyComponents};
 use thiserror::Error;
 
-/// A public key, parsed once.
+use crate::jwk::{Curve, Material, sec1};
+use crate::{Algorithm, JwkError, PublicJwk};
+
+/// A public key, parsed once; a clone shares it.
 #[derive(Clone)]
-pub struct VerifyingKey {}
+pub struct VerifyingKey {
+    jwk: Arc<PublicJwk>,
+    parsed: Arc<Parsed>,
+}
+
+/// A key in the form that aws-lc-rs works with.
+pub(crate) enum Parsed {
+    One(ParsedPublicKey),
+    Rsa { pkcs1: ParsedPublicKey, pss: ParsedPublicKey },
+}
 
 /// Why a signature was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -19,21 +37,89 @@ pub enum SignatureError {
 }
 
 impl VerifyingKey {
-    /// x
+    pub(crate) fn new(jwk: PublicJwk, parsed: Arc<Parsed>) -> Self {
+        Self { jwk: Arc::new(jwk), parsed }
+    }
+
+    pub(crate) fn with_kid(&self, kid: String) -> Self {
+        Self::new((*self.jwk).clone().with_kid(kid), Arc::clone(&self.parsed))
+    }
+
+    /// Checks that `signature` was made over `message` by this key with `algorithm`.
     pub fn verify(
         &self,
-        _algorithm: Algorithm,
-        _message: &[u8],
-        _signature: &[u8],
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
     ) -> Result<(), SignatureError> {
-        todo!()
+        if !self.supports(algorithm) {
+            return Err(SignatureError::Algorithm(algorithm));
+        }
+        let key = match (&*self.parsed, algorithm) {
+            (Parsed::One(key), _) | (Parsed::Rsa { pkcs1: key, .. }, Algorithm::Rs256) => key,
+            (Parsed::Rsa { pss: key, .. }, _) => key,
+        };
+        key.verify_sig(message, signature).map_err(|_| SignatureError::Invalid)
     }
-    /// x
+
+    /// The key.
     pub fn jwk(&self) -> &PublicJwk {
-        todo!()
+        &self.jwk
     }
-    /// x
-    pub fn supports(&self, _algorithm: Algorithm) -> bool {
-        todo!()
+
+    /// Whether the key's type, curve and `alg` are those of `algorithm`.
+    pub fn supports(&self, algorithm: Algorithm) -> bool {
+        self.jwk.fits(algorithm)
+    }
+}
+
+impl Parsed {
+    pub(crate) fn new(material: &Material) -> Result<Self, JwkError> {
+        match material {
+            Material::Ec { curve: Curve::P256, x, y } => {
+                Self::one(&aws::ECDSA_P256_SHA256_FIXED, &sec1(x, y))
+            }
+            Material::Ec { curve: Curve::P384, x, y } => {
+                Self::one(&aws::ECDSA_P384_SHA384_FIXED, &sec1(x, y))
+            }
+            Material::Ed25519(x) => {
+                refuse_weak_ed25519(x)?;
+                Self::one(&aws::ED25519, x)
+            }
+            Material::Rsa { n, e } => Self::rsa(&RsaPublicKeyComponents { n, e }),
+        }
+    }
+
+    fn one(
+        algorithm: &'static dyn aws::VerificationAlgorithm,
+        key: &[u8],
+    ) -> Result<Self, JwkError> {
+        let key = ParsedPublicKey::new(algorithm, key).map_err(|_| JwkError::Invalid)?;
+        Ok(Self::One(key))
+    }
+
+    fn rsa(components: &RsaPublicKeyComponents<&Vec<u8>>) -> Result<Self, JwkError> {
+        let parse =
+            |algorithm| components.to_parsed_public_key(algorithm).map_err(|_| JwkError::Invalid);
+        Ok(Self::Rsa {
+            pkcs1: parse(&aws::RSA_PKCS1_2048_8192_SHA256)?,
+            pss: parse(&aws::RSA_PSS_2048_8192_SHA256)?,
+        })
+    }
+}
+
+/// Refuses points of small order, for which some signatures fit every message, and encodings that
+/// are not the point's own.
+fn refuse_weak_ed25519(x: &[u8; 32]) -> Result<(), JwkError> {
+    let key = ed25519_dalek::VerifyingKey::from_bytes(x).map_err(|_| JwkError::Invalid)?;
+    if key.is_weak() || key.to_edwards().compress().as_bytes() != x {
+        return Err(JwkError::Invalid);
+    }
+    Ok(())
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifyingKey({:?})", self.jwk)
     }
 }

@@ -1,0 +1,292 @@
+//! Tables, and how their keys stand in the file.
+//!
+//! Invariant: an encoding is injective and keeps the order of the keys, and in a key of several
+//! parts all but the last end by themselves, so that all keys with the same first part form one
+//! range that holds no other key.
+
+use std::ops::Bound;
+
+use sekisho_ambient::HandleKey;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A typed table.
+pub trait Table {
+    /// Its name in the file, with the version of its rows: `codes_1`. Names that contain a dot are
+    /// the store's own.
+    const NAME: &'static str;
+    /// What its rows stand under. Never personal data; a keyed digest of it.
+    type Key: TableKey;
+    /// What its rows hold.
+    type Value: Serialize + DeserializeOwned;
+}
+
+/// A key with a stored form that sorts as the keys do.
+pub trait TableKey: Sized {
+    /// The stored form.
+    fn to_bytes(&self) -> Vec<u8>;
+    /// The key that [`TableKey::to_bytes`] wrote; `None` for other bytes.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+/// A part of a key that others follow: its stored form ends by itself.
+pub trait KeyPart: Sized {
+    /// How the part is borrowed: `str` for `String`.
+    type Borrowed: ?Sized;
+    /// The part, borrowed.
+    fn borrow(&self) -> &Self::Borrowed;
+    /// Appends the stored form.
+    fn write(part: &Self::Borrowed, out: &mut Vec<u8>);
+    /// Splits the part from what follows; `None` for other bytes.
+    fn split(bytes: &[u8]) -> Option<(Self, &[u8])>;
+}
+
+/// A key whose rows can be listed by what it begins with.
+pub trait PrefixKey: TableKey {
+    /// What it begins with.
+    type First: ?Sized;
+    /// The bytes with which exactly those keys begin.
+    fn prefix(first: &Self::First) -> Vec<u8>;
+}
+
+impl TableKey for HandleKey {
+    fn to_bytes(&self) -> Vec<u8> {
+        HandleKey::to_bytes(self).to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        HandleKey::from_bytes(bytes)
+    }
+}
+
+impl TableKey for String {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+}
+
+/// All texts that begin with a text.
+impl PrefixKey for String {
+    type First = str;
+
+    fn prefix(first: &str) -> Vec<u8> {
+        first.as_bytes().to_vec()
+    }
+}
+
+impl<const N: usize> TableKey for [u8; N] {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok()
+    }
+}
+
+impl TableKey for u64 {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.to_be_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_be_bytes(bytes.try_into().ok()?))
+    }
+}
+
+impl<A: KeyPart, B: TableKey> TableKey for (A, B) {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        A::write(self.0.borrow(), &mut out);
+        out.extend_from_slice(&self.1.to_bytes());
+        out
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (first, rest) = A::split(bytes)?;
+        Some((first, B::from_bytes(rest)?))
+    }
+}
+
+/// All keys with the same first part.
+impl<A: KeyPart, B: TableKey> PrefixKey for (A, B) {
+    type First = A::Borrowed;
+
+    fn prefix(first: &A::Borrowed) -> Vec<u8> {
+        let mut out = Vec::new();
+        A::write(first, &mut out);
+        out
+    }
+}
+
+/// What ends a text that others follow; sorts below every escaped byte.
+const END: [u8; 2] = [0, 1];
+/// How a zero byte stands inside a text.
+const ZERO: [u8; 2] = [0, 255];
+
+impl KeyPart for String {
+    type Borrowed = str;
+
+    fn borrow(&self) -> &str {
+        self
+    }
+
+    fn write(part: &str, out: &mut Vec<u8>) {
+        for byte in part.bytes() {
+            if byte == 0 {
+                out.extend_from_slice(&ZERO);
+            } else {
+                out.push(byte);
+            }
+        }
+        out.extend_from_slice(&END);
+    }
+
+    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let mut text = Vec::new();
+        let mut rest = bytes;
+        loop {
+            rest = match rest {
+                [0, 1, rest @ ..] => return Some((String::from_utf8(text).ok()?, rest)),
+                [0, 255, rest @ ..] => {
+                    text.push(0);
+                    rest
+                }
+                [0, ..] | [] => return None,
+                [byte, rest @ ..] => {
+                    text.push(*byte);
+                    rest
+                }
+            };
+        }
+    }
+}
+
+impl<const N: usize> KeyPart for [u8; N] {
+    type Borrowed = Self;
+
+    fn borrow(&self) -> &Self {
+        self
+    }
+
+    fn write(part: &Self, out: &mut Vec<u8>) {
+        out.extend_from_slice(part);
+    }
+
+    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (part, rest) = bytes.split_first_chunk()?;
+        Some((*part, rest))
+    }
+}
+
+impl KeyPart for u64 {
+    type Borrowed = Self;
+
+    fn borrow(&self) -> &Self {
+        self
+    }
+
+    fn write(part: &Self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&part.to_be_bytes());
+    }
+
+    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (part, rest) = bytes.split_first_chunk()?;
+        Some((Self::from_be_bytes(*part), rest))
+    }
+}
+
+impl KeyPart for HandleKey {
+    type Borrowed = Self;
+
+    fn borrow(&self) -> &Self {
+        self
+    }
+
+    fn write(part: &Self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&HandleKey::to_bytes(part));
+    }
+
+    fn split(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (part, rest) = bytes.split_first_chunk::<40>()?;
+        Some((HandleKey::from_bytes(part)?, rest))
+    }
+}
+
+/// The end of the range of all keys that begin with `prefix`.
+pub(crate) fn prefix_end(prefix: &[u8]) -> Bound<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if let Some(next) = last.checked_add(1) {
+            end.push(next);
+            return Bound::Excluded(end);
+        }
+    }
+    Bound::Unbounded
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sekisho_ambient::{Entropy, Handle, Timestamp};
+
+    use super::*;
+
+    fn inside<K: PrefixKey>(key: &K, first: &K::First) -> bool {
+        let (bytes, prefix) = (key.to_bytes(), K::prefix(first));
+        let below_end = match prefix_end(&prefix) {
+            Bound::Excluded(end) => bytes < end,
+            Bound::Included(_) | Bound::Unbounded => true,
+        };
+        assert_eq!(bytes >= prefix && below_end, bytes.starts_with(&prefix));
+        bytes.starts_with(&prefix)
+    }
+
+    proptest! {
+        #[test]
+        fn keys_come_back_and_sort_as_they_do(
+            a in ("[\0\u{1}ab\u{ff}]{0,4}", any::<u64>()), b in ("[\0\u{1}ab\u{ff}]{0,4}", any::<u64>()),
+        ) {
+            prop_assert_eq!(<(String, u64)>::from_bytes(&a.to_bytes()), Some(a.clone()));
+            prop_assert_eq!(a.to_bytes().cmp(&b.to_bytes()), a.cmp(&b));
+            prop_assert_eq!(inside(&a, &b.0), a.0 == b.0);
+        }
+
+        #[test]
+        fn keys_of_two_texts_come_back_and_sort_as_they_do(
+            a in ("[\0\u{1}ab]{0,4}", "[\0\u{1}ab]{0,4}"), b in ("[\0\u{1}ab]{0,4}", "[\0\u{1}ab]{0,4}"),
+        ) {
+            prop_assert_eq!(<(String, String)>::from_bytes(&a.to_bytes()), Some(a.clone()));
+            prop_assert_eq!(a.to_bytes().cmp(&b.to_bytes()), a.cmp(&b));
+            prop_assert_eq!(inside(&a, &b.0), a.0 == b.0);
+        }
+
+        #[test]
+        fn hostile_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..50)) {
+            let _ = <(String, u64)>::from_bytes(&bytes);
+            let _ = <(HandleKey, String)>::from_bytes(&bytes);
+            let _ = <([u8; 32], u64)>::from_bytes(&bytes);
+        }
+    }
+
+    #[test]
+    fn a_handles_rows_sort_by_expiry() {
+        let entropy = Entropy::seeded(1);
+        let key = |seconds| Handle::new(Timestamp::from_unix(seconds), &entropy).key();
+        let (early, late) = (key(255), key(256));
+        assert!(TableKey::to_bytes(&early) < TableKey::to_bytes(&late));
+        let pair = (early, "x".to_owned());
+        assert_eq!(<(HandleKey, String)>::from_bytes(&pair.to_bytes()), Some(pair));
+    }
+
+    #[test]
+    fn a_prefix_of_the_highest_bytes_has_no_end() {
+        assert_eq!(prefix_end(&[255, 255]), Bound::Unbounded);
+        assert_eq!(prefix_end(&[1, 255]), Bound::Excluded(vec![2]));
+        assert_eq!(prefix_end(&[]), Bound::Unbounded);
+    }
+}

@@ -36,7 +36,7 @@ pub struct Query {
 }
 
 /// One credential that is asked for (section 6.1), of format [`FORMAT`] and bound to its holder.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CredentialQuery {
     /// Names this query in the answer.
     pub id: String,
@@ -52,7 +52,7 @@ pub struct CredentialQuery {
 /// One claim that is asked for (section 6.3).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimsQuery {
-    /// Names this claim in `claim_sets`; there if and only if there are such sets.
+    /// Names this claim in `claim_sets`; required where there are such sets.
     pub id: Option<String>,
     /// Where the claim stands.
     pub path: ClaimPath,

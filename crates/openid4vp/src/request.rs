@@ -4,7 +4,7 @@ mod service;
 mod verify;
 
 use sekisho_ambient::Timestamp;
-use sekisho_jose::{Claims, KeyError, SigningKey};
+use sekisho_jose::{Claims, KeyError, PublicJwk, SigningKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -49,10 +49,11 @@ pub struct RequestObject {
     pub response_mode: ResponseMode,
     /// What is asked for.
     pub dcql_query: Query,
-    /// The public JWK of a fresh key, there if and only if the answer is to be encrypted.
-    pub encryption_key: Option<Value>,
-    /// Who asks and why, for wallets that show it.
-    pub service: Option<ServiceStatement>,
+    /// A fresh public key, there if and only if the answer is to be encrypted.
+    pub encryption_key: Option<PublicJwk>,
+    /// Statements about the service on whose behalf is asked (section 5.11), for instance
+    /// [`ServiceStatement::to_verifier_info`].
+    pub verifier_info: Vec<Value>,
     /// The nonce that the wallet posted when it fetched this object (section 5.10).
     pub wallet_nonce: Option<String>,
     /// When the transaction began.

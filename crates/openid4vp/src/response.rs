@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::dcql::Unsatisfied;
 
-pub use answer::{Awaited, VpToken, WalletAnswer, parse};
+pub use answer::{VpToken, WalletAnswer, parse};
 pub use build::{FormPairs, build, refuse};
 pub use verify::{ResponseCheck, VerifiedPresentation, verify};
 
@@ -48,9 +48,6 @@ pub enum ResponseError {
     /// A plain answer where an encrypted one was asked for, or the other way round.
     #[error("the answer is not in the response mode that was asked for")]
     Mode,
-    /// `state` is another transaction's, or missing.
-    #[error("state does not belong to this request")]
-    State,
     /// The answer cannot be decrypted.
     #[error("decryption: {0}")]
     Decryption(#[from] JweError),
@@ -68,6 +65,22 @@ pub enum ResponseError {
     /// The credentials are bound to keys of several holders.
     #[error("the credentials are bound to different holder keys")]
     Holders,
+}
+
+impl WalletError {
+    /// The error on the wire.
+    pub const fn as_str(self) -> &'static str {
+        todo!()
+    }
+    /// The code of `spec/errors.md`.
+    pub const fn code(self) -> &'static str {
+        todo!()
+    }
+}
+impl std::fmt::Display for WalletError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl ResponseError {

@@ -8,16 +8,6 @@ use std::collections::BTreeMap;
 /// Presentations by query id (section 8.1).
 pub type VpToken = BTreeMap<String, Vec<String>>;
 
-/// The answer that is awaited.
-pub struct Awaited<'a> {
-    /// How it has to come.
-    pub mode: ResponseMode,
-    /// The key of this transaction, in encrypted mode.
-    pub key: Option<&'a DecryptionKey>,
-    /// The request's `state`.
-    pub state: &'a str,
-}
-
 /// What a wallet answers.
 #[derive(Clone, PartialEq, Eq)]
 pub enum WalletAnswer {
@@ -25,6 +15,8 @@ pub enum WalletAnswer {
     Presented {
         /// By query id.
         vp_token: VpToken,
+        /// As in the request, if the wallet is right.
+        state: Option<String>,
     },
     /// An error.
     Refused {
@@ -32,11 +24,26 @@ pub enum WalletAnswer {
         error: WalletError,
         /// In the wallet's words; for the log.
         description: Option<String>,
+        /// As in the request, if the wallet is right.
+        state: Option<String>,
     },
 }
 
+impl WalletAnswer {
+    /// `state` of the answer, to be compared with the request's.
+    pub fn state(&self) -> Option<&str> {
+        match self {
+            Self::Presented { state, .. } | Self::Refused { state, .. } => state.as_deref(),
+        }
+    }
+}
+
 /// Reads an answer.
-pub fn parse(params: &Params, awaited: &Awaited<'_>) -> Result<WalletAnswer, ResponseError> {
-    let _ = (params, awaited);
+pub fn parse(
+    params: &Params,
+    mode: ResponseMode,
+    key: Option<&DecryptionKey>,
+) -> Result<WalletAnswer, ResponseError> {
+    let _ = (params, mode, key);
     todo!()
 }

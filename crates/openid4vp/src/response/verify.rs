@@ -31,9 +31,9 @@ pub struct VerifiedPresentation {
 }
 
 impl VerifiedPresentation {
-    /// The credentials by query id.
-    pub fn credentials(&self) -> &BTreeMap<String, VerifiedCredential> {
-        &self.credentials
+    /// The credentials with their query ids.
+    pub fn credentials(&self) -> impl Iterator<Item = (&str, &VerifiedCredential)> {
+        self.credentials.iter().map(|(id, credential)| (id.as_str(), credential))
     }
     /// The credential for this query.
     pub fn credential(&self, id: &str) -> Option<&VerifiedCredential> {

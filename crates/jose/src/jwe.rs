@@ -1,10 +1,31 @@
-//! JWE.
+//! JWE in compact serialization (RFC 7516) with ECDH-ES on P-256 (RFC 7518, section 4.6) and
+//! AES-GCM (section 5.3): what OpenID4VP's encrypted responses use.
+//!
+//! Invariant: algorithms stand on a list that is read before any work is done; `zip` is refused, so
+//! that no text grows when it is read; the PBES2 family, `dir` and RSA are absent, so that a
+//! stranger cannot set the price of reading a token. What comes out is merely confidential: anyone
+//! can encrypt to a public key, so it is never taken for signed.
 
-use sekisho_ambient::{Entropy, Secret};
-use serde_json::Value;
+use std::sync::Arc;
+
+use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm as AeadAlgorithm, LessSafeKey};
+use aws_lc_rs::aead::{NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::agreement::{self, ECDH_P256, PrivateKey, UnparsedPublicKey};
+use sekisho_ambient::{Entropy, Secret, sha256};
+use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::PublicJwk;
+use crate::jwk::{Curve, Material};
+use crate::{Claims, JwkError, PublicJwk, b64u, json};
+
+/// The longest token that is read, in bytes.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// Bytes of an AES-GCM tag.
+const TAG_LEN: usize = 16;
+
+/// Members that change how a token is processed, none of which is implemented.
+const REFUSED: [&str; 4] = ["crit", "zip", "p2c", "p2s"];
 
 /// How the content is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,58 +37,300 @@ pub enum ContentEncryption {
 }
 
 impl ContentEncryption {
-    /// x
+    /// Every content encryption.
+    pub const ALL: [Self; 2] = [Self::A128Gcm, Self::A256Gcm];
+
+    /// The name in a header's `enc`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::A128Gcm => "A128GCM",
             Self::A256Gcm => "A256GCM",
         }
     }
-    /// x
+
+    /// The content encryption of this exact name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::A128Gcm, Self::A256Gcm].into_iter().find(|enc| enc.name() == name)
+        Self::ALL.into_iter().find(|enc| enc.name() == name)
+    }
+
+    /// Bytes of a key.
+    const fn key_len(self) -> usize {
+        match self {
+            Self::A128Gcm => 16,
+            Self::A256Gcm => 32,
+        }
+    }
+
+    fn aead(self) -> &'static AeadAlgorithm {
+        match self {
+            Self::A128Gcm => &AES_128_GCM,
+            Self::A256Gcm => &AES_256_GCM,
+        }
     }
 }
 
-/// x
-#[derive(Debug, Error)]
-pub enum JweError {}
+/// Why a token was not encrypted or decrypted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JweError {
+    /// Longer than [`MAX_BYTES`]; how many it has.
+    #[error("token of {0} bytes, at most {MAX_BYTES} are read")]
+    TooLong(usize),
+    /// Not five parts.
+    #[error("not an encrypted token in compact form: {0} parts, not 5")]
+    Parts(usize),
+    /// A part is not base64url, or not of its length.
+    #[error("malformed {0}")]
+    Malformed(&'static str),
+    /// A member that changes processing and is not implemented.
+    #[error("header: {0} is not supported")]
+    Unsupported(&'static str),
+    /// `alg` is not `ECDH-ES`.
+    #[error("header: alg is not ECDH-ES")]
+    Algorithm,
+    /// `enc` is not one of [`ContentEncryption::ALL`].
+    #[error("header: enc is neither A128GCM nor A256GCM")]
+    Encryption,
+    /// `kid` names another key.
+    #[error("header: kid is of another key")]
+    Kid,
+    /// A public key was refused.
+    #[error("public key: {0}")]
+    Jwk(#[from] JwkError),
+    /// A public key that is not for ECDH-ES on P-256.
+    #[error("not a key for ECDH-ES on P-256")]
+    Recipient,
+    /// Bytes that are no private key on P-256.
+    #[error("not a private key on P-256")]
+    PrivateKey,
+    /// The content does not open under this key.
+    #[error("decryption failed")]
+    Decryption,
+    /// The cryptographic library failed.
+    #[error("the cryptographic library failed")]
+    Library,
+}
 
-/// x
+/// A private key on P-256 to read tokens with; a clone shares it.
 #[derive(Clone)]
-pub struct DecryptionKey {}
+pub struct DecryptionKey {
+    private: Arc<PrivateKey>,
+    scalar: Secret<[u8; 32]>,
+    public: PublicJwk,
+}
 
 impl DecryptionKey {
-    /// x
-    pub fn generate(_entropy: &Entropy) -> Self {
-        todo!()
+    /// A fresh key.
+    pub fn generate(entropy: &Entropy) -> Self {
+        loop {
+            // Fails for zero and from the order on, once in 2^32.
+            if let Ok(key) = Self::from_bytes(Secret::new(entropy.bytes::<32>()).expose()) {
+                return key;
+            }
+        }
     }
-    /// x
-    pub fn from_bytes(_bytes: &[u8]) -> Result<Self, JweError> {
-        todo!()
+
+    /// Reads what [`DecryptionKey::to_bytes`] wrote.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, JweError> {
+        let scalar = Secret::new(bytes.try_into().map_err(|_| JweError::PrivateKey)?);
+        let private = private_key(&scalar)?;
+        let public = PublicJwk::from_material(public_half(&private)?)?.for_agreement();
+        let kid = public.thumbprint();
+        Ok(Self { private: Arc::new(private), scalar, public: public.with_kid(kid) })
     }
-    /// x
+
+    /// The private scalar, big-endian.
     pub fn to_bytes(&self) -> Secret<[u8; 32]> {
-        todo!()
+        self.scalar.clone()
     }
-    /// x
+
+    /// The public half with `kid` (its thumbprint), `alg` `ECDH-ES` and `use` `enc`.
     pub fn public_jwk(&self) -> PublicJwk {
-        todo!()
+        self.public.clone()
     }
-    /// x
-    pub fn decrypt(&self, _compact: &str) -> Result<Vec<u8>, JweError> {
-        todo!()
+
+    /// Reads a token that was encrypted to this key, and gives its content.
+    pub fn decrypt(&self, compact: &str) -> Result<Vec<u8>, JweError> {
+        let token = Token::parse(compact)?;
+        if token.kid.as_deref().is_some_and(|kid| Some(kid) != self.public.kid()) {
+            return Err(JweError::Kid);
+        }
+        let key = agree(&self.private, &token.epk, token.enc, &token.apu, &token.apv)?;
+        token.open(&key)
     }
 }
 
-/// x
+/// Encrypts `plaintext` to `recipient`, a public key as JSON, whose `kid` is named in the header.
+/// `apu` and `apv` are what the parties are to agree on besides (RFC 7518, section 4.6.1).
 pub fn encrypt(
-    _recipient: &Value,
-    _enc: ContentEncryption,
-    _plaintext: &[u8],
-    _apu: Option<&[u8]>,
-    _apv: Option<&[u8]>,
-    _entropy: &Entropy,
+    recipient: &Value,
+    enc: ContentEncryption,
+    plaintext: &[u8],
+    apu: Option<&[u8]>,
+    apv: Option<&[u8]>,
+    entropy: &Entropy,
 ) -> Result<String, JweError> {
-    todo!()
+    let recipient = PublicJwk::from_value(recipient)?;
+    let point = recipient.agreement_point().ok_or(JweError::Recipient)?;
+    let ephemeral = DecryptionKey::generate(entropy);
+    let mut header =
+        json!({"alg": "ECDH-ES", "enc": enc.name(), "epk": ephemeral.public.minimal()});
+    let party = |info: Option<&[u8]>| info.map(|info| Value::from(b64u::encode(info)));
+    let kid = recipient.kid().map(Value::from);
+    for (name, value) in [("kid", kid), ("apu", party(apu)), ("apv", party(apv))] {
+        if let (Some(value), Some(members)) = (value, header.as_object_mut()) {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    let protected = b64u::encode(header.to_string());
+    let key =
+        agree(&ephemeral.private, &point, enc, apu.unwrap_or_default(), apv.unwrap_or_default())?;
+    seal(&key, enc, &protected, plaintext, entropy)
 }
+
+fn seal(
+    key: &Secret<Vec<u8>>,
+    enc: ContentEncryption,
+    protected: &str,
+    plaintext: &[u8],
+    entropy: &Entropy,
+) -> Result<String, JweError> {
+    let iv = entropy.bytes::<NONCE_LEN>();
+    let mut content = plaintext.to_vec();
+    let tag = aead_key(key, enc)?
+        .seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(iv),
+            Aad::from(protected.as_bytes()),
+            &mut content,
+        )
+        .map_err(|_| JweError::Library)?;
+    let (iv, content, tag) = (b64u::encode(iv), b64u::encode(content), b64u::encode(tag));
+    Ok(format!("{protected}..{iv}.{content}.{tag}"))
+}
+
+/// A token whose header has been accepted.
+struct Token<'a> {
+    protected: &'a str,
+    enc: ContentEncryption,
+    kid: Option<String>,
+    epk: Vec<u8>,
+    apu: Vec<u8>,
+    apv: Vec<u8>,
+    iv: [u8; NONCE_LEN],
+    /// The ciphertext, and the tag behind it.
+    sealed: Vec<u8>,
+}
+
+impl<'a> Token<'a> {
+    fn parse(compact: &'a str) -> Result<Self, JweError> {
+        if compact.len() > MAX_BYTES {
+            return Err(JweError::TooLong(compact.len()));
+        }
+        let parts: Vec<&str> = compact.split('.').take(6).collect();
+        let &[protected, key, iv, ciphertext, tag] = parts.as_slice() else {
+            return Err(JweError::Parts(compact.split('.').count()));
+        };
+        let header = read_header(protected)?;
+        if !key.is_empty() {
+            // Direct agreement has no encrypted key (RFC 7516, section 5.2, step 10).
+            return Err(JweError::Malformed("encrypted key"));
+        }
+        let enc = text(&header, "enc")?.and_then(ContentEncryption::from_name);
+        let epk = PublicJwk::from_value(header.get("epk").ok_or(JweError::Malformed("epk"))?)?;
+        let mut sealed = decode(ciphertext, "ciphertext")?;
+        let tag: [u8; TAG_LEN] =
+            decode(tag, "tag")?.try_into().map_err(|_| JweError::Malformed("tag"))?;
+        sealed.extend_from_slice(&tag);
+        Ok(Self {
+            protected,
+            enc: enc.ok_or(JweError::Encryption)?,
+            kid: text(&header, "kid")?.map(ToOwned::to_owned),
+            epk: epk.agreement_point().ok_or(JweError::Recipient)?,
+            apu: party_info(&header, "apu")?,
+            apv: party_info(&header, "apv")?,
+            iv: decode(iv, "iv")?.try_into().map_err(|_| JweError::Malformed("iv"))?,
+            sealed,
+        })
+    }
+
+    fn open(mut self, key: &Secret<Vec<u8>>) -> Result<Vec<u8>, JweError> {
+        let key = aead_key(key, self.enc)?;
+        let nonce = Nonce::assume_unique_for_key(self.iv);
+        let aad = Aad::from(self.protected.as_bytes());
+        let plaintext = key.open_in_place(nonce, aad, &mut self.sealed);
+        plaintext.map(|plaintext| plaintext.to_vec()).map_err(|_| JweError::Decryption)
+    }
+}
+
+fn read_header(protected: &str) -> Result<Claims, JweError> {
+    let bytes = decode(protected, "header")?;
+    let header = json::parse_object(&bytes).map_err(|_| JweError::Malformed("header"))?;
+    if let Some(name) = REFUSED.into_iter().find(|name| header.contains_key(*name)) {
+        return Err(JweError::Unsupported(name));
+    }
+    match text(&header, "alg")? {
+        Some("ECDH-ES") => Ok(header),
+        _ => Err(JweError::Algorithm),
+    }
+}
+
+fn decode(part: &str, name: &'static str) -> Result<Vec<u8>, JweError> {
+    b64u::decode(part).map_err(|_| JweError::Malformed(name))
+}
+
+fn text<'h>(header: &'h Claims, name: &'static str) -> Result<Option<&'h str>, JweError> {
+    match header.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_str().map(Some).ok_or(JweError::Malformed(name)),
+    }
+}
+
+fn party_info(header: &Claims, name: &'static str) -> Result<Vec<u8>, JweError> {
+    decode(text(header, name)?.unwrap_or_default(), name)
+}
+
+fn private_key(scalar: &Secret<[u8; 32]>) -> Result<PrivateKey, JweError> {
+    PrivateKey::from_private_key(&ECDH_P256, scalar.expose()).map_err(|_| JweError::PrivateKey)
+}
+
+fn public_half(private: &PrivateKey) -> Result<Material, JweError> {
+    let public = private.compute_public_key().map_err(|_| JweError::Library)?;
+    Ok(Material::ec_point(Curve::P256, public.as_ref())?)
+}
+
+fn aead_key(key: &Secret<Vec<u8>>, enc: ContentEncryption) -> Result<LessSafeKey, JweError> {
+    let key = UnboundKey::new(enc.aead(), key.expose()).map_err(|_| JweError::Library)?;
+    Ok(LessSafeKey::new(key))
+}
+
+/// The content encryption key that `private` and the holder of `point` share.
+fn agree(
+    private: &PrivateKey,
+    point: &[u8],
+    enc: ContentEncryption,
+    apu: &[u8],
+    apv: &[u8],
+) -> Result<Secret<Vec<u8>>, JweError> {
+    let peer = UnparsedPublicKey::new(&ECDH_P256, point);
+    agreement::agree(private, peer, JweError::Decryption, |shared| {
+        Ok(concat_kdf(shared, enc, apu, apv))
+    })
+}
+
+/// The Concat KDF (NIST SP 800-56A, section 5.8.1) as RFC 7518, section 4.6.2 fills it in. One round
+/// of SHA-256 gives enough for either key.
+fn concat_kdf(shared: &[u8], enc: ContentEncryption, apu: &[u8], apv: &[u8]) -> Secret<Vec<u8>> {
+    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    let mut input = 1_u32.to_be_bytes().to_vec();
+    input.extend_from_slice(shared);
+    for field in [enc.name().as_bytes(), apu, apv] {
+        input.extend_from_slice(&number(field.len()));
+        input.extend_from_slice(field);
+    }
+    input.extend_from_slice(&number(enc.key_len() * 8));
+    let input = Secret::new(input);
+    let digest = Secret::new(sha256(input.expose()));
+    Secret::new(digest.expose().iter().copied().take(enc.key_len()).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,6 @@ impl UnverifiedJws {
         Ok((self.header, self.payload))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,3 +136,6 @@ impl<T> VerifiedJwt<T> {
         self.claims
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,3 +121,105 @@ fn seconds(number: &str) -> Option<i64> {
     }
     text.parse().ok().filter(|seconds| *seconds <= MAX_SECONDS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix(1_795_239_120);
+
+    fn claims(text: &str) -> Claims {
+        crate::json::parse_object(text.as_bytes()).unwrap()
+    }
+
+    fn exp(number: &str) -> Result<Option<Timestamp>, ClaimError> {
+        read(&claims(&format!(r#"{{"exp":{number}}}"#)), "exp")
+    }
+
+    fn check_at_now(text: &str, rule: &TimeRule) -> Result<(), ClaimError> {
+        check(&claims(text), NOW, rule)
+    }
+
+    #[test]
+    fn a_time_is_read_whatever_way_the_number_is_written() {
+        for (number, seconds) in [
+            ("0", 0),
+            ("0.0", 0),
+            ("0e5", 0),
+            ("1763000000", 1_763_000_000),
+            ("1763000000.5", 1_763_000_000),
+            ("1763000000.999999999999", 1_763_000_000),
+            ("1.763e9", 1_763_000_000),
+            ("1.763E+9", 1_763_000_000),
+            ("17630000001e-1", 1_763_000_000),
+            ("0.0000000001e10", 1),
+            ("1e-5", 0),
+            ("253402300799", 253_402_300_799),
+        ] {
+            assert_eq!(exp(number), Ok(Some(Timestamp::from_unix(seconds))), "{number}");
+        }
+        assert_eq!(read(&Claims::new(), "exp"), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_time_is_an_error_and_not_an_absent_time() {
+        for value in [
+            "1e400",
+            "-1",
+            "-0.5",
+            "-1e5",
+            "253402300800",
+            "99999999999999999999",
+            "1e99999999999",
+            "null",
+            "true",
+            "[]",
+            "[1763000000]",
+            "{}",
+            "\"1763000000\"",
+            "\"\"",
+        ] {
+            assert_eq!(exp(value), Err(ClaimError::Malformed("exp".to_owned())), "{value}");
+        }
+    }
+
+    #[test]
+    fn each_time_is_held_to_its_leeway() {
+        let rule = TimeRule::LENIENT;
+        let at = |name: &str, offset: i64| {
+            check_at_now(&format!(r#"{{"{name}":{}}}"#, NOW.unix() + offset), &rule)
+        };
+        assert_eq!(at("exp", -9), Ok(()));
+        assert_eq!(at("exp", -10), Err(ClaimError::Expired(NOW.plus(-10))));
+        for name in ["nbf", "iat"] {
+            assert_eq!(at(name, 10), Ok(()));
+            let time = NOW.plus(11);
+            assert_eq!(at(name, 11), Err(ClaimError::Future { name, time }));
+        }
+        assert_eq!(at("exp", 1_000_000_000), Ok(()));
+        assert_eq!(at("iat", -1_000_000_000), Ok(()));
+        assert_eq!(check_at_now("{}", &rule), Ok(()));
+    }
+
+    #[test]
+    fn a_required_time_is_required() {
+        let exp = TimeRule { require_exp: true, ..TimeRule::LENIENT };
+        assert_eq!(check_at_now("{}", &exp), Err(ClaimError::Missing("exp")));
+        let iat = TimeRule { require_iat: true, ..TimeRule::LENIENT };
+        assert_eq!(check_at_now("{}", &iat), Err(ClaimError::Missing("iat")));
+        let age = TimeRule { max_age: Some(300), ..TimeRule::LENIENT };
+        assert_eq!(check_at_now("{}", &age), Err(ClaimError::Missing("iat")));
+        let at = |offset| check_at_now(&format!(r#"{{"iat":{}}}"#, NOW.unix() + offset), &age);
+        assert_eq!(at(-300), Ok(()));
+        assert_eq!(at(-301), Err(ClaimError::TooOld(NOW.plus(-301))));
+    }
+
+    #[test]
+    fn a_malformed_time_is_refused_even_where_none_is_required() {
+        for name in ["exp", "nbf", "iat"] {
+            let text = format!(r#"{{"{name}":"soon"}}"#);
+            let refused = Err(ClaimError::Malformed(name.to_owned()));
+            assert_eq!(check_at_now(&text, &TimeRule::LENIENT), refused);
+        }
+    }
+}

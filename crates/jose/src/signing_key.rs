@@ -243,3 +243,6 @@ fn generate_ed25519(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
 fn generate_rsa() -> Result<Secret<Vec<u8>>, KeyError> {
     JosekitRsaKeyPair::generate(RSA_BITS).map(|key| der_of(&key)).map_err(|_| KeyError::Library)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,77 +1,230 @@
-//! x5c
+//! Certificate chains in a header's `x5c` (RFC 7515, section 4.1.6), validated to our own anchors
+//! (RFC 5280, section 6) by rustls-webpki.
+//!
+//! Invariant: [`VerifiedLeaf`] is made by [`verify_chain`] alone. The anchor is the verifier's, and
+//! a chain that brings it along is refused (HAIP, section 6.1.1); so is a leaf that signs itself or
+//! that may sign certificates. No extended key usage is required: none is registered for issuers of
+//! credentials. Revocation of certificates is not checked: private PKIs of this kind have no CRLs.
 
-use crate::VerifyingKey;
-use sekisho_ambient::Timestamp;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use sekisho_ambient::{Timestamp, sha256};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 
-/// A root.
+use crate::{JwkError, VerifyingKey, b64u};
+
+mod certificate;
+use certificate::Parsed;
+
+/// The longest chain that is read, in certificates.
+pub const MAX_CHAIN: usize = 5;
+
+/// With what certificates may be signed.
+static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
+    webpki::aws_lc_rs::ECDSA_P256_SHA256,
+    webpki::aws_lc_rs::ECDSA_P256_SHA384,
+    webpki::aws_lc_rs::ECDSA_P384_SHA256,
+    webpki::aws_lc_rs::ECDSA_P384_SHA384,
+    webpki::aws_lc_rs::ED25519,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
+    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
+    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+];
+
+/// A certificate whose word is taken for others, as DER.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TrustAnchor(Vec<u8>);
 
-/// x
-#[derive(Debug, Error)]
-pub enum ChainError {}
-
-/// x
-#[derive(Clone)]
+/// The first certificate of a chain that leads to an anchor.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VerifiedLeaf {
-    /// x
+    /// The key that the certificate is for.
     pub key: VerifyingKey,
-    /// x
+    /// DNS names of the subject alternative name.
     pub dns_names: Vec<String>,
-    /// x
+    /// URIs of the subject alternative name.
     pub uris: Vec<String>,
-    /// x
-    pub ip_addresses: Vec<std::net::IpAddr>,
-    /// x
+    /// IP addresses of the subject alternative name.
+    pub ip_addresses: Vec<IpAddr>,
+    /// The certificate.
     pub der: Vec<u8>,
-    /// x
+    /// The end of its validity.
     pub not_after: Timestamp,
 }
 
+/// Why a chain or an anchor was refused.
+#[derive(Debug, Error)]
+pub enum ChainError {
+    /// No certificate, or more than [`MAX_CHAIN`]; how many.
+    #[error("chain of {0} certificates, 1 to {MAX_CHAIN} are read")]
+    Length(usize),
+    /// Not a certificate.
+    #[error("certificate {position} cannot be read")]
+    Certificate {
+        /// Its place in the chain, from 0.
+        position: usize,
+    },
+    /// Not a certificate of an authority, or no certificate at all.
+    #[error("not a certificate of an authority")]
+    Anchor,
+    /// The text holds no certificate.
+    #[error("no certificate in the PEM text")]
+    NoPem,
+    /// The leaf vouches for itself.
+    #[error("the leaf is self-signed")]
+    SelfSigned,
+    /// The leaf may sign certificates.
+    #[error("the leaf is a certificate of an authority")]
+    LeafIsAuthority,
+    /// The leaf's key usage leaves out digital signatures.
+    #[error("the leaf is not for digital signatures")]
+    KeyUsage,
+    /// An anchor stands in the chain.
+    #[error("the chain contains its anchor")]
+    AnchorInChain,
+    /// A certificate was not issued by the next.
+    #[error("the chain is out of order")]
+    Order,
+    /// The chain does not lead to an anchor, or not at this time.
+    #[error("no path to a trust anchor: {0}")]
+    Path(webpki::Error),
+    /// The leaf's key is not accepted.
+    #[error("key of the leaf: {0}")]
+    Key(#[from] JwkError),
+}
+
 impl TrustAnchor {
-    /// x
-    pub fn from_der(_der: &[u8]) -> Result<Self, ChainError> {
-        todo!()
+    /// Reads one certificate, which has to be an authority's.
+    pub fn from_der(der: &[u8]) -> Result<Self, ChainError> {
+        let certificate = Parsed::from_der(der).ok_or(ChainError::Anchor)?;
+        let is_readable = webpki::anchor_from_trusted_cert(&CertificateDer::from(der)).is_ok();
+        if !certificate.is_authority() || !is_readable {
+            return Err(ChainError::Anchor);
+        }
+        Ok(Self(der.to_vec()))
     }
-    /// x
-    pub fn from_pem(_pem: &str) -> Result<Vec<Self>, ChainError> {
-        todo!()
+
+    /// Reads every certificate of a PEM text; other sections and text between are passed over.
+    pub fn from_pem(pem: &str) -> Result<Vec<Self>, ChainError> {
+        let mut anchors = Vec::new();
+        for der in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            anchors.push(Self::from_der(&der.map_err(|_| ChainError::Anchor)?)?);
+        }
+        if anchors.is_empty() { Err(ChainError::NoPem) } else { Ok(anchors) }
     }
-    /// x
+
+    /// The certificate.
     pub fn to_der(&self) -> &[u8] {
         &self.0
     }
-    /// x
+
+    /// The subject as RFC 4514 writes it, for people.
     pub fn subject(&self) -> String {
-        todo!()
+        Parsed::from_der(&self.0).map(|certificate| certificate.subject()).unwrap_or_default()
     }
 }
 
 impl Serialize for TrustAnchor {
-    fn serialize<S: Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
-        todo!()
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for TrustAnchor {
-    fn deserialize<D: Deserializer<'de>>(_deserializer: D) -> Result<Self, D::Error> {
-        todo!()
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let der = STANDARD.decode(text).map_err(serde::de::Error::custom)?;
+        Self::from_der(&der).map_err(serde::de::Error::custom)
     }
 }
 
-/// x
-pub fn verify_chain(
-    _x5c: &[Vec<u8>],
-    _anchors: &[TrustAnchor],
-    _now: Timestamp,
-) -> Result<VerifiedLeaf, ChainError> {
-    todo!()
+/// Any extended key usage, or none.
+struct AnyUsage;
+
+impl ExtendedKeyUsageValidator for AnyUsage {
+    fn validate(&self, usages: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        usages.map(|usage| usage.map(|_| ())).collect()
+    }
 }
 
-/// x
-pub fn leaf_hash(_der: &[u8]) -> String {
-    todo!()
+/// Checks that `x5c`, leaf first, leads to one of `anchors` at the time `now`.
+pub fn verify_chain(
+    x5c: &[Vec<u8>],
+    anchors: &[TrustAnchor],
+    now: Timestamp,
+) -> Result<VerifiedLeaf, ChainError> {
+    if x5c.is_empty() || x5c.len() > MAX_CHAIN {
+        return Err(ChainError::Length(x5c.len()));
+    }
+    let read = |(position, der): (usize, &Vec<u8>)| {
+        Parsed::from_der(der).ok_or(ChainError::Certificate { position })
+    };
+    let chain: Vec<Parsed> = x5c.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+    let anchors: Vec<(&TrustAnchor, Parsed)> =
+        anchors.iter().filter_map(|a| Some((a, Parsed::from_der(&a.0)?))).collect();
+    check_form(&chain, &anchors)?;
+    let valid = anchors.iter().filter(|(_, certificate)| certificate.is_valid_at(now));
+    check_path(x5c, &valid.map(|(anchor, _)| *anchor).collect::<Vec<_>>(), now)?;
+    let (leaf, der) = chain.first().zip(x5c.first()).ok_or(ChainError::Length(0))?;
+    Ok(VerifiedLeaf {
+        key: leaf.public_key()?.verifying_key()?,
+        dns_names: leaf.names.dns.clone(),
+        uris: leaf.names.uris.clone(),
+        ip_addresses: leaf.names.ips.clone(),
+        der: der.clone(),
+        not_after: leaf.not_after(),
+    })
 }
+
+/// What path validation does not look at.
+fn check_form(chain: &[Parsed], anchors: &[(&TrustAnchor, Parsed)]) -> Result<(), ChainError> {
+    if let Some(leaf) = chain.first() {
+        if leaf.is_self_issued() {
+            return Err(ChainError::SelfSigned);
+        }
+        if leaf.is_authority() {
+            return Err(ChainError::LeafIsAuthority);
+        }
+        if !leaf.may_sign() {
+            return Err(ChainError::KeyUsage);
+        }
+    }
+    // By key, so that an anchor's certificate under another name or date is found too.
+    let is_anchor = |own: &Parsed| anchors.iter().any(|(_, anchor)| own.has_key_of(anchor));
+    if chain.iter().any(is_anchor) {
+        return Err(ChainError::AnchorInChain);
+    }
+    let ordered = chain.iter().zip(chain.iter().skip(1)).all(|(own, next)| own.is_issued_by(next));
+    if ordered { Ok(()) } else { Err(ChainError::Order) }
+}
+
+fn check_path(x5c: &[Vec<u8>], anchors: &[&TrustAnchor], now: Timestamp) -> Result<(), ChainError> {
+    let ders: Vec<CertificateDer<'_>> = x5c.iter().map(|der| der.as_slice().into()).collect();
+    let (leaf, intermediates) = ders.split_first().ok_or(ChainError::Length(0))?;
+    let anchors: Vec<CertificateDer<'_>> = anchors.iter().map(|a| a.to_der().into()).collect();
+    let anchors: Vec<_> =
+        anchors.iter().filter_map(|der| webpki::anchor_from_trusted_cert(der).ok()).collect();
+    let seconds = u64::try_from(now.unix()).unwrap_or(0);
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let leaf = EndEntityCert::try_from(leaf).map_err(ChainError::Path)?;
+    leaf.verify_for_usage(ALGORITHMS, &anchors, intermediates, time, AnyUsage, None, None)
+        .map_err(ChainError::Path)?;
+    Ok(())
+}
+
+/// SHA-256 of a certificate as base64url, for OpenID4VP's client identifier prefix `x509_hash`.
+pub fn leaf_hash(der: &[u8]) -> String {
+    b64u::encode(sha256(der))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,30 @@
-//! (to come)
+//! OAuth 2 and OpenID Connect as a server, pure and synchronous: requests and values in, values out.
+//!
+//! | file | document |
+//! |---|---|
+//! | [`authorization`] | RFC 6749, 4.1.1–4.1.2; OpenID Connect Core 1.0, 3.1.2; RFC 9207; RFC 9396 |
+//! | [`pkce`] | RFC 7636 |
+//! | [`client`] | what a client is registered with; RFC 8252 for native ones |
+//! | [`authentication`] | RFC 6749, 2.3; Core, 9 |
+//! | [`token`] | RFC 6749, 4.1.3–5.2; OpenID4VCI 1.0, 6 |
+//! | [`id_token`] | Core, 2 and 3.1.3.6 |
+//! | [`userinfo`] | Core, 5.3; RFC 6750 |
+//! | [`metadata`] | OpenID Connect Discovery 1.0, 3; RFC 8414 |
+//! | [`relying_party`] | our table: which scope asks the wallet for what, and releases what |
+//!
+//! Invariant: nothing here reads a clock, a random source, a store or the network, and nothing knows
+//! of HTTP beyond the texts of its headers. Storage, single use and redirects are the callers' matter.
+
+pub mod authentication;
+pub mod authorization;
+pub mod client;
+pub mod description;
+pub mod id_token;
+pub mod metadata;
+pub mod params;
+pub mod pkce;
+pub mod redirect_uri;
+pub mod relying_party;
+pub mod scope;
+pub mod token;
+pub mod userinfo;

@@ -1,0 +1,269 @@
+//! The ordered checks of an authorization request (RFC 6749, 4.1.1; Core, 3.1.2.2; RFC 7636, 4.3;
+//! RFC 9396, 5).
+//!
+//! Invariant: the redirect URI is checked first, because every later check answers there.
+
+use sekisho_jose::{Claims, json};
+use serde_json::Value;
+
+use super::{
+    AuthorizationError, AuthorizationErrorCode as Code, AuthorizationRequest, ErrorRedirect,
+    PageErrorCode, Prompt, RESPONSE_TYPES, ResponseMode, ServerRules,
+};
+use crate::client::{self, Client};
+use crate::description::Description;
+use crate::params::Params;
+use crate::pkce::CodeChallenge;
+use crate::scope;
+
+/// The longest `state` and `nonce` that are taken, in bytes; longer ones are refused, never cut.
+const MAX_ECHO: usize = 4096;
+/// The longest hint that is kept, in bytes; longer ones are ignored.
+const MAX_HINT: usize = 8192;
+/// The most entries of `authorization_details`.
+const MAX_DETAILS: usize = 16;
+/// Parameters that may be repeated (RFC 8707, 2).
+const REPEATABLE: &[&str] = &["resource"];
+
+/// One check: reads parameters, fills in the request, or refuses.
+pub type Check = fn(&mut Draft<'_>) -> Result<(), AuthorizationError>;
+
+/// All checks in their order. The first that refuses decides the answer.
+pub const CHECKS: &[(&str, Check)] = &[
+    ("redirect_uri", redirect_uri),
+    ("state", state),
+    ("duplicates", duplicates),
+    ("response_mode", response_mode),
+    ("request_object", request_object),
+    ("response_type", response_type),
+    ("scope", scope),
+    ("nonce", nonce),
+    ("prompt", prompt),
+    ("max_age", max_age),
+    ("hints", hints),
+    ("pkce", pkce),
+    ("authorization_details", authorization_details),
+    ("something_asked", something_asked),
+];
+
+/// A request on its way through the checks.
+pub struct Draft<'a> {
+    params: &'a Params,
+    client: &'a Client,
+    rules: &'a ServerRules<'a>,
+    request: AuthorizationRequest,
+}
+
+impl<'a> Draft<'a> {
+    /// Before the first check: the client is known.
+    pub(super) fn new(params: &'a Params, client: &'a Client, rules: &'a ServerRules<'a>) -> Self {
+        let client_id = client.client_id.clone();
+        let request = AuthorizationRequest { client_id, ..AuthorizationRequest::default() };
+        Self { params, client, rules, request }
+    }
+
+    /// After the last check.
+    pub(super) fn into_request(self) -> AuthorizationRequest {
+        self.request
+    }
+
+    /// The value of a parameter.
+    fn one(&self, name: &str) -> Result<Option<&'a str>, AuthorizationError> {
+        let value = self.params.one(name);
+        value.map_err(|duplicate| self.refuse(Code::InvalidRequest, &duplicate.to_string()))
+    }
+
+    /// The values of a list separated by spaces.
+    fn list(&self, name: &str) -> Result<Vec<&'a str>, AuthorizationError> {
+        let words = |text: &'a str| text.split(' ').filter(|word| !word.is_empty()).collect();
+        Ok(self.one(name)?.map(words).unwrap_or_default())
+    }
+
+    fn refuse(&self, error: Code, description: &str) -> AuthorizationError {
+        AuthorizationError::Redirect(ErrorRedirect {
+            redirect_uri: self.request.redirect_uri.clone(),
+            error,
+            description: Description::new(description),
+            state: self.request.state.clone(),
+            iss: self.rules.issuer.to_owned(),
+        })
+    }
+}
+
+/// One that the client registered, named once (RFC 6749, 3.1.2.3; Core, 3.1.2.1). Clients of OpenID
+/// Connect have to name it even if they registered one only.
+fn redirect_uri(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let named = draft.params.one("redirect_uri").ok().flatten();
+    let registered = named.filter(|uri| client::redirect_uri_matches(draft.client, uri));
+    let uri = registered.ok_or(AuthorizationError::Page(PageErrorCode::RedirectUri))?;
+    uri.clone_into(&mut draft.request.redirect_uri);
+    draft.request.redirect_uri_in_request = true;
+    Ok(())
+}
+
+/// Taken whole or refused, early, so that later errors can echo it.
+fn state(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let state = draft.one("state")?;
+    if state.is_some_and(|state| state.len() > MAX_ECHO) {
+        return Err(draft.refuse(Code::InvalidRequest, "state is too long"));
+    }
+    draft.request.state = state.map(ToOwned::to_owned);
+    Ok(())
+}
+
+/// No parameter twice, known or not (RFC 6749, 3.1).
+fn duplicates(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    match draft.params.duplicate(REPEATABLE) {
+        Some(duplicate) => Err(draft.refuse(Code::InvalidRequest, &duplicate.to_string())),
+        None => Ok(()),
+    }
+}
+
+/// `query`, which is also the default for `code`. An error about the mode travels by the query too.
+fn response_mode(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let supported = |name: &str| ResponseMode::ALL.into_iter().find(|mode| mode.name() == name);
+    let Some(name) = draft.one("response_mode")? else { return Ok(()) };
+    draft.request.response_mode = supported(name).ok_or_else(|| {
+        draft.refuse(Code::InvalidRequest, "response_mode is not supported, only query is")
+    })?;
+    Ok(())
+}
+
+/// Requests by value, by reference and self-registration are not supported (Core, 3.1.2.6).
+fn request_object(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let refused = [
+        ("request", Code::RequestNotSupported),
+        ("request_uri", Code::RequestUriNotSupported),
+        ("registration", Code::RegistrationNotSupported),
+    ];
+    match refused.into_iter().find(|(name, _)| draft.params.has(name)) {
+        Some((name, code)) => Err(draft.refuse(code, &format!("{name} is not supported"))),
+        None => Ok(()),
+    }
+}
+
+/// `code` only (checklist AUTH-4).
+fn response_type(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    match draft.one("response_type")? {
+        Some(value) if RESPONSE_TYPES.contains(&value) => Ok(()),
+        Some(_) => {
+            Err(draft.refuse(Code::UnsupportedResponseType, "only response_type code is supported"))
+        }
+        None => Err(draft.refuse(Code::InvalidRequest, "response_type is missing")),
+    }
+}
+
+/// Known and allowed ones are kept, the others ignored (checklist AUTH-7).
+fn scope(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let text = draft.one("scope")?.unwrap_or_default();
+    let asked =
+        scope::parse(text).map_err(|error| draft.refuse(Code::InvalidScope, &error.to_string()))?;
+    let supported = &draft.rules.scopes_supported;
+    draft.request.scopes = scope::allowed(&asked, supported, &draft.client.scopes);
+    Ok(())
+}
+
+/// Taken whole or refused; none is invented.
+fn nonce(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let nonce = draft.one("nonce")?;
+    if nonce.is_some_and(|nonce| nonce.len() > MAX_ECHO) {
+        return Err(draft.refuse(Code::InvalidRequest, "nonce is too long"));
+    }
+    draft.request.nonce = nonce.map(ToOwned::to_owned);
+    Ok(())
+}
+
+/// `none` stands alone; unknown values are ignored (Core, 3.1.2.1).
+fn prompt(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let names = draft.list("prompt")?;
+    if names.contains(&Prompt::None.name()) && names.len() > 1 {
+        return Err(draft.refuse(Code::InvalidRequest, "prompt none with another value"));
+    }
+    let named = |prompt: &Prompt| names.contains(&prompt.name());
+    draft.request.prompt = Prompt::ALL.into_iter().filter(named).collect();
+    Ok(())
+}
+
+/// A number of seconds, 0 or more; else the client's default.
+fn max_age(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    draft.request.max_age = draft.client.default_max_age;
+    let Some(text) = draft.one("max_age")? else { return Ok(()) };
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = text.parse::<i64>().ok().filter(|_| digits);
+    let wrong = || draft.refuse(Code::InvalidRequest, "max_age is not a number of seconds");
+    draft.request.max_age = Some(seconds.ok_or_else(wrong)?);
+    Ok(())
+}
+
+/// Hints: what cannot be used is ignored, none of them breaks the flow (checklist AUTH-9). So is the
+/// `claims` parameter, which is not supported (Core, 5.5).
+fn hints(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let owned = |words: Vec<&str>| -> Vec<String> {
+        words.into_iter().filter(|word| word.len() <= 128).take(16).map(ToOwned::to_owned).collect()
+    };
+    let short = |hint: Option<&str>| hint.filter(|text| text.len() <= MAX_HINT).map(str::to_owned);
+    draft.request.ui_locales = owned(draft.list("ui_locales")?);
+    draft.request.acr_values = owned(draft.list("acr_values")?);
+    draft.request.login_hint = short(draft.one("login_hint")?);
+    draft.request.id_token_hint = short(draft.one("id_token_hint")?);
+    Ok(())
+}
+
+/// S256; needed by public clients and those registered so (RFC 9700, 2.1.1; checklist AUTH-31).
+fn pkce(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let (challenge, method) = (draft.one("code_challenge")?, draft.one("code_challenge_method")?);
+    let challenge = CodeChallenge::from_parameters(challenge, method)
+        .map_err(|error| draft.refuse(Code::InvalidRequest, &error.to_string()))?;
+    if challenge.is_none() && draft.client.needs_pkce() {
+        return Err(draft.refuse(Code::InvalidRequest, "this client needs a code_challenge (S256)"));
+    }
+    draft.request.code_challenge = challenge;
+    Ok(())
+}
+
+/// A JSON array of objects of supported types that the client may ask for (RFC 9396, 2 and 5). What
+/// else stands in an entry is for its type's owner to check.
+fn authorization_details(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let Some(text) = draft.one("authorization_details")? else { return Ok(()) };
+    let entries = read_details(draft, text)
+        .map_err(|reason| draft.refuse(Code::InvalidAuthorizationDetails, &reason))?;
+    draft.request.authorization_details = entries;
+    Ok(())
+}
+
+fn read_details(draft: &Draft<'_>, text: &str) -> Result<Vec<Claims>, String> {
+    let value =
+        json::parse(text.as_bytes()).map_err(|error| format!("authorization_details: {error}"))?;
+    let Value::Array(entries) = value else {
+        return Err("authorization_details is not a JSON array".to_owned());
+    };
+    if entries.is_empty() || entries.len() > MAX_DETAILS {
+        return Err(format!("authorization_details has to have 1 to {MAX_DETAILS} entries"));
+    }
+    entries.into_iter().map(|entry| read_detail(draft, entry)).collect()
+}
+
+fn read_detail(draft: &Draft<'_>, entry: Value) -> Result<Claims, String> {
+    let Value::Object(entry) = entry else {
+        return Err("an entry of authorization_details is not an object".to_owned());
+    };
+    let Some(kind) = entry.get("type").and_then(Value::as_str) else {
+        return Err("an entry of authorization_details has no type".to_owned());
+    };
+    if !draft.rules.authorization_details_types_supported.contains(&kind) {
+        return Err(format!("unknown type {kind} in authorization_details"));
+    }
+    // A details type carries the name of the scope that gives leave to ask for it.
+    if !draft.client.may_ask_for(kind) {
+        return Err(format!("this client may not ask for {kind}"));
+    }
+    Ok(entry)
+}
+
+/// Something is left to ask for (RFC 6749, 3.3).
+fn something_asked(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    if draft.request.scopes.is_empty() && draft.request.authorization_details.is_empty() {
+        return Err(draft.refuse(Code::InvalidScope, "no scope that this client may ask for"));
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! Errors of the authorization endpoint: shown on a page, or redirected to the client.
+
+use thiserror::Error;
+
+use super::response::error_url;
+use crate::description::Description;
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AuthorizationError {
+    /// Nobody to redirect to: the person is told (RFC 6749, 4.1.2.1).
+    #[error("{0}")]
+    Page(PageErrorCode),
+    /// The client is told.
+    #[error("{}: {}", .0.error.name(), .0.description.as_str())]
+    Redirect(ErrorRedirect),
+}
+
+/// Errors that are shown on a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum PageErrorCode {
+    /// No `client_id`, two of them, or one that is not registered.
+    #[error("unknown client")]
+    UnknownClient,
+    /// No `redirect_uri`, two of them, or one that the client did not register.
+    #[error("the redirect URI is not one that the client registered")]
+    RedirectUri,
+}
+
+impl PageErrorCode {
+    /// The code in the table that people and administrators read.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownClient => "R-4001",
+            Self::RedirectUri => "R-4002",
+        }
+    }
+
+    /// The HTTP status of the page.
+    pub const fn status(self) -> u16 {
+        400
+    }
+}
+
+/// An error that the client is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorRedirect {
+    /// A URI that the client registered.
+    pub redirect_uri: String,
+    /// The code.
+    pub error: AuthorizationErrorCode,
+    /// For the client's developer.
+    pub description: Description,
+    /// `state` of the request.
+    pub state: Option<String>,
+    /// The issuer identifier.
+    pub iss: String,
+}
+
+impl ErrorRedirect {
+    /// Where the browser is sent.
+    pub fn url(&self) -> String {
+        let description = Some(self.description.as_str());
+        error_url(&self.redirect_uri, self.error, description, self.state.as_deref(), &self.iss)
+    }
+}
+
+/// Codes that an authorization answer may carry (RFC 6749, 4.1.2.1; Core, 3.1.2.6; RFC 9396, 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthorizationErrorCode {
+    /// A parameter is missing, malformed or repeated.
+    InvalidRequest,
+    /// The client may not use this method.
+    UnauthorizedClient,
+    /// The person or the policy said no.
+    AccessDenied,
+    /// Another `response_type` than `code`.
+    UnsupportedResponseType,
+    /// No scope is left, or the list is malformed.
+    InvalidScope,
+    /// Something broke.
+    ServerError,
+    /// Too much to do just now.
+    TemporarilyUnavailable,
+    /// `prompt=none`, and the person has to log in.
+    LoginRequired,
+    /// `prompt=none`, and the person has to consent.
+    ConsentRequired,
+    /// `prompt=none`, and the person has to do something else.
+    InteractionRequired,
+    /// `prompt=none`, and the person has to choose.
+    AccountSelectionRequired,
+    /// `authorization_details` of an unknown type, or malformed.
+    InvalidAuthorizationDetails,
+    /// `request` is not supported.
+    RequestNotSupported,
+    /// `request_uri` is not supported.
+    RequestUriNotSupported,
+    /// `registration` is not supported.
+    RegistrationNotSupported,
+}
+
+impl AuthorizationErrorCode {
+    /// Every code.
+    pub const ALL: [Self; 15] = [
+        Self::InvalidRequest,
+        Self::UnauthorizedClient,
+        Self::AccessDenied,
+        Self::UnsupportedResponseType,
+        Self::InvalidScope,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+        Self::LoginRequired,
+        Self::ConsentRequired,
+        Self::InteractionRequired,
+        Self::AccountSelectionRequired,
+        Self::InvalidAuthorizationDetails,
+        Self::RequestNotSupported,
+        Self::RequestUriNotSupported,
+        Self::RegistrationNotSupported,
+    ];
+
+    /// `error` on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::AccessDenied => "access_denied",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::AccountSelectionRequired => "account_selection_required",
+            Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
+        }
+    }
+
+    /// The code of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// The HTTP status of the answer: a redirect that turns a POST into a GET (RFC 9700, 4.12).
+    pub const fn status(self) -> u16 {
+        303
+    }
+}

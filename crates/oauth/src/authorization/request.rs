@@ -1,0 +1,103 @@
+//! What a validated authorization request asks for.
+
+use sekisho_jose::Claims;
+use serde::{Deserialize, Serialize};
+
+use crate::pkce::CodeChallenge;
+
+/// A request whose every parameter has been checked. Kept while the person logs in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// The client.
+    pub client_id: String,
+    /// Where the answer goes: as the request spelt it.
+    pub redirect_uri: String,
+    /// Whether the request named it; the token request then has to repeat it.
+    pub redirect_uri_in_request: bool,
+    /// What is asked for, known and allowed to this client.
+    pub scopes: Vec<String>,
+    /// `state`, echoed as it is.
+    pub state: Option<String>,
+    /// `nonce`, echoed in the ID token.
+    pub nonce: Option<String>,
+    /// The PKCE challenge.
+    pub code_challenge: Option<CodeChallenge>,
+    /// `prompt`, known values only, each once.
+    pub prompt: Vec<Prompt>,
+    /// `max_age`, or the client's default, in seconds.
+    pub max_age: Option<i64>,
+    /// `ui_locales`, in the order of preference.
+    pub ui_locales: Vec<String>,
+    /// `login_hint`.
+    pub login_hint: Option<String>,
+    /// `id_token_hint`, unverified.
+    pub id_token_hint: Option<String>,
+    /// `acr_values`, in the order of preference.
+    pub acr_values: Vec<String>,
+    /// `authorization_details`: objects of a supported `type`, otherwise unchecked.
+    pub authorization_details: Vec<Claims>,
+    /// How the answer travels.
+    pub response_mode: ResponseMode,
+}
+
+/// `prompt` (Core, 3.1.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Prompt {
+    /// No page is shown.
+    None,
+    /// A new presentation, even in a live session.
+    Login,
+    /// The consent page, even if remembered.
+    Consent,
+    /// The person chooses a wallet anew.
+    SelectAccount,
+}
+
+/// `response_mode` (OAuth 2.0 Multiple Response Type Encoding Practices, 2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseMode {
+    /// In the query of the redirect URI.
+    #[default]
+    Query,
+}
+
+impl Prompt {
+    /// Every value.
+    pub const ALL: [Self; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
+
+    /// The value's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::SelectAccount => "select_account",
+        }
+    }
+}
+
+impl ResponseMode {
+    /// Every mode that is supported.
+    pub const ALL: [Self; 1] = [Self::Query];
+
+    /// The mode's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+        }
+    }
+}
+
+impl AuthorizationRequest {
+    /// Whether `prompt` has `value`.
+    pub fn prompts(&self, value: Prompt) -> bool {
+        self.prompt.contains(&value)
+    }
+
+    /// Whether `scope` is asked for.
+    pub fn asks_for(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|asked| asked == scope)
+    }
+}

@@ -1,0 +1,239 @@
+//! Relying parties as they are registered (OpenID Connect Registration 1.0, 2; RFC 7591, 2).
+//!
+//! Invariant: a client that passes [`validate_registration`] is public or has one way to
+//! authenticate, has redirect URIs to which an answer may go, and an ID token algorithm that is
+//! published. Of its secret only the SHA-256 is known here. Where it is kept is the callers' matter.
+
+use sekisho_ambient::{Timestamp, sha256};
+use sekisho_jose::Algorithm;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::redirect_uri::{self, RedirectUriError};
+use crate::relying_party;
+
+/// Algorithms of ID tokens that a client may register, the default first.
+pub const ID_TOKEN_ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es256];
+
+/// A text that people read, in both languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Localized {
+    /// Japanese.
+    pub ja: String,
+    /// English.
+    pub en: String,
+}
+
+/// How a client authenticates at the token endpoint (`token_endpoint_auth_method`).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientAuthentication {
+    /// `none`: a public client.
+    None,
+    /// `client_secret_basic`.
+    SecretBasic {
+        /// SHA-256 of the secret, which has 256 bits of randomness.
+        digest: [u8; 32],
+    },
+    /// `client_secret_post`.
+    SecretPost {
+        /// SHA-256 of the secret, which has 256 bits of randomness.
+        digest: [u8; 32],
+    },
+}
+
+/// Names of the methods, for checks and metadata alike.
+pub const AUTHENTICATION_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+
+/// What a client's protocol is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// A classic relying party of an OpenID Provider.
+    #[default]
+    Oidc,
+}
+
+/// `application_type` (Registration, 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApplicationType {
+    /// On a server or in a browser.
+    #[default]
+    Web,
+    /// On the person's own device (RFC 8252).
+    Native,
+}
+
+/// A relying party.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its identifier.
+    pub client_id: String,
+    /// Shown to people.
+    pub client_name: Localized,
+    /// How it authenticates.
+    pub authentication: ClientAuthentication,
+    /// Where answers may go, in normal form.
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for.
+    pub scopes: Vec<String>,
+    /// RS256 or ES256.
+    pub id_token_signed_response_alg: Algorithm,
+    /// Its protocol.
+    #[serde(default)]
+    pub profile: Profile,
+    /// Web or native.
+    #[serde(default)]
+    pub application_type: ApplicationType,
+    /// Whether scope claims stand in the ID token too, for services that never call userinfo.
+    #[serde(default)]
+    pub claims_in_id_token: bool,
+    /// Whether a wallet on another device may answer.
+    #[serde(default)]
+    pub cross_device: bool,
+    /// The service that it stands for, by its identifier in the configuration.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// Whether a confidential client has to use PKCE; a public one always has to.
+    #[serde(default)]
+    pub require_pkce: bool,
+    /// `acr` without which a login is refused.
+    #[serde(default)]
+    pub required_acr: Option<String>,
+    /// `default_max_age`, in seconds.
+    #[serde(default)]
+    pub default_max_age: Option<i64>,
+    /// Why it asks, shown to people.
+    #[serde(default)]
+    pub purpose: Localized,
+    /// When it was registered.
+    pub created: Timestamp,
+}
+
+/// Why a client may not be registered.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RegistrationError {
+    /// Not 1 to 255 printable ASCII characters without space, `"` and `\`.
+    #[error("client_id is not 1 to 255 printable ASCII characters")]
+    ClientId,
+    /// A name is missing or too long.
+    #[error("client_name is needed in Japanese and English, 200 characters at most")]
+    ClientName,
+    /// No redirect URI.
+    #[error("at least one redirect_uri is needed")]
+    NoRedirectUri,
+    /// A redirect URI is refused.
+    #[error("redirect_uri {uri}: {reason}")]
+    RedirectUri {
+        /// As given.
+        uri: String,
+        /// Why.
+        reason: RedirectUriError,
+    },
+    /// A scope that does not exist.
+    #[error("scope {0} does not exist")]
+    Scope(String),
+    /// The scope `openid` is missing: this server's clients log people in.
+    #[error("scope openid is needed")]
+    NoOpenid,
+    /// Another algorithm than RS256 and ES256.
+    #[error("id_token_signed_response_alg {0}, only RS256 and ES256 are published")]
+    Algorithm(Algorithm),
+    /// A negative time.
+    #[error("default_max_age is negative")]
+    MaxAge,
+}
+
+impl ClientAuthentication {
+    /// `client_secret_basic` with the digest of `secret`.
+    pub fn secret_basic(secret: &str) -> Self {
+        Self::SecretBasic { digest: sha256(secret.as_bytes()) }
+    }
+
+    /// `client_secret_post` with the digest of `secret`.
+    pub fn secret_post(secret: &str) -> Self {
+        Self::SecretPost { digest: sha256(secret.as_bytes()) }
+    }
+
+    /// The method's registered name.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::SecretBasic { .. } => "client_secret_basic",
+            Self::SecretPost { .. } => "client_secret_post",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The method alone: the digest of a short secret would give it away.
+impl std::fmt::Debug for ClientAuthentication {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.method())
+    }
+}
+
+impl Client {
+    /// Whether it has no secret.
+    pub fn is_public(&self) -> bool {
+        self.authentication == ClientAuthentication::None
+    }
+
+    /// Whether its authorization requests need a `code_challenge` (checklist AUTH-31).
+    pub fn needs_pkce(&self) -> bool {
+        self.is_public() || self.require_pkce
+    }
+
+    /// Whether it may ask for `scope`.
+    pub fn may_ask_for(&self, scope: &str) -> bool {
+        self.scopes.iter().any(|registered| registered == scope)
+    }
+}
+
+/// Whether `uri` of a request is one that `client` registered.
+pub fn redirect_uri_matches(client: &Client, uri: &str) -> bool {
+    redirect_uri::matches(&client.redirect_uris, client.application_type, uri)
+}
+
+/// Checks that `client` may be registered (checklist DCR-2 and DCR-3).
+pub fn validate_registration(client: &Client) -> Result<(), RegistrationError> {
+    let id_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    let id = &client.client_id;
+    if id.is_empty() || id.len() > 255 || !id.bytes().all(id_byte) {
+        return Err(RegistrationError::ClientId);
+    }
+    let names = [&client.client_name.ja, &client.client_name.en];
+    if names.iter().any(|name| name.trim().is_empty() || name.chars().count() > 200) {
+        return Err(RegistrationError::ClientName);
+    }
+    check_redirect_uris(client)?;
+    check_scopes(client)?;
+    let algorithm = client.id_token_signed_response_alg;
+    if !ID_TOKEN_ALGORITHMS.contains(&algorithm) {
+        return Err(RegistrationError::Algorithm(algorithm));
+    }
+    if client.default_max_age.is_some_and(|seconds| seconds < 0) {
+        return Err(RegistrationError::MaxAge);
+    }
+    Ok(())
+}
+
+fn check_redirect_uris(client: &Client) -> Result<(), RegistrationError> {
+    if client.redirect_uris.is_empty() {
+        return Err(RegistrationError::NoRedirectUri);
+    }
+    for uri in &client.redirect_uris {
+        redirect_uri::check_registration(uri, client.application_type)
+            .map_err(|reason| RegistrationError::RedirectUri { uri: uri.clone(), reason })?;
+    }
+    Ok(())
+}
+
+fn check_scopes(client: &Client) -> Result<(), RegistrationError> {
+    let known = relying_party::scopes_supported();
+    match client.scopes.iter().find(|scope| !known.contains(&scope.as_str())) {
+        Some(scope) => Err(RegistrationError::Scope(scope.clone())),
+        None if !client.may_ask_for("openid") => Err(RegistrationError::NoOpenid),
+        None => Ok(()),
+    }
+}

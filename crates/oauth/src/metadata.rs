@@ -1,0 +1,130 @@
+//! The discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9396, 10).
+//!
+//! Invariant: nothing is advertised that is not mounted: endpoints come in as options, and lists from
+//! the tables that the checks use. An empty list is left out, and a feature that is missing is said
+//! to be false (checklist DISC-3, DISC-5, DISC-15).
+
+use sekisho_jose::{Algorithm, Claims};
+use serde_json::{Value, json};
+
+use crate::authorization::{RESPONSE_TYPES, ResponseMode};
+use crate::client::AUTHENTICATION_METHODS;
+use crate::token::GrantType;
+use crate::{pkce, relying_party};
+
+/// What is mounted and enabled.
+#[derive(Clone, Debug, Default)]
+pub struct Enabled {
+    /// The issuer identifier, byte for byte.
+    pub issuer: String,
+    /// URL, if mounted.
+    pub authorization_endpoint: Option<String>,
+    /// URL, if mounted.
+    pub token_endpoint: Option<String>,
+    /// URL, if mounted.
+    pub userinfo_endpoint: Option<String>,
+    /// URL, if mounted.
+    pub jwks_uri: Option<String>,
+    /// Algorithms of active ID token keys.
+    pub id_token_algorithms: Vec<Algorithm>,
+    /// `acr` values that a login can have.
+    pub acr_values: Vec<String>,
+    /// Types of `authorization_details` that are served.
+    pub authorization_details_types: Vec<String>,
+    /// Scopes that are served; empty means all of the table.
+    pub scopes: Vec<String>,
+    /// Whether wallets may redeem offers, and without naming themselves.
+    pub pre_authorized_code: bool,
+    /// Languages of the pages, as BCP 47 tags.
+    pub ui_locales: Vec<String>,
+    /// For people who write clients.
+    pub service_documentation: Option<String>,
+}
+
+/// The document.
+pub fn build(enabled: &Enabled) -> Value {
+    let mut document = Claims::new();
+    document.insert("issuer".to_owned(), json!(enabled.issuer));
+    for (name, value) in endpoints(enabled) {
+        if let Some(value) = value {
+            document.insert(name.to_owned(), json!(value));
+        }
+    }
+    for (name, values) in lists(enabled) {
+        if !values.is_empty() {
+            document.insert(name.to_owned(), json!(values));
+        }
+    }
+    for (name, value) in booleans(enabled) {
+        document.insert(name.to_owned(), json!(value));
+    }
+    Value::Object(document)
+}
+
+fn endpoints(enabled: &Enabled) -> [(&'static str, &Option<String>); 5] {
+    [
+        ("authorization_endpoint", &enabled.authorization_endpoint),
+        ("token_endpoint", &enabled.token_endpoint),
+        ("userinfo_endpoint", &enabled.userinfo_endpoint),
+        ("jwks_uri", &enabled.jwks_uri),
+        ("service_documentation", &enabled.service_documentation),
+    ]
+}
+
+fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 14] {
+    let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let algorithms = enabled.id_token_algorithms.iter().map(ToString::to_string).collect();
+    let modes = ResponseMode::ALL.map(ResponseMode::name);
+    let scopes = scopes(enabled);
+    [
+        ("response_types_supported", owned(RESPONSE_TYPES)),
+        ("response_modes_supported", owned(&modes)),
+        ("grant_types_supported", grant_types(enabled)),
+        ("subject_types_supported", owned(&["pairwise"])),
+        ("id_token_signing_alg_values_supported", algorithms),
+        ("token_endpoint_auth_methods_supported", owned(&AUTHENTICATION_METHODS)),
+        ("code_challenge_methods_supported", owned(pkce::METHODS)),
+        ("claims_supported", owned(&relying_party::claims_supported(&scopes))),
+        ("claim_types_supported", owned(&["normal"])),
+        ("scopes_supported", scopes),
+        ("acr_values_supported", enabled.acr_values.clone()),
+        ("authorization_details_types_supported", enabled.authorization_details_types.clone()),
+        ("ui_locales_supported", enabled.ui_locales.clone()),
+        ("prompt_values_supported", prompts()),
+    ]
+}
+
+fn scopes(enabled: &Enabled) -> Vec<String> {
+    if enabled.scopes.is_empty() {
+        return relying_party::scopes_supported().into_iter().map(str::to_owned).collect();
+    }
+    enabled.scopes.clone()
+}
+
+fn grant_types(enabled: &Enabled) -> Vec<String> {
+    let mounted = |grant: &GrantType| match grant {
+        GrantType::AuthorizationCode => enabled.authorization_endpoint.is_some(),
+        GrantType::PreAuthorizedCode => enabled.pre_authorized_code,
+    };
+    GrantType::ALL.into_iter().filter(mounted).map(|grant| grant.name().to_owned()).collect()
+}
+
+/// Initiating User Registration via OpenID Connect 1.0, 4.1 registers this member.
+fn prompts() -> Vec<String> {
+    crate::authorization::Prompt::ALL.map(|prompt| prompt.name().to_owned()).to_vec()
+}
+
+fn booleans(enabled: &Enabled) -> [(&'static str, bool); 10] {
+    [
+        ("claims_parameter_supported", false),
+        ("request_parameter_supported", false),
+        ("request_uri_parameter_supported", false),
+        ("require_request_uri_registration", false),
+        ("require_pushed_authorization_requests", false),
+        ("authorization_response_iss_parameter_supported", true),
+        ("tls_client_certificate_bound_access_tokens", false),
+        ("frontchannel_logout_supported", false),
+        ("backchannel_logout_supported", false),
+        ("pre-authorized_grant_anonymous_access_supported", enabled.pre_authorized_code),
+    ]
+}

@@ -1,0 +1,208 @@
+//! What a relying party gets: one table, from which discovery, the question to the wallet, the ID
+//! token and userinfo are all derived.
+//!
+//! Invariant: what is released stands in a verified credential. A claim of another JSON type than
+//! expected is left out, never null and never empty (checklist RES-2). The subject, the session and
+//! what a gate granted are added by the callers; their names stand here for discovery.
+
+use std::collections::BTreeMap;
+
+use sekisho_jose::Claims;
+use serde_json::{Value, json};
+
+/// The login credential.
+const AFFILIATION: &str = "affiliation";
+/// The training credential.
+const TRAINING: &str = "ai-training";
+
+/// One scope.
+#[derive(Clone, Copy, Debug)]
+pub struct ScopeRow {
+    /// Its name.
+    pub scope: &'static str,
+    /// What the wallet is asked for: type name and claim path, in which `*` is every element.
+    pub wallet: &'static [(&'static str, &'static [&'static str])],
+    /// The claims that are released.
+    pub claims: &'static [&'static str],
+}
+
+/// All scopes.
+pub const TABLE: &[ScopeRow] = &[
+    ScopeRow {
+        scope: "openid",
+        wallet: &[(AFFILIATION, &["org_corporate_number"]), (AFFILIATION, &["member_ref"])],
+        claims: &["sub", "auth_time", "acr", "amr", "sid"],
+    },
+    ScopeRow {
+        scope: "profile",
+        wallet: &[
+            (AFFILIATION, &["name"]),
+            (AFFILIATION, &["name#ja-Hani-JP"]),
+            (AFFILIATION, &["name#ja-Kana-JP"]),
+            (AFFILIATION, &["name#ja-Latn-JP"]),
+            (AFFILIATION, &["department"]),
+            (AFFILIATION, &["job_title"]),
+        ],
+        claims: &[
+            "name",
+            "name#ja-Hani-JP",
+            "name#ja-Kana-JP",
+            "name#ja-Latn-JP",
+            "preferred_username",
+            "locale",
+        ],
+    },
+    ScopeRow {
+        scope: "email",
+        wallet: &[(AFFILIATION, &["email"])],
+        claims: &["email", "email_verified"],
+    },
+    ScopeRow {
+        scope: "organization",
+        wallet: &[
+            (AFFILIATION, &["org_name"]),
+            (AFFILIATION, &["affiliation_type"]),
+            (AFFILIATION, &["roles", "*"]),
+            (AFFILIATION, &["home_org_corporate_number"]),
+        ],
+        claims: &["organization", "groups"],
+    },
+    ScopeRow {
+        scope: "training",
+        // The `level_gte_n` that a gate needs is asked for by the gate.
+        wallet: &[(TRAINING, &["achievement_id"])],
+        claims: &["training"],
+    },
+    ScopeRow {
+        scope: "gpu_access",
+        // Whatever the gate's policy reads is asked for by the gate.
+        wallet: &[],
+        claims: &["authorization_details", "groups", "svc_residency"],
+    },
+];
+
+/// Names of all scopes.
+pub fn scopes_supported() -> Vec<&'static str> {
+    TABLE.iter().map(|row| row.scope).collect()
+}
+
+/// Names of all claims that these scopes can release, each once.
+pub fn claims_supported(scopes: &[String]) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for name in rows(scopes).flat_map(|row| row.claims) {
+        if !names.contains(name) {
+            names.push(*name);
+        }
+    }
+    names
+}
+
+/// What the wallet is asked for, by type name: claim paths, in which `*` is every element.
+pub fn wallet_claims(scopes: &[String]) -> BTreeMap<String, Vec<Vec<String>>> {
+    let mut asked = BTreeMap::<String, Vec<Vec<String>>>::new();
+    for (type_name, path) in rows(scopes).flat_map(|row| row.wallet) {
+        let path = path.iter().map(ToString::to_string).collect();
+        asked.entry((*type_name).to_owned()).or_default().push(path);
+    }
+    asked
+}
+
+fn rows(scopes: &[String]) -> impl Iterator<Item = &'static ScopeRow> {
+    TABLE.iter().filter(|row| scopes.iter().any(|scope| scope == row.scope))
+}
+
+/// What `scopes` release of verified claims, given by type name. `preferred_username` is opaque and
+/// stable at the client.
+pub fn release(
+    scopes: &[String],
+    claims_by_type: &BTreeMap<String, Claims>,
+    preferred_username: &str,
+) -> Claims {
+    let none = Claims::new();
+    let affiliation = claims_by_type.get(AFFILIATION).unwrap_or(&none);
+    let mut out = Claims::new();
+    for row in rows(scopes) {
+        match row.scope {
+            "profile" => profile(&mut out, affiliation, preferred_username),
+            "email" => email(&mut out, affiliation),
+            "organization" => organization(&mut out, affiliation),
+            "training" => training(&mut out, claims_by_type.get(TRAINING)),
+            _ => {}
+        }
+    }
+    out
+}
+
+fn text<'c>(claims: &'c Claims, name: &str) -> Option<&'c str> {
+    claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// Puts `names` of `from` into `out`, under their new names, where there are texts.
+fn copy(out: &mut Claims, from: &Claims, names: &[(&str, &str)]) {
+    for (name, new) in names {
+        if let Some(text) = text(from, name) {
+            out.insert((*new).to_owned(), json!(text));
+        }
+    }
+}
+
+/// Names byte for byte as the issuer wrote them.
+fn profile(out: &mut Claims, affiliation: &Claims, preferred_username: &str) {
+    let names = ["name", "name#ja-Hani-JP", "name#ja-Kana-JP", "name#ja-Latn-JP", "locale"];
+    copy(out, affiliation, &names.map(|name| (name, name)));
+    out.insert("preferred_username".to_owned(), json!(preferred_username));
+}
+
+/// Verified only if the issuer says so with a boolean.
+fn email(out: &mut Claims, affiliation: &Claims) {
+    copy(out, affiliation, &[("email", "email")]);
+    if out.contains_key("email") {
+        let verified = affiliation.get("email_verified") == Some(&Value::Bool(true));
+        out.insert("email_verified".to_owned(), json!(verified));
+    }
+}
+
+fn organization(out: &mut Claims, affiliation: &Claims) {
+    let mut organization = Claims::new();
+    let members = [
+        ("org_corporate_number", "corporate_number"),
+        ("org_name", "name"),
+        ("affiliation_type", "affiliation_type"),
+    ];
+    copy(&mut organization, affiliation, &members);
+    if !organization.is_empty() {
+        out.insert("organization".to_owned(), Value::Object(organization));
+    }
+    let groups = groups(affiliation);
+    if !groups.is_empty() {
+        out.insert("groups".to_owned(), json!(groups));
+    }
+}
+
+/// Roles as a flat list of texts, each once.
+fn groups(affiliation: &Claims) -> Vec<&str> {
+    let roles = affiliation.get("roles").and_then(Value::as_array);
+    let mut groups = Vec::new();
+    for role in roles.into_iter().flatten().filter_map(Value::as_str) {
+        if !role.is_empty() && !groups.contains(&role) {
+            groups.push(role);
+        }
+    }
+    groups
+}
+
+/// The highest level whose predicate was shown and is true; the level itself is not released.
+fn training(out: &mut Claims, training: Option<&Claims>) {
+    let Some(training) = training else { return };
+    let mut entry = Claims::new();
+    copy(&mut entry, training, &[("achievement_id", "achievement")]);
+    if entry.is_empty() {
+        return;
+    }
+    let holds = |n: &u8| training.get(&format!("level_gte_{n}")) == Some(&Value::Bool(true));
+    if let Some(level) = (1..=3_u8).rev().find(holds) {
+        entry.insert("level_gte".to_owned(), json!(level));
+    }
+    copy(&mut entry, training, &[("valid_through", "until")]);
+    out.insert("training".to_owned(), json!([entry]));
+}

@@ -1,0 +1,194 @@
+//! The token endpoint: grants, their bindings and answers (RFC 6749, 4.1.3–5.2; RFC 7636, 4.5–4.6;
+//! OpenID4VCI 1.0, 6).
+//!
+//! Invariant: a code is good only to the client, redirect URI and PKCE verifier that it was minted
+//! for. That it is good once and in time is for the store's transaction to decide.
+
+mod error;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::{TokenError, TokenErrorCode};
+
+use crate::authentication::AuthenticatedClient;
+use crate::authorization::AuthorizationRequest;
+use crate::params::Params;
+use crate::pkce::CodeChallenge;
+
+/// Parameters that may be repeated (RFC 8707, 2; RFC 8693, 2.1).
+const REPEATABLE: &[&str] = &["resource", "audience"];
+
+/// Grants that are supported, for checks and metadata alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrantType {
+    /// RFC 6749, 4.1.
+    AuthorizationCode,
+    /// OpenID4VCI 1.0, 4.1.1.
+    PreAuthorizedCode,
+}
+
+impl GrantType {
+    /// Every grant.
+    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::PreAuthorizedCode];
+
+    /// `grant_type` on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::PreAuthorizedCode => "urn:ietf:params:oauth:grant-type:pre-authorized_code",
+        }
+    }
+}
+
+/// A token request, apart from who sends it.
+#[derive(Clone, PartialEq, Eq)]
+pub enum TokenRequest {
+    /// A code from the authorization endpoint.
+    AuthorizationCode {
+        /// `code`.
+        code: String,
+        /// `redirect_uri`.
+        redirect_uri: Option<String>,
+        /// `code_verifier`.
+        verifier: Option<String>,
+    },
+    /// A code from a credential offer.
+    PreAuthorizedCode {
+        /// `pre-authorized_code`.
+        code: String,
+        /// `tx_code`.
+        tx_code: Option<String>,
+        /// `authorization_details`, unread.
+        authorization_details: Option<String>,
+    },
+}
+
+impl TokenRequest {
+    /// Reads a token request.
+    pub fn parse(params: &Params) -> Result<Self, TokenError> {
+        if let Some(duplicate) = params.duplicate(REPEATABLE) {
+            return Err(duplicate.into());
+        }
+        let needed = |name| params.one(name)?.map(str::to_owned).ok_or(TokenError::Missing(name));
+        let optional = |name| Ok::<_, TokenError>(params.one(name)?.map(str::to_owned));
+        let grant_type = needed("grant_type")?;
+        match GrantType::ALL.into_iter().find(|grant| grant.name() == grant_type) {
+            Some(GrantType::AuthorizationCode) => Ok(Self::AuthorizationCode {
+                code: needed("code")?,
+                redirect_uri: optional("redirect_uri")?,
+                verifier: optional("code_verifier")?,
+            }),
+            Some(GrantType::PreAuthorizedCode) => Ok(Self::PreAuthorizedCode {
+                code: needed("pre-authorized_code")?,
+                tx_code: optional("tx_code")?,
+                authorization_details: optional("authorization_details")?,
+            }),
+            None => Err(TokenError::UnsupportedGrantType),
+        }
+    }
+
+    /// The grant.
+    pub fn grant_type(&self) -> GrantType {
+        match self {
+            Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
+            Self::PreAuthorizedCode { .. } => GrantType::PreAuthorizedCode,
+        }
+    }
+}
+
+/// The grant alone: the rest is secret.
+impl std::fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.grant_type().name())
+    }
+}
+
+/// What a code is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeBinding {
+    /// The client.
+    pub client_id: String,
+    /// Where the code was sent.
+    pub redirect_uri: String,
+    /// Whether the authorization request named it.
+    pub redirect_uri_in_request: bool,
+    /// The PKCE challenge.
+    pub code_challenge: Option<CodeChallenge>,
+}
+
+impl From<&AuthorizationRequest> for CodeBinding {
+    fn from(request: &AuthorizationRequest) -> Self {
+        Self {
+            client_id: request.client_id.clone(),
+            redirect_uri: request.redirect_uri.clone(),
+            redirect_uri_in_request: request.redirect_uri_in_request,
+            code_challenge: request.code_challenge,
+        }
+    }
+}
+
+/// Checks that `client` may redeem a code bound so with `request` (checklist TOK-3, TOK-4, AUTH-31).
+pub fn check_code(
+    binding: &CodeBinding,
+    client: &AuthenticatedClient,
+    request: &TokenRequest,
+) -> Result<(), TokenError> {
+    let TokenRequest::AuthorizationCode { redirect_uri, verifier, .. } = request else {
+        return Err(TokenError::InvalidGrant);
+    };
+    if binding.client_id != client.client_id() {
+        return Err(TokenError::InvalidGrant);
+    }
+    check_redirect_uri(binding, redirect_uri.as_deref())?;
+    match (&binding.code_challenge, verifier) {
+        (Some(challenge), Some(verifier)) => Ok(challenge.verify(verifier)?),
+        (Some(_), None) => Err(TokenError::VerifierMissing),
+        // A verifier without a challenge: somebody took the challenge away (RFC 9700, 4.8.2).
+        (None, Some(_)) => Err(TokenError::VerifierWithoutChallenge),
+        (None, None) if client.client().needs_pkce() => Err(TokenError::VerifierMissing),
+        (None, None) => Ok(()),
+    }
+}
+
+/// Repeated exactly if the authorization request named it; never another one.
+fn check_redirect_uri(binding: &CodeBinding, presented: Option<&str>) -> Result<(), TokenError> {
+    match presented {
+        Some(uri) if uri == binding.redirect_uri => Ok(()),
+        None if !binding.redirect_uri_in_request => Ok(()),
+        _ => Err(TokenError::OtherRedirectUri),
+    }
+}
+
+/// A successful answer (RFC 6749, 5.1; Core, 3.1.3.3). Sent with `Cache-Control: no-store`.
+#[derive(Clone, Serialize)]
+pub struct TokenResponse {
+    /// The access token.
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: &'static str,
+    /// Seconds from now.
+    pub expires_in: i64,
+    /// Scopes as granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The ID token, if `openid` was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
+    /// Details as granted (RFC 9396, 7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_details: Option<serde_json::Value>,
+}
+
+impl TokenResponse {
+    /// A bearer token that lives for `expires_in` seconds.
+    pub fn bearer(access_token: impl Into<String>, expires_in: i64) -> Self {
+        Self {
+            access_token: access_token.into(),
+            token_type: "Bearer",
+            expires_in,
+            scope: None,
+            id_token: None,
+            authorization_details: None,
+        }
+    }
+}

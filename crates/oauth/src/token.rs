@@ -6,6 +6,7 @@
 
 mod error;
 
+use sekisho_jose::Claims;
 use serde::{Deserialize, Serialize};
 
 pub use error::{TokenError, TokenErrorCode};
@@ -176,7 +177,7 @@ pub struct TokenResponse {
     pub id_token: Option<String>,
     /// Details as granted (RFC 9396, 7).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub authorization_details: Option<serde_json::Value>,
+    pub authorization_details: Option<Vec<Claims>>,
 }
 
 impl TokenResponse {

@@ -2,8 +2,9 @@
 
 use sekisho_jose::Claims;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::pkce::CodeChallenge;
+use crate::pkce::{self, CodeChallenge};
 
 /// A request whose every parameter has been checked. Kept while the person logs in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -99,5 +100,37 @@ impl AuthorizationRequest {
     /// Whether `scope` is asked for.
     pub fn asks_for(&self, scope: &str) -> bool {
         self.scopes.iter().any(|asked| asked == scope)
+    }
+
+    /// The query of a request that asks for the same again.
+    pub fn to_query(&self) -> String {
+        let challenge = self.code_challenge.map(|challenge| challenge.to_string());
+        let method = challenge.as_ref().map(|_| pkce::METHODS.join(" "));
+        let prompts: Vec<_> = self.prompt.iter().map(|prompt| prompt.name()).collect();
+        let details = &self.authorization_details;
+        let details = (!details.is_empty()).then(|| json!(details).to_string());
+        let list = |words: &[String]| (!words.is_empty()).then(|| words.join(" "));
+        let members = [
+            ("client_id", Some(self.client_id.clone())),
+            ("redirect_uri", Some(self.redirect_uri.clone())),
+            ("response_type", Some("code".to_owned())),
+            ("response_mode", Some(self.response_mode.name().to_owned())),
+            ("scope", list(&self.scopes)),
+            ("state", self.state.clone()),
+            ("nonce", self.nonce.clone()),
+            ("code_challenge", challenge),
+            ("code_challenge_method", method),
+            ("prompt", (!prompts.is_empty()).then(|| prompts.join(" "))),
+            ("max_age", self.max_age.map(|seconds| seconds.to_string())),
+            ("ui_locales", list(&self.ui_locales)),
+            ("login_hint", self.login_hint.clone()),
+            ("id_token_hint", self.id_token_hint.clone()),
+            ("acr_values", list(&self.acr_values)),
+            ("authorization_details", details),
+        ];
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query
+            .extend_pairs(members.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+        query.finish()
     }
 }

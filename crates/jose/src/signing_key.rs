@@ -13,6 +13,8 @@ use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
 use josekit::jwk::alg::ed::EdKeyPair;
 use josekit::jwk::alg::rsa::RsaKeyPair as JosekitRsaKeyPair;
 use p256::pkcs8::EncodePrivateKey as _;
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject as _;
 use sekisho_ambient::{Entropy, Secret};
 use thiserror::Error;
 
@@ -94,15 +96,16 @@ impl SigningKey {
 
     /// Reads PEM: `PRIVATE KEY` (PKCS#8), `EC PRIVATE KEY` (SEC 1) or `RSA PRIVATE KEY` (PKCS#1).
     pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
+        let ec = |curve| der_of(&EcKeyPair::from_pem(pem, Some(curve)).ok()?);
         let der = match algorithm {
-            Algorithm::Es256 => EcKeyPair::from_pem(pem, Some(EcCurve::P256)).map(|k| der_of(&k)),
-            Algorithm::Es384 => EcKeyPair::from_pem(pem, Some(EcCurve::P384)).map(|k| der_of(&k)),
-            Algorithm::EdDsa => EdKeyPair::from_pem(pem).map(|k| der_of(&k)),
+            Algorithm::Es256 => ec(EcCurve::P256),
+            Algorithm::Es384 => ec(EcCurve::P384),
+            Algorithm::EdDsa => EdKeyPair::from_pem(pem).ok().and_then(|pair| der_of(&pair)),
             Algorithm::Rs256 | Algorithm::Ps256 => {
-                JosekitRsaKeyPair::from_pem(pem).map(|k| der_of(&k))
+                JosekitRsaKeyPair::from_pem(pem).ok().and_then(|pair| der_of(&pair))
             }
         };
-        let der = der.map_err(|_| KeyError::Encoding(algorithm))?;
+        let der = der.ok_or(KeyError::Encoding(algorithm))?;
         Self::from_pkcs8_der(algorithm, der.expose())
     }
 
@@ -205,8 +208,11 @@ impl Pair {
     }
 }
 
-fn der_of(pair: &impl josekit::jwk::KeyPair) -> Secret<Vec<u8>> {
-    Secret::new(pair.to_der_private_key())
+/// The key as PKCS#8. By way of PEM, since josekit writes DER in the older form of each type.
+fn der_of(pair: &impl josekit::jwk::KeyPair) -> Option<Secret<Vec<u8>>> {
+    let pem = Secret::new(pair.to_pem_private_key());
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose()).ok()?;
+    Some(Secret::new(der.secret_pkcs8_der().to_vec()))
 }
 
 fn generate_p256(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
@@ -241,7 +247,8 @@ fn generate_ed25519(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
 }
 
 fn generate_rsa() -> Result<Secret<Vec<u8>>, KeyError> {
-    JosekitRsaKeyPair::generate(RSA_BITS).map(|key| der_of(&key)).map_err(|_| KeyError::Library)
+    let pair = JosekitRsaKeyPair::generate(RSA_BITS).map_err(|_| KeyError::Library)?;
+    der_of(&pair).ok_or(KeyError::Library)
 }
 
 #[cfg(test)]

@@ -55,9 +55,10 @@ impl VerifyingKey {
         if !self.supports(algorithm) {
             return Err(SignatureError::Algorithm(algorithm));
         }
-        let key = match (&*self.parsed, algorithm) {
-            (Parsed::One(key), _) | (Parsed::Rsa { pkcs1: key, .. }, Algorithm::Rs256) => key,
-            (Parsed::Rsa { pss: key, .. }, _) => key,
+        let key = match &*self.parsed {
+            Parsed::One(key) => key,
+            Parsed::Rsa { pss, .. } if algorithm == Algorithm::Ps256 => pss,
+            Parsed::Rsa { pkcs1, .. } => pkcs1,
         };
         key.verify_sig(message, signature).map_err(|_| SignatureError::Invalid)
     }

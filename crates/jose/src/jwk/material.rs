@@ -7,6 +7,8 @@ use x509_cert::der::{self, Decode as _, Reader as _, SliceReader};
 use super::{JwkAlgorithm, JwkError};
 use crate::{Algorithm, b64u};
 
+mod roca;
+
 /// The sizes of an RSA modulus that are accepted, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
@@ -92,7 +94,7 @@ impl Material {
             return Err(JwkError::Invalid);
         }
         let exponent_bits = bit_length(&e).ok_or(JwkError::Malformed("e"))?;
-        if !odd(&e) || !(2..=32).contains(&exponent_bits) {
+        if !odd(&e) || !(2..=32).contains(&exponent_bits) || roca::is_weak(&n) {
             return Err(JwkError::Invalid);
         }
         Ok(Self::Rsa { n, e })

@@ -118,8 +118,8 @@ fn a_key_is_refused_for_another_algorithm() {
 
 #[test]
 fn a_short_rsa_key_is_refused() {
-    let der = JosekitRsaKeyPair::generate(1024).unwrap().to_der_private_key();
-    assert!(SigningKey::from_pkcs8_der(Algorithm::Rs256, &der).is_err());
+    let pem = JosekitRsaKeyPair::generate(1024).unwrap().to_pem_private_key();
+    assert!(SigningKey::from_pem(Algorithm::Rs256, &String::from_utf8(pem).unwrap()).is_err());
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn a_chain_of_another_root_is_refused_even_under_the_same_name() {
 fn a_self_signed_leaf_is_refused_even_as_an_anchor() {
     let key = KeyPair::generate().unwrap();
     let der = leaf_params().self_signed(&key).unwrap().der().to_vec();
-    assert!(matches!(verify(&[der.clone()], &root()), Err(ChainError::SelfSigned)));
+    assert!(matches!(verify(std::slice::from_ref(&der), &root()), Err(ChainError::SelfSigned)));
     assert!(matches!(TrustAnchor::from_der(&der), Err(ChainError::Anchor)));
 }
 

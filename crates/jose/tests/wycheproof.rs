@@ -1,0 +1,145 @@
+//! C2SP Wycheproof's vectors, run over our own layer: the JWS parser, the keys as JWK and the
+//! algorithm registry, not the library below.
+//!
+//! The vectors are not part of this repository. `SEKISHO_VECTORS` names the folder that holds
+//! `wycheproof/`; without it `shared/vectors` beside the checkout is looked at. Where neither is
+//! there the tests say so and pass.
+
+#![allow(clippy::print_stdout, reason = "a skipped test says that it is")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
+use std::path::PathBuf;
+
+use sekisho_jose::{Algorithm, JwkSet, PublicJwk, UnverifiedJws, VerifyingKey, b64u};
+use serde_json::{Value, json};
+
+/// What a file's cases came to.
+#[derive(Debug, Default, PartialEq)]
+struct Count {
+    accepted: usize,
+    refused: usize,
+    /// Valid, of an algorithm that is absent here on purpose, and refused.
+    absent: usize,
+}
+
+fn groups(file: &str) -> Option<Vec<Value>> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors");
+    let folder = std::env::var_os("SEKISHO_VECTORS").map_or_else(|| beside.into(), PathBuf::from);
+    let path = folder.join("wycheproof").join(file);
+    let Ok(bytes) = std::fs::read(&path) else {
+        println!("skipped: {} is absent; set SEKISHO_VECTORS to the vectors", path.display());
+        return None;
+    };
+    let document: Value = serde_json::from_slice(&bytes).unwrap();
+    Some(document["testGroups"].as_array().unwrap().clone())
+}
+
+fn cases(group: &Value) -> &[Value] {
+    group["tests"].as_array().unwrap()
+}
+
+fn hex(text: &Value) -> Vec<u8> {
+    let text = text.as_str().unwrap();
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+/// The key of a group as JWK; some groups have it as a point only.
+fn public_jwk(group: &Value) -> Value {
+    let Some(point) = group["publicKey"].get("uncompressed") else {
+        return group["publicKeyJwk"].clone();
+    };
+    let point = hex(point);
+    let (x, y) = point[1..].split_at(32);
+    json!({"kty": "EC", "crv": "P-256", "x": b64u::encode(x), "y": b64u::encode(y)})
+}
+
+/// Runs a file of raw signatures. Keys that we refuse (of small order) have no valid case we need.
+fn run_signatures(file: &str, algorithm: Algorithm) -> Option<Count> {
+    let mut count = Count::default();
+    for group in groups(file)? {
+        let key = PublicJwk::from_value(&public_jwk(&group)).and_then(|key| key.verifying_key());
+        for case in cases(&group) {
+            let (message, signature) = (hex(&case["msg"]), hex(&case["sig"]));
+            let accepted =
+                key.as_ref().is_ok_and(|key| key.verify(algorithm, &message, &signature).is_ok());
+            assert_eq!(accepted, case["result"] == "valid", "{file} {}", case["tcId"]);
+            if accepted { count.accepted += 1 } else { count.refused += 1 }
+        }
+    }
+    Some(count)
+}
+
+#[test]
+fn ed25519_signatures() {
+    let Some(count) = run_signatures("ed25519_test.json", Algorithm::EdDsa) else { return };
+    assert_eq!(count.accepted + count.refused, 151);
+    assert!(count.accepted > 80, "{count:?}");
+}
+
+#[test]
+fn p256_signatures_of_fixed_length() {
+    let file = "ecdsa_secp256r1_sha256_p1363_test.json";
+    let Some(count) = run_signatures(file, Algorithm::Es256) else { return };
+    assert_eq!(count.accepted + count.refused, 262);
+    assert!(count.accepted > 150, "{count:?}");
+}
+
+/// Verifies as a caller would: with the one registered key, whose algorithms are those it serves.
+fn verify(jws: &str, key: &VerifyingKey) -> bool {
+    UnverifiedJws::parse(jws, 1 << 16).is_ok_and(|jws| jws.verify(key, &Algorithm::ALL).is_ok())
+}
+
+/// Whether a case is valid only in an algorithm, or a key, that is absent here on purpose.
+fn is_absent(key: Option<&Value>) -> bool {
+    let absent = ["HS256", "RS384", "RS512", "PS384", "PS512", "ES512", "ES521"];
+    key.is_none_or(|key| {
+        key["kty"] == "oct" || key["alg"].as_str().is_none_or(|alg| absent.contains(&alg))
+    })
+}
+
+#[test]
+fn json_web_signatures() {
+    let Some(groups) = groups("json_web_signature_test.json") else { return };
+    let mut count = Count::default();
+    for group in &groups {
+        let public = group.get("public");
+        let key = public.and_then(|key| PublicJwk::from_value(key).ok()?.verifying_key().ok());
+        for case in cases(group) {
+            let jws = case["jws"].as_str().unwrap_or_default();
+            let accepted = key.as_ref().is_some_and(|key| verify(jws, key));
+            let valid = case["result"] == "valid";
+            // The key is registered for PS256 and the token, Figure 20 of RFC 7520, is PS384.
+            let other_algorithm = case["comment"] == "Figure20";
+            match (accepted, valid) {
+                (true, true) => count.accepted += 1,
+                (false, false) => count.refused += 1,
+                (false, true) if is_absent(public) || other_algorithm => count.absent += 1,
+                _ => panic!("{} {}", case["tcId"], case["comment"]),
+            }
+        }
+    }
+    assert_eq!(count, Count { accepted: 16, refused: 355, absent: 30 });
+}
+
+#[test]
+fn json_web_keys() {
+    let Some(groups) = groups("json_web_key_test.json") else { return };
+    for group in &groups {
+        let set = group.get("public").or_else(|| group.get("private")).unwrap();
+        let keys = match JwkSet::from_value(set) {
+            Ok(set) => set.keys,
+            Err(_) => PublicJwk::from_value(set).into_iter().collect(),
+        };
+        for case in cases(group) {
+            let jws = case["jws"].as_str().unwrap_or_default();
+            let accepted =
+                keys.iter().filter_map(|key| key.verifying_key().ok()).any(|key| verify(jws, &key));
+            if case["result"] == "invalid" {
+                assert!(!accepted, "{} {} {}", case["tcId"], case["comment"], group["comment"]);
+            }
+        }
+    }
+}

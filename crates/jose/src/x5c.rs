@@ -1,7 +1,7 @@
 //! Certificate chains in a header's `x5c` (RFC 7515, section 4.1.6), validated to our own anchors
 //! (RFC 5280, section 6) by rustls-webpki.
 //!
-//! Invariant: [`VerifiedLeaf`] is made by [`verify_chain`] alone. The anchor is the verifier's, and
+//! Invariant: [`VerifiedLeaf`] is made by [`verify_chain`], or by [`dangerous_leaf`]. The anchor is the verifier's, and
 //! a chain that brings it along is refused (HAIP, section 6.1.1); so is a leaf that signs itself or
 //! that may sign certificates. No extended key usage is required: none is registered for issuers of
 //! credentials. Revocation of certificates is not checked: private PKIs of this kind have no CRLs.
@@ -175,14 +175,28 @@ pub fn verify_chain(
     let valid = anchors.iter().filter(|(_, certificate)| certificate.is_valid_at(now));
     check_path(x5c, &valid.map(|(anchor, _)| *anchor).collect::<Vec<_>>(), now)?;
     let (leaf, der) = chain.first().zip(x5c.first()).ok_or(ChainError::Length(0))?;
-    Ok(VerifiedLeaf {
-        key: leaf.public_key()?.verifying_key()?,
-        dns_names: leaf.names.dns.clone(),
-        uris: leaf.names.uris.clone(),
-        ip_addresses: leaf.names.ips.clone(),
-        der: der.clone(),
-        not_after: leaf.not_after(),
-    })
+    VerifiedLeaf::new(leaf, der)
+}
+
+/// Reads a leaf without a chain, an anchor, or a look at the time: whoever holds the certificate's
+/// key made it. For wallets that know a verifier by the hash of its certificate and by nothing else
+/// (OpenID4VP, client identifier prefix `x509_hash`).
+pub fn dangerous_leaf(der: &[u8]) -> Result<VerifiedLeaf, ChainError> {
+    let leaf = Parsed::from_der(der).ok_or(ChainError::Certificate { position: 0 })?;
+    VerifiedLeaf::new(&leaf, der)
+}
+
+impl VerifiedLeaf {
+    fn new(leaf: &Parsed, der: &[u8]) -> Result<Self, ChainError> {
+        Ok(Self {
+            key: leaf.public_key()?.verifying_key()?,
+            dns_names: leaf.names.dns.clone(),
+            uris: leaf.names.uris.clone(),
+            ip_addresses: leaf.names.ips.clone(),
+            der: der.to_vec(),
+            not_after: leaf.not_after(),
+        })
+    }
 }
 
 /// What path validation does not look at.

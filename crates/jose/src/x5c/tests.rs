@@ -243,3 +243,11 @@ fn an_anchor_is_written_and_read() {
 fn the_hash_of_a_leaf_is_over_its_der() {
     assert_eq!(leaf_hash(b""), "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU");
 }
+
+#[test]
+fn a_leaf_can_be_read_without_its_chain_by_a_dangerous_name_only() {
+    let der = root().sign(&leaf_params());
+    let leaf = dangerous_leaf(&der).unwrap();
+    assert_eq!(leaf.dns_names, ["issuer.example"]);
+    assert!(matches!(dangerous_leaf(b""), Err(ChainError::Certificate { position: 0 })));
+}

@@ -139,3 +139,141 @@ impl AuthenticatedClient {
         &self.0.client_id
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::client::tests::client;
+    use crate::token::TokenErrorCode;
+
+    fn post() -> Client {
+        Client { authentication: ClientAuthentication::secret_post("s3cret"), ..client() }
+    }
+
+    fn public() -> Client {
+        Client { authentication: ClientAuthentication::None, ..client() }
+    }
+
+    fn header(text: &str) -> String {
+        format!("Basic {}", STANDARD.encode(text))
+    }
+
+    /// `client`, authenticated as registered: public, or with the secret of the sample.
+    pub(crate) fn authenticated(client: &Client) -> AuthenticatedClient {
+        let id = client.client_id.clone();
+        let secret = Secret::new("s3cret".to_owned());
+        let presented = match client.authentication {
+            ClientAuthentication::None => Presented::None { client_id: id },
+            ClientAuthentication::SecretBasic { .. } => Presented::Basic { id, secret },
+            ClientAuthentication::SecretPost { .. } => Presented::Post { id, secret },
+        };
+        authenticate(&presented, client).unwrap()
+    }
+
+    fn run(authorization: Option<&str>, body: &str, client: &Client) -> Result<(), TokenError> {
+        let params = Params::parse(body).unwrap();
+        let presented = Presented::from_request(authorization, &params)?;
+        authenticate(&presented, client).map(|authenticated| {
+            assert_eq!(authenticated.client(), client);
+        })
+    }
+
+    #[test]
+    fn each_method_passes_as_registered() {
+        assert_eq!(run(Some(&header("portal:s3cret")), "", &client()), Ok(()));
+        assert_eq!(run(Some(&header("portal:s3cret")), "client_id=portal", &client()), Ok(()));
+        let lower = header("portal:s3cret").replace("Basic", "bAsIC");
+        assert_eq!(run(Some(&lower), "", &client()), Ok(()));
+        assert_eq!(run(None, "client_id=portal&client_secret=s3cret", &post()), Ok(()));
+        assert_eq!(run(None, "client_id=portal", &public()), Ok(()));
+    }
+
+    #[test]
+    fn another_method_than_the_registered_one_is_refused() {
+        let basic = header("portal:s3cret");
+        let body = "client_id=portal&client_secret=s3cret";
+        assert_eq!(run(None, body, &client()), Err(TokenError::OtherMethod { basic: false }));
+        let alone = run(None, "client_id=portal", &client());
+        assert_eq!(alone, Err(TokenError::OtherMethod { basic: false }));
+        assert_eq!(run(Some(&basic), "", &post()), Err(TokenError::OtherMethod { basic: true }));
+        assert_eq!(run(Some(&basic), "", &public()), Err(TokenError::OtherMethod { basic: true }));
+        assert_eq!(run(None, body, &public()), Err(TokenError::OtherMethod { basic: false }));
+    }
+
+    #[test]
+    fn two_methods_in_one_request_are_refused() {
+        let basic = header("portal:s3cret");
+        let both = run(Some(&basic), "client_id=portal&client_secret=s3cret", &client());
+        assert_eq!(both, Err(TokenError::SeveralMethods));
+        let assertion = "client_assertion=a.b.c&client_id=portal&client_secret=s3cret";
+        assert_eq!(run(None, assertion, &post()), Err(TokenError::SeveralMethods));
+        assert_eq!(
+            run(Some(&basic), "client_assertion=a.b.c", &client()),
+            Err(TokenError::SeveralMethods)
+        );
+        let alone = run(None, "client_assertion=a.b.c&client_id=portal", &public());
+        assert_eq!(alone, Err(TokenError::UnsupportedMethod));
+        let twice = "client_id=portal&client_secret=s3cret&client_secret=s3cret";
+        assert!(matches!(run(None, twice, &post()), Err(TokenError::Duplicate(_))));
+    }
+
+    #[test]
+    fn a_wrong_secret_or_name_is_refused() {
+        for secret in ["", "s3cre", "s3cret ", "S3cret", "s3crets"] {
+            let wrong = run(Some(&header(&format!("portal:{secret}"))), "", &client());
+            assert_eq!(wrong, Err(TokenError::WrongSecret { basic: true }), "{secret}");
+        }
+        let post_wrong = run(None, "client_id=portal&client_secret=x", &post());
+        assert_eq!(post_wrong, Err(TokenError::WrongSecret { basic: false }));
+        let other = run(Some(&header("other:s3cret")), "", &client());
+        assert_eq!(other, Err(TokenError::UnknownClient { basic: true }));
+        let mixed = run(Some(&header("portal:s3cret")), "client_id=other", &client());
+        assert_eq!(mixed, Err(TokenError::OtherClientId));
+    }
+
+    #[test]
+    fn both_halves_of_basic_are_form_encoded() {
+        let odd = Client {
+            client_id: "https://rp.example".to_owned(),
+            authentication: ClientAuthentication::secret_basic("a b:%神+"),
+            ..client()
+        };
+        let text = "https%3A%2F%2Frp.example:a+b%3A%25%E7%A5%9E%2B";
+        assert_eq!(run(Some(&header(text)), "", &odd), Ok(()));
+    }
+
+    #[test]
+    fn malformed_headers_are_refused() {
+        for value in
+            ["Basic", "Basic ", "Basic !!!", "Basic cG9ydGFs", "Basic /w==", "Basic JUZGOmE="]
+        {
+            let refused = run(Some(value), "", &client());
+            assert_eq!(refused, Err(TokenError::MalformedBasic), "{value}");
+        }
+        for value in ["Bearer abc", "DPoP abc", "", "basi cG9ydGFsOnMzY3JldA=="] {
+            let refused = run(Some(value), "client_id=portal", &public());
+            assert_eq!(refused, Err(TokenError::UnsupportedMethod), "{value}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_anonymous_to_a_client() {
+        let presented = Presented::from_request(None, &Params::default()).unwrap();
+        assert!(matches!(presented, Presented::Anonymous));
+        let refused = authenticate(&presented, &public()).unwrap_err();
+        assert_eq!(refused.code(), TokenErrorCode::InvalidClient);
+        let secret = Params::parse("client_secret=x").unwrap();
+        assert!(Presented::from_request(None, &secret).is_err());
+    }
+
+    #[test]
+    fn a_refusal_does_not_tell_which_clients_exist() {
+        let unknown = TokenError::UnknownClient { basic: true };
+        let wrong = TokenError::WrongSecret { basic: true };
+        assert_eq!(unknown.body(), wrong.body());
+        assert_eq!(unknown.www_authenticate(), wrong.www_authenticate());
+        assert!(wrong.www_authenticate().is_some());
+        assert_eq!(TokenError::WrongSecret { basic: false }.www_authenticate(), None);
+        assert_eq!((unknown.status(), wrong.status()), (401, 401));
+    }
+}

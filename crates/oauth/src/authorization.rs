@@ -15,6 +15,9 @@ pub use error::{AuthorizationError, AuthorizationErrorCode, ErrorRedirect, PageE
 pub use request::{AuthorizationRequest, Prompt, ResponseMode};
 pub use response::{error_url, success_url};
 
+#[cfg(test)]
+mod tests;
+
 use crate::client::Client;
 use crate::params::Params;
 use crate::relying_party;

@@ -237,3 +237,85 @@ fn check_scopes(client: &Client) -> Result<(), RegistrationError> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A confidential client that may ask for everything.
+    pub(crate) fn client() -> Client {
+        let text = |text: &str| Localized { ja: text.to_owned(), en: text.to_owned() };
+        Client {
+            client_id: "portal".to_owned(),
+            client_name: text("Portal"),
+            authentication: ClientAuthentication::secret_basic("s3cret"),
+            redirect_uris: vec!["https://rp.example/cb".to_owned()],
+            scopes: relying_party::scopes_supported().into_iter().map(str::to_owned).collect(),
+            id_token_signed_response_alg: Algorithm::Rs256,
+            profile: Profile::Oidc,
+            application_type: ApplicationType::Web,
+            claims_in_id_token: false,
+            cross_device: false,
+            service: None,
+            require_pkce: false,
+            required_acr: None,
+            default_max_age: None,
+            purpose: text("Logging in"),
+            created: Timestamp::from_unix(1_795_239_120),
+        }
+    }
+
+    fn refused(change: impl FnOnce(&mut Client)) -> RegistrationError {
+        let mut client = client();
+        change(&mut client);
+        validate_registration(&client).unwrap_err()
+    }
+
+    #[test]
+    fn a_client_is_registered_and_read_back() {
+        assert_eq!(validate_registration(&client()), Ok(()));
+        let stored = serde_json::to_string(&client()).unwrap();
+        assert_eq!(serde_json::from_str::<Client>(&stored).unwrap(), client());
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_right_is_refused() {
+        use RegistrationError as E;
+        assert_eq!(refused(|c| c.client_id = String::new()), E::ClientId);
+        assert_eq!(refused(|c| c.client_id = "a b".to_owned()), E::ClientId);
+        assert_eq!(refused(|c| c.client_id = "a\"b".to_owned()), E::ClientId);
+        assert_eq!(refused(|c| c.client_id = "x".repeat(256)), E::ClientId);
+        assert_eq!(refused(|c| c.client_name.en = " ".to_owned()), E::ClientName);
+        assert_eq!(refused(|c| c.client_name.ja = "字".repeat(201)), E::ClientName);
+        assert_eq!(refused(|c| c.redirect_uris.clear()), E::NoRedirectUri);
+        assert_eq!(refused(|c| c.scopes.push("admin".to_owned())), E::Scope("admin".to_owned()));
+        assert_eq!(refused(|c| c.scopes.retain(|scope| scope != "openid")), E::NoOpenid);
+        for algorithm in [Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Es384] {
+            let wrong = refused(|c| c.id_token_signed_response_alg = algorithm);
+            assert_eq!(wrong, E::Algorithm(algorithm));
+        }
+        assert_eq!(refused(|c| c.default_max_age = Some(-1)), E::MaxAge);
+    }
+
+    #[test]
+    fn every_redirect_uri_is_checked() {
+        let second = refused(|c| c.redirect_uris.push("http://rp.example/cb".to_owned()));
+        assert!(matches!(second, RegistrationError::RedirectUri { .. }));
+        let private = refused(|c| c.redirect_uris.push("jp.example.app:/cb".to_owned()));
+        assert!(matches!(private, RegistrationError::RedirectUri { .. }));
+    }
+
+    #[test]
+    fn a_public_client_always_needs_pkce() {
+        assert!(!client().needs_pkce());
+        assert!(Client { require_pkce: true, ..client() }.needs_pkce());
+        let public = Client { authentication: ClientAuthentication::None, ..client() };
+        assert!(public.is_public() && public.needs_pkce());
+    }
+
+    #[test]
+    fn debug_shows_no_digest() {
+        let shown = format!("{:?}", client());
+        assert!(shown.contains("authentication: client_secret_basic,"), "{shown}");
+    }
+}

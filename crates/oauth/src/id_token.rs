@@ -124,3 +124,106 @@ pub fn hinted_subject(
     let ours = is("iss", iss) && is("aud", client_id);
     claims.get("sub").and_then(Value::as_str).filter(|_| ours).map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests {
+    use sekisho_ambient::Entropy;
+
+    use super::*;
+
+    fn token() -> IdToken {
+        IdToken {
+            iss: "https://auth.example.jp".to_owned(),
+            sub: "s".to_owned(),
+            aud: "portal".to_owned(),
+            exp: Timestamp::from_unix(1_795_239_420),
+            iat: Timestamp::from_unix(1_795_239_120),
+            auth_time: Timestamp::from_unix(1_795_239_100),
+            nonce: Some("n".to_owned()),
+            acr: Some("phr".to_owned()),
+            amr: vec!["pop".to_owned(), "swk".to_owned()],
+            sid: Some("sid".to_owned()),
+            access_token: Some("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y".to_owned()),
+            extra: Claims::new(),
+        }
+    }
+
+    #[test]
+    fn the_claims_are_these() {
+        let claims = Value::Object(token().claims(Algorithm::Rs256));
+        let expected = json!({
+            "iss": "https://auth.example.jp", "sub": "s", "aud": "portal",
+            "exp": 1_795_239_420_i64, "iat": 1_795_239_120_i64, "auth_time": 1_795_239_100_i64,
+            "nonce": "n", "acr": "phr", "sid": "sid",
+            // The example of OpenID Connect Core 1.0, A.3.
+            "at_hash": "77QmUPtjPfzWtF2AnpK9RQ",
+            "amr": ["pop", "swk"],
+        });
+        assert_eq!(claims, expected);
+    }
+
+    #[test]
+    fn what_there_is_not_is_left_out() {
+        let bare = IdToken {
+            nonce: None,
+            acr: None,
+            amr: Vec::new(),
+            sid: None,
+            access_token: None,
+            ..token()
+        };
+        let claims = bare.claims(Algorithm::Es256);
+        let names: Vec<_> = claims.keys().map(String::as_str).collect();
+        assert_eq!(names, ["iss", "sub", "aud", "exp", "iat", "auth_time"]);
+    }
+
+    #[test]
+    fn extra_claims_replace_nothing() {
+        let mut extra = Claims::new();
+        for name in PROTOCOL {
+            extra.insert(name.to_owned(), json!("forged"));
+        }
+        extra.insert("email".to_owned(), json!("taro@example.jp"));
+        let bare = IdToken { acr: None, nonce: None, extra, ..token() };
+        let claims = bare.claims(Algorithm::Rs256);
+        assert!(!claims.values().any(|value| value == "forged"));
+        assert_eq!(claims["email"], "taro@example.jp");
+    }
+
+    #[test]
+    fn a_token_is_signed_with_the_key_that_its_header_names() {
+        for algorithm in [Algorithm::Es256, Algorithm::Rs256] {
+            let key = SigningKey::generate(algorithm, &Entropy::seeded(1)).unwrap();
+            let signed = token().sign(&key).unwrap();
+            let unverified = UnverifiedJwt::<Claims>::parse(&signed).unwrap();
+            assert_eq!(unverified.header().kid.as_deref(), Some(key.kid()));
+            let expected =
+                Expected { typ: &[TYP], algorithms: &[algorithm], allow_missing_typ: false };
+            let verified = unverified.verify(&key.verifying_key(), &expected).unwrap();
+            assert_eq!(verified.claims(), &token().claims(algorithm));
+        }
+    }
+
+    #[test]
+    fn only_our_own_token_for_this_client_is_a_hint() {
+        let key = SigningKey::generate(Algorithm::Es256, &Entropy::seeded(1)).unwrap();
+        let other = SigningKey::generate(Algorithm::Es256, &Entropy::seeded(2)).unwrap();
+        let keys = [other.verifying_key(), key.verifying_key()];
+        let iss = "https://auth.example.jp";
+        let hint = token().sign(&key).unwrap();
+        assert_eq!(hinted_subject(&hint, &keys, iss, "portal").as_deref(), Some("s"));
+        assert_eq!(hinted_subject(&hint, &keys[..1], iss, "portal"), None);
+        assert_eq!(hinted_subject(&hint, &keys, "https://evil.test", "portal"), None);
+        assert_eq!(hinted_subject(&hint, &keys, iss, "other"), None);
+        assert_eq!(hinted_subject("x", &keys, iss, "portal"), None);
+        let claims = token().claims(Algorithm::Es256);
+        let access = sekisho_jose::sign(&key, &Header::for_key(&key, "at+jwt"), &claims).unwrap();
+        assert_eq!(hinted_subject(&access, &keys, iss, "portal"), None);
+    }
+
+    #[test]
+    fn at_hash_is_for_algorithms_with_sha_256() {
+        assert_eq!(at_hash(Algorithm::Rs256, "t"), at_hash(Algorithm::Es256, "t"));
+        assert_eq!(at_hash(Algorithm::EdDsa, "t"), None);
+    }
+}

@@ -128,3 +128,84 @@ fn booleans(enabled: &Enabled) -> [(&'static str, bool); 10] {
         ("pre-authorized_grant_anonymous_access_supported", enabled.pre_authorized_code),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enabled() -> Enabled {
+        let url = |path: &str| Some(format!("https://auth.example.jp{path}"));
+        Enabled {
+            issuer: "https://auth.example.jp".to_owned(),
+            authorization_endpoint: url("/authorize"),
+            token_endpoint: url("/token"),
+            userinfo_endpoint: url("/userinfo"),
+            jwks_uri: url("/jwks"),
+            id_token_algorithms: vec![Algorithm::Rs256, Algorithm::Es256],
+            acr_values: vec!["phr".to_owned()],
+            authorization_details_types: vec!["gpu_access".to_owned()],
+            pre_authorized_code: true,
+            ui_locales: vec!["ja-JP".to_owned(), "en-US".to_owned()],
+            ..Enabled::default()
+        }
+    }
+
+    #[test]
+    fn the_document_is_this() {
+        let expected = json!({
+            "issuer": "https://auth.example.jp",
+            "authorization_endpoint": "https://auth.example.jp/authorize",
+            "token_endpoint": "https://auth.example.jp/token",
+            "userinfo_endpoint": "https://auth.example.jp/userinfo",
+            "jwks_uri": "https://auth.example.jp/jwks",
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": [
+                "authorization_code", "urn:ietf:params:oauth:grant-type:pre-authorized_code",
+            ],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256", "ES256"],
+            "token_endpoint_auth_methods_supported":
+                ["client_secret_basic", "client_secret_post", "none"],
+            "code_challenge_methods_supported": ["S256"],
+            "claims_supported": [
+                "sub", "auth_time", "acr", "amr", "sid", "name", "name#ja-Hani-JP",
+                "name#ja-Kana-JP", "name#ja-Latn-JP", "preferred_username", "locale", "email",
+                "email_verified", "organization", "groups", "training", "authorization_details",
+                "svc_residency",
+            ],
+            "claim_types_supported": ["normal"],
+            "scopes_supported":
+                ["openid", "profile", "email", "organization", "training", "gpu_access"],
+            "acr_values_supported": ["phr"],
+            "authorization_details_types_supported": ["gpu_access"],
+            "ui_locales_supported": ["ja-JP", "en-US"],
+            "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "claims_parameter_supported": false,
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
+            "require_request_uri_registration": false,
+            "require_pushed_authorization_requests": false,
+            "authorization_response_iss_parameter_supported": true,
+            "tls_client_certificate_bound_access_tokens": false,
+            "frontchannel_logout_supported": false,
+            "backchannel_logout_supported": false,
+            "pre-authorized_grant_anonymous_access_supported": true,
+        });
+        assert_eq!(build(&enabled()), expected);
+    }
+
+    #[test]
+    fn what_is_not_mounted_is_not_advertised() {
+        let document = build(&Enabled { issuer: "i".to_owned(), ..Enabled::default() });
+        for name in
+            ["authorization_endpoint", "jwks_uri", "grant_types_supported", "acr_values_supported"]
+        {
+            assert!(document.get(name).is_none(), "{name}");
+        }
+        assert_eq!(document["pre-authorized_grant_anonymous_access_supported"], false);
+        let narrow = Enabled { scopes: vec!["openid".to_owned()], ..enabled() };
+        let claims = &build(&narrow)["claims_supported"];
+        assert_eq!(claims, &json!(["sub", "auth_time", "acr", "amr", "sid"]));
+    }
+}

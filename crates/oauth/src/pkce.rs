@@ -75,3 +75,82 @@ impl std::fmt::Display for CodeChallenge {
         f.write_str(&b64u::encode(self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// RFC 7636, appendix B.
+    const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+    fn challenge(text: &str) -> Result<Option<CodeChallenge>, PkceError> {
+        CodeChallenge::from_parameters(Some(text), Some("S256"))
+    }
+
+    #[test]
+    fn the_example_of_the_rfc_verifies() {
+        let challenge = challenge(CHALLENGE).unwrap().unwrap();
+        assert_eq!(challenge.verify(VERIFIER), Ok(()));
+        assert_eq!(challenge.to_string(), CHALLENGE);
+    }
+
+    #[test]
+    fn plain_an_absent_method_and_unknown_ones_are_refused() {
+        for method in [None, Some("plain"), Some("s256"), Some("S256 "), Some("S512")] {
+            let refused = CodeChallenge::from_parameters(Some(CHALLENGE), method);
+            assert_eq!(refused, Err(PkceError::Method), "{method:?}");
+        }
+        let alone = CodeChallenge::from_parameters(None, Some("S256"));
+        assert_eq!(alone, Err(PkceError::MethodAlone));
+    }
+
+    #[test]
+    fn a_challenge_of_another_form_is_refused() {
+        let short = &CHALLENGE[..42];
+        let padded = format!("{CHALLENGE}=");
+        let loose = CHALLENGE.replace("cM", "cN");
+        let standard = CHALLENGE.replace('-', "+");
+        for text in [short, &padded, &loose, &standard, VERIFIER.get(..40).unwrap(), "x"] {
+            assert_eq!(challenge(text), Err(PkceError::Challenge), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_verifier_of_another_form_is_refused_even_if_its_digest_fits() {
+        for verifier in ["a".repeat(42), "a".repeat(129), "あ".repeat(43), " ".repeat(43)] {
+            let challenge = CodeChallenge(sha256(verifier.as_bytes()));
+            assert_eq!(challenge.verify(&verifier), Err(PkceError::Verifier), "{verifier}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_verifier_opens_its_own_challenge_and_no_other(
+            verifier in "[A-Za-z0-9._~-]{43,128}",
+            other in "[A-Za-z0-9._~-]{43,128}",
+        ) {
+            let sent = CodeChallenge::of(&verifier).unwrap().to_string();
+            let kept = challenge(&sent).unwrap().unwrap();
+            prop_assert_eq!(kept.verify(&verifier), Ok(()));
+            if other != verifier {
+                prop_assert_eq!(kept.verify(&other), Err(PkceError::Mismatch));
+            }
+        }
+
+        #[test]
+        fn one_changed_character_closes_it(
+            verifier in "[A-Za-z0-9]{43,128}",
+            place in any::<prop::sample::Index>(),
+        ) {
+            let kept = CodeChallenge::of(&verifier).unwrap();
+            let mut changed = verifier.clone().into_bytes();
+            let place = place.index(changed.len());
+            changed[place] = b'~';
+            let changed = String::from_utf8(changed).unwrap();
+            prop_assert_eq!(kept.verify(&changed), Err(PkceError::Mismatch));
+        }
+    }
+}

@@ -133,3 +133,127 @@ fn after_port(text: &str) -> Option<&str> {
     };
     (rest.is_empty() || rest.starts_with(['/', '?'])).then_some(rest)
 }
+
+#[cfg(test)]
+mod corpus;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web(uri: &str) -> Result<(), RedirectUriError> {
+        check_registration(uri, ApplicationType::Web)
+    }
+
+    fn native(uri: &str) -> Result<(), RedirectUriError> {
+        check_registration(uri, ApplicationType::Native)
+    }
+
+    #[test]
+    fn https_and_loopback_may_be_registered_by_all() {
+        for uri in [
+            "https://rp.example/cb",
+            "https://rp.example",
+            "https://rp.example/",
+            "https://rp.example:8443/cb?tenant=1",
+            "https://xn--wgv71a.example/cb",
+            "http://localhost:3000/login-callback",
+            "http://localhost",
+            "http://127.0.0.1:8000/cb",
+            "http://[::1]:8000/cb",
+        ] {
+            assert_eq!(web(uri), Ok(()), "{uri}");
+            assert_eq!(native(uri), Ok(()), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_private_scheme_is_for_native_clients_and_is_a_domain_name() {
+        assert_eq!(native("jp.example.app:/cb"), Ok(()));
+        assert!(matches!(web("jp.example.app:/cb"), Err(RedirectUriError::Scheme(_))));
+        for uri in [
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "vbscript:x",
+            "blob:https://rp.example/x",
+            "about:blank",
+            "app:/cb",
+            "ftp://rp.example/cb",
+            "ws://rp.example/cb",
+        ] {
+            assert!(matches!(native(uri), Err(RedirectUriError::Scheme(_))), "{uri}");
+            assert!(matches!(web(uri), Err(RedirectUriError::Scheme(_))), "{uri}");
+        }
+    }
+
+    #[test]
+    fn plain_http_stays_on_the_machine() {
+        for uri in [
+            "http://rp.example/cb",
+            "http://localhost.evil.test/cb",
+            "http://localhost./cb",
+            "http://127.0.0.2/cb",
+            "http://[::2]/cb",
+            "http://0.0.0.0/cb",
+            "http://10.0.0.1/cb",
+        ] {
+            assert_eq!(native(uri), Err(RedirectUriError::PlainHttp), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_a_browser_would_read_otherwise_is_not_registered() {
+        for uri in [
+            "https://RP.example/cb",
+            "https://rp.example:443/cb",
+            "https://rp.example/a/../cb",
+            "https://rp.example/a/%2e%2e/cb",
+            "https://rp.example/./cb",
+            "HTTPS://rp.example/cb",
+            "https:rp.example/cb",
+            "https:///rp.example/cb",
+            "http://127.1/cb",
+            "http://2130706433/cb",
+            "http://0x7f.1/cb",
+            "http://[0:0:0:0:0:0:0:1]/cb",
+        ] {
+            assert!(matches!(web(uri), Err(RedirectUriError::NotNormal(_))), "{uri}");
+        }
+    }
+
+    #[test]
+    fn fragments_user_information_and_answers_are_refused() {
+        assert_eq!(web("https://rp.example/cb#x"), Err(RedirectUriError::Fragment));
+        assert_eq!(web("https://rp.example/cb#"), Err(RedirectUriError::Fragment));
+        for uri in ["https://a@rp.example/cb", "https://a:b@rp.example/", "https://@rp.example/"] {
+            assert_eq!(web(uri), Err(RedirectUriError::UserInformation), "{uri}");
+        }
+        for name in ANSWER_PARAMETERS {
+            let refused = Err(RedirectUriError::AnswerParameter(name.to_owned()));
+            assert_eq!(web(&format!("https://rp.example/cb?a=b&{name}=x")), refused);
+        }
+        let escaped = web("https://rp.example/cb?%63ode=x");
+        assert_eq!(escaped, Err(RedirectUriError::AnswerParameter("code".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused() {
+        let long = format!("https://rp.example/{}", "a".repeat(MAX_LENGTH));
+        for uri in [
+            "",
+            "/cb",
+            "rp.example/cb",
+            "https://",
+            "https://rp.example/c b",
+            "https://rp.example/\n",
+            "https://rp.example\\cb",
+            "https://日本.example/cb",
+            "\u{0}https://rp.example/",
+            &long,
+        ] {
+            assert_eq!(web(uri), Err(RedirectUriError::Malformed), "{uri}");
+        }
+    }
+}

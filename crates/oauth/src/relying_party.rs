@@ -206,3 +206,6 @@ fn training(out: &mut Claims, training: Option<&Claims>) {
     copy(&mut entry, training, &[("valid_through", "until")]);
     out.insert("training".to_owned(), json!([entry]));
 }
+
+#[cfg(test)]
+mod tests;

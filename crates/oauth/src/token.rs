@@ -193,3 +193,6 @@ impl TokenResponse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

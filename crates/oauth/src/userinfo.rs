@@ -95,3 +95,83 @@ fn checked(token: &str) -> Result<&str, BearerError> {
     }
     Ok(token)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(
+        authorization: Option<&str>,
+        query: &str,
+        form: Option<&str>,
+    ) -> Result<String, BearerError> {
+        let query = Params::parse(query).unwrap();
+        let form = form.map(|form| Params::parse(form).unwrap());
+        bearer_token(authorization, &query, form.as_ref()).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_token_is_taken_from_the_header_or_the_form() {
+        for header in ["Bearer abc", "bearer abc", "BEARER  abc"] {
+            assert_eq!(run(Some(header), "x=1", None), Ok("abc".to_owned()), "{header}");
+        }
+        assert_eq!(run(None, "", Some("access_token=a-._~%2B/b==")), Ok("a-._~+/b==".to_owned()));
+        assert_eq!(run(Some("Bearer abc"), "", Some("x=1")), Ok("abc".to_owned()));
+    }
+
+    #[test]
+    fn a_token_in_the_query_is_refused_even_beside_a_good_one() {
+        let refused = Err(BearerError::InQuery);
+        assert_eq!(run(None, "access_token=abc", None), refused);
+        assert_eq!(run(Some("Bearer abc"), "access_token=abc", None), refused);
+        assert_eq!(run(None, "access_token=a&access_token=b", None), refused);
+    }
+
+    #[test]
+    fn two_tokens_are_refused() {
+        let several = Err(BearerError::Several);
+        assert_eq!(run(Some("Bearer abc"), "", Some("access_token=abc")), several);
+        assert_eq!(run(Some("Bearer !"), "", Some("access_token=abc")), several);
+        assert_eq!(run(None, "", Some("access_token=a&access_token=a")), several);
+    }
+
+    #[test]
+    fn without_a_token_there_is_a_bare_challenge() {
+        for header in [None, Some("Basic abc"), Some("DPoP abc"), Some("")] {
+            let error = run(header, "", None).unwrap_err();
+            assert_eq!((error.status(), error.www_authenticate()), (401, "Bearer".to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_an_invalid_one() {
+        for header in ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer =", "Bearer 神"] {
+            assert_eq!(bearer(header), Err(BearerError::InvalidToken), "{header}");
+        }
+    }
+
+    #[test]
+    fn challenges_say_what_is_wrong() {
+        let texts = [
+            BearerError::Several,
+            BearerError::InvalidToken,
+            BearerError::InsufficientScope("openid"),
+        ]
+        .map(|error| (error.status(), error.www_authenticate()));
+        let expected = [
+            (
+                400,
+                r#"Bearer error="invalid_request", error_description="more than one access token""#,
+            ),
+            (
+                401,
+                r#"Bearer error="invalid_token", error_description="the access token is unknown, expired or revoked""#,
+            ),
+            (
+                403,
+                r#"Bearer error="insufficient_scope", error_description="the access token lacks the scope openid", scope="openid""#,
+            ),
+        ];
+        assert_eq!(texts, expected.map(|(status, text)| (status, text.to_owned())));
+    }
+}

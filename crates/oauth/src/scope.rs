@@ -63,7 +63,7 @@ mod tests {
             assert_eq!(parse(text), Err(MalformedScope), "{text}");
         }
         assert_eq!(
-            parse(&(0..65).map(|n| format!("s{n} ")).collect::<String>()),
+            parse(&(0..65).map(|n| n.to_string()).collect::<Vec<_>>().join(" ")),
             Err(MalformedScope)
         );
     }

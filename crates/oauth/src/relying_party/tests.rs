@@ -7,7 +7,8 @@ fn scopes(text: &str) -> Vec<String> {
 }
 
 fn claims(value: Value) -> Claims {
-    value.as_object().unwrap().clone()
+    let Value::Object(claims) = value else { panic!("not an object") };
+    claims
 }
 
 fn shown(affiliation: Value) -> BTreeMap<String, Claims> {

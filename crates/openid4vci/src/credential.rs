@@ -1,8 +1,16 @@
 //! The credential request and its answer (OpenID4VCI 1.0, section 8).
-use crate::proof::{ProofCheck, ProofError, VerifiedProof};
-use sekisho_jose::Claims;
-use serde_json::Value;
+//!
+//! Invariant: the checks of a request run in the order of checklist VCI-41, so that a wallet learns
+//! of an unknown configuration before it is told to make another proof.
+//!
+//! Leaves to others: the access token, which is checked before, and what is issued.
+
+use sekisho_jose::{Claims, json};
+use sekisho_oauth::description::Description;
+use serde_json::{Value, json};
 use thiserror::Error;
+
+use crate::proof::{self, ProofCheck, ProofError, VerifiedProof};
 
 /// The error codes of the credential endpoint (section 8.3.1.2), and no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,28 +23,42 @@ pub enum CredentialErrorCode {
     UnknownCredentialIdentifier,
     /// The proof is missing or was refused.
     InvalidProof,
-    /// The proof's nonce is unknown, expired or used: fetch a new one and try again.
+    /// The proof's nonce is unknown, expired or used: the wallet fetches a new one and tries again.
     InvalidNonce,
     /// Encryption parameters are missing or not supported.
     InvalidEncryptionParameters,
-    /// The issuer does not give this credential.
+    /// The issuer does not give this credential, and will not later.
     CredentialRequestDenied,
 }
 
 impl CredentialErrorCode {
-    /// The code on the wire.
-    pub fn name(self) -> &'static str {
-        todo!()
+    /// `error` on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidCredentialRequest => "invalid_credential_request",
+            Self::UnknownCredentialConfiguration => "unknown_credential_configuration",
+            Self::UnknownCredentialIdentifier => "unknown_credential_identifier",
+            Self::InvalidProof => "invalid_proof",
+            Self::InvalidNonce => "invalid_nonce",
+            Self::InvalidEncryptionParameters => "invalid_encryption_parameters",
+            Self::CredentialRequestDenied => "credential_request_denied",
+        }
     }
-    /// The HTTP status.
-    pub fn status(self) -> u16 {
+
+    /// The HTTP status (section 8.3.1.2).
+    pub const fn status(self) -> u16 {
         400
     }
-    /// The body of the answer, `application/json`, never encrypted. `description` is printable ASCII
-    /// without quotes and backslashes; other characters are left out.
+
+    /// The body of the answer: `application/json`, never encrypted (checklist VCI-53).
     pub fn body(self, description: Option<&str>) -> Value {
-        let _ = description;
-        todo!()
+        let mut body = Claims::new();
+        body.insert("error".to_owned(), self.name().into());
+        if let Some(description) = description {
+            let description = Description::new(description);
+            body.insert("error_description".to_owned(), description.as_str().into());
+        }
+        Value::Object(body)
     }
 }
 
@@ -67,8 +89,8 @@ pub struct Grant<'a> {
     pub published: &'a [String],
     /// The configurations that the token is good for.
     pub configurations: &'a [String],
-    /// The identifiers that the token response gave out, each with its configuration. Not empty:
-    /// requests must use them.
+    /// The identifiers that the token response gave out, each with its configuration. If there are
+    /// any, requests have to use them (section 8.2).
     pub identifiers: &'a [(String, String)],
 }
 
@@ -84,52 +106,147 @@ pub struct AcceptedRequest {
 /// Why a credential request was refused.
 #[derive(Debug, Error)]
 pub enum CredentialRequestError {
-    /// todo
+    /// The body is not the JSON that it has to be.
     #[error("malformed credential request: {0}")]
-    Malformed(String),
-    /// The proof.
+    Malformed(&'static str),
+    /// Both or none of `credential_identifier` and `credential_configuration_id`.
+    #[error("not exactly one of credential_identifier and credential_configuration_id")]
+    NotOne,
+    /// The token came with identifiers, and the request does not use one.
+    #[error("the token came with credential identifiers, one of them has to be used")]
+    IdentifierNeeded,
+    /// The identifier was not given out with this token.
+    #[error("unknown credential identifier")]
+    UnknownIdentifier,
+    /// The configuration is not published.
+    #[error("unknown credential configuration")]
+    UnknownConfiguration,
+    /// The token is not good for this configuration.
+    #[error("the access token is not good for this credential")]
+    NotGranted,
+    /// Encryption is asked for, which this issuer does not offer.
+    #[error("encrypted responses are not offered")]
+    Encryption,
+    /// The proof was refused.
     #[error(transparent)]
     Proof(#[from] ProofError),
 }
 
 impl CredentialRequestError {
-    /// What the wallet is told.
+    /// What the wallet is told (checklist VCI-42 to VCI-47).
     pub fn code(&self) -> CredentialErrorCode {
-        todo!()
+        use CredentialErrorCode as Code;
+        match self {
+            Self::Malformed(_) | Self::NotOne | Self::IdentifierNeeded => {
+                Code::InvalidCredentialRequest
+            }
+            Self::UnknownIdentifier => Code::UnknownCredentialIdentifier,
+            Self::UnknownConfiguration => Code::UnknownCredentialConfiguration,
+            Self::NotGranted => Code::CredentialRequestDenied,
+            Self::Encryption => Code::InvalidEncryptionParameters,
+            Self::Proof(error) => error.code(),
+        }
     }
 }
 
 impl CredentialRequest {
-    /// Reads a request body.
+    /// Reads a request body; members that are not known are ignored.
     pub fn parse(body: &[u8]) -> Result<Self, CredentialRequestError> {
-        let _ = body;
-        todo!()
+        let members = json::parse_object(body)
+            .map_err(|_| CredentialRequestError::Malformed("not a JSON object"))?;
+        let identifier = text(&members, "credential_identifier")?;
+        let configuration = text(&members, "credential_configuration_id")?;
+        let requested = match (identifier, configuration) {
+            (Some(identifier), None) => Requested::Identifier(identifier),
+            (None, Some(configuration)) => Requested::Configuration(configuration),
+            _ => return Err(CredentialRequestError::NotOne),
+        };
+        Ok(Self {
+            requested,
+            proofs: members.get("proofs").cloned(),
+            response_encryption: members.get("credential_response_encryption").cloned(),
+        })
     }
+
     /// The wallet's side: the request body for a configuration.
     pub fn for_configuration(configuration_id: &str, proof_jwt: &str) -> Value {
-        let _ = (configuration_id, proof_jwt);
-        todo!()
+        json!({
+            "credential_configuration_id": configuration_id,
+            "proofs": {"jwt": [proof_jwt]},
+        })
+    }
+
+    /// The configuration to issue, if the token is good for it (section 8.2).
+    fn configuration(&self, grant: &Grant<'_>) -> Result<String, CredentialRequestError> {
+        let id = match &self.requested {
+            Requested::Identifier(identifier) => {
+                let given = grant.identifiers.iter().find(|(given, _)| given == identifier);
+                let (_, id) = given.ok_or(CredentialRequestError::UnknownIdentifier)?;
+                id
+            }
+            Requested::Configuration(id) if !grant.published.contains(id) => {
+                return Err(CredentialRequestError::UnknownConfiguration);
+            }
+            Requested::Configuration(_) if !grant.identifiers.is_empty() => {
+                return Err(CredentialRequestError::IdentifierNeeded);
+            }
+            Requested::Configuration(id) => id,
+        };
+        if !grant.configurations.contains(id) {
+            return Err(CredentialRequestError::NotGranted);
+        }
+        Ok(id.clone())
+    }
+
+    /// Neither request nor response encryption is offered, so asking for it is refused rather than
+    /// ignored: the wallet would take a plain answer for an attack.
+    fn check_encryption(&self) -> Result<(), CredentialRequestError> {
+        match self.response_encryption {
+            Some(_) => Err(CredentialRequestError::Encryption),
+            None => Ok(()),
+        }
     }
 }
 
-/// Reads and checks a request body in the order of checklist VCI-41; the access token has been checked before.
+fn text(members: &Claims, name: &str) -> Result<Option<String>, CredentialRequestError> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(CredentialRequestError::Malformed("an id is not a string")),
+    }
+}
+
+/// Reads and checks a request body in the order of checklist VCI-41: JSON, configuration,
+/// encryption, proof, nonce. The access token has been checked before.
 pub fn check(
     body: &[u8],
     grant: &Grant<'_>,
     proof: &ProofCheck<'_>,
 ) -> Result<AcceptedRequest, CredentialRequestError> {
-    let _ = (body, grant, proof);
-    todo!()
+    let request = CredentialRequest::parse(body)?;
+    let configuration_id = request.configuration(grant)?;
+    request.check_encryption()?;
+    let proof = proof::verify(request.proofs.as_ref(), proof)?;
+    Ok(AcceptedRequest { configuration_id, proof })
 }
 
-/// The body of the answer, for credentials of one dataset in the order of the proofs' keys.
+/// The body of the answer (section 8.3), in the order of the proofs' keys.
 pub fn response(credentials: &[String]) -> Value {
-    let _ = credentials;
-    todo!()
+    let credentials: Value =
+        credentials.iter().map(|credential| json!({"credential": credential})).collect();
+    json!({"credentials": credentials})
 }
 
-/// The wallet's side: the credentials in an answer.
-pub fn read_response(body: &Claims) -> Result<Vec<String>, CredentialRequestError> {
-    let _ = body;
-    todo!()
+/// The wallet's side: the credentials in the body of an answer; at least one.
+pub fn read_response(body: &[u8]) -> Result<Vec<String>, CredentialRequestError> {
+    const MALFORMED: CredentialRequestError =
+        CredentialRequestError::Malformed("not a credential response with string credentials");
+    let body = json::parse_object(body).map_err(|_| MALFORMED)?;
+    let credentials = body.get("credentials").and_then(Value::as_array);
+    let credentials = credentials.filter(|all| !all.is_empty()).ok_or(MALFORMED)?;
+    let read = |entry: &Value| Some(entry.get("credential")?.as_str()?.to_owned());
+    credentials.iter().map(read).collect::<Option<_>>().ok_or(MALFORMED)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,37 @@
-//! The credential issuer's metadata (OpenID4VCI 1.0, section 12.2).
-use sekisho_credential::types::CredentialType;
-use serde_json::Value;
+//! The credential issuer's metadata (OpenID4VCI 1.0, section 12.2, appendix A.3 and B).
+//!
+//! Invariant: what is advertised is what is served: endpoints come from the caller who mounts them,
+//! proof algorithms from [`proof::ALGORITHMS`], names and claims from the credential's type. Batch
+//! issuance, encryption, deferral and notification are absent because they are not offered.
+//!
+//! Leaves to others: the signed form of the document, and serving it.
+
 use std::collections::BTreeMap;
+
+use sekisho_credential::types::{ClaimRule, CredentialType};
+use sekisho_jose::Algorithm;
+use serde_json::{Map, Value, json};
 use thiserror::Error;
+use url::Url;
+
+use crate::offer::is_secure;
+use crate::proof;
+
+/// The credential format that is issued.
+pub const FORMAT: &str = "dc+sd-jwt";
+
+/// Where metadata stands, between host and path (section 12.2.2).
+const WELL_KNOWN: &str = "/.well-known/openid-credential-issuer";
 
 /// An organization as a credential issuer.
 pub struct IssuerDescription<'a> {
     /// The credential issuer identifier, `{origin}/orgs/{number}`.
     pub identifier: &'a str,
-    /// The authorization server's issuer identifier.
+    /// The authorization server's issuer identifier, the origin.
     pub authorization_server: &'a str,
-    /// URL.
+    /// URL of the credential endpoint.
     pub credential_endpoint: &'a str,
-    /// URL.
+    /// URL of the nonce endpoint.
     pub nonce_endpoint: &'a str,
     /// The organization's name in Japanese.
     pub name_ja: &'a str,
@@ -34,18 +53,75 @@ pub struct Configuration {
     pub credential_type: &'static CredentialType,
 }
 
-/// A foreign or own issuer's metadata, read by a wallet.
+/// The metadata document.
+pub fn build(issuer: &IssuerDescription<'_>) -> Value {
+    let configurations: Map<String, Value> =
+        issuer.configurations.iter().map(|one| (one.id.clone(), configuration(one))).collect();
+    json!({
+        "credential_issuer": issuer.identifier,
+        "authorization_servers": [issuer.authorization_server],
+        "credential_endpoint": issuer.credential_endpoint,
+        "nonce_endpoint": issuer.nonce_endpoint,
+        "display": names(issuer.name_ja, issuer.name_en),
+        "credential_configurations_supported": configurations,
+    })
+}
+
+fn configuration(one: &Configuration) -> Value {
+    let proof_algorithms: Value =
+        proof::ALGORITHMS.iter().map(|algorithm| algorithm.name()).collect();
+    let claims: Value = one.credential_type.claims.iter().map(claim).collect();
+    let text = one.credential_type.display;
+    json!({
+        "format": FORMAT,
+        "vct": one.vct,
+        "scope": one.scope,
+        "cryptographic_binding_methods_supported": ["jwk"],
+        "credential_signing_alg_values_supported": [Algorithm::Es256.name()],
+        "proof_types_supported": {
+            "jwt": {"proof_signing_alg_values_supported": proof_algorithms},
+        },
+        "credential_metadata": {"display": names(text.ja, text.en), "claims": claims},
+    })
+}
+
+fn claim(rule: &ClaimRule) -> Value {
+    json!({
+        "path": rule.claim_path(),
+        "mandatory": rule.mandatory,
+        "display": names(rule.ja, rule.en),
+    })
+}
+
+fn names(ja: &str, en: &str) -> Value {
+    json!([{"name": ja, "locale": "ja-JP"}, {"name": en, "locale": "en-US"}])
+}
+
+/// Where the metadata of `identifier` stands: the well-known part goes between host and path.
+pub fn well_known_url(identifier: &str) -> Result<String, MetadataError> {
+    let malformed = || MetadataError::Malformed("credential issuer identifier");
+    let url = Url::parse(identifier).map_err(|_| malformed())?;
+    if !is_secure(identifier) || url.query().is_some() || url.cannot_be_a_base() {
+        return Err(malformed());
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    let mut url = url;
+    url.set_path(&format!("{WELL_KNOWN}{path}"));
+    Ok(url.into())
+}
+
+/// An issuer's metadata as a wallet reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IssuerMetadata {
     /// The credential issuer identifier.
     pub credential_issuer: String,
     /// The authorization servers; the issuer itself if it names none.
     pub authorization_servers: Vec<String>,
-    /// URL.
+    /// URL of the credential endpoint.
     pub credential_endpoint: String,
-    /// URL.
+    /// URL of the nonce endpoint.
     pub nonce_endpoint: Option<String>,
-    /// The issuer's name by locale.
+    /// The issuer's name by locale; an empty locale where none is given.
     pub names: BTreeMap<String, String>,
     /// By `credential_configuration_id`.
     pub configurations: BTreeMap<String, ConfigurationMetadata>,
@@ -54,13 +130,13 @@ pub struct IssuerMetadata {
 /// One credential of an issuer's metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigurationMetadata {
-    /// Format.
+    /// `format`.
     pub format: String,
     /// `vct`, for `dc+sd-jwt`.
     pub vct: Option<String>,
-    /// The type's name by locale.
+    /// The credential's name by locale; an empty locale where none is given.
     pub names: BTreeMap<String, String>,
-    /// `credential_metadata` as it came, `null` if absent.
+    /// `credential_metadata` as it came; `null` if absent.
     pub credential_metadata: Value,
 }
 
@@ -76,24 +152,76 @@ pub enum MetadataError {
         expected: String,
     },
     /// A member is missing or malformed.
-    #[error("metadata: malformed {0}")]
+    #[error("metadata: missing or malformed {0}")]
     Malformed(&'static str),
 }
 
-/// The metadata document.
-pub fn build(issuer: &IssuerDescription<'_>) -> Value {
-    let _ = issuer;
-    todo!()
-}
-
-/// The wallet's side: reads the document of the issuer `expected`.
+/// The wallet's side: reads the document that was fetched for the issuer `expected`. Members that
+/// are not known are ignored.
 pub fn read(expected: &str, document: &Value) -> Result<IssuerMetadata, MetadataError> {
-    let _ = (expected, document);
-    todo!()
+    let found = text(document, "credential_issuer")?;
+    if found != expected {
+        let (found, expected) = (found.to_owned(), expected.to_owned());
+        return Err(MetadataError::Issuer { found, expected });
+    }
+    let servers = match document.get("authorization_servers") {
+        None => vec![expected.to_owned()],
+        Some(servers) => strings(servers)
+            .filter(|servers| !servers.is_empty())
+            .ok_or(MetadataError::Malformed("authorization_servers"))?,
+    };
+    let configurations = document
+        .get("credential_configurations_supported")
+        .and_then(Value::as_object)
+        .ok_or(MetadataError::Malformed("credential_configurations_supported"))?;
+    Ok(IssuerMetadata {
+        credential_issuer: found.to_owned(),
+        authorization_servers: servers,
+        credential_endpoint: endpoint(document, "credential_endpoint")?,
+        nonce_endpoint: document
+            .get("nonce_endpoint")
+            .map(|_| endpoint(document, "nonce_endpoint"))
+            .transpose()?,
+        names: names_by_locale(document.get("display")),
+        configurations: configurations
+            .iter()
+            .map(|(id, one)| Ok((id.clone(), read_configuration(one)?)))
+            .collect::<Result<_, _>>()?,
+    })
 }
 
-/// Where the metadata of `identifier` stands: the well-known part between host and path (section 12.2.2).
-pub fn well_known_url(identifier: &str) -> Result<String, MetadataError> {
-    let _ = identifier;
-    todo!()
+fn read_configuration(one: &Value) -> Result<ConfigurationMetadata, MetadataError> {
+    let metadata = one.get("credential_metadata").cloned().unwrap_or_default();
+    Ok(ConfigurationMetadata {
+        format: text(one, "format")?.to_owned(),
+        vct: one.get("vct").and_then(Value::as_str).map(str::to_owned),
+        names: names_by_locale(metadata.get("display")),
+        credential_metadata: metadata,
+    })
 }
+
+fn names_by_locale(display: Option<&Value>) -> BTreeMap<String, String> {
+    let entries = display.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let read = |entry: &Value| {
+        let locale = entry.get("locale").and_then(Value::as_str).unwrap_or_default();
+        Some((locale.to_owned(), entry.get("name")?.as_str()?.to_owned()))
+    };
+    entries.iter().filter_map(read).collect()
+}
+
+fn strings(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(|one| Some(one.as_str()?.to_owned())).collect()
+}
+
+fn endpoint(document: &Value, name: &'static str) -> Result<String, MetadataError> {
+    let url = text(document, name)?;
+    if is_secure(url) { Ok(url.to_owned()) } else { Err(MetadataError::Malformed(name)) }
+}
+
+fn text<'v>(value: &'v Value, name: &'static str) -> Result<&'v str, MetadataError> {
+    let text = value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    text.ok_or(MetadataError::Malformed(name))
+}
+
+#[cfg(test)]
+mod tests;

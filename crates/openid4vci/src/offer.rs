@@ -1,22 +1,33 @@
 //! Credential offers (OpenID4VCI 1.0, section 4.1).
-use serde_json::Value;
-use thiserror::Error;
+//!
+//! Invariant: an offer contains no personal data (section 13.5) and never the transaction code. To a
+//! wallet it is untrusted text: it names an issuer, whose metadata says the rest.
+//!
+//! Leaves to others: the document that a reference points to, which is unguessable, short-lived and
+//! gone once the code is redeemed.
 
-/// The grant type of the pre-authorized code flow.
+use serde_json::{Map, Value};
+use thiserror::Error;
+use url::{Host, Url, form_urlencoded};
+
+/// The grant type of the pre-authorized code flow (section 4.1.1).
 pub const PRE_AUTHORIZED_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
 
-/// An offer.
+/// The longest description of a transaction code, in characters (section 4.1.1).
+pub const MAX_DESCRIPTION: usize = 300;
+
+/// An offer. It has no `Debug`: it contains a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CredentialOffer {
     /// The credential issuer identifier.
     pub credential_issuer: String,
     /// What is offered; unique, not empty.
     pub credential_configuration_ids: Vec<String>,
-    /// The pre-authorized code. `None` in a foreign offer of another grant.
+    /// The pre-authorized code; `None` in an offer of other grants.
     pub pre_authorized: Option<PreAuthorizedGrant>,
 }
 
-/// The pre-authorized code of an offer.
+/// The pre-authorized code of an offer. It has no `Debug`: it is a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PreAuthorizedGrant {
     /// The code; whoever has it and the transaction code gets the credential.
@@ -34,7 +45,7 @@ pub struct TxCode {
     pub input_mode: InputMode,
     /// How long it is.
     pub length: Option<u32>,
-    /// Where to find it, at most 300 characters.
+    /// Where to find it, at most [`MAX_DESCRIPTION`] characters.
     pub description: Option<String>,
 }
 
@@ -60,37 +71,188 @@ pub enum OfferLink {
 /// Why an offer was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OfferError {
+    /// The link has another scheme, or no query.
+    #[error("not a link to a credential offer")]
+    Link,
+    /// Both or none of `credential_offer` and `credential_offer_uri`, or one of them twice.
+    #[error("not exactly one of credential_offer and credential_offer_uri")]
+    NotOne,
     /// A member is missing or malformed.
-    #[error("offer: malformed {0}")]
+    #[error("credential offer: missing or malformed {0}")]
     Malformed(&'static str),
 }
 
 impl CredentialOffer {
     /// The offer as JSON.
     pub fn to_value(&self) -> Value {
-        todo!()
+        let mut offer = Map::new();
+        offer.insert("credential_issuer".to_owned(), self.credential_issuer.as_str().into());
+        let ids = self.credential_configuration_ids.clone();
+        offer.insert("credential_configuration_ids".to_owned(), ids.into());
+        if let Some(grant) = &self.pre_authorized {
+            let grants = Map::from_iter([(PRE_AUTHORIZED_CODE_GRANT.to_owned(), grant.to_value())]);
+            offer.insert("grants".to_owned(), Value::Object(grants));
+        }
+        Value::Object(offer)
     }
-    /// Reads an offer.
+
+    /// Reads an offer; members and grants that are not known are ignored.
     pub fn from_value(value: &Value) -> Result<Self, OfferError> {
-        let _ = value;
-        todo!()
+        let issuer = text(value, "credential_issuer")?;
+        let issuer = issuer.filter(|issuer| is_secure(issuer));
+        let grants = value.get("grants");
+        if grants.is_some_and(|grants| !grants.is_object()) {
+            return Err(OfferError::Malformed("grants"));
+        }
+        let grant = grants.and_then(|grants| grants.get(PRE_AUTHORIZED_CODE_GRANT));
+        Ok(Self {
+            credential_issuer: issuer.ok_or(OfferError::Malformed("credential_issuer"))?,
+            credential_configuration_ids: read_ids(value)?,
+            pre_authorized: grant.map(PreAuthorizedGrant::from_value).transpose()?,
+        })
     }
+
     /// The link that carries the offer itself. `wallet_base` is `openid-credential-offer://`,
     /// `haip-vci://` or a wallet's https URL.
     pub fn link_by_value(&self, wallet_base: &str) -> String {
-        let _ = wallet_base;
-        todo!()
+        link(wallet_base, "credential_offer", &self.to_value().to_string())
+    }
+}
+
+fn read_ids(offer: &Value) -> Result<Vec<String>, OfferError> {
+    const MALFORMED: OfferError = OfferError::Malformed("credential_configuration_ids");
+    let ids = offer.get("credential_configuration_ids").and_then(Value::as_array);
+    let ids = ids.filter(|ids| !ids.is_empty()).ok_or(MALFORMED)?;
+    let mut unique = Vec::with_capacity(ids.len());
+    for id in ids {
+        let id = id.as_str().ok_or(MALFORMED)?.to_owned();
+        if unique.contains(&id) {
+            return Err(MALFORMED);
+        }
+        unique.push(id);
+    }
+    Ok(unique)
+}
+
+impl PreAuthorizedGrant {
+    fn to_value(&self) -> Value {
+        let mut grant = Map::new();
+        grant.insert("pre-authorized_code".to_owned(), self.code.as_str().into());
+        if let Some(tx_code) = &self.tx_code {
+            grant.insert("tx_code".to_owned(), tx_code.to_value());
+        }
+        if let Some(server) = &self.authorization_server {
+            grant.insert("authorization_server".to_owned(), server.as_str().into());
+        }
+        Value::Object(grant)
+    }
+
+    fn from_value(value: &Value) -> Result<Self, OfferError> {
+        let code = text(value, "pre-authorized_code")?;
+        Ok(Self {
+            code: code.ok_or(OfferError::Malformed("pre-authorized_code"))?,
+            tx_code: value.get("tx_code").map(TxCode::from_value).transpose()?,
+            authorization_server: text(value, "authorization_server")?,
+        })
+    }
+}
+
+impl TxCode {
+    fn to_value(&self) -> Value {
+        let mut tx_code = Map::new();
+        let input_mode = match self.input_mode {
+            InputMode::Numeric => "numeric",
+            InputMode::Text => "text",
+        };
+        tx_code.insert("input_mode".to_owned(), input_mode.into());
+        if let Some(length) = self.length {
+            tx_code.insert("length".to_owned(), length.into());
+        }
+        if let Some(description) = &self.description {
+            let description: String = description.chars().take(MAX_DESCRIPTION).collect();
+            tx_code.insert("description".to_owned(), description.into());
+        }
+        Value::Object(tx_code)
+    }
+
+    fn from_value(value: &Value) -> Result<Self, OfferError> {
+        const MALFORMED: OfferError = OfferError::Malformed("tx_code");
+        if !value.is_object() {
+            return Err(MALFORMED);
+        }
+        let length = value.get("length").map(|length| {
+            let length = length.as_u64().and_then(|length| u32::try_from(length).ok());
+            length.filter(|length| *length > 0).ok_or(MALFORMED)
+        });
+        let description = text(value, "description")?;
+        if description.as_ref().is_some_and(|text| text.chars().count() > MAX_DESCRIPTION) {
+            return Err(MALFORMED);
+        }
+        let input_mode = match text(value, "input_mode")?.as_deref() {
+            None | Some("numeric") => InputMode::Numeric,
+            Some("text") => InputMode::Text,
+            Some(_) => return Err(MALFORMED),
+        };
+        Ok(Self { input_mode, length: length.transpose()?, description })
+    }
+}
+
+/// A member that is a string and not empty, if it is there.
+fn text(value: &Value, name: &'static str) -> Result<Option<String>, OfferError> {
+    match value.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+        Some(_) => Err(OfferError::Malformed(name)),
     }
 }
 
 /// The link that says where the offer is.
 pub fn link_by_reference(wallet_base: &str, offer_uri: &str) -> String {
-    let _ = (wallet_base, offer_uri);
-    todo!()
+    link(wallet_base, "credential_offer_uri", offer_uri)
+}
+
+fn link(wallet_base: &str, name: &str, value: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let separator = if wallet_base.contains('?') { '&' } else { '?' };
+    format!("{wallet_base}{separator}{}", query.append_pair(name, value).finish())
 }
 
 /// The wallet's side: reads a link or QR code.
 pub fn parse_link(link: &str) -> Result<OfferLink, OfferError> {
-    let _ = link;
-    todo!()
+    let (base, query) = link.trim().split_once('?').ok_or(OfferError::Link)?;
+    let scheme = base.split_once(':').map_or("", |(scheme, _)| scheme);
+    if !["openid-credential-offer", "haip-vci", "https", "http"].contains(&scheme) {
+        return Err(OfferError::Link);
+    }
+    let query = query.split_once('#').map_or(query, |(query, _)| query);
+    let all = |wanted: &str| -> Vec<String> {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        let values = pairs.filter(|(name, value)| name == wanted && !value.is_empty());
+        values.map(|(_, value)| value.into_owned()).collect()
+    };
+    match (all("credential_offer").as_slice(), all("credential_offer_uri").as_slice()) {
+        ([offer], []) => {
+            let offer = sekisho_jose::json::parse(offer.as_bytes());
+            let offer = offer.map_err(|_| OfferError::Malformed("credential_offer"))?;
+            CredentialOffer::from_value(&offer).map(OfferLink::Value)
+        }
+        ([], [uri]) if is_secure(uri) => Ok(OfferLink::Reference(uri.clone())),
+        ([], [_]) => Err(OfferError::Malformed("credential_offer_uri")),
+        _ => Err(OfferError::NotOne),
+    }
 }
+
+/// https, or http to this very machine, which development uses; no fragment.
+pub(crate) fn is_secure(uri: &str) -> bool {
+    let Ok(url) = Url::parse(uri) else { return false };
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.fragment().is_none() && (url.scheme() == "https" || url.scheme() == "http" && is_loopback)
+}
+
+#[cfg(test)]
+mod tests;

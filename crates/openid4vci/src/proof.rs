@@ -1,15 +1,29 @@
-//! Proofs of possession of the key that a credential is bound to (OpenID4VCI 1.0, appendix F).
-use crate::credential::CredentialErrorCode;
-use crate::nonce::AcceptedNonce;
+//! Proofs of possession of the key that a credential is bound to: proof type `jwt` with the key in
+//! `jwk` (OpenID4VCI 1.0, appendix F.1 and F.4).
+//!
+//! Invariant: [`VerifiedProof`] is made by [`verify`] alone. Its key comes from the header that its
+//! own signature covers, never from `iss` or another claim (attack VI-07).
+//!
+//! Leaves to others: recording that the nonce was used, in the transaction that issues.
+
 use sekisho_ambient::Timestamp;
-use sekisho_jose::{Algorithm, KeyError, PublicJwk, SigningKey};
-use serde_json::Value;
+use sekisho_jose::{
+    Algorithm, ClaimError, Claims, Expected, Header, JwkError, JwtError, KeyError, PublicJwk,
+    SigningKey, TimeRule, UnverifiedJwt, numeric_date,
+};
+use serde_json::{Value, json};
 use thiserror::Error;
+
+use crate::credential::CredentialErrorCode;
+use crate::nonce::{self, AcceptedNonce, NonceError};
 
 /// `typ` of a proof (appendix F.1).
 pub const TYP: &str = "openid4vci-proof+jwt";
-/// The algorithms of holder keys, as the metadata advertises them.
+
+/// The algorithms of holder keys that are accepted, as the metadata advertises them: ES256 as every
+/// wallet has it, EdDSA for keys in software. Both are on CRYPTREC's list.
 pub const ALGORITHMS: [Algorithm; 2] = [Algorithm::Es256, Algorithm::EdDsa];
+
 /// How long ago a proof may have been made, in seconds.
 pub const MAX_AGE: i64 = 300;
 
@@ -18,11 +32,12 @@ pub const MAX_AGE: i64 = 300;
 pub struct ProofCheck<'a> {
     /// The credential issuer identifier.
     pub issuer: &'a str,
-    /// The client that the access token was given to; `None` if it was given anonymously.
+    /// The client that the access token was given to; `None` if it was given anonymously, and the
+    /// proof must not name one then.
     pub client_id: Option<&'a str>,
     /// Now.
     pub now: Timestamp,
-    /// The key of [`crate::nonce::mint`].
+    /// The key of [`nonce::mint`].
     pub nonce_key: &'a [u8; 32],
 }
 
@@ -36,15 +51,49 @@ pub struct VerifiedProof {
 /// Why a proof was refused.
 #[derive(Debug, Error)]
 pub enum ProofError {
-    /// todo
+    /// There is no `proofs`.
     #[error("proofs are missing")]
     Missing,
+    /// `proofs` is not an object with one known type.
+    #[error("proofs is not an object with the one member jwt, an array of strings")]
+    Form,
+    /// Several proofs, which would ask for a batch.
+    #[error("{0} proofs, one is supported")]
+    Several(usize),
+    /// The proof is no signed JWT of this type, or its signature was refused.
+    #[error("proof: {0}")]
+    Jwt(#[from] JwtError),
+    /// Not exactly one of `jwk`, `kid` and `x5c`, or one that is not supported.
+    #[error("proof: the key has to stand in jwk, and nowhere else")]
+    KeyPlace,
+    /// The key cannot be used.
+    #[error("proof: {0}")]
+    Key(#[from] JwkError),
+    /// `aud` is not this issuer.
+    #[error("proof: aud is not {0}")]
+    Audience(String),
+    /// `iss` is not the client, or there is one and the token was given anonymously.
+    #[error("proof: iss is not the client, or not absent for an anonymous one")]
+    Issuer,
+    /// `iat` is missing, too old or ahead.
+    #[error("proof: {0}")]
+    Time(#[from] ClaimError),
+    /// There is no nonce.
+    #[error("proof: nonce is missing")]
+    NonceMissing,
+    /// The nonce was refused.
+    #[error("proof: {0}")]
+    Nonce(#[from] NonceError),
 }
 
 impl ProofError {
-    /// What the wallet is told.
+    /// What the wallet is told (section 8.3.1.2; checklist VCI-43 and VCI-45).
     pub fn code(&self) -> CredentialErrorCode {
-        todo!()
+        match self {
+            Self::Nonce(_) => CredentialErrorCode::InvalidNonce,
+            Self::Several(_) => CredentialErrorCode::InvalidCredentialRequest,
+            _ => CredentialErrorCode::InvalidProof,
+        }
     }
 }
 
@@ -53,19 +102,85 @@ impl VerifiedProof {
     pub fn key(&self) -> &PublicJwk {
         &self.key
     }
+
     /// The nonce, whose use is to be recorded.
     pub fn nonce(&self) -> &AcceptedNonce {
         &self.nonce
     }
 }
 
-/// Checks the member `proofs` of a credential request.
+/// Checks the member `proofs` of a credential request, the nonce last (checklist VCI-41).
 pub fn verify(proofs: Option<&Value>, check: &ProofCheck<'_>) -> Result<VerifiedProof, ProofError> {
-    let _ = (proofs, check);
-    todo!()
+    let unverified_jwt = UnverifiedJwt::<Claims>::parse(single(proofs)?)?;
+    let key = header_key(unverified_jwt.header())?;
+    let expected = Expected { typ: &[TYP], algorithms: &ALGORITHMS, allow_missing_typ: false };
+    let claims = unverified_jwt.verify(&key.verifying_key()?, &expected)?.into_claims();
+    for (_, rule) in CHECKS {
+        rule(&claims, check)?;
+    }
+    let nonce = claims.get("nonce").ok_or(ProofError::NonceMissing)?;
+    let nonce = nonce::check(check.nonce_key, nonce.as_str().unwrap_or_default(), check.now)?;
+    Ok(VerifiedProof { key, nonce })
 }
 
-/// The wallet's side: a proof for `audience`, the credential issuer identifier.
+/// The one proof in `proofs`.
+fn single(proofs: Option<&Value>) -> Result<&str, ProofError> {
+    let proofs = proofs.ok_or(ProofError::Missing)?.as_object().ok_or(ProofError::Form)?;
+    let mut types = proofs.iter();
+    let (Some((name, proofs)), None) = (types.next(), types.next()) else {
+        return Err(ProofError::Form);
+    };
+    match (name.as_str(), proofs.as_array().map(Vec::as_slice)) {
+        ("jwt", Some([Value::String(proof)])) => Ok(proof),
+        ("jwt", Some(several)) if several.len() > 1 => Err(ProofError::Several(several.len())),
+        _ => Err(ProofError::Form),
+    }
+}
+
+/// The key in `jwk`. A second way to a key beside it, of whatever kind, is refused (attack VI-06).
+fn header_key(header: &Header) -> Result<PublicJwk, ProofError> {
+    let elsewhere = header.kid.is_some()
+        || !header.x5c.is_empty()
+        || ["x5u", "jku", "trust_chain"].iter().any(|name| header.other.contains_key(*name));
+    match &header.jwk {
+        Some(key) if !elsewhere => Ok(key.clone()),
+        _ => Err(ProofError::KeyPlace),
+    }
+}
+
+/// One rule about the claims of a proof whose signature was verified.
+type Check = fn(&Claims, &ProofCheck<'_>) -> Result<(), ProofError>;
+
+/// The rules of appendix F.4; the nonce comes after them.
+const CHECKS: [(&str, Check); 3] = [("aud", audience), ("iat", times), ("iss", issuer)];
+
+/// `aud` is the credential issuer identifier: a string, or an array of just that string.
+fn audience(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
+    let is_ours = match claims.get("aud") {
+        Some(Value::String(audience)) => audience == check.issuer,
+        Some(Value::Array(audiences)) => {
+            matches!(audiences.as_slice(), [Value::String(audience)] if audience == check.issuer)
+        }
+        _ => false,
+    };
+    if is_ours { Ok(()) } else { Err(ProofError::Audience(check.issuer.to_owned())) }
+}
+
+fn times(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
+    let rule = TimeRule { require_iat: true, max_age: Some(MAX_AGE), ..TimeRule::LENIENT };
+    Ok(numeric_date::check(claims, check.now, &rule)?)
+}
+
+/// `iss` is the client's identifier if it is there at all; anonymous clients have none.
+fn issuer(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
+    let found = claims.get("iss");
+    let fits =
+        found.is_none_or(|found| found.as_str().is_some() && found.as_str() == check.client_id);
+    if fits { Ok(()) } else { Err(ProofError::Issuer) }
+}
+
+/// The wallet's side: a proof for `audience`, the credential issuer identifier. `client_id` is the
+/// one that the token was asked with; none in the anonymous pre-authorized flow.
 pub fn build(
     key: &SigningKey,
     audience: &str,
@@ -73,6 +188,13 @@ pub fn build(
     client_id: Option<&str>,
     now: Timestamp,
 ) -> Result<String, KeyError> {
-    let _ = (key, audience, nonce, client_id, now);
-    todo!()
+    let mut claims = json!({"aud": audience, "iat": now.unix(), "nonce": nonce});
+    if let (Some(client_id), Some(claims)) = (client_id, claims.as_object_mut()) {
+        claims.insert("iss".to_owned(), client_id.into());
+    }
+    let header = Header::new(key.algorithm(), TYP).with_jwk(key.public_jwk());
+    sekisho_jose::sign(key, &header, &claims)
 }
+
+#[cfg(test)]
+mod tests;

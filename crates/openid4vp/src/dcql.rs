@@ -21,6 +21,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use check::{Unsatisfied, check};
+pub(crate) use check::{check_complete, expected};
 pub use choose::{Candidate, Choice, Match, Missing, choose};
 
 /// The one credential format that is asked for and answered.
@@ -144,13 +145,6 @@ impl Query {
     /// The credential query with this id.
     pub fn credential(&self, id: &str) -> Option<&CredentialQuery> {
         self.credentials.iter().find(|query| query.id == id)
-    }
-
-    /// The ids that every answer must have, whatever options are taken: those of no set, if there
-    /// are no sets. With sets, what is required is for the sets to say, and this gives nothing.
-    fn required_without_sets(&self) -> impl Iterator<Item = &str> {
-        let all = self.credential_sets.is_empty();
-        self.credentials.iter().filter(move |_| all).map(|query| query.id.as_str())
     }
 }
 

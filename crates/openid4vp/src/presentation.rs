@@ -29,7 +29,7 @@ pub const NUMBER_TRIES: u8 = 3;
 
 /// Where a presentation stands. `P` is what the caller keeps of a verified answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Presentation<P> {
     /// The question is out.
     AwaitingWallet,

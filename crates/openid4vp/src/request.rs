@@ -1,15 +1,24 @@
 //! The request object (OpenID4VP 1.0, section 5) and the link that leads a wallet to it.
+//!
+//! Invariant: a request is signed and passed by reference. It has a key for the answer's encryption
+//! if and only if it asks for an encrypted answer, lives 600 s at most, and says nothing that
+//! checklist VP-3 forbids.
+//!
+//! Leaves to others: drawing nonce, state and key for each transaction, and keeping them the same
+//! when the object is fetched again.
 
 mod service;
 mod verify;
 
 use sekisho_ambient::Timestamp;
-use sekisho_jose::{Claims, KeyError, PublicJwk, SigningKey};
+use sekisho_jose::jwe::ContentEncryption;
+use sekisho_jose::{Algorithm, Claims, Header, KeyError, PublicJwk, SigningKey};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
+use url::form_urlencoded;
 
-use crate::dcql::Query;
+use crate::dcql::{FORMAT, Query};
 
 pub use service::{
     LocalizedText, Operator, SERVICE_INFO_FORMAT, ServiceDescription, ServiceStatement,
@@ -22,6 +31,15 @@ pub use verify::{
 pub const TYP: &str = "oauth-authz-req+jwt";
 /// `aud` of a request object for a wallet that was found by static configuration (section 5.8).
 pub const AUDIENCE: &str = "https://self-issued.me/v2";
+
+/// The longest life of a request object, in seconds.
+pub const MAX_LIFETIME: i64 = 600;
+
+/// The algorithms of issuers' signatures that are accepted.
+const ISSUER_ALGORITHMS: [Algorithm; 1] = [Algorithm::Es256];
+
+/// The algorithms of key bindings that are accepted.
+const HOLDER_ALGORITHMS: [Algorithm; 2] = [Algorithm::Es256, Algorithm::EdDsa];
 
 /// How the wallet answers (section 8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,7 +86,7 @@ pub enum RequestError {
     /// `encryption_key` does not fit `response_mode`.
     #[error("an encryption key is needed for direct_post.jwt, and for nothing else")]
     EncryptionKey,
-    /// Lifetime of more than [`MAX_LIFETIME`] or none.
+    /// A life of more than [`MAX_LIFETIME`], or none.
     #[error("exp must be 1 to 600 s after iat")]
     Lifetime,
     /// Signing failed.
@@ -76,19 +94,81 @@ pub enum RequestError {
     Key(#[from] KeyError),
 }
 
-/// The longest life of a request object, in seconds.
-pub const MAX_LIFETIME: i64 = 600;
+impl ResponseMode {
+    /// `response_mode` on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DirectPost => "direct_post",
+            Self::DirectPostJwt => "direct_post.jwt",
+        }
+    }
+
+    /// The mode of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::DirectPost, Self::DirectPostJwt].into_iter().find(|mode| mode.name() == name)
+    }
+}
 
 impl RequestObject {
-    /// The claims of the request object: those of checklist VP-2 and VP-6, and no other.
+    /// The claims of the request object: those of checklist VP-2 and VP-6, and none of VP-3.
     pub fn claims(&self) -> Claims {
-        todo!()
+        let mut claims = Claims::new();
+        let mut put = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
+        put("response_type", "vp_token".into());
+        put("client_id", self.client_id.as_str().into());
+        put("response_mode", self.response_mode.name().into());
+        put("response_uri", self.response_uri.as_str().into());
+        put("nonce", self.nonce.as_str().into());
+        put("state", self.state.as_str().into());
+        put("aud", AUDIENCE.into());
+        put("dcql_query", self.dcql_query.to_value());
+        put("client_metadata", self.client_metadata());
+        if !self.verifier_info.is_empty() {
+            put("verifier_info", self.verifier_info.clone().into());
+        }
+        if let Some(wallet_nonce) = &self.wallet_nonce {
+            put("wallet_nonce", wallet_nonce.as_str().into());
+        }
+        put("iat", self.iat.unix().into());
+        put("exp", self.exp.unix().into());
+        claims
     }
-    /// The signed request object. `x5c` is the chain of `key`, DER, leaf first, without the anchor.
+
+    /// What we accept, and how the answer is to be encrypted (sections 5.1 and 8.3).
+    fn client_metadata(&self) -> Value {
+        let formats = json!({FORMAT: {
+            "sd-jwt_alg_values": names(&ISSUER_ALGORITHMS),
+            "kb-jwt_alg_values": names(&HOLDER_ALGORITHMS),
+        }});
+        let mut metadata = Claims::new();
+        metadata.insert("vp_formats_supported".to_owned(), formats);
+        if let Some(key) = &self.encryption_key {
+            // Exactly one key: some wallets take the first, whatever its use.
+            metadata.insert("jwks".to_owned(), json!({"keys": [key.to_value()]}));
+            let enc = [ContentEncryption::A128Gcm, ContentEncryption::A256Gcm];
+            let enc: Value = enc.into_iter().map(ContentEncryption::name).collect();
+            metadata.insert("encrypted_response_enc_values_supported".to_owned(), enc);
+        }
+        Value::Object(metadata)
+    }
+
+    /// The signed request object. `x5c` is the chain of `key` as DER, leaf first, without the
+    /// anchor.
     pub fn sign(&self, x5c: Vec<Vec<u8>>, key: &SigningKey) -> Result<String, RequestError> {
-        let _ = (x5c, key);
-        todo!()
+        let encrypted = self.response_mode == ResponseMode::DirectPostJwt;
+        if encrypted != self.encryption_key.is_some() {
+            return Err(RequestError::EncryptionKey);
+        }
+        if !(1..=MAX_LIFETIME).contains(&self.exp.since(self.iat)) {
+            return Err(RequestError::Lifetime);
+        }
+        let header = Header::new(key.algorithm(), TYP).with_x5c(x5c);
+        Ok(sekisho_jose::sign(key, &header, &self.claims())?)
     }
+}
+
+fn names(algorithms: &[Algorithm]) -> Value {
+    algorithms.iter().map(|algorithm| algorithm.name()).collect()
 }
 
 /// The client identifier of a verifier with this leaf certificate, DER (section 5.9.3, `x509_hash`).
@@ -102,9 +182,17 @@ pub fn client_id_x509_san_dns(host: &str) -> String {
     format!("x509_san_dns:{host}")
 }
 
-/// The link that opens a wallet. `wallet_base` is `openid4vp://`, `haip-vp://` or a wallet's https
+/// The link that opens a wallet (sections 5.10 and 9), with `client_id` and `request_uri` only, so
+/// that its QR code stays small. `wallet_base` is `openid4vp://`, `haip-vp://` or a wallet's https
 /// authorization endpoint.
 pub fn wallet_url(wallet_base: &str, client_id: &str, request_uri: &str) -> String {
-    let _ = (wallet_base, client_id, request_uri);
-    todo!()
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("client_id", client_id)
+        .append_pair("request_uri", request_uri)
+        .finish();
+    let separator = if wallet_base.contains('?') { '&' } else { '?' };
+    format!("{wallet_base}{separator}{query}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,7 @@
-//! The wallet's answer (OpenID4VP 1.0, section 8).
+//! The wallet's answer (OpenID4VP 1.0, section 8), read ([`parse`]), verified ([`verify`]) and, on the
+//! wallet's side, made ([`build`], [`refuse`]).
+//!
+//! Invariant: an answer that was asked for encrypted is not taken plain; only an error may come so.
 
 mod answer;
 mod build;
@@ -35,28 +38,77 @@ pub enum WalletError {
     InvalidRequestUriMethod,
     /// `transaction_data` is malformed or not supported.
     InvalidTransactionData,
-    /// Any other error code.
+    /// Any other error.
     Other,
 }
 
-/// Why an answer was refused. [`ResponseError::code`] is what people are told.
+impl WalletError {
+    const ALL: [Self; 8] = [
+        Self::AccessDenied,
+        Self::WalletUnavailable,
+        Self::VpFormatsNotSupported,
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidScope,
+        Self::InvalidRequestUriMethod,
+        Self::InvalidTransactionData,
+    ];
+
+    /// `error` on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "access_denied",
+            Self::WalletUnavailable => "wallet_unavailable",
+            Self::VpFormatsNotSupported => "vp_formats_not_supported",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidRequestUriMethod => "invalid_request_uri_method",
+            Self::InvalidTransactionData => "invalid_transaction_data",
+            Self::Other => "server_error",
+        }
+    }
+
+    /// The error of that name; [`WalletError::Other`] for names that are not registered, which are
+    /// the peer's free text.
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|error| error.as_str() == name).unwrap_or(Self::Other)
+    }
+
+    /// The code that people are told: declined, or no wallet that can answer.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "A-1002",
+            _ => "A-1003",
+        }
+    }
+}
+
+impl std::fmt::Display for WalletError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why an answer was refused.
 #[derive(Debug, Error)]
 pub enum ResponseError {
     /// A parameter is missing, occurs twice or is malformed.
     #[error("malformed answer: {0}")]
-    Malformed(String),
+    Malformed(&'static str),
     /// A plain answer where an encrypted one was asked for, or the other way round.
-    #[error("the answer is not in the response mode that was asked for")]
+    #[error("the answer did not come in the response mode that was asked for")]
     Mode,
-    /// The answer cannot be decrypted.
-    #[error("decryption: {0}")]
-    Decryption(#[from] JweError),
+    /// The answer cannot be decrypted, or not be encrypted.
+    #[error("encryption: {0}")]
+    Encryption(#[from] JweError),
     /// A credential was refused.
     #[error("credential for query {id}: {error}")]
     Credential {
         /// The credential query.
         id: String,
         /// Why.
+        #[source]
         error: CredentialError,
     },
     /// The answer does not satisfy the query.
@@ -67,25 +119,14 @@ pub enum ResponseError {
     Holders,
 }
 
-impl WalletError {
-    /// The error on the wire.
-    pub const fn as_str(self) -> &'static str {
-        todo!()
-    }
-    /// The code of `spec/errors.md`.
-    pub const fn code(self) -> &'static str {
-        todo!()
-    }
-}
-impl std::fmt::Display for WalletError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 impl ResponseError {
-    /// The code of `spec/errors.md`.
+    /// The code that people are told: the credential's own, C-2007 where several holders were mixed,
+    /// else A-1007, the wallet's answer does not fit what was asked.
     pub fn code(&self) -> &'static str {
-        todo!()
+        match self {
+            Self::Credential { error, .. } => error.code(),
+            Self::Holders => "C-2007",
+            Self::Malformed(_) | Self::Mode | Self::Encryption(_) | Self::Query(_) => "A-1007",
+        }
     }
 }

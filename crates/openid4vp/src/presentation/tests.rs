@@ -1,1 +1,198 @@
+use sekisho_ambient::Handle;
 
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_unix(1_795_239_120);
+
+fn code(seed: u64) -> HandleKey {
+    Handle::new(NOW.plus(300), &Entropy::seeded(seed)).key()
+}
+
+fn number(wrong: u8) -> MatchNumber {
+    MatchNumber { digits: "0417".to_owned(), wrong, answered_at: NOW }
+}
+
+fn presented(number: Option<MatchNumber>) -> Presentation<u8> {
+    Presentation::Presented(Presented { by: 7, response_code: code(1), number })
+}
+
+fn declined() -> Presentation<u8> {
+    Presentation::Declined { error: WalletError::AccessDenied }
+}
+
+fn ended(reason: EndReason) -> Presentation<u8> {
+    Presentation::Ended { reason }
+}
+
+fn bound(same_device: bool) -> BrowserBound<u8> {
+    BrowserBound { by: 7, same_device }
+}
+
+/// Every state, by a name for the failures.
+fn states() -> [(&'static str, Presentation<u8>); 7] {
+    [
+        ("awaiting", Presentation::AwaitingWallet),
+        ("same device", presented(None)),
+        ("any device", presented(Some(number(0)))),
+        ("third try", presented(Some(number(2)))),
+        ("declined", declined()),
+        ("expired", ended(EndReason::Expired)),
+        ("wrong", ended(EndReason::WrongNumber)),
+    ]
+}
+
+/// What comes of every event in every state, in the order of [`states`].
+#[test]
+fn every_state_answers_every_event() {
+    use EndReason::{Expired, WrongNumber};
+    use Refusal::{AlreadyAnswered, Declined, Ended, NotAnswered, ResponseCode};
+    let no = WalletError::AccessDenied;
+    let present = [
+        Ok(presented(None)),
+        Err(AlreadyAnswered),
+        Err(AlreadyAnswered),
+        Err(AlreadyAnswered),
+        Err(AlreadyAnswered),
+        Err(Ended(Expired)),
+        Err(Ended(WrongNumber)),
+    ];
+    let decline = [
+        Ok(declined()),
+        Err(AlreadyAnswered),
+        Err(AlreadyAnswered),
+        Err(AlreadyAnswered),
+        Err(AlreadyAnswered),
+        Err(Ended(Expired)),
+        Err(Ended(WrongNumber)),
+    ];
+    let expire = [
+        Ok(ended(Expired)),
+        Ok(ended(Expired)),
+        Ok(ended(Expired)),
+        Ok(ended(Expired)),
+        Err(Declined(no)),
+        Err(Ended(Expired)),
+        Err(Ended(WrongNumber)),
+    ];
+    let right_code = [
+        Err(NotAnswered),
+        Ok(bound(true)),
+        Ok(bound(true)),
+        Ok(bound(true)),
+        Err(Declined(no)),
+        Err(Ended(Expired)),
+        Err(Ended(WrongNumber)),
+    ];
+    let wrong_code = [
+        Err(NotAnswered),
+        Err(ResponseCode),
+        Err(ResponseCode),
+        Err(ResponseCode),
+        Err(Declined(no)),
+        Err(Ended(Expired)),
+        Err(Ended(WrongNumber)),
+    ];
+    for (index, (name, state)) in states().into_iter().enumerate() {
+        let own = || state.clone();
+        assert_eq!(own().present(7, code(1), None), present[index], "present, {name}");
+        assert_eq!(own().decline(no), decline[index], "decline, {name}");
+        assert_eq!(own().expire(), expire[index], "expire, {name}");
+        let released = own().release_same_device(&code(1), NOW);
+        assert_eq!(released, right_code[index], "right code, {name}");
+        let released = own().release_same_device(&code(2), NOW);
+        assert_eq!(released, wrong_code[index], "wrong code, {name}");
+    }
+}
+
+/// The same for typed numbers, whose outcomes carry the state to persist.
+#[test]
+fn every_state_answers_every_number() {
+    for (index, (name, state)) in states().into_iter().enumerate() {
+        let unasked = || NumberOutcome::NotAsked(state.clone());
+        let (right, wrong, late) = match index {
+            2 => (
+                NumberOutcome::Bound(bound(false)),
+                NumberOutcome::Wrong { state: presented(Some(number(1))), tries_left: 2 },
+                NumberOutcome::Ended(ended(EndReason::LateNumber)),
+            ),
+            3 => (
+                NumberOutcome::Bound(bound(false)),
+                NumberOutcome::Ended(ended(EndReason::WrongNumber)),
+                NumberOutcome::Ended(ended(EndReason::LateNumber)),
+            ),
+            _ => (unasked(), unasked(), unasked()),
+        };
+        let own = || state.clone();
+        assert_eq!(own().release_by_number("0417", NOW.plus(60)), right, "right, {name}");
+        assert_eq!(own().release_by_number("0418", NOW.plus(60)), wrong, "wrong, {name}");
+        assert_eq!(own().release_by_number("0417", NOW.plus(61)), late, "late, {name}");
+    }
+}
+
+#[test]
+fn an_expired_response_code_releases_nobody() {
+    let late = NOW.plus(300);
+    let released = presented(None).release_same_device(&code(1), late);
+    assert_eq!(released, Err(Refusal::ResponseCode));
+    assert!(presented(None).release_same_device(&code(1), late.plus(-1)).is_ok());
+}
+
+#[test]
+fn a_number_may_be_typed_as_a_japanese_keyboard_gives_it() {
+    for typed in ["0417", "０４１７", " 04 17 ", "0４1７\n"] {
+        let outcome = presented(Some(number(0))).release_by_number(typed, NOW);
+        assert_eq!(outcome, NumberOutcome::Bound(bound(false)), "{typed:?}");
+    }
+    for typed in ["", "417", "00417", "04170", "O417", "٠٤١٧"] {
+        let outcome = presented(Some(number(0))).release_by_number(typed, NOW);
+        assert!(matches!(outcome, NumberOutcome::Wrong { tries_left: 2, .. }), "{typed:?}");
+    }
+}
+
+#[test]
+fn a_number_is_shown_only_for_its_response_code() {
+    let state = presented(Some(number(0)));
+    assert_eq!(state.number_for(&code(1)).map(MatchNumber::digits), Some("0417"));
+    assert_eq!(state.number_for(&code(2)), None);
+    assert_eq!(presented(None).number_for(&code(1)), None);
+    assert_eq!(Presentation::<u8>::AwaitingWallet.number_for(&code(1)), None);
+}
+
+#[test]
+fn a_drawn_number_has_four_digits_and_a_minute() {
+    let entropy = Entropy::seeded(5);
+    for _ in 0..200 {
+        let number = MatchNumber::draw(&entropy, NOW);
+        assert_eq!(number.digits().len(), 4);
+        assert!(number.digits().bytes().all(|byte| byte.is_ascii_digit()));
+    }
+    assert_eq!(number(0).remaining(NOW), 60);
+    assert_eq!(number(0).remaining(NOW.plus(59)), 1);
+    assert_eq!(number(0).remaining(NOW.plus(90)), 0);
+    assert_eq!(number(0).tries_left(), 3);
+}
+
+#[test]
+fn every_refusal_has_a_code() {
+    for (refusal, code) in [
+        (Refusal::NotAnswered, "A-1004"),
+        (Refusal::AlreadyAnswered, "A-1004"),
+        (Refusal::Declined(WalletError::AccessDenied), "A-1002"),
+        (Refusal::Declined(WalletError::WalletUnavailable), "A-1003"),
+        (Refusal::ResponseCode, "A-1005"),
+        (Refusal::Ended(EndReason::Expired), "A-1001"),
+        (Refusal::Ended(EndReason::WrongNumber), "A-1006"),
+        (Refusal::Ended(EndReason::LateNumber), "A-1006"),
+    ] {
+        assert_eq!(refusal.code(), code, "{refusal}");
+    }
+}
+
+#[test]
+fn a_state_survives_storage() {
+    for (name, state) in states() {
+        let stored = serde_json::to_vec(&state).unwrap();
+        let read: Presentation<u8> = serde_json::from_slice(&stored).unwrap();
+        assert_eq!(read, state, "{name}");
+    }
+}

@@ -1,13 +1,23 @@
-//! The wallet's checks of a request.
+//! The wallet's checks of a request (OpenID4VP 1.0, sections 5.8 to 5.10 and 14).
+//!
+//! Invariant: [`VerifiedRequest`] is made by [`verify`] alone, so an answer goes only to a verifier
+//! whose client identifier was proven and whose request was not changed on its way.
+//!
+//! Supported: the prefixes `x509_hash` and `x509_san_dns`. Left out: `request_uri_method=post`,
+//! transaction data, requests by value.
+
 use sekisho_ambient::Timestamp;
 use sekisho_jose::jwe::ContentEncryption;
-use sekisho_jose::x5c::TrustAnchor;
+use sekisho_jose::x5c::{self, ChainError, TrustAnchor, VerifiedLeaf};
+use sekisho_jose::{
+    Algorithm, ClaimError, Claims, Expected, JwtError, TimeRule, UnverifiedJwt, numeric_date,
+};
 use serde_json::Value;
 use thiserror::Error;
+use url::{Host, Url, form_urlencoded};
 
-use super::{ResponseMode, ServiceStatement};
-use crate::dcql::{DcqlError, Query};
-use crate::response::WalletError;
+use super::{AUDIENCE, ResponseMode, ServiceStatement, TYP};
+use crate::dcql::{DcqlError, FORMAT, Query};
 
 /// What a link or QR code says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,16 +65,53 @@ pub struct Encryption {
 /// Why a wallet does not answer a request.
 #[derive(Debug, Error)]
 pub enum RequestRefusal {
-    /// todo
-    #[error(transparent)]
+    /// The link is not one that leads to a request object.
+    #[error("link: {0}")]
+    Link(&'static str),
+    /// Not a signed request object, or its signature was refused.
+    #[error("request object: {0}")]
+    Jwt(#[from] JwtError),
+    /// The verifier's chain was refused.
+    #[error("request object: {0}")]
+    Chain(#[from] ChainError),
+    /// There is no chain.
+    #[error("request object without x5c")]
+    NoChain,
+    /// The object is another verifier's than the link's.
+    #[error("client_id is {found}, the link says {expected}")]
+    ClientId {
+        /// In the object.
+        found: String,
+        /// In the link.
+        expected: String,
+    },
+    /// The client identifier's prefix is not supported, or not proven by this kind of trust.
+    #[error("client_id {0} cannot be proven")]
+    Prefix(String),
+    /// The client identifier does not fit the certificate.
+    #[error("client_id {0} does not fit the certificate")]
+    Certificate(String),
+    /// `response_uri` is no https URL, or not at the verifier's host.
+    #[error("response_uri {0} is not https at the verifier's host")]
+    ResponseUri(String),
+    /// A claim is missing or malformed.
+    #[error("request object: missing or malformed {0}")]
+    Malformed(&'static str),
+    /// A claim that must not be there, or has a value that is not supported.
+    #[error("request object: {0} is not supported")]
+    Unsupported(&'static str),
+    /// The object's times were refused.
+    #[error("request object: {0}")]
+    Time(#[from] ClaimError),
+    /// The query was refused.
+    #[error("dcql_query: {0}")]
     Query(#[from] DcqlError),
-}
-
-impl RequestRefusal {
-    /// What to tell the verifier, if its request was authentic so far.
-    pub fn wallet_error(&self) -> WalletError {
-        todo!()
-    }
+    /// The verifier accepts no format of ours.
+    #[error("the verifier accepts no dc+sd-jwt")]
+    Format,
+    /// An encrypted answer is asked for and there is no key or encryption for it.
+    #[error("no key or encryption that is supported")]
+    Encryption,
 }
 
 impl VerifiedRequest {
@@ -106,19 +153,217 @@ impl VerifiedRequest {
     }
 }
 
-/// Reads a link or QR code (`openid4vp://…`, `haip-vp://…`, `https://…`).
+/// Reads a link or QR code (`openid4vp://…`, `haip-vp://…`, or https to a wallet's own endpoint).
 pub fn parse_link(link: &str) -> Result<RequestLink, RequestRefusal> {
-    let _ = link;
-    todo!()
+    let (base, query) = link.trim().split_once('?').ok_or(RequestRefusal::Link("no query"))?;
+    let scheme = base.split_once(':').map_or("", |(scheme, _)| scheme);
+    if !["openid4vp", "haip-vp", "https", "http"].contains(&scheme) {
+        return Err(RequestRefusal::Link("unknown scheme"));
+    }
+    let query = query.split_once('#').map_or(query, |(query, _)| query);
+    let one = |name: &str, missing| {
+        let mut values =
+            form_urlencoded::parse(query.as_bytes()).filter(|(found, _)| found == name);
+        match (values.next(), values.next()) {
+            (Some((_, value)), None) if !value.is_empty() => Ok(value.into_owned()),
+            _ => Err(RequestRefusal::Link(missing)),
+        }
+    };
+    let request_uri = one("request_uri", "no request_uri")?;
+    if !is_secure(&request_uri) {
+        return Err(RequestRefusal::Link("request_uri is not https"));
+    }
+    Ok(RequestLink { client_id: one("client_id", "no client_id")?, request_uri })
 }
 
-/// Checks a request object that was fetched for the link with `outer_client_id`.
+/// Checks a request object that was fetched for a link with `outer_client_id` (sections 5 and 14;
+/// checklist VP-1 to VP-6 from the other side).
 pub fn verify(
     request_jwt: &str,
     outer_client_id: &str,
     trust: &RequestTrust<'_>,
     now: Timestamp,
 ) -> Result<VerifiedRequest, RequestRefusal> {
-    let _ = (request_jwt, outer_client_id, trust, now);
-    todo!()
+    let unverified_jwt = UnverifiedJwt::<Claims>::parse(request_jwt)?;
+    let leaf = leaf(&unverified_jwt.header().x5c, trust, now)?;
+    check_client_id(outer_client_id, &leaf, trust)?;
+    let expected =
+        Expected { typ: &[TYP], algorithms: &[Algorithm::Es256], allow_missing_typ: false };
+    let claims = unverified_jwt.verify(&leaf.key, &expected)?.into_claims();
+    numeric_date::check(&claims, now, &TimeRule::LENIENT)?;
+    for (_, check) in CHECKS {
+        check(&claims, outer_client_id)?;
+    }
+    let response_mode = ResponseMode::from_name(text(&claims, "response_mode")?)
+        .ok_or(RequestRefusal::Unsupported("response_mode"))?;
+    let query = claims.get("dcql_query").ok_or(RequestRefusal::Malformed("dcql_query"))?;
+    Ok(VerifiedRequest {
+        client_id: outer_client_id.to_owned(),
+        response_uri: text(&claims, "response_uri")?.to_owned(),
+        nonce: text(&claims, "nonce")?.to_owned(),
+        state: claims.get("state").map(|_| text(&claims, "state").map(Into::into)).transpose()?,
+        response_mode,
+        query: Query::from_value(query)?,
+        encryption: match response_mode {
+            ResponseMode::DirectPost => None,
+            ResponseMode::DirectPostJwt => Some(encryption(&claims)?),
+        },
+        verifier_info: verifier_info(&claims)?,
+        dns_names: leaf.dns_names,
+        trusted: matches!(trust, RequestTrust::Anchors(_)),
+    })
+}
+
+/// One rule about the claims of a request object whose signature was verified.
+type Check = fn(&Claims, &str) -> Result<(), RequestRefusal>;
+
+/// The rules, in the specification's order.
+const CHECKS: [(&str, Check); 7] = [
+    ("client_id", same_client_id),
+    ("aud", audience),
+    ("response_type", response_type),
+    ("absent", absent),
+    ("response_uri", response_uri),
+    ("nonce", nonce),
+    ("vp_formats_supported", formats),
+];
+
+/// The verifier's certificate, as far as `trust` proves it.
+fn leaf(
+    x5c: &[Vec<u8>],
+    trust: &RequestTrust<'_>,
+    now: Timestamp,
+) -> Result<VerifiedLeaf, RequestRefusal> {
+    let first = x5c.first().ok_or(RequestRefusal::NoChain)?;
+    Ok(match trust {
+        RequestTrust::Anchors(anchors) => x5c::verify_chain(x5c, anchors, now)?,
+        RequestTrust::DangerousAnyLeaf => x5c::dangerous_leaf(first)?,
+    })
+}
+
+/// The client identifier is proven by the certificate (section 5.9.3).
+fn check_client_id(
+    client_id: &str,
+    leaf: &VerifiedLeaf,
+    trust: &RequestTrust<'_>,
+) -> Result<(), RequestRefusal> {
+    let fits = match client_id.split_once(':') {
+        Some(("x509_hash", hash)) => hash == x5c::leaf_hash(&leaf.der),
+        // A name in a certificate that nobody vouches for proves nothing.
+        Some(("x509_san_dns", name)) if matches!(trust, RequestTrust::Anchors(_)) => {
+            leaf.dns_names.iter().any(|found| found.eq_ignore_ascii_case(name))
+        }
+        _ => return Err(RequestRefusal::Prefix(client_id.to_owned())),
+    };
+    if fits { Ok(()) } else { Err(RequestRefusal::Certificate(client_id.to_owned())) }
+}
+
+/// Section 5.10.2: the object's `client_id` is the link's, prefix included.
+fn same_client_id(claims: &Claims, outer: &str) -> Result<(), RequestRefusal> {
+    let found = text(claims, "client_id")?;
+    if found == outer {
+        return Ok(());
+    }
+    Err(RequestRefusal::ClientId { found: found.to_owned(), expected: outer.to_owned() })
+}
+
+/// Section 5.8.
+fn audience(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
+    let is_ours = text(claims, "aud")? == AUDIENCE;
+    if is_ours { Ok(()) } else { Err(RequestRefusal::Unsupported("aud")) }
+}
+
+fn response_type(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
+    let is_ours = text(claims, "response_type")? == "vp_token";
+    if is_ours { Ok(()) } else { Err(RequestRefusal::Unsupported("response_type")) }
+}
+
+/// Sections 5.1 and 8.2: what excludes a request of this kind, and what would have to be understood.
+fn absent(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
+    const NAMES: [&str; 6] = [
+        "redirect_uri",
+        "scope",
+        "presentation_definition",
+        "transaction_data",
+        // We never post one.
+        "wallet_nonce",
+        "expected_origins",
+    ];
+    let found = NAMES.into_iter().find(|name| claims.contains_key(*name));
+    found.map_or(Ok(()), |name| Err(RequestRefusal::Unsupported(name)))
+}
+
+/// Sections 8.2 and 5.9.3: https, and for `x509_san_dns` at the host that the certificate names.
+fn response_uri(claims: &Claims, client_id: &str) -> Result<(), RequestRefusal> {
+    let uri = text(claims, "response_uri")?;
+    let host = Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let is_at_host = match client_id.split_once(':') {
+        Some(("x509_san_dns", name)) => host.is_some_and(|host| host.eq_ignore_ascii_case(name)),
+        _ => true,
+    };
+    if is_secure(uri) && is_at_host {
+        return Ok(());
+    }
+    Err(RequestRefusal::ResponseUri(uri.to_owned()))
+}
+
+fn nonce(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
+    text(claims, "nonce").map(|_| ())
+}
+
+/// Section 11.1: what the verifier accepts stands in `client_metadata`.
+fn formats(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
+    let metadata = claims.get("client_metadata").ok_or(RequestRefusal::Format)?;
+    let formats = metadata.get("vp_formats_supported").ok_or(RequestRefusal::Format)?;
+    formats.get(FORMAT).map(|_| ()).ok_or(RequestRefusal::Format)
+}
+
+/// The key and the stronger of the supported encryptions (section 8.3); without a list, A128GCM.
+fn encryption(claims: &Claims) -> Result<Encryption, RequestRefusal> {
+    let member = |name| claims.get("client_metadata").and_then(|metadata| metadata.get(name));
+    let keys = member("jwks").and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
+    let is = |key: &Value, name: &str, value| key.get(name).and_then(Value::as_str) == Some(value);
+    let serves = |key: &&Value| {
+        let is_p256 = is(key, "kty", "EC") && is(key, "crv", "P-256");
+        is_p256 && is(key, "alg", "ECDH-ES") && !is(key, "use", "sig")
+    };
+    let key = keys.and_then(|keys| keys.iter().find(serves)).ok_or(RequestRefusal::Encryption)?;
+    let enc = match member("encrypted_response_enc_values_supported") {
+        None => ContentEncryption::A128Gcm,
+        Some(names) => {
+            let names = names.as_array().ok_or(RequestRefusal::Encryption)?;
+            let offered = |enc: &ContentEncryption| names.iter().any(|name| name == enc.name());
+            [ContentEncryption::A256Gcm, ContentEncryption::A128Gcm]
+                .into_iter()
+                .find(offered)
+                .ok_or(RequestRefusal::Encryption)?
+        }
+    };
+    Ok(Encryption { key: key.clone(), enc })
+}
+
+fn verifier_info(claims: &Claims) -> Result<Vec<Value>, RequestRefusal> {
+    match claims.get("verifier_info") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(entries)) => Ok(entries.clone()),
+        Some(_) => Err(RequestRefusal::Malformed("verifier_info")),
+    }
+}
+
+/// A claim that is a string and not empty.
+fn text<'c>(claims: &'c Claims, name: &'static str) -> Result<&'c str, RequestRefusal> {
+    let text = claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    text.ok_or(RequestRefusal::Malformed(name))
+}
+
+/// https, or http to this very machine, which development uses.
+fn is_secure(uri: &str) -> bool {
+    let Ok(url) = Url::parse(uri) else { return false };
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    url.fragment().is_none() && (url.scheme() == "https" || url.scheme() == "http" && is_loopback)
 }

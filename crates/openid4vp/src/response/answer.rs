@@ -1,21 +1,28 @@
-//! Reading the answer's form.
+//! The answer's form (OpenID4VP 1.0, sections 8.1 to 8.3 and 8.5).
+//!
+//! Leaves to others: finding the transaction, and comparing [`WalletAnswer::state`] with its own.
+
+use std::collections::BTreeMap;
+
+use sekisho_jose::jwe::DecryptionKey;
+use sekisho_jose::{Claims, json};
+use sekisho_oauth::params::Params;
+use serde_json::Value;
+
 use super::{ResponseError, WalletError};
 use crate::request::ResponseMode;
-use sekisho_jose::jwe::DecryptionKey;
-use sekisho_oauth::params::Params;
-use std::collections::BTreeMap;
 
 /// Presentations by query id (section 8.1).
 pub type VpToken = BTreeMap<String, Vec<String>>;
 
-/// What a wallet answers.
+/// What a wallet answers. It has no `Debug`: it contains personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub enum WalletAnswer {
     /// Presentations, not verified yet.
     Presented {
         /// By query id.
         vp_token: VpToken,
-        /// As in the request, if the wallet is right.
+        /// The request's, if the answer is for that request.
         state: Option<String>,
     },
     /// An error.
@@ -24,7 +31,7 @@ pub enum WalletAnswer {
         error: WalletError,
         /// In the wallet's words; for the log.
         description: Option<String>,
-        /// As in the request, if the wallet is right.
+        /// The request's, if the answer is for that request.
         state: Option<String>,
     },
 }
@@ -38,12 +45,80 @@ impl WalletAnswer {
     }
 }
 
-/// Reads an answer.
+/// Reads an answer that was asked for in `mode`; `key` is the transaction's, in encrypted mode.
 pub fn parse(
     params: &Params,
     mode: ResponseMode,
     key: Option<&DecryptionKey>,
 ) -> Result<WalletAnswer, ResponseError> {
-    let _ = (params, mode, key);
-    todo!()
+    let (response, vp_token, error) =
+        (one(params, "response")?, one(params, "vp_token")?, one(params, "error")?);
+    match (mode, response, vp_token, error) {
+        (_, None, None, Some(error)) => Ok(WalletAnswer::Refused {
+            error: WalletError::from_name(error),
+            description: one(params, "error_description")?.map(str::to_owned),
+            state: one(params, "state")?.map(str::to_owned),
+        }),
+        (ResponseMode::DirectPost, None, Some(vp_token), None) => {
+            let vp_token = json::parse(vp_token.as_bytes())
+                .map_err(|_| ResponseError::Malformed("vp_token is not JSON"))?;
+            let state = one(params, "state")?.map(str::to_owned);
+            Ok(WalletAnswer::Presented { vp_token: read_vp_token(&vp_token)?, state })
+        }
+        (ResponseMode::DirectPostJwt, Some(response), None, None) => {
+            let key = key.ok_or(ResponseError::Mode)?;
+            let payload = json::parse_object(&key.decrypt(response)?)
+                .map_err(|_| ResponseError::Malformed("the encrypted answer is no JSON object"))?;
+            read_payload(&payload)
+        }
+        (_, None, None, None) => Err(ResponseError::Malformed("no vp_token, response or error")),
+        (ResponseMode::DirectPostJwt, None, Some(_), None)
+        | (ResponseMode::DirectPost, Some(_), None, None) => Err(ResponseError::Mode),
+        _ => Err(ResponseError::Malformed("more than one of vp_token, response and error")),
+    }
 }
+
+/// The members of an encrypted answer (section 8.3).
+fn read_payload(payload: &Claims) -> Result<WalletAnswer, ResponseError> {
+    let state = text(payload, "state")?;
+    match (payload.get("vp_token"), text(payload, "error")?) {
+        (Some(vp_token), None) => {
+            Ok(WalletAnswer::Presented { vp_token: read_vp_token(vp_token)?, state })
+        }
+        (None, Some(error)) => Ok(WalletAnswer::Refused {
+            error: WalletError::from_name(&error),
+            description: text(payload, "error_description")?,
+            state,
+        }),
+        _ => Err(ResponseError::Malformed("not exactly one of vp_token and error")),
+    }
+}
+
+/// An object whose values are arrays of presentations, none of them empty (section 8.1).
+fn read_vp_token(value: &Value) -> Result<VpToken, ResponseError> {
+    const MALFORMED: ResponseError =
+        ResponseError::Malformed("vp_token is not an object of non-empty arrays of strings");
+    let object = value.as_object().filter(|object| !object.is_empty()).ok_or(MALFORMED)?;
+    let read = |(id, presentations): (&String, &Value)| {
+        let presentations = presentations.as_array().filter(|all| !all.is_empty());
+        let text = |one: &Value| one.as_str().map(str::to_owned).ok_or(MALFORMED);
+        let presentations = presentations.ok_or(MALFORMED)?.iter().map(text);
+        Ok((id.clone(), presentations.collect::<Result<_, _>>()?))
+    };
+    object.iter().map(read).collect()
+}
+
+fn one<'p>(params: &'p Params, name: &'static str) -> Result<Option<&'p str>, ResponseError> {
+    params.one(name).map_err(|_| ResponseError::Malformed("a parameter occurs twice"))
+}
+
+fn text(payload: &Claims, name: &str) -> Result<Option<String>, ResponseError> {
+    match payload.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(ResponseError::Malformed("a member is not a string")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

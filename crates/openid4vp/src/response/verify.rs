@@ -1,10 +1,19 @@
-//! Verification of an answer.
-use super::{ResponseError, VpToken};
-use crate::dcql::Query;
-use sekisho_ambient::Timestamp;
-use sekisho_credential::vc::{TrustList, VerifiedCredential};
-use sekisho_jose::PublicJwk;
+//! Verification of an answer (OpenID4VP 1.0, sections 8.6, 14.1, 14.2, 14.5 and 14.11).
+//!
+//! Invariant: [`VerifiedPresentation`] is made by [`verify`] alone: every credential is genuine and
+//! bound to this request's client identifier and nonce, the query is satisfied, and all credentials
+//! are bound to one and the same holder key, so that nobody logs in with a colleague's training.
+//!
+//! Leaves to others: status lists, and that a nonce is accepted once.
+
 use std::collections::BTreeMap;
+
+use sekisho_ambient::Timestamp;
+use sekisho_credential::vc::{self, Binding, Check, TrustList, VerifiedCredential};
+use sekisho_jose::PublicJwk;
+
+use super::{ResponseError, VpToken};
+use crate::dcql::{self, CredentialQuery, Query, Unsatisfied};
 
 /// What an answer is checked against.
 pub struct ResponseCheck<'a> {
@@ -23,8 +32,8 @@ pub struct ResponseCheck<'a> {
     pub organization_claims: &'a BTreeMap<String, String>,
 }
 
-/// An answer that satisfies the query with credentials of trusted issuers, all bound to this request
-/// and to one holder. There is no constructor: [`verify`] makes it.
+/// An answer that satisfies its query with genuine credentials of one holder. There is no
+/// constructor: [`verify`] makes it.
 pub struct VerifiedPresentation {
     credentials: BTreeMap<String, VerifiedCredential>,
     holder: PublicJwk,
@@ -35,21 +44,91 @@ impl VerifiedPresentation {
     pub fn credentials(&self) -> impl Iterator<Item = (&str, &VerifiedCredential)> {
         self.credentials.iter().map(|(id, credential)| (id.as_str(), credential))
     }
+
     /// The credential for this query.
     pub fn credential(&self, id: &str) -> Option<&VerifiedCredential> {
         self.credentials.get(id)
     }
+
     /// The key that all credentials are bound to.
     pub fn holder_key(&self) -> &PublicJwk {
         &self.holder
     }
 }
 
-/// Verifies an answer.
+impl std::fmt::Debug for VerifiedPresentation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ids = self.credentials.keys();
+        f.debug_struct("VerifiedPresentation").field("ids", &ids).finish_non_exhaustive()
+    }
+}
+
+/// Verifies an answer. What costs nothing to see (unknown or missing ids, surplus presentations) is
+/// refused before any signature is looked at.
 pub fn verify(
     vp_token: &VpToken,
     check: &ResponseCheck<'_>,
 ) -> Result<VerifiedPresentation, ResponseError> {
-    let _ = (vp_token, check);
-    todo!()
+    let mut asked = Vec::new();
+    for (id, presentations) in vp_token {
+        let query = dcql::expected(check.query, id, presentations.len())?;
+        asked.extend(presentations.first().map(|presentation| (query, presentation)));
+    }
+    dcql::check_complete(check.query, |id| vp_token.contains_key(id))?;
+    let mut verified = BTreeMap::new();
+    for (query, presentation) in asked {
+        let credential = verify_one(presentation, query, check)?;
+        verified.insert(query.id.clone(), vec![credential]);
+    }
+    dcql::check(check.query, &verified)?;
+    let holder = one_holder(verified.values().flatten())?;
+    let credentials = verified
+        .into_iter()
+        .filter_map(|(id, credentials)| Some((id, credentials.into_iter().next()?)));
+    Ok(VerifiedPresentation { credentials: credentials.collect(), holder })
 }
+
+fn verify_one(
+    presentation: &str,
+    query: &CredentialQuery,
+    check: &ResponseCheck<'_>,
+) -> Result<VerifiedCredential, ResponseError> {
+    // Types that name their organization in different claims are tried one claim after the other;
+    // the usual query has one type.
+    let mut types_by_claim = BTreeMap::<Option<&str>, Vec<String>>::new();
+    for vct in &query.vct_values {
+        let claim = check.organization_claims.get(vct).map(String::as_str);
+        types_by_claim.entry(claim).or_default().push(vct.clone());
+    }
+    let mut outcome = Err(ResponseError::Query(Unsatisfied::Missing(query.id.clone())));
+    for (organization_claim, types) in &types_by_claim {
+        let check = Check {
+            now: check.now,
+            trust: check.trust,
+            types,
+            organization_claim: *organization_claim,
+            binding: Binding { audience: check.client_id, nonce: check.nonce },
+        };
+        outcome = vc::verify(presentation, &check)
+            .map_err(|error| ResponseError::Credential { id: query.id.clone(), error });
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+/// Section 14.5: credentials are joined only if they name one holder, which here is one key.
+fn one_holder<'c>(
+    mut credentials: impl Iterator<Item = &'c VerifiedCredential>,
+) -> Result<PublicJwk, ResponseError> {
+    let none = || ResponseError::Query(Unsatisfied::Set(0));
+    let first = credentials.next().ok_or_else(none)?.holder_key();
+    let same = |credential: &VerifiedCredential| {
+        credential.holder_key().thumbprint() == first.thumbprint()
+    };
+    if credentials.all(same) { Ok(first.clone()) } else { Err(ResponseError::Holders) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,22 @@ impl Text {
             Lang::En => self.en,
         }
     }
+
+    /// The text in one language with each `{name}` replaced by the value of that name. What a value
+    /// itself contains is not looked at again.
+    pub fn fill(&self, lang: Lang, values: &[(&str, &str)]) -> String {
+        let mut out = String::new();
+        let mut rest = self.say(lang);
+        while let Some((before, after)) = rest.split_once('{') {
+            out.push_str(before);
+            let (name, tail) = after.split_once('}').unwrap_or((after, ""));
+            let value = values.iter().find(|(key, _)| *key == name);
+            out.push_str(value.map_or("", |(_, value)| value));
+            rest = tail;
+        }
+        out.push_str(rest);
+        out
+    }
 }
 
 /// A code and what stands behind it.
@@ -134,6 +150,13 @@ mod tests {
             written == to_toml(),
             "spec/codes.toml is stale: {REGENERATE}=1 cargo test -p sekisho-broker codes"
         );
+    }
+
+    #[test]
+    fn values_are_filled_in_once() {
+        let text = Text { ja: "{b}と{a}。", en: "{a} and {b}." };
+        assert_eq!(text.fill(Lang::Ja, &[("a", "1"), ("b", "{a}")]), "{a}と1。");
+        assert_eq!(text.fill(Lang::En, &[("a", "1")]), "1 and .");
     }
 
     #[test]

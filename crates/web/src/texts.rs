@@ -1,1 +1,154 @@
-//! Every fixed text of the pages, in both languages.
+//! Every fixed text of the pages, in both languages: the one table that they are taken from.
+//!
+//! Texts of codes stand in [`sekisho_broker::codes`]. A missing language does not compile; a test
+//! compares the `{values}` of the two. Japanese: です・ます, one idea a sentence, verb-first buttons.
+
+use sekisho_broker::codes::Text;
+
+macro_rules! texts {
+    ($($name:ident: $ja:literal, $en:literal;)*) => {
+        $(pub(crate) const $name: Text = Text { ja: $ja, en: $en };)*
+
+        #[cfg(test)]
+        const ALL: &[(&str, Text)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+texts! {
+    // Every page.
+    SKIP: "本文へ移動", "Skip to content";
+    LANGUAGE: "表示言語", "Language";
+    FOOTER: "この画面は、ほかのサイトから何も読み込みません。", "This page loads nothing from any other site.";
+    LEFT: "{m}分{s}秒", "{m} min {s} s";
+    REFERENCE: "参照番号", "Reference";
+    TIME: "日時", "Time";
+    CODE: "コード", "Code";
+    BACK_TO_SERVICE: "サービスに戻る", "Return to the service";
+
+    // The service's card.
+    SERVICE: "ログイン先", "Logging in to";
+    PURPOSE: "目的", "Purpose";
+    OPERATOR: "運営者", "Operator";
+    CORPORATE_NUMBER: "法人番号", "Corporate number";
+    RESIDENCY: "国内所在", "Residency in Japan";
+    RESIDENCY_UNKNOWN: "確認されていません", "Not attested";
+    POLICY: "個人情報の取り扱い", "Privacy policy";
+    TERMS: "利用規約", "Terms of use";
+    ASKS: "求める情報", "Information asked for";
+
+    // Login.
+    LOGIN_TITLE: "ウォレットでログイン", "Log in with your wallet";
+    LOGIN_LEAD: "パスワードは使いません。スマートフォンのウォレットにある証明書を見せてログインします。", "No password. You log in by showing a credential from the wallet on your phone.";
+    WALLET_HERE: "この端末のウォレットを使う", "Use a wallet on this device";
+    WALLET_OPEN: "このスマートフォンのウォレットを開く", "Open the wallet on this phone";
+    WALLET_CHOOSE: "ウォレットを選ぶ", "Choose a wallet";
+    WALLET_ONLY: "開くウォレット", "Opens";
+    WALLET_NONE: "この画面から開けるウォレットがありません。サービスの運営者に確認してください。(A-1003)", "There is no wallet that this page can open. Ask the service's operator. (A-1003)";
+    CROSS_TITLE: "別の端末のウォレットを使う", "Use a wallet on another device";
+    STEP_OPEN: "スマートフォンのウォレットを開きます。", "Open the wallet on your phone.";
+    STEP_SCAN: "QRコードを読み取り、見せる証明書を確かめます。", "Scan the QR code and check what you will show.";
+    STEP_TYPE: "スマートフォンに出た番号を、この画面に入力します。", "Type the number on your phone into this screen.";
+    QR_ALT: "ログイン用のQRコード。スマートフォンのウォレットで読み取ります。", "QR code for this login, to be scanned with the wallet on your phone.";
+    QR_TOO_LONG: "QRコードを表示できません。下のリンクを使ってください。", "The QR code cannot be shown. Use the link below.";
+    QR_LEFT: "残り", "Time left";
+    QR_UNTIL: "{time}まで", "until {time}";
+    QR_EXPIRED: "時間が過ぎたため、QRコードを使えなくなりました。新しいQRコードを表示してください。(A-1001)", "The QR code has expired. Show a new QR code. (A-1001)";
+    QR_RENEW: "新しいQRコードを表示する", "Show a new QR code";
+    QR_HELP: "QRコードを読み取れないとき", "If you cannot scan the QR code";
+    QR_LINK: "このリンクを、ウォレットのある端末で開いてください。", "Open this link on the device that has your wallet.";
+    COPY: "リンクを写す", "Copy the link";
+    COPIED: "リンクを写しました。", "The link was copied.";
+    WAITING: "ウォレットで見せ終わると、この画面は次に進みます。", "This screen moves on when you have finished in your wallet.";
+    CHECK_NOW: "今すぐ確かめる", "Check now";
+    CANCEL: "ログインをやめる", "Cancel this login";
+
+    // The number.
+    ENTRY_TITLE: "スマートフォンに出た番号を入力してください", "Type the number shown on your phone";
+    ENTRY_LEAD: "ウォレットからの提示を受け取りました。ログインするのが本人であることを確かめます。", "Your wallet has answered. The number shows that it is you who logs in here.";
+    ENTRY_LABEL: "{digits}桁の番号", "Number of {digits} digits";
+    ENTRY_TRIES: "入力できるのは、あと{tries}回です。", "Tries left: {tries}.";
+    ENTRY_WRONG: "番号が違います。スマートフォンの画面をもう一度確かめてください。", "That is not the number. Look at your phone again.";
+    ENTRY_LEFT: "残り時間", "Time left";
+    ENTRY_SUBMIT: "ログインする", "Log in";
+    SHOW_TITLE: "この番号を、ログインを始めた画面に入力してください", "Type this number into the screen on which you began";
+    SHOW_PLACE: "始めた場所", "Began at";
+    SHOW_NUMBER: "番号", "Number";
+    SHOW_ONLY: "入力するのは、ログインを始めた画面だけです。電話やメールで聞かれても教えないでください。", "Type it only into the screen on which you began. Never tell it to anybody who asks by phone or mail.";
+    SHOW_NOT_YOU: "自分で始めていないときは、何も入力せずにこの画面を閉じてください。", "If you did not begin this login, type nothing and close this page.";
+
+    // Consent.
+    CONSENT_TITLE: "渡す情報を確かめてください", "Check what you give";
+    CONSENT_LEAD: "「{service}」に、次の情報を渡します。", "The following is given to “{service}”.";
+    CONSENT_REQUIRED: "必ず渡す情報", "What must be given";
+    CONSENT_OPTIONAL: "渡すかどうかを選べる情報", "What you may give";
+    CONSENT_OPTIONAL_HELP: "渡してもよいものだけを選んでください。選ばなくてもログインできます。", "Choose only what you want to give. You can log in without any of it.";
+    CONSENT_GPU: "認められるGPUの利用", "GPU use that is granted";
+    CONSENT_USE: "情報の扱い", "How it is handled";
+    CONSENT_RETENTION: "保存する期間", "Kept for";
+    CONSENT_ABROAD: "国外への移転", "Transfer abroad";
+    CONSENT_NOT_GIVEN: "渡さない情報", "What is not given";
+    LIST_COMMA: "、", ", ";
+    CONSENT_DENY: "渡さずにやめる", "Do not give";
+    CONSENT_ALLOW: "渡してログインする", "Give and log in";
+
+    // Denied.
+    DENIED_WHAT: "GPUを割り当てられませんでした。", "No GPU was allocated.";
+    DENIED_COUNT: "{total}つの条件のうち{unmet}つを満たしていません。", "Conditions not met: {unmet} of {total}.";
+    DENIED_COUNT_MANY: "{total}件の条件のうち{unmet}件を満たしていません。", "Conditions not met: {unmet} of {total}.";
+    DENIED_LIST: "満たしていない条件", "Conditions not met";
+    DENIED_FOUND: "現在", "Found";
+    DENIED_NEEDED: "必要", "Needed";
+    DENIED_ACTION: "次にすること", "What to do";
+    DENIED_ASK: "問い合わせるときは、次の番号を伝えてください。", "If you ask for help, give this number.";
+
+    // Errors.
+    ERROR_TITLE: "先に進めませんでした", "This could not continue";
+    ERROR_ACTION: "次にすること", "What to do";
+    ERROR_RETRY: "もう一度始める", "Begin again";
+    ERROR_ADMIN: "管理者、開発者の方へ", "For administrators and developers";
+    ERROR_UNKNOWN: "予期しない問題が起きました。", "Something unexpected happened.";
+    ERROR_UNKNOWN_ACTION: "サービスの運営者に、この画面の参照番号を伝えてください。", "Tell the service's operator the reference number on this page.";
+
+    // Log-out and messages.
+    LOGOUT_TITLE: "ログアウトしますか", "Log out?";
+    LOGOUT_LEAD: "このブラウザーでのログインを終えます。", "This ends your login in this browser.";
+    LOGOUT_SERVICE: "「{service}」から、ログアウトの求めがありました。", "“{service}” asked to log you out.";
+    LOGOUT_YES: "ログアウトする", "Log out";
+    LOGOUT_NO: "ログインを続ける", "Stay logged in";
+    SIGNED_OUT_TITLE: "ログアウトしました", "You are logged out";
+    SIGNED_OUT_LEAD: "この画面は閉じてかまいません。", "You can close this page.";
+    ELSEWHERE_TITLE: "ウォレットでの操作は終わりました", "You are done in your wallet";
+    ELSEWHERE_LEAD: "ログインを始めた画面に戻って続けてください。この画面は閉じてかまいません。", "Go on in the screen on which you began. You can close this page.";
+    CANCELLED_TITLE: "ログインをやめました", "The login was cancelled";
+    CANCELLED_LEAD: "何も渡していません。この画面は閉じてかまいません。", "Nothing was given. You can close this page.";
+    NOT_FOUND_TITLE: "ページが見つかりません", "There is no such page";
+    NOT_FOUND_LEAD: "サービスの画面に戻り、もう一度始めてください。", "Go back to the service and begin again.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Vec<&str> {
+        let mut names: Vec<_> =
+            text.split('{').skip(1).filter_map(|part| part.split('}').next()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn both_languages_name_the_same_values() {
+        for (name, text) in ALL {
+            assert_eq!(values(text.ja), values(text.en), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_text_is_empty_or_in_the_other_language() {
+        let japanese = |text: &str| text.chars().any(|c| ('\u{3000}'..='\u{9fff}').contains(&c));
+        for (name, text) in ALL {
+            assert!(japanese(text.ja), "{name}");
+            assert!(!text.en.is_empty() && !japanese(text.en), "{name}");
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! The consent page: what is given to whom, for what, and what is not.
 
+use askama::Template;
+
+use super::layout::{self, Page};
 use super::{Lang, ServiceCard};
+use crate::texts;
 
 /// A claim that is given, with its value.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +53,20 @@ pub struct ConsentView {
     pub gpu: Option<Vec<Fact>>,
 }
 
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage<'a> {
+    page: Page,
+    view: &'a ConsentView,
+    lead: String,
+}
+
 /// The consent page.
-pub fn consent(_view: &ConsentView) -> String {
-    String::new()
+pub fn consent(view: &ConsentView) -> String {
+    let lang = view.lang;
+    layout::html(&ConsentPage {
+        page: Page::still(lang, texts::CONSENT_TITLE.say(lang), "consent").at(&view.consent_path),
+        view,
+        lead: texts::CONSENT_LEAD.fill(lang, &[("service", view.service.name(lang))]),
+    })
 }

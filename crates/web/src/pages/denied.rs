@@ -1,8 +1,11 @@
 //! The page of a denial: every unmet condition at once, each with what to do.
 
+use askama::Template;
 use sekisho_ambient::Timestamp;
 
+use super::layout::{self, Page};
 use super::{Lang, ServiceCard};
+use crate::texts;
 
 /// A link that helps to meet a condition.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +54,41 @@ pub struct DeniedView {
     pub return_url: Option<String>,
 }
 
+#[derive(Template)]
+#[template(path = "denied.html")]
+struct DeniedPage<'a> {
+    page: Page,
+    view: &'a DeniedView,
+    count: Option<String>,
+    time: String,
+}
+
 /// The page of a denial.
-pub fn denied(_view: &DeniedView) -> String {
-    String::new()
+pub fn denied(view: &DeniedView) -> String {
+    let lang = view.lang;
+    let what = if view.what.is_empty() { texts::DENIED_WHAT.say(lang) } else { view.what.as_str() };
+    layout::html(&DeniedPage {
+        page: Page::still(lang, what, "denied"),
+        view,
+        count: (!view.unmet.is_empty()).then(|| count(lang, view.unmet.len(), view.total)),
+        time: layout::time(lang, view.time),
+    })
+}
+
+/// How many conditions are not met; the Japanese counter つ ends at nine.
+fn count(lang: Lang, unmet: usize, total: usize) -> String {
+    let text = if total < 10 { texts::DENIED_COUNT } else { texts::DENIED_COUNT_MANY };
+    text.fill(lang, &[("total", &total.to_string()), ("unmet", &unmet.to_string())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_counted_with_the_right_counter() {
+        assert_eq!(count(Lang::Ja, 2, 8), "8つの条件のうち2つを満たしていません。");
+        assert_eq!(count(Lang::Ja, 2, 10), "10件の条件のうち2件を満たしていません。");
+        assert_eq!(count(Lang::En, 1, 8), "Conditions not met: 1 of 8.");
+    }
 }

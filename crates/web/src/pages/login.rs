@@ -3,9 +3,13 @@
 //! Checklist AUTH-27. The page is also the waiting room: without a script it asks again every few
 //! seconds, with one it looks without being seen.
 
+use askama::Template;
 use sekisho_ambient::Timestamp;
 
 use super::Lang;
+use super::layout::{self, Page, time_left};
+use super::qr::{Qr, qr};
+use crate::texts;
 
 /// The service that asks, as its operator registered it.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +77,65 @@ pub struct LoginView {
     pub asks: Vec<String>,
 }
 
+impl ServiceCard {
+    /// The name to show in `lang`: the Japanese one where there is no English one, and the reverse.
+    pub(super) fn name(&self, lang: Lang) -> &str {
+        match self.name_lang(lang) {
+            Lang::Ja => &self.name_ja,
+            Lang::En => &self.name_en,
+        }
+    }
+
+    /// The language that [`ServiceCard::name`] answers in.
+    pub(super) fn name_lang(&self, lang: Lang) -> Lang {
+        match lang {
+            Lang::En if self.name_en.is_empty() => Lang::Ja,
+            Lang::Ja if self.name_ja.is_empty() => Lang::En,
+            lang => lang,
+        }
+    }
+}
+
+impl WalletLink {
+    pub(super) fn label(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::Ja => &self.label_ja,
+            Lang::En => &self.label_en,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage<'a> {
+    page: Page,
+    view: &'a LoginView,
+    preferred: Option<&'a WalletLink>,
+    expired: bool,
+    qr: Option<Qr>,
+    left: String,
+    until: String,
+}
+
 /// The login page.
-pub fn login(_view: &LoginView) -> String {
-    String::new()
+pub fn login(view: &LoginView) -> String {
+    let lang = view.lang;
+    let expired = view.cross.as_ref().is_some_and(|cross| cross.remaining_s <= 0);
+    let wallets = &view.wallets;
+    let frame = Page::still(
+        lang,
+        texts::LOGIN_TITLE.say(lang),
+        if expired { "login-expired" } else { "login" },
+    );
+    layout::html(&LoginPage {
+        page: Page { waiting: !expired, ..frame.at(&view.login_path) },
+        view,
+        preferred: wallets.iter().find(|wallet| wallet.preferred).or_else(|| wallets.first()),
+        expired,
+        qr: view.cross.as_ref().and_then(|cross| qr(&cross.qr_url)),
+        left: view.cross.as_ref().map_or_else(String::new, |c| time_left(lang, c.remaining_s)),
+        until: view.cross.as_ref().map_or_else(String::new, |cross| {
+            texts::QR_UNTIL.fill(lang, &[("time", &layout::time(lang, cross.expires_at))])
+        }),
+    })
 }

@@ -1,6 +1,10 @@
 //! Pages of a few words: logging out, and what needs no form.
 
+use askama::Template;
+
 use super::Lang;
+use super::layout::{self, Page};
+use crate::texts;
 
 /// The question whether to log out (RP-Initiated Logout 1.0, section 2).
 #[derive(Clone, Debug)]
@@ -44,17 +48,54 @@ pub struct MessageView {
     pub message: Message,
 }
 
+#[derive(Template)]
+#[template(path = "logout_confirm.html")]
+struct LogoutPage<'a> {
+    page: Page,
+    view: &'a LogoutView,
+    asked: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage<'a> {
+    page: Page,
+    lead: &'static str,
+    return_url: Option<&'a str>,
+}
+
 /// The question whether to log out.
-pub fn logout_confirm(_view: &LogoutView) -> String {
-    String::new()
+pub fn logout_confirm(view: &LogoutView) -> String {
+    let lang = view.lang;
+    let service = view.service_name.as_deref();
+    layout::html(&LogoutPage {
+        page: Page::still(lang, texts::LOGOUT_TITLE.say(lang), "logout").at(&view.logout_path),
+        view,
+        asked: service.map(|name| texts::LOGOUT_SERVICE.fill(lang, &[("service", name)])),
+    })
 }
 
 /// The page after logging out.
-pub fn signed_out(_view: &SignedOutView) -> String {
-    String::new()
+pub fn signed_out(view: &SignedOutView) -> String {
+    let lang = view.lang;
+    layout::html(&MessagePage {
+        page: Page::still(lang, texts::SIGNED_OUT_TITLE.say(lang), "signed-out"),
+        lead: texts::SIGNED_OUT_LEAD.say(lang),
+        return_url: view.return_url.as_deref(),
+    })
 }
 
 /// A page of a few words.
-pub fn message(_view: &MessageView) -> String {
-    String::new()
+pub fn message(view: &MessageView) -> String {
+    let lang = view.lang;
+    let (title, lead) = match view.message {
+        Message::ContinueElsewhere => (texts::ELSEWHERE_TITLE, texts::ELSEWHERE_LEAD),
+        Message::Cancelled => (texts::CANCELLED_TITLE, texts::CANCELLED_LEAD),
+        Message::NotFound => (texts::NOT_FOUND_TITLE, texts::NOT_FOUND_LEAD),
+    };
+    layout::html(&MessagePage {
+        page: Page::still(lang, title.say(lang), "message"),
+        lead: lead.say(lang),
+        return_url: None,
+    })
 }

@@ -3,7 +3,11 @@
 //! A number that is only compared stops nobody, so it is typed. Pasting is allowed; who cannot
 //! transcribe it has the wallet on the same device as another way (WCAG 2.2, 3.3.8).
 
+use askama::Template;
+
+use super::layout::{self, Page, time_left};
 use super::{Lang, ServiceCard};
+use crate::texts;
 
 /// What the browser that began the login shows once the wallet has answered.
 #[derive(Clone, Debug)]
@@ -41,12 +45,46 @@ pub struct NumberShowView {
     pub remaining_s: i64,
 }
 
+#[derive(Template)]
+#[template(path = "number_entry.html")]
+struct NumberEntryPage<'a> {
+    page: Page,
+    view: &'a NumberEntryView,
+    label: String,
+    tries: String,
+    left: String,
+}
+
+#[derive(Template)]
+#[template(path = "number_show.html")]
+struct NumberShowPage<'a> {
+    page: Page,
+    view: &'a NumberShowView,
+    spelled: String,
+    left: String,
+}
+
 /// The page on which the number is typed.
-pub fn number_entry(_view: &NumberEntryView) -> String {
-    String::new()
+pub fn number_entry(view: &NumberEntryView) -> String {
+    let lang = view.lang;
+    let (digits, tries) = (view.digits.to_string(), view.tries_left.to_string());
+    let frame = Page::still(lang, texts::ENTRY_TITLE.say(lang), "number-entry");
+    layout::html(&NumberEntryPage {
+        page: frame.at(&view.login_path),
+        view,
+        label: texts::ENTRY_LABEL.fill(lang, &[("digits", &digits)]),
+        tries: texts::ENTRY_TRIES.fill(lang, &[("tries", &tries)]),
+        left: time_left(lang, view.remaining_s),
+    })
 }
 
 /// The page that shows the number.
-pub fn number_show(_view: &NumberShowView) -> String {
-    String::new()
+pub fn number_show(view: &NumberShowView) -> String {
+    let lang = view.lang;
+    layout::html(&NumberShowPage {
+        page: Page::still(lang, texts::SHOW_TITLE.say(lang), "number-show"),
+        view,
+        spelled: view.number.chars().flat_map(|digit| [digit, ' ']).collect(),
+        left: time_left(lang, view.remaining_s),
+    })
 }

@@ -1,0 +1,132 @@
+//! What a type accepts, and what no credential may carry.
+
+use sekisho_jose::Claims;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{ClaimRule, CredentialType, REGISTERED};
+use crate::claim_path::select_claims;
+
+/// Beginnings of names that no credential may carry: statutory clearances (適性評価) and the
+/// individual number (個人番号).
+const FORBIDDEN: [&str; 2] = ["clearance", "individual_number"];
+
+/// Why claims do not obey a type.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TypeError {
+    /// A claim that must not be carried.
+    #[error("{0:?} must not be carried by a credential")]
+    Forbidden(String),
+    /// A claim that the type does not have.
+    #[error("{claim:?} is not a claim of {credential_type}")]
+    Unknown {
+        /// Its path.
+        claim: String,
+        /// The type's name.
+        credential_type: &'static str,
+    },
+    /// A claim that has to be there is not.
+    #[error("{0:?} is missing")]
+    Missing(String),
+    /// A value has another form than the type says.
+    #[error("the value of {0:?} is malformed")]
+    Malformed(String),
+    /// Two claims contradict each other.
+    #[error("{0:?} contradicts level")]
+    Contradiction(String),
+}
+
+impl TypeError {
+    /// The code of the table that pages, API and CLI share, where there is one.
+    pub fn code(&self) -> Option<&'static str> {
+        matches!(self, Self::Forbidden(_)).then_some("C-2010")
+    }
+}
+
+/// The first name in `claims`, at any depth, that no credential may carry.
+pub fn forbidden(claims: &Claims) -> Option<String> {
+    claims.iter().find_map(|(name, value)| {
+        if is_forbidden(name) { Some(name.clone()) } else { forbidden_in(value) }
+    })
+}
+
+fn forbidden_in(value: &Value) -> Option<String> {
+    match value {
+        Value::Object(members) => forbidden(members),
+        Value::Array(elements) => elements.iter().find_map(forbidden_in),
+        _ => None,
+    }
+}
+
+fn is_forbidden(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    FORBIDDEN.iter().any(|beginning| name.starts_with(beginning))
+}
+
+/// Checks the claims about a subject: each is one of the type's and has its form, and those that
+/// have to be there are. Claims that the issuer sets ([`REGISTERED`]) are passed over.
+pub fn validate(credential_type: &CredentialType, claims: &Claims) -> Result<(), TypeError> {
+    if let Some(name) = forbidden(claims) {
+        return Err(TypeError::Forbidden(name));
+    }
+    for (name, value) in claims {
+        if !REGISTERED.contains(&name.as_str()) {
+            check_value(credential_type, &[name], value)?;
+        }
+    }
+    let mandatory = credential_type.claims.iter().filter(|rule| rule.mandatory);
+    for rule in mandatory {
+        let path = rule.claim_path();
+        if select_claims(claims, &path).is_empty() {
+            return Err(TypeError::Missing(path.to_string()));
+        }
+    }
+    check_levels(claims)
+}
+
+fn check_value(
+    credential_type: &CredentialType,
+    path: &[&str],
+    value: &Value,
+) -> Result<(), TypeError> {
+    let Some(rule) = rule(credential_type, path) else {
+        let claim = path.join("/");
+        return Err(TypeError::Unknown { claim, credential_type: credential_type.name });
+    };
+    if !rule.form.accepts(value) {
+        return Err(TypeError::Malformed(path.join("/")));
+    }
+    let below = |name| [path, &[name]].concat();
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .try_for_each(|(name, value)| check_value(credential_type, &below(name), value)),
+        Value::Array(elements) => {
+            let path = below("*");
+            elements.iter().try_for_each(|value| check_value(credential_type, &path, value))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn rule(credential_type: &CredentialType, path: &[&str]) -> Option<&'static ClaimRule> {
+    credential_type.claims.iter().find(|rule| rule.path == path)
+}
+
+/// The predicates on a level say what the level says.
+fn check_levels(claims: &Claims) -> Result<(), TypeError> {
+    let predicates = [("level_gte_1", 1), ("level_gte_2", 2), ("level_gte_3", 3)];
+    let said = |(name, level): (&'static str, u64)| {
+        claims.get(name).and_then(Value::as_bool).map(|holds| (name, level, holds))
+    };
+    let said: Vec<_> = predicates.into_iter().filter_map(said).collect();
+    let level = claims.get("level").and_then(Value::as_u64);
+    for (index, (name, bound, holds)) in said.iter().enumerate() {
+        let against_level = level.is_some_and(|level| (level >= *bound) != *holds);
+        let against_lower = *holds && said.iter().take(index).any(|(_, _, lower)| !lower);
+        if against_level || against_lower {
+            return Err(TypeError::Contradiction((*name).to_owned()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,249 @@
+//! Putting disclosures in their places (RFC 9901, section 7.1, steps 3 to 5).
+//!
+//! Invariant: each digest stands once, each disclosure is referenced by exactly one digest, and no
+//! disclosure replaces what the issuer wrote in the open.
+
+use std::collections::{HashMap, HashSet};
+
+use sekisho_jose::Claims;
+use sekisho_jose::json::JsonError;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::disclosure::Disclosure;
+use super::{
+    ELLIPSIS, MAX_DEPTH, MAX_DISCLOSURE_BYTES, MAX_DISCLOSURES, PROTECTED, SD, SD_ALG, SHA_256,
+};
+use crate::claim_path::Step;
+
+/// Why disclosures, or the digests in the claims, were refused.
+#[derive(Debug, Error)]
+pub enum DisclosureError {
+    /// More than [`MAX_DISCLOSURES`](super::MAX_DISCLOSURES).
+    #[error("{0} disclosures, at most {MAX_DISCLOSURES} are read")]
+    TooMany(usize),
+    /// One is longer than [`MAX_DISCLOSURE_BYTES`](super::MAX_DISCLOSURE_BYTES).
+    #[error("a disclosure of {0} characters, at most {MAX_DISCLOSURE_BYTES} are read")]
+    TooLong(usize),
+    /// Claims with all disclosures in place are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    #[error("claims are nested deeper than {MAX_DEPTH} levels")]
+    TooDeep,
+    /// Nothing stands between two `~`.
+    #[error("an empty disclosure")]
+    Empty,
+    /// Not canonical base64url without padding.
+    #[error("a disclosure is not base64url")]
+    Base64,
+    /// Not JSON, or with a member twice.
+    #[error("a disclosure is not strict JSON: {0}")]
+    Json(#[from] JsonError),
+    /// Another JSON value.
+    #[error("a disclosure is not an array")]
+    NotAnArray,
+    /// Not two or three elements.
+    #[error("a disclosure of {0} elements, expected 2 or 3")]
+    Elements(usize),
+    /// The salt is another JSON value.
+    #[error("the salt of a disclosure is not a string")]
+    SaltNotAString,
+    /// The claim's name is another JSON value.
+    #[error("the claim name of a disclosure is not a string")]
+    NameNotAString,
+    /// The claim's name is `_sd`, `...` or `_sd_alg`.
+    #[error("a disclosure of the reserved name {0:?}")]
+    ReservedName(String),
+    /// A claim that is never selectively disclosable (SD-JWT VC, section 3.2.2.2).
+    #[error("a disclosure of {0:?}, which is never selectively disclosable")]
+    Protected(String),
+    /// A claim of this name stands there already.
+    #[error("a disclosure of {0:?}, which is there already")]
+    NameTaken(String),
+    /// A disclosure of an array's element stands in an object.
+    #[error("a disclosure of 2 elements is referenced from an object")]
+    ElementInObject,
+    /// A disclosure of an object's member stands in an array.
+    #[error("a disclosure of 3 elements is referenced from an array")]
+    MemberInArray,
+    /// The same disclosure twice.
+    #[error("the same disclosure twice")]
+    Repeated,
+    /// No digest refers to it.
+    #[error("a disclosure that no digest refers to")]
+    Unreferenced,
+    /// A digest stands twice.
+    #[error("the same digest twice")]
+    DuplicateDigest,
+    /// `_sd` is not an array of strings.
+    #[error("_sd is not an array of strings")]
+    MalformedDigests,
+    /// `...` stands beside other members, or with another value than a string, or not in an array.
+    #[error("... does not stand alone in an array's element with a digest")]
+    StrayEllipsis,
+    /// `_sd_alg` is not `sha-256`, or not a string.
+    #[error("_sd_alg is not sha-256")]
+    HashAlgorithm,
+    /// `_sd_alg` stands below the top.
+    #[error("_sd_alg stands below the top")]
+    NestedHashAlgorithm,
+}
+
+/// Claims with disclosures in their places.
+#[derive(Debug)]
+pub(super) struct Revealed {
+    /// Without `_sd`, `...` and `_sd_alg`.
+    pub(super) claims: Claims,
+    /// For each disclosure, by its position, where it stands.
+    pub(super) places: Vec<Vec<Step>>,
+}
+
+/// Reads `disclosures` and puts them into the issuer's `payload`.
+pub(super) fn reveal(
+    payload: Claims,
+    disclosures: &[Disclosure],
+) -> Result<Revealed, DisclosureError> {
+    let mut payload = payload;
+    match payload.shift_remove(SD_ALG) {
+        None => {}
+        Some(Value::String(name)) if name == SHA_256 => {}
+        Some(_) => return Err(DisclosureError::HashAlgorithm),
+    }
+    let mut walk = Walk::new(disclosures)?;
+    let claims = walk.object(payload, &[])?;
+    let places = walk.places.into_iter().collect::<Option<Vec<_>>>();
+    Ok(Revealed { claims, places: places.ok_or(DisclosureError::Unreferenced)? })
+}
+
+/// One walk over a payload.
+struct Walk<'d> {
+    by_digest: HashMap<String, (usize, &'d Disclosure)>,
+    seen: HashSet<String>,
+    places: Vec<Option<Vec<Step>>>,
+}
+
+impl<'d> Walk<'d> {
+    fn new(disclosures: &'d [Disclosure]) -> Result<Self, DisclosureError> {
+        let mut by_digest = HashMap::with_capacity(disclosures.len());
+        for (position, disclosure) in disclosures.iter().enumerate() {
+            if by_digest.insert(disclosure.digest(), (position, disclosure)).is_some() {
+                return Err(DisclosureError::Repeated);
+            }
+        }
+        Ok(Self { by_digest, seen: HashSet::new(), places: vec![None; disclosures.len()] })
+    }
+
+    fn value(&mut self, value: Value, place: &[Step]) -> Result<Value, DisclosureError> {
+        match value {
+            Value::Object(members) => self.object(members, place).map(Value::Object),
+            Value::Array(elements) => self.array(elements, place).map(Value::Array),
+            scalar => Ok(scalar),
+        }
+    }
+
+    fn object(&mut self, mut members: Claims, place: &[Step]) -> Result<Claims, DisclosureError> {
+        check_depth(place)?;
+        if members.contains_key(ELLIPSIS) {
+            return Err(DisclosureError::StrayEllipsis);
+        }
+        if members.contains_key(SD_ALG) {
+            return Err(DisclosureError::NestedHashAlgorithm);
+        }
+        let digests = members.shift_remove(SD);
+        let mut out = Claims::new();
+        for (name, value) in members {
+            let value = self.value(value, &then(place, Step::Name(name.clone())))?;
+            out.insert(name, value);
+        }
+        match digests {
+            None => Ok(out),
+            Some(Value::Array(digests)) => self.members(digests, out, place),
+            Some(_) => Err(DisclosureError::MalformedDigests),
+        }
+    }
+
+    /// Adds the members that `digests` refer to.
+    fn members(
+        &mut self,
+        digests: Vec<Value>,
+        mut out: Claims,
+        place: &[Step],
+    ) -> Result<Claims, DisclosureError> {
+        for digest in digests {
+            let Value::String(digest) = digest else {
+                return Err(DisclosureError::MalformedDigests);
+            };
+            let Some((position, disclosure)) = self.take(digest)? else { continue };
+            let name = disclosure.name.clone().ok_or(DisclosureError::ElementInObject)?;
+            if place.is_empty() && PROTECTED.contains(&name.as_str()) {
+                return Err(DisclosureError::Protected(name));
+            }
+            if out.contains_key(&name) {
+                return Err(DisclosureError::NameTaken(name));
+            }
+            let value = self.disclosed(position, disclosure, then(place, Step::Name(name.clone())))?;
+            out.insert(name, value);
+        }
+        Ok(out)
+    }
+
+    fn array(
+        &mut self,
+        elements: Vec<Value>,
+        place: &[Step],
+    ) -> Result<Vec<Value>, DisclosureError> {
+        check_depth(place)?;
+        let mut out = Vec::with_capacity(elements.len());
+        for element in elements {
+            let here = then(place, Step::Index(out.len()));
+            match element_digest(&element)? {
+                None => out.push(self.value(element, &here)?),
+                Some(digest) => {
+                    let Some((position, disclosure)) = self.take(digest)? else { continue };
+                    if disclosure.name.is_some() {
+                        return Err(DisclosureError::MemberInArray);
+                    }
+                    out.push(self.disclosed(position, disclosure, here)?);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// The disclosure of `digest`, if it was disclosed; notes that the digest was met.
+    fn take(&mut self, digest: String) -> Result<Option<(usize, &'d Disclosure)>, DisclosureError> {
+        let found = self.by_digest.get(&digest).copied();
+        if self.seen.insert(digest) { Ok(found) } else { Err(DisclosureError::DuplicateDigest) }
+    }
+
+    fn disclosed(
+        &mut self,
+        position: usize,
+        disclosure: &Disclosure,
+        place: Vec<Step>,
+    ) -> Result<Value, DisclosureError> {
+        let value = self.value(disclosure.value.clone(), &place)?;
+        if let Some(slot) = self.places.get_mut(position) {
+            *slot = Some(place);
+        }
+        Ok(value)
+    }
+}
+
+/// The digest of an array's element that stands for a disclosure (section 4.2.4.2).
+fn element_digest(element: &Value) -> Result<Option<String>, DisclosureError> {
+    let Some(members) = element.as_object() else { return Ok(None) };
+    match members.get(ELLIPSIS) {
+        None => Ok(None),
+        Some(Value::String(digest)) if members.len() == 1 => Ok(Some(digest.clone())),
+        Some(_) => Err(DisclosureError::StrayEllipsis),
+    }
+}
+
+fn check_depth(place: &[Step]) -> Result<(), DisclosureError> {
+    if place.len() >= MAX_DEPTH { Err(DisclosureError::TooDeep) } else { Ok(()) }
+}
+
+fn then(place: &[Step], step: Step) -> Vec<Step> {
+    let mut next = place.to_vec();
+    next.push(step);
+    next
+}

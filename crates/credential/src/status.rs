@@ -1,0 +1,131 @@
+//! Token Status List (draft-ietf-oauth-status-list): whether a credential still stands.
+//!
+//! Invariant: what cannot be read is not valid. An index out of range, a list of somebody else, of
+//! another URI, too old or too large is an error, never [`Status::Valid`].
+//!
+//! Leaves to others: fetching lists, keeping them, and choosing indexes.
+
+mod list;
+mod token;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+pub use list::{Status, StatusList};
+pub use token::{
+    CheckToken, IssueToken, MAX_LIST_BYTES, MAX_TOKEN_BYTES, MAX_TTL, VerifiedStatusList, header,
+    issue_token, verify_token,
+};
+
+use crate::vc::UntrustedError;
+use sekisho_jose::{ClaimError, JwtError, KeyError};
+
+/// Where the status of a credential stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StatusReference {
+    /// The URI of the list.
+    pub uri: String,
+    /// The index in the list, from 0.
+    pub index: u64,
+}
+
+/// Why a status, or a status list, was refused.
+#[derive(Debug, Error)]
+pub enum StatusError {
+    /// `status` is not `{"status_list": {"idx", "uri"}}`.
+    #[error("malformed status")]
+    Reference,
+    /// `status` names a mechanism that is not supported.
+    #[error("status mechanism {0:?} is not supported")]
+    Mechanism(String),
+    /// Bits of an entry that are not 1, 2, 4 or 8.
+    #[error("{0} bits an entry, expected 1, 2, 4 or 8")]
+    Bits(u64),
+    /// An index that the list does not have.
+    #[error("index {index} in a list of {entries} entries")]
+    Index {
+        /// Asked for.
+        index: u64,
+        /// In the list.
+        entries: u64,
+    },
+    /// A value that does not fit into the bits of an entry.
+    #[error("value {value} in an entry of {bits} bits")]
+    Value {
+        /// To be set.
+        value: u8,
+        /// Of the list.
+        bits: u8,
+    },
+    /// Larger than is read or made, in bytes.
+    #[error("a list of more than {0} bytes")]
+    TooLarge(usize),
+    /// Not base64url of one zlib stream.
+    #[error("lst is not base64url of a zlib stream")]
+    Compression,
+    /// `status_list` is malformed.
+    #[error("malformed status_list")]
+    List,
+    /// The token was refused.
+    #[error("status list token: {0}")]
+    Jwt(#[from] JwtError),
+    /// The signer is not the issuer, or not trusted.
+    #[error("status list token: {0}")]
+    Untrusted(#[from] UntrustedError),
+    /// `sub` is another URI.
+    #[error("status list token of {found:?}, expected {expected:?}")]
+    Subject {
+        /// `sub`.
+        found: String,
+        /// The URI in the credential.
+        expected: String,
+    },
+    /// `iss` is somebody else.
+    #[error("status list token of issuer {0:?}")]
+    Issuer(String),
+    /// `iat`, `exp` or `nbf` do not pass.
+    #[error("status list token: {0}")]
+    Time(#[from] ClaimError),
+    /// Neither `exp` nor `ttl`, or only `ttl` and too old.
+    #[error("status list token is too old, or could never end")]
+    Stale,
+    /// `ttl` is not a positive number.
+    #[error("status list token: malformed ttl")]
+    Ttl,
+    /// Older than a token that was seen before.
+    #[error("status list token is older than one that was seen")]
+    Rollback,
+    /// The token could not be signed.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+impl StatusError {
+    /// The code of the table that pages, API and CLI share.
+    pub fn code(&self) -> &'static str {
+        "C-2008"
+    }
+}
+
+impl StatusReference {
+    /// Reads the claim `status`.
+    pub fn from_claim(status: &Value) -> Result<Self, StatusError> {
+        let members = status.as_object().ok_or(StatusError::Reference)?;
+        if let Some(other) = members.keys().find(|name| *name != "status_list") {
+            return Err(StatusError::Mechanism(other.clone()));
+        }
+        let list = members.get("status_list").ok_or(StatusError::Reference)?;
+        let uri = list.get("uri").and_then(Value::as_str).filter(|uri| !uri.is_empty());
+        let index = list.get("idx").and_then(Value::as_u64);
+        match (uri, index) {
+            (Some(uri), Some(index)) => Ok(Self { uri: uri.to_owned(), index }),
+            _ => Err(StatusError::Reference),
+        }
+    }
+
+    /// The claim `status`, with this mechanism only.
+    pub fn to_claim(&self) -> Value {
+        json!({"status_list": {"idx": self.index, "uri": self.uri}})
+    }
+}

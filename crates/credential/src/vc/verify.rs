@@ -1,0 +1,170 @@
+//! Verifying a presented credential (SD-JWT VC, sections 3.4 and 3.5; HAIP 1.0, section 6.1.1).
+
+use sekisho_ambient::{Timestamp, sha256};
+use sekisho_jose::{Claims, Expected, PublicJwk, TimeRule, numeric_date};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{CredentialError, TYP, TrustList, TrustedIssuer};
+use crate::credential_type;
+use crate::sd_jwt::{self, ISSUER_ALGORITHMS, Presentation, Requirements};
+use crate::status::StatusReference;
+
+/// What a presented credential is checked against.
+#[derive(Clone, Copy, Debug)]
+pub struct Check<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// Who may issue what.
+    pub trust: &'a TrustList,
+    /// The values of `vct` that were asked for.
+    pub types: &'a [String],
+    /// For types that speak about an organization: the claim with its corporate number, for which
+    /// the issuer must be allowed to attest.
+    pub organization_claim: Option<&'a str>,
+    /// What the holder has to have signed.
+    pub binding: Binding<'a>,
+}
+
+/// The request that a presentation has to be bound to.
+#[derive(Clone, Copy, Debug)]
+pub struct Binding<'a> {
+    /// The verifier's full client identifier.
+    pub audience: &'a str,
+    /// The nonce of the request.
+    pub nonce: &'a str,
+}
+
+/// A credential that was checked: issued by whom we trust for it, in its time, and presented to us by
+/// the holder of its key. Its status was not.
+///
+/// There is no constructor: [`verify`] makes it. It can be written out and not read back.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifiedCredential {
+    issuer: String,
+    vct: String,
+    claims: Claims,
+    holder_key: PublicJwk,
+    status: Option<StatusReference>,
+    expires: Option<Timestamp>,
+    #[serde(skip)]
+    digest: [u8; 32],
+}
+
+impl VerifiedCredential {
+    /// `iss`.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// `vct`.
+    pub fn vct(&self) -> &str {
+        &self.vct
+    }
+
+    /// All claims that the issuer left in the open or the holder disclosed.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// The key that the holder proved.
+    pub fn holder_key(&self) -> &PublicJwk {
+        &self.holder_key
+    }
+
+    /// Where its status stands.
+    pub fn status(&self) -> Option<&StatusReference> {
+        self.status.as_ref()
+    }
+
+    /// `exp`.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
+    /// SHA-256 of the JWT that the issuer signed: the same for every presentation of it.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+}
+
+/// Verifies a presentation. Key binding is always required.
+pub fn verify(
+    presentation: &str,
+    check: &Check<'_>,
+) -> Result<VerifiedCredential, CredentialError> {
+    let presentation = Presentation::parse(presentation)?;
+    let unverified_jwt = presentation.unverified_issuer_jwt()?;
+    let unverified_claims = unverified_jwt.dangerous_claims().map_err(sd_jwt::SdJwtError::from)?;
+    let (issuer, vct) = (text(&unverified_claims, "iss")?, text(&unverified_claims, "vct")?);
+    if !check.types.contains(&vct) {
+        return Err(CredentialError::Type(vct));
+    }
+    let algorithm = unverified_jwt.header().algorithm;
+    if !ISSUER_ALGORITHMS.contains(&algorithm) {
+        return Err(CredentialError::Algorithm(algorithm));
+    }
+    let x5c = &unverified_jwt.header().x5c;
+    let (leaf, trusted) = check.trust.signer(&issuer, &vct, x5c, check.now)?;
+    let requirements = Requirements {
+        issuer_jwt: Expected {
+            typ: &[TYP],
+            algorithms: ISSUER_ALGORITHMS,
+            allow_missing_typ: false,
+        },
+        binding: Some(sd_jwt::Binding {
+            audience: check.binding.audience,
+            nonce: check.binding.nonce,
+            now: check.now,
+        }),
+    };
+    let processed = sd_jwt::process(&presentation, &leaf.key, &requirements)?;
+    let holder_key = processed
+        .holder_key
+        .ok_or(CredentialError::HolderKey(sd_jwt::KeyBindingError::Missing))?;
+    let claims = processed.claims;
+    let (status, expires) = check_life(&claims, check.now)?;
+    check_content(&claims, check, trusted)?;
+    let digest = sha256(presentation.issuer_jwt().as_bytes());
+    Ok(VerifiedCredential { issuer, vct, claims, holder_key, status, expires, digest })
+}
+
+/// `exp`, `nbf`, `iat` and `status`, of which `exp` or `status` has to be there (HAIP, 6.1).
+fn check_life(
+    claims: &Claims,
+    now: Timestamp,
+) -> Result<(Option<StatusReference>, Option<Timestamp>), CredentialError> {
+    numeric_date::check(claims, now, &TimeRule::LENIENT)?;
+    let expires = numeric_date::read(claims, "exp")?;
+    let status = claims.get("status").map(StatusReference::from_claim).transpose()?;
+    if expires.is_none() && status.is_none() {
+        return Err(CredentialError::Endless);
+    }
+    Ok((status, expires))
+}
+
+fn check_content(
+    claims: &Claims,
+    check: &Check<'_>,
+    trusted: &TrustedIssuer,
+) -> Result<(), CredentialError> {
+    if let Some(name) = credential_type::forbidden(claims) {
+        return Err(CredentialError::Forbidden(name));
+    }
+    if let Some(integrity) = claims.get("vct#integrity")
+        && !integrity.as_str().is_some_and(credential_type::is_integrity)
+    {
+        return Err(CredentialError::Claim("vct#integrity"));
+    }
+    let Some(name) = check.organization_claim else { return Ok(()) };
+    let organization = claims.get(name).and_then(Value::as_str).unwrap_or_default();
+    if trusted.organizations.iter().any(|own| own == organization) {
+        return Ok(());
+    }
+    Err(CredentialError::Organization(organization.to_owned()))
+}
+
+fn text(claims: &Claims, name: &'static str) -> Result<String, CredentialError> {
+    let text = claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    text.map(ToOwned::to_owned).ok_or(CredentialError::Claim(name))
+}

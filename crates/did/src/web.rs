@@ -1,0 +1,170 @@
+//! did:web (did:web Method Specification): identifiers, and where a document stands.
+//!
+//! Invariant: an identifier has one spelling. Upper case in a host, an encoding that is not needed,
+//! `..`, and anything that would change its meaning inside a URL are refused, so that two DIDs never
+//! lead to one document and one DID never to two.
+//!
+//! Leaves to others: fetching (https only, no redirects, public addresses, bounded), and DNS.
+
+use crate::DidError;
+
+const METHOD: &str = "did:web";
+const PREFIX: &str = "did:web:";
+
+/// The DID of `path` under `origin` (`https://host`, `http://host:port`). A port is percent-encoded.
+pub fn did_web(origin: &str, path: &[&str]) -> Result<String, DidError> {
+    let malformed = || DidError::Origin(origin.to_owned());
+    let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let rest = rest.ok_or_else(malformed)?;
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    if !is_host(host) || port.is_some_and(|port| !is_port(port)) {
+        return Err(malformed());
+    }
+    let mut did = format!("{PREFIX}{host}");
+    if let Some(port) = port {
+        did.push_str("%3A");
+        did.push_str(port);
+    }
+    for segment in path {
+        if !is_segment(segment) {
+            return Err(refused("a path segment that would not be read back"));
+        }
+        did.push(':');
+        did.push_str(segment);
+    }
+    Ok(did)
+}
+
+/// The https URL of the document of `did`.
+pub fn did_web_url(did: &str) -> Result<String, DidError> {
+    let id = did.strip_prefix(PREFIX).ok_or(DidError::Syntax)?;
+    if id.len() > crate::MAX_DID {
+        return Err(DidError::Syntax);
+    }
+    let mut parts = id.split(':');
+    let authority = parts.next().unwrap_or_default();
+    let (host, port) = match authority.split_once("%3A") {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    if !is_host(host) {
+        return Err(refused("a host that is not lower-case letters, digits, dots and hyphens"));
+    }
+    if port.is_some_and(|port| !is_port(port)) {
+        return Err(refused("a port that is not 1 to 65535"));
+    }
+    let segments: Vec<&str> = parts.collect();
+    if !segments.iter().all(|segment| is_segment(segment)) {
+        return Err(refused("an empty, relative or encoded path segment"));
+    }
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let path = if segments.is_empty() { ".well-known".to_owned() } else { segments.join("/") };
+    Ok(format!("https://{host}{port}/{path}/did.json"))
+}
+
+fn refused(reason: &'static str) -> DidError {
+    DidError::Identifier { method: METHOD, reason }
+}
+
+/// Labels of lower-case letters, digits and hyphens; a trailing dot would be another spelling.
+fn is_host(host: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    host.len() <= 253 && host.split('.').all(label)
+}
+
+fn is_port(port: &str) -> bool {
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    digits && !port.starts_with('0') && port.parse::<u16>().is_ok()
+}
+
+/// Unreserved characters (RFC 3986, section 2.3), and not `.` or `..`.
+fn is_segment(segment: &str) -> bool {
+    let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    !segment.is_empty() && segment.bytes().all(unreserved) && segment != "." && segment != ".."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_did_is_made_of_an_origin_and_a_path() {
+        let did = |origin, path: &[&str]| did_web(origin, path).unwrap();
+        assert_eq!(did("https://auth.example.jp", &[]), "did:web:auth.example.jp");
+        assert_eq!(
+            did("https://auth.example.jp/", &["orgs", "7900000000002"]),
+            "did:web:auth.example.jp:orgs:7900000000002"
+        );
+        assert_eq!(did("http://127.0.0.1:8080", &["orgs"]), "did:web:127.0.0.1%3A8080:orgs");
+    }
+
+    #[test]
+    fn what_is_no_origin_makes_no_did() {
+        for origin in [
+            "auth.example.jp",
+            "ftp://a.example",
+            "https://",
+            "https://A.example",
+            "https://a.example/path",
+            "https://u@a.example",
+            "https://a.example:0",
+            "https://a.example:65536",
+            "https://a.example:",
+            "https://[::1]:8080",
+            "https://a.example?x",
+            "https://a..example",
+        ] {
+            assert!(matches!(did_web(origin, &[]), Err(DidError::Origin(_))), "{origin}");
+        }
+        for segment in ["", ".", "..", "a/b", "a:b", "a%2Fb", "a#b", "組織"] {
+            assert!(did_web("https://a.example", &[segment]).is_err(), "{segment}");
+        }
+    }
+
+    #[test]
+    fn a_document_stands_where_the_method_says() {
+        let url = |did| did_web_url(did).unwrap();
+        assert_eq!(url("did:web:a.example"), "https://a.example/.well-known/did.json");
+        assert_eq!(url("did:web:a.example:u:bob"), "https://a.example/u/bob/did.json");
+        assert_eq!(url("did:web:a.example%3A3000:u"), "https://a.example:3000/u/did.json");
+    }
+
+    #[test]
+    fn other_spellings_lead_nowhere() {
+        for did in [
+            "did:web:",
+            "did:web:A.example",
+            "did:web:a.example.",
+            "did:web:a.example%3a3000",
+            "did:web:a.example%3A03000",
+            "did:web:a.example%3A",
+            "did:web:a.example%3A99999",
+            "did:web:a.example%2Fb",
+            "did:web:a.example:",
+            "did:web:a.example::b",
+            "did:web:a.example:..:b",
+            "did:web:a.example:.",
+            "did:web:a.example:%2e%2e",
+            "did:web:a.example:b/c",
+            "did:web:a.example:b?x=1",
+            "did:web:a.example:b#key",
+            "did:web:a.example@evil.test",
+            "did:web:a.example\\b",
+            "did:web:[::1]",
+            "did:webs:a.example",
+            "DID:web:a.example",
+        ] {
+            assert!(did_web_url(did).is_err(), "{did}");
+        }
+        assert!(did_web_url(&format!("did:web:a.example:{}", "b".repeat(5000))).is_err());
+    }
+}

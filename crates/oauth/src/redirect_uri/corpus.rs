@@ -208,6 +208,15 @@ fn no_variant_of_a_loopback_uri_passes() {
 }
 
 #[test]
+fn a_port_ends_at_a_path_or_a_query() {
+    // Could not be registered; the comparison does not rely on it.
+    let host = registered("http://127.0.0.1.evil.test/cb");
+    assert!(!matches(&host, ApplicationType::Native, "http://127.0.0.1:80.evil.test/cb"));
+    let user = registered("http://127.0.0.1@evil.test/cb");
+    assert!(!matches(&user, ApplicationType::Native, "http://127.0.0.1:80@evil.test/cb"));
+}
+
+#[test]
 fn a_loopback_address_may_have_another_port_for_native_clients_only() {
     for (uri, requested) in [
         ("http://127.0.0.1/cb", "http://127.0.0.1:49152/cb"),

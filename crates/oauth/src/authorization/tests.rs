@@ -283,6 +283,7 @@ fn authorization_details_of_unknown_types_or_forms_are_refused() {
         "[{}]",
         r#"[{"type":1}]"#,
         r#"[{"type":"payment_initiation"}]"#,
+        r#"[{"type":"openid"}]"#,
         r#"[{"type":"gpu_access"},{"type":"GPU_ACCESS"}]"#,
         r#"[{"type":"gpu_access","type":"gpu_access"}]"#,
         r#"[{"type":"gpu_access"}] x"#,

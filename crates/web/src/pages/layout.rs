@@ -4,7 +4,7 @@ use askama::Template;
 use sekisho_ambient::Timestamp;
 use sekisho_broker::codes::Text;
 
-use super::assets;
+pub(super) use super::assets::{CSS_PATH, ICON_PATH, SCRIPT_PATH};
 use super::language::Lang;
 use super::login::{ServiceCard, WalletLink};
 use crate::texts;
@@ -49,18 +49,6 @@ impl Page {
 
     pub(super) fn wallet_label<'w>(&self, wallet: &'w WalletLink) -> &'w str {
         wallet.label(self.lang)
-    }
-
-    pub(super) fn css(&self) -> &'static str {
-        assets::CSS_PATH
-    }
-
-    pub(super) fn script(&self) -> &'static str {
-        assets::SCRIPT_PATH
-    }
-
-    pub(super) fn icon(&self) -> &'static str {
-        assets::ICON_PATH
     }
 
     /// The language that the switch leads to, with its own name for itself.

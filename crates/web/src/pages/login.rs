@@ -122,13 +122,14 @@ pub fn login(view: &LoginView) -> String {
     let lang = view.lang;
     let expired = view.cross.as_ref().is_some_and(|cross| cross.remaining_s <= 0);
     let wallets = &view.wallets;
+    let waiting = !expired && (view.cross.is_some() || !wallets.is_empty());
     let frame = Page::still(
         lang,
         texts::LOGIN_TITLE.say(lang),
         if expired { "login-expired" } else { "login" },
     );
     layout::html(&LoginPage {
-        page: Page { waiting: !expired, ..frame.at(&view.login_path) },
+        page: Page { waiting, ..frame.at(&view.login_path) },
         view,
         preferred: wallets.iter().find(|wallet| wallet.preferred).or_else(|| wallets.first()),
         expired,

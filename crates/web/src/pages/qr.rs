@@ -17,18 +17,18 @@ pub(super) struct Qr {
 pub(super) fn qr(text: &str) -> Option<Qr> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
     let modules = code.to_colors();
-    let mut path = String::new();
+    let mut runs = Vec::new();
     for (y, row) in modules.chunks(code.width()).enumerate() {
         let mut x = 0;
         for run in row.chunk_by(PartialEq::eq) {
             if run.first() == Some(&Color::Dark) {
                 let (left, top, width) = (x + QUIET_ZONE, y + QUIET_ZONE, run.len());
-                path.push_str(&format!("M{left} {top}h{width}v1h-{width}z"));
+                runs.push(format!("M{left} {top}h{width}v1h-{width}z"));
             }
             x += run.len();
         }
     }
-    Some(Qr { size: code.width() + 2 * QUIET_ZONE, path })
+    Some(Qr { size: code.width() + 2 * QUIET_ZONE, path: runs.concat() })
 }
 
 #[cfg(test)]

@@ -302,9 +302,8 @@ fn markup_in_any_field_is_shown_and_never_run() {
 
 #[test]
 fn a_link_with_a_script_leads_nowhere() {
-    let make = |sample: &str| match sample.starts_with('/') {
-        true => sample.to_owned(),
-        false => "javascript:alert(1)".to_owned(),
+    let make = |sample: &str| {
+        if sample.starts_with('/') { sample.to_owned() } else { "javascript:alert(1)".to_owned() }
     };
     for lang in [Lang::Ja, Lang::En] {
         for (name, html) in pages(lang, "C-2001", &make) {

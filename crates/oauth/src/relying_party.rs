@@ -24,6 +24,8 @@ pub struct ScopeRow {
     pub wallet: &'static [(&'static str, &'static [&'static str])],
     /// The claims that are released.
     pub claims: &'static [&'static str],
+    /// Those of them that the person may leave out and the service still works.
+    pub optional: &'static [&'static str],
 }
 
 /// All scopes.
@@ -32,6 +34,7 @@ pub const TABLE: &[ScopeRow] = &[
         scope: "openid",
         wallet: &[(AFFILIATION, &["org_corporate_number"]), (AFFILIATION, &["member_ref"])],
         claims: &["sub", "auth_time", "acr", "amr", "sid"],
+        optional: &[],
     },
     ScopeRow {
         scope: "profile",
@@ -51,11 +54,13 @@ pub const TABLE: &[ScopeRow] = &[
             "preferred_username",
             "locale",
         ],
+        optional: &["name#ja-Kana-JP", "name#ja-Latn-JP", "locale"],
     },
     ScopeRow {
         scope: "email",
         wallet: &[(AFFILIATION, &["email"])],
         claims: &["email", "email_verified"],
+        optional: &[],
     },
     ScopeRow {
         scope: "organization",
@@ -66,18 +71,21 @@ pub const TABLE: &[ScopeRow] = &[
             (AFFILIATION, &["home_org_corporate_number"]),
         ],
         claims: &["organization", "groups"],
+        optional: &[],
     },
     ScopeRow {
         scope: "training",
         // The `level_gte_n` that a gate needs is asked for by the gate.
         wallet: &[(TRAINING, &["achievement_id"])],
         claims: &["training"],
+        optional: &[],
     },
     ScopeRow {
         scope: "gpu_access",
         // Whatever the gate's policy reads is asked for by the gate.
         wallet: &[],
         claims: &["authorization_details", "groups", "svc_residency"],
+        optional: &[],
     },
 ];
 
@@ -95,6 +103,16 @@ pub fn claims_supported(scopes: &[String]) -> Vec<&'static str> {
         }
     }
     names
+}
+
+/// Names of the claims that the person may leave out.
+pub fn optional_claims() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().flat_map(|row| row.optional).copied()
+}
+
+/// Whether the person may leave the claim `name` out.
+pub fn is_optional(name: &str) -> bool {
+    optional_claims().any(|optional| optional == name)
 }
 
 /// What the wallet is asked for, by type name: claim paths, in which `*` is every element.

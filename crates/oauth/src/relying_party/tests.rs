@@ -164,3 +164,12 @@ fn a_claim_of_another_credential_releases_nothing() {
     let wrong = BTreeMap::from([(TRAINING.to_owned(), claims(json!({"email": "a@example.jp"})))]);
     assert_eq!(released("email organization", &wrong), json!({}));
 }
+
+#[test]
+fn what_may_be_left_out_is_a_claim_of_its_scope() {
+    for row in TABLE {
+        assert!(row.optional.iter().all(|name| row.claims.contains(name)), "{}", row.scope);
+    }
+    assert!(is_optional("name#ja-Kana-JP"));
+    assert!(!["sub", "name", "email", "organization", "groups"].into_iter().any(is_optional));
+}

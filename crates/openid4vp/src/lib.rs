@@ -16,3 +16,6 @@ pub mod dcql;
 pub mod presentation;
 pub mod request;
 pub mod response;
+
+#[cfg(test)]
+mod fixture;

@@ -218,7 +218,7 @@ pub fn verify(
 type Check = fn(&Claims, &str) -> Result<(), RequestRefusal>;
 
 /// The rules, in the specification's order.
-const CHECKS: [(&str, Check); 7] = [
+pub(super) const CHECKS: [(&str, Check); 7] = [
     ("client_id", same_client_id),
     ("aud", audience),
     ("response_type", response_type),

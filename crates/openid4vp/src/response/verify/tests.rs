@@ -1,1 +1,212 @@
+use sekisho_ambient::Entropy;
+use sekisho_credential::types::{AFFILIATION, AI_TRAINING};
+use sekisho_jose::SigningKey;
+use sekisho_oauth::params::Params;
+
 use super::*;
+use crate::fixture::{
+    AUTHORITY, NONCE, NOW, ORGANIZATION, STATE, Signer, affiliation, decryption_key, issuer, key,
+    present, query, request, training, trust, verifier,
+};
+use crate::request::{self, RequestTrust, ResponseMode};
+use crate::response::{WalletAnswer, WalletError, build, parse, refuse};
+
+const CLIENT: &str = "x509_hash:0123456789012345678901234567890123456789012";
+
+fn token<const N: usize>(entries: [(&str, String); N]) -> VpToken {
+    entries.into_iter().map(|(id, one)| (id.to_owned(), vec![one])).collect()
+}
+
+fn check_with(
+    issuer: &Signer,
+    vp_token: &VpToken,
+    query: &Query,
+    now: Timestamp,
+) -> Result<VerifiedPresentation, ResponseError> {
+    let organization_claims =
+        BTreeMap::from([(AFFILIATION.vct(AUTHORITY), "org_corporate_number".to_owned())]);
+    verify(
+        vp_token,
+        &ResponseCheck {
+            query,
+            client_id: CLIENT,
+            nonce: NONCE,
+            trust: &trust(issuer),
+            now,
+            organization_claims: &organization_claims,
+        },
+    )
+}
+
+fn verified(issuer: &Signer, vp_token: &VpToken) -> Result<VerifiedPresentation, ResponseError> {
+    check_with(issuer, vp_token, &query(), NOW)
+}
+
+fn login(issuer: &Signer, holder: &SigningKey) -> String {
+    present(&affiliation(issuer, holder, ORGANIZATION), holder, CLIENT, NONCE)
+}
+
+fn code(result: Result<VerifiedPresentation, ResponseError>) -> &'static str {
+    result.unwrap_err().code()
+}
+
+#[test]
+fn credentials_of_one_holder_are_verified_together() {
+    let (issuer, holder) = (issuer(), key(1));
+    let training = present(&training(&issuer, &holder), &holder, CLIENT, NONCE);
+    let vp_token = token([("login", login(&issuer, &holder)), ("training", training)]);
+    let verified = verified(&issuer, &vp_token).unwrap();
+    let ids: Vec<&str> = verified.credentials().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["login", "training"]);
+    let credential = verified.credential("login").unwrap();
+    assert_eq!(credential.claims()["member_ref"], "m-1024");
+    assert_eq!(verified.holder_key().thumbprint(), holder.public_jwk().thumbprint());
+    assert!(!format!("{verified:?}").contains("m-1024"));
+}
+
+#[test]
+fn the_optional_credential_may_stay_away() {
+    let (issuer, holder) = (issuer(), key(1));
+    assert!(verified(&issuer, &token([("login", login(&issuer, &holder))])).is_ok());
+}
+
+#[test]
+fn credentials_of_two_holders_are_not_joined() {
+    let (issuer, holder, colleague) = (issuer(), key(1), key(2));
+    let training = present(&training(&issuer, &colleague), &colleague, CLIENT, NONCE);
+    let vp_token = token([("login", login(&issuer, &holder)), ("training", training)]);
+    let refused = verified(&issuer, &vp_token).unwrap_err();
+    assert!(matches!(refused, ResponseError::Holders), "{refused}");
+    assert_eq!(refused.code(), "C-2007");
+}
+
+#[test]
+fn a_presentation_for_another_request_is_refused() {
+    let (issuer, holder) = (issuer(), key(1));
+    let credential = affiliation(&issuer, &holder, ORGANIZATION);
+    let bare = CLIENT.trim_start_matches("x509_hash:");
+    for (aud, nonce) in [
+        (CLIENT, "another nonce"),
+        (bare, NONCE),
+        ("https://self-issued.me/v2", NONCE),
+        ("https://auth.example.jp/response/1", NONCE),
+    ] {
+        let presentation = present(&credential, &holder, aud, nonce);
+        let refused = verified(&issuer, &token([("login", presentation)]));
+        assert_eq!(code(refused), "C-2007", "{aud} {nonce}");
+    }
+}
+
+#[test]
+fn a_presentation_without_or_with_anothers_key_binding_is_refused() {
+    let (issuer, holder) = (issuer(), key(1));
+    let presentation = login(&issuer, &holder);
+    let stripped = presentation[..=presentation.rfind('~').unwrap()].to_owned();
+    assert_eq!(code(verified(&issuer, &token([("login", stripped)]))), "C-2007");
+    let credential = affiliation(&issuer, &holder, ORGANIZATION);
+    let thief = present(&credential, &key(2), CLIENT, NONCE);
+    assert_eq!(code(verified(&issuer, &token([("login", thief)]))), "C-2007");
+}
+
+#[test]
+fn an_issuer_that_is_not_trusted_is_refused() {
+    let (ours, theirs, holder) = (issuer(), issuer(), key(1));
+    let vp_token = token([("login", login(&theirs, &holder))]);
+    assert_eq!(code(verified(&ours, &vp_token)), "C-2005");
+    let foreign = affiliation(&ours, &holder, "8900000000001");
+    let foreign = present(&foreign, &holder, CLIENT, NONCE);
+    assert_eq!(code(verified(&ours, &token([("login", foreign)]))), "C-2005");
+}
+
+#[test]
+fn an_expired_credential_is_refused_as_such() {
+    let (issuer, holder) = (issuer(), key(1));
+    let vp_token = token([("login", login(&issuer, &holder))]);
+    let later = NOW.plus(91 * 86_400);
+    // The key binding is as old as that, so the code may be either's.
+    let refused = code(check_with(&issuer, &vp_token, &query(), later));
+    assert!(["C-2003", "C-2007"].contains(&refused), "{refused}");
+}
+
+#[test]
+fn the_wallet_is_not_trusted_to_have_evaluated_the_query() {
+    let (issuer, holder) = (issuer(), key(1));
+    let login = || login(&issuer, &holder);
+    let training = || present(&training(&issuer, &holder), &holder, CLIENT, NONCE);
+    let twice: VpToken = BTreeMap::from([("login".to_owned(), vec![login(), login()])]);
+    let hidden = affiliation(&issuer, &holder, ORGANIZATION).select(&[]);
+    let hidden = sekisho_credential::sd_jwt::bind(&hidden, CLIENT, NONCE, NOW, &holder).unwrap();
+    for (name, vp_token, expected) in [
+        ("only the optional one", token([("training", training())]), "A-1007"),
+        ("an id that was not asked for", token([("login", login()), ("x", login())]), "A-1007"),
+        ("two for one query", twice, "A-1007"),
+        ("member_ref is hidden", token([("login", hidden)]), "A-1007"),
+        ("another type", token([("login", training())]), "C-2005"),
+        ("nothing", BTreeMap::new(), "A-1007"),
+        ("no credential at all", token([("login", "x".to_owned())]), "C-2006"),
+    ] {
+        assert_eq!(code(verified(&issuer, &vp_token)), expected, "{name}");
+    }
+}
+
+#[test]
+fn types_with_different_organization_claims_are_tried_in_turn() {
+    let (issuer, holder) = (issuer(), key(1));
+    let mut query = query();
+    query.credential_sets.clear();
+    query.credentials.remove(0);
+    query.credentials[0].vct_values.push(AFFILIATION.vct(AUTHORITY));
+    query.credentials[0].claims.clear();
+    let training = present(&training(&issuer, &holder), &holder, CLIENT, NONCE);
+    for presentation in [training, login(&issuer, &holder)] {
+        let vp_token = token([("training", presentation)]);
+        assert!(check_with(&issuer, &vp_token, &query, NOW).is_ok());
+    }
+    let foreign = affiliation(&issuer, &holder, "8900000000001");
+    let foreign = token([("training", present(&foreign, &holder, CLIENT, NONCE))]);
+    assert!(check_with(&issuer, &foreign, &query, NOW).is_err());
+    assert_eq!(AI_TRAINING.organization_claim, None);
+}
+
+/// The whole way: the verifier asks, the wallet checks, answers and encrypts, the verifier reads and
+/// verifies.
+#[test]
+fn request_and_answer_fit_together() {
+    let (verifier, issuer, holder) = (verifier(), issuer(), key(1));
+    for mode in [ResponseMode::DirectPost, ResponseMode::DirectPostJwt] {
+        let mut object = request(&verifier);
+        object.response_mode = mode;
+        object.encryption_key =
+            object.encryption_key.filter(|_| mode == ResponseMode::DirectPostJwt);
+        let jwt = object.sign(verifier.x5c.clone(), &verifier.key).unwrap();
+        let anchors = [verifier.anchor.clone()];
+        let trusted = RequestTrust::Anchors(&anchors);
+        let asked = request::verify(&jwt, &object.client_id, &trusted, NOW).unwrap();
+        let credential = affiliation(&issuer, &holder, ORGANIZATION);
+        let presentation = present(&credential, &holder, asked.client_id(), asked.nonce());
+        let vp_token = token([("login", presentation)]);
+        let pairs = build(&vp_token, &asked, &Entropy::seeded(4)).unwrap();
+        assert_eq!(
+            pairs.iter().any(|(name, _)| name == "vp_token"),
+            mode == ResponseMode::DirectPost
+        );
+        let answer = parse(&Params::from_pairs(pairs), mode, Some(&decryption_key())).unwrap();
+        assert_eq!(answer.state(), Some(STATE));
+        let WalletAnswer::Presented { vp_token: received, .. } = answer else { panic!("refused") };
+        assert_eq!(received, vp_token);
+        let organization_claims = BTreeMap::new();
+        let check = ResponseCheck {
+            query: &object.dcql_query,
+            client_id: &object.client_id,
+            nonce: &object.nonce,
+            trust: &trust(&issuer),
+            now: NOW,
+            organization_claims: &organization_claims,
+        };
+        assert!(verify(&received, &check).is_ok());
+        let pairs = refuse(WalletError::AccessDenied, &asked);
+        let answer = parse(&Params::from_pairs(pairs), mode, None).unwrap();
+        let declined = WalletError::AccessDenied;
+        assert!(matches!(answer, WalletAnswer::Refused { error, .. } if error == declined));
+    }
+}

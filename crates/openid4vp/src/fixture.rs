@@ -76,12 +76,12 @@ pub(crate) fn trust(issuer: &Signer) -> TrustList {
     }])
 }
 
-fn object(value: Value) -> Claims {
+fn object(value: &Value) -> Claims {
     value.as_object().unwrap().clone()
 }
 
 /// A credential as the holder of `holder` keeps it.
-fn issue(issuer: &Signer, ty: &CredentialType, claims: Value, holder: &SigningKey) -> SdJwt {
+fn issue(issuer: &Signer, ty: &CredentialType, claims: &Value, holder: &SigningKey) -> SdJwt {
     let issuance = Issuance {
         credential_type: ty,
         authority: AUTHORITY,
@@ -106,7 +106,7 @@ pub(crate) fn affiliation(issuer: &Signer, holder: &SigningKey, organization: &s
         "name": "山田 太郎",
         "email": "taro@setouchi.example",
     });
-    issue(issuer, &AFFILIATION, claims, holder)
+    issue(issuer, &AFFILIATION, &claims, holder)
 }
 
 pub(crate) fn training(issuer: &Signer, holder: &SigningKey) -> SdJwt {
@@ -118,7 +118,7 @@ pub(crate) fn training(issuer: &Signer, holder: &SigningKey) -> SdJwt {
         "level": 2,
         "level_gte_2": true,
     });
-    issue(issuer, &AI_TRAINING, claims, holder)
+    issue(issuer, &AI_TRAINING, &claims, holder)
 }
 
 /// The credential with all claims disclosed, bound to a request.

@@ -296,8 +296,7 @@ impl<P> Presentation<P> {
     fn awaiting(self) -> Result<(), Refusal> {
         match self {
             Self::AwaitingWallet => Ok(()),
-            Self::Presented(_) => Err(Refusal::AlreadyAnswered),
-            Self::Declined { .. } => Err(Refusal::AlreadyAnswered),
+            Self::Presented(_) | Self::Declined { .. } => Err(Refusal::AlreadyAnswered),
             Self::Ended { reason } => Err(Refusal::Ended(reason)),
         }
     }

@@ -1,3 +1,5 @@
+//! Requests that are accepted, the order of their checks, and each error code.
+
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_jose::{Algorithm, SigningKey};
 

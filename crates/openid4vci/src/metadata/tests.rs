@@ -1,3 +1,5 @@
+//! Metadata as it is written, and as a wallet reads or refuses it.
+
 use sekisho_credential::types;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Offers and links, written and read; the specification's examples.
+
 use std::path::PathBuf;
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Every state of a code with every attempt.
+
 use sekisho_oauth::token::TokenErrorCode;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Proofs that pass, and every way in which one does not.
+
 use sekisho_ambient::Entropy;
 
 use super::*;

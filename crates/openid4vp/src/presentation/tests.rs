@@ -1,3 +1,5 @@
+//! Every state of a presentation with every event.
+
 use sekisho_ambient::Handle;
 
 use super::*;

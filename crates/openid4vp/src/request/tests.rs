@@ -1,3 +1,5 @@
+//! Request objects as they are written, and as a wallet reads or refuses them.
+
 use sekisho_jose::{UnverifiedJwt, b64u};
 
 use super::*;
@@ -302,24 +304,26 @@ fn a_query_beyond_us_is_refused_with_its_reason() {
     assert!(matches!(refused, Err(RequestRefusal::Format)), "{refused:?}");
 }
 
+const NAME: &str = "encrypted_response_enc_values_supported";
+
 #[test]
 fn the_stronger_encryption_that_both_know_is_taken() {
     let with = |change: fn(&mut Value)| {
         changed(|claims| change(claims.get_mut("client_metadata").unwrap()))
             .map(|verified| verified.encryption.unwrap().enc)
     };
-    const NAME: &str = "encrypted_response_enc_values_supported";
     let enc = with(|metadata| metadata[NAME] = json!(["A128GCM", "A128CBC-HS256"]));
     assert_eq!(enc.unwrap(), ContentEncryption::A128Gcm);
     let enc = with(|metadata| drop(metadata.as_object_mut().unwrap().shift_remove(NAME)));
     assert_eq!(enc.unwrap(), ContentEncryption::A128Gcm);
-    for change in [
-        (|metadata| metadata[NAME] = json!(["A128CBC-HS256"])) as fn(&mut Value),
+    let changes: [fn(&mut Value); 5] = [
+        |metadata| metadata[NAME] = json!(["A128CBC-HS256"]),
         |metadata| metadata["jwks"]["keys"] = json!([]),
         |metadata| metadata["jwks"]["keys"][0]["alg"] = json!("RSA-OAEP"),
         |metadata| metadata["jwks"]["keys"][0]["use"] = json!("sig"),
         |metadata| metadata["jwks"]["keys"][0]["crv"] = json!("P-521"),
-    ] {
+    ];
+    for change in changes {
         let refused = with(change);
         assert!(matches!(refused, Err(RequestRefusal::Encryption)), "{refused:?}");
     }

@@ -1,3 +1,5 @@
+//! Answers that satisfy a query, and every way in which one does not.
+
 use serde_json::json;
 
 use super::*;

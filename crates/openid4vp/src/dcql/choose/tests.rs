@@ -1,16 +1,18 @@
+//! What a wallet chooses and discloses.
+
 use serde_json::json;
 
 use super::*;
 
-fn query(value: Value) -> Query {
-    Query::from_value(&value).unwrap()
+fn query(value: &Value) -> Query {
+    Query::from_value(value).unwrap()
 }
 
-fn asked(id: &str, vct: &str, claims: Value) -> Value {
+fn asked(id: &str, vct: &str, claims: &Value) -> Value {
     json!({"id": id, "format": "dc+sd-jwt", "meta": {"vct_values": [vct]}, "claims": claims})
 }
 
-fn claims(value: Value) -> Claims {
+fn claims(value: &Value) -> Claims {
     value.as_object().unwrap().clone()
 }
 
@@ -18,16 +20,16 @@ fn candidate<'c>(vct: &'c str, claims: &'c Claims, holder: &'c str) -> Candidate
     Candidate { vct, claims, holder }
 }
 
-fn path(value: Value) -> ClaimPath {
-    ClaimPath::from_value(&value).unwrap()
+fn path(value: &Value) -> ClaimPath {
+    ClaimPath::from_value(value).unwrap()
 }
 
 /// A login credential is required, a training is welcome.
 fn login() -> Query {
-    query(json!({
+    query(&json!({
         "credentials": [
-            asked("login", "affiliation", json!([{"path": ["name"]}, {"path": ["email"]}])),
-            asked("training", "ai-training", json!([{"path": ["level_gte_2"], "values": [true]}])),
+            asked("login", "affiliation", &json!([{"path": ["name"]}, {"path": ["email"]}])),
+            asked("training", "ai-training", &json!([{"path": ["level_gte_2"], "values": [true]}])),
         ],
         "credential_sets": [
             {"options": [["login"]]},
@@ -38,9 +40,9 @@ fn login() -> Query {
 
 #[test]
 fn what_fits_is_chosen_and_no_more_is_disclosed() {
-    let other = claims(json!({"name": "x"}));
-    let login_claims = claims(json!({"name": "山田", "email": "y@example", "secret": 1}));
-    let training = claims(json!({"level_gte_2": true, "score": 99}));
+    let other = claims(&json!({"name": "x"}));
+    let login_claims = claims(&json!({"name": "山田", "email": "y@example", "secret": 1}));
+    let training = claims(&json!({"level_gte_2": true, "score": 99}));
     let choice = choose(
         &login(),
         &[
@@ -49,17 +51,17 @@ fn what_fits_is_chosen_and_no_more_is_disclosed() {
             candidate("ai-training", &training, "k"),
         ],
     );
-    let disclose = vec![path(json!(["name"])), path(json!(["email"]))];
+    let disclose = vec![path(&json!(["name"])), path(&json!(["email"]))];
     assert_eq!(choice.required["login"], Match { candidate: 1, disclose });
-    let disclose = vec![path(json!(["level_gte_2"]))];
+    let disclose = vec![path(&json!(["level_gte_2"]))];
     assert_eq!(choice.optional["training"], Match { candidate: 2, disclose });
     assert!(choice.missing.is_empty());
 }
 
 #[test]
 fn what_is_optional_and_absent_is_not_missed() {
-    let login_claims = claims(json!({"name": "山田", "email": "y@example"}));
-    let untrained = claims(json!({"level_gte_2": false}));
+    let login_claims = claims(&json!({"name": "山田", "email": "y@example"}));
+    let untrained = claims(&json!({"level_gte_2": false}));
     let choice = choose(
         &login(),
         &[candidate("affiliation", &login_claims, "k"), candidate("ai-training", &untrained, "k")],
@@ -71,8 +73,8 @@ fn what_is_optional_and_absent_is_not_missed() {
 
 #[test]
 fn what_is_required_and_absent_is_missed_with_its_claims() {
-    let nameless = claims(json!({"email": "y@example"}));
-    let empty = claims(json!({}));
+    let nameless = claims(&json!({"email": "y@example"}));
+    let empty = claims(&json!({}));
     let missing = |candidates: &[Candidate<'_>]| choose(&login(), candidates).missing;
     let expected = |claims| Missing {
         id: "login".to_owned(),
@@ -82,13 +84,13 @@ fn what_is_required_and_absent_is_missed_with_its_claims() {
     assert_eq!(missing(&[]), [expected(vec![])]);
     let found =
         missing(&[candidate("affiliation", &empty, "k"), candidate("affiliation", &nameless, "k")]);
-    assert_eq!(found, [expected(vec![path(json!(["name"]))])]);
+    assert_eq!(found, [expected(vec![path(&json!(["name"]))])]);
 }
 
 #[test]
 fn credentials_of_one_holder_are_preferred() {
-    let login_claims = claims(json!({"name": "山田", "email": "y@example"}));
-    let training = claims(json!({"level_gte_2": true}));
+    let login_claims = claims(&json!({"name": "山田", "email": "y@example"}));
+    let training = claims(&json!({"level_gte_2": true}));
     let candidates = [
         candidate("affiliation", &login_claims, "first"),
         candidate("affiliation", &login_claims, "second"),
@@ -106,11 +108,11 @@ fn credentials_of_one_holder_are_preferred() {
 
 #[test]
 fn without_sets_everything_is_required_even_of_several_holders() {
-    let query = query(json!({"credentials": [
-        asked("a", "a", json!([{"path": ["x"]}])),
-        asked("b", "b", json!([{"path": ["x"]}])),
+    let query = query(&json!({"credentials": [
+        asked("a", "a", &json!([{"path": ["x"]}])),
+        asked("b", "b", &json!([{"path": ["x"]}])),
     ]}));
-    let x = claims(json!({"x": 1}));
+    let x = claims(&json!({"x": 1}));
     let choice = choose(&query, &[candidate("a", &x, "1"), candidate("b", &x, "2")]);
     assert_eq!(choice.required.len(), 2);
     let choice = choose(&query, &[candidate("a", &x, "1")]);
@@ -123,20 +125,20 @@ fn the_first_option_and_the_first_claim_set_that_can_be_given_are_taken() {
     let mut pid = asked(
         "pid",
         "pid",
-        json!([
+        &json!([
             {"id": "a", "path": ["a"]}, {"id": "b", "path": ["b"]}, {"id": "c", "path": ["c"]},
         ]),
     );
     pid["claim_sets"] = json!([["a", "b"], ["b", "c"], ["c"]]);
-    let query = query(json!({
-        "credentials": [pid, asked("card", "card", json!([{"path": ["x"]}]))],
+    let query = query(&json!({
+        "credentials": [pid, asked("card", "card", &json!([{"path": ["x"]}]))],
         "credential_sets": [{"options": [["card"], ["pid"]]}],
     }));
-    let pid = claims(json!({"b": 1, "c": 1}));
+    let pid = claims(&json!({"b": 1, "c": 1}));
     let choice = choose(&query, &[candidate("pid", &pid, "k")]);
-    let disclose = vec![path(json!(["b"])), path(json!(["c"]))];
+    let disclose = vec![path(&json!(["b"])), path(&json!(["c"]))];
     assert_eq!(choice.required["pid"], Match { candidate: 0, disclose });
-    let card = claims(json!({"x": 1}));
+    let card = claims(&json!({"x": 1}));
     let choice = choose(&query, &[candidate("pid", &pid, "k"), candidate("card", &card, "k")]);
     assert_eq!(choice.required.keys().collect::<Vec<_>>(), ["card"]);
     let choice = choose(&query, &[]);

@@ -1,3 +1,5 @@
+//! Queries that are read, and every way in which one is refused; the specification's examples.
+
 use std::path::PathBuf;
 
 use sekisho_credential::claim_path::{ClaimPath, PathElement};

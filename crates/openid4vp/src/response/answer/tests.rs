@@ -1,3 +1,5 @@
+//! Forms that are read, and every way in which one is refused.
+
 use sekisho_ambient::Entropy;
 use sekisho_jose::jwe::{ContentEncryption, encrypt};
 use serde_json::json;
@@ -111,7 +113,7 @@ fn a_malformed_answer_is_refused() {
         vec![("vp_token", token), ("state", "a"), ("state", "b")],
         vec![("vp_token", "a~b")],
         vec![("vp_token", r#"["a~b"]"#)],
-        vec![("vp_token", r#"{}"#)],
+        vec![("vp_token", "{}")],
         vec![("vp_token", r#"{"login":"a~b"}"#)],
         vec![("vp_token", r#"{"login":[]}"#)],
         vec![("vp_token", r#"{"login":[{"x":1}]}"#)],

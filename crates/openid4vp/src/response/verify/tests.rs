@@ -1,3 +1,5 @@
+//! Answers that are verified, and every way in which one is refused; the whole way of one login.
+
 use sekisho_ambient::Entropy;
 use sekisho_credential::types::{AFFILIATION, AI_TRAINING};
 use sekisho_jose::SigningKey;

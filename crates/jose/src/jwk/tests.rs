@@ -115,6 +115,19 @@ fn an_ed25519_point_of_small_order_is_refused() {
 }
 
 #[test]
+fn an_ed25519_point_has_one_encoding() {
+    // Every coordinate that is not reduced modulo 2^255 - 19, with either sign.
+    for low in 0xed..=0xff_u8 {
+        for high in [0x7f, 0xff] {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (low, high);
+            let key = with(rfc8037(), "x", b64u::encode(bytes));
+            assert_eq!(PublicJwk::from_value(&key), Err(JwkError::Invalid), "{low:x}");
+        }
+    }
+}
+
+#[test]
 fn an_rsa_key_has_a_sound_size_and_exponent() {
     let modulus = |bytes: usize| b64u::encode([vec![0x80], vec![1; bytes - 1]].concat());
     for (bytes, bits) in [(128, 1024), (255, 2040), (1025, 8200)] {
@@ -167,4 +180,18 @@ fn a_set_leaves_out_what_it_cannot_use() {
     assert_eq!(set.with_kid("2011-04-29").count(), 1);
     assert_eq!(crate::JwkSet::from_value(&set.to_value()).unwrap(), set);
     assert_eq!(crate::JwkSet::from_value(&json!({})), Err(JwkError::NotASet));
+}
+
+#[test]
+fn an_rsa_key_that_has_the_fingerprint_of_a_faulty_generator_is_refused() {
+    // One more than a multiple of every odd prime up to 167, so a power of 65537 modulo each.
+    let product: [u8; 28] = [
+        4, 146, 101, 211, 87, 76, 239, 208, 66, 41, 191, 214, 98, 164, 164, 111, 134, 17, 237, 2,
+        38, 198, 85, 240, 118, 235, 173, 227,
+    ];
+    let mut modulus = product.to_vec();
+    modulus.resize(256, 0);
+    modulus.push(1);
+    let key = with(rfc7638(), "n", b64u::encode(modulus));
+    assert_eq!(PublicJwk::from_value(&key), Err(JwkError::Invalid));
 }

@@ -20,3 +20,6 @@ pub mod nonce;
 pub mod offer;
 pub mod pre_authorized;
 pub mod proof;
+
+#[cfg(test)]
+mod vectors;

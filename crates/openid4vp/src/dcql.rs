@@ -148,6 +148,13 @@ impl Query {
     }
 }
 
+impl ClaimsQuery {
+    /// Whether `value` is one of those that are asked for.
+    fn fits(&self, value: &Value) -> bool {
+        self.values.is_empty() || self.values.contains(value)
+    }
+}
+
 impl Serialize for Query {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.to_value().serialize(serializer)

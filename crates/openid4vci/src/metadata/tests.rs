@@ -158,3 +158,15 @@ fn the_well_known_part_goes_between_host_and_path() {
         assert!(well_known_url(identifier).is_err(), "{identifier}");
     }
 }
+
+/// The example of the specification is read.
+#[test]
+fn the_specifications_example_is_understood() {
+    let Some(folder) = crate::vectors::folder() else { return };
+    let bytes = std::fs::read(folder.join("credential_issuer_metadata_sd_jwt_long.json")).unwrap();
+    let document = sekisho_jose::json::parse(&bytes).unwrap();
+    let metadata = read("https://credential-issuer.example.com", &document).unwrap();
+    assert_eq!(metadata.authorization_servers, ["https://server.example.com"]);
+    assert_eq!(metadata.names["fr-FR"], "Example Université");
+    assert!(metadata.configurations.values().any(|one| one.format == FORMAT && one.vct.is_some()));
+}

@@ -1,10 +1,9 @@
 //! Offers and links, written and read; the specification's examples.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::*;
+use crate::vectors::folder;
 
 fn offer() -> CredentialOffer {
     CredentialOffer {
@@ -154,7 +153,7 @@ fn other_links_are_refused() {
 /// The examples of the specification are read.
 #[test]
 fn the_specifications_examples_are_understood() {
-    let Some(folder) = vectors("openid4vci") else { return };
+    let Some(folder) = folder() else { return };
     let read = |file: &str| {
         let text = std::fs::read_to_string(folder.join(file)).unwrap();
         let json = text.find('{').map(|start| &text[start..]).unwrap();
@@ -168,18 +167,4 @@ fn the_specifications_examples_are_understood() {
     assert!(read("credential_offer_pre-authz_code.json").pre_authorized.is_some());
     assert!(read("credential_offer_by_reference.json").pre_authorized.is_some());
     assert!(read("credential_offer_authz_code.txt").pre_authorized.is_none());
-}
-
-/// The folder of vectors, or a line that says why the test is skipped.
-fn vectors(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("SEKISHO_VECTORS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
-        PathBuf::from,
-    );
-    let folder = root.join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no vectors in {} (set SEKISHO_VECTORS)", folder.display());
-    None
 }

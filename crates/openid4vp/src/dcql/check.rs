@@ -5,10 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use sekisho_credential::claim_path::{ClaimPath, select};
+use sekisho_credential::claim_path::{ClaimPath, select_claims};
 use sekisho_credential::vc::VerifiedCredential;
 use sekisho_jose::Claims;
-use serde_json::Value;
 use thiserror::Error;
 
 use super::{ClaimsQuery, CredentialQuery, Query};
@@ -74,7 +73,10 @@ pub fn check(
     evaluate(query, &answer)
 }
 
-fn evaluate(query: &Query, answer: &BTreeMap<&str, Vec<Evidence<'_>>>) -> Result<(), Unsatisfied> {
+pub(crate) fn evaluate(
+    query: &Query,
+    answer: &BTreeMap<&str, Vec<Evidence<'_>>>,
+) -> Result<(), Unsatisfied> {
     for (id, credentials) in answer {
         let asked = expected(query, id, credentials.len())?;
         for credential in credentials {
@@ -130,10 +132,9 @@ pub(crate) fn satisfied_claims<'q>(
     asked: &'q CredentialQuery,
     claims: &Claims,
 ) -> Result<Vec<&'q ClaimsQuery>, &'q ClaimsQuery> {
-    let claims = Value::Object(claims.clone());
     let complete = |wanted: Vec<&'q ClaimsQuery>| match wanted
         .iter()
-        .find(|claim| !is_satisfied(claim, &claims))
+        .find(|claim| !is_satisfied(claim, claims))
     {
         Some(missing) => Err(*missing),
         None => Ok(wanted),
@@ -153,10 +154,8 @@ pub(crate) fn satisfied_claims<'q>(
 }
 
 /// Whether the claim is there, with one of the values asked for (section 6.4.1).
-pub(crate) fn is_satisfied(claim: &ClaimsQuery, claims: &Value) -> bool {
-    let found = select(claims, &claim.path);
-    let fits = |value: &&Value| claim.values.is_empty() || claim.values.contains(value);
-    found.iter().any(fits)
+pub(crate) fn is_satisfied(claim: &ClaimsQuery, claims: &Claims) -> bool {
+    select_claims(claims, &claim.path).iter().any(|value| claim.fits(value))
 }
 
 #[cfg(test)]

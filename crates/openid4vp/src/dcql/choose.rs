@@ -4,12 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use sekisho_credential::claim_path::ClaimPath;
+use sekisho_credential::claim_path::{ClaimPath, PathElement, select_claims};
 use sekisho_jose::Claims;
-use serde_json::Value;
 
 use super::check::{is_satisfied, satisfied_claims};
-use super::{CredentialQuery, Query};
+use super::{ClaimsQuery, CredentialQuery, Query};
 
 /// A credential that the wallet keeps.
 #[derive(Clone, Copy, Debug)]
@@ -146,17 +145,33 @@ fn matches(asked: &CredentialQuery, candidates: &[Candidate<'_>]) -> Vec<Match> 
             return None;
         }
         let claims = satisfied_claims(asked, candidate.claims).ok()?;
-        let disclose = claims.into_iter().map(|claim| claim.path.clone()).collect();
+        let disclose = claims.into_iter().flat_map(|claim| narrow(claim, candidate.claims));
+        let disclose = disclose.collect();
         Some(Match { candidate: index, disclose })
     };
     candidates.iter().enumerate().filter_map(fits).collect()
 }
 
+/// The path of a claim, or, where certain elements of an array are asked for, the paths of these
+/// alone.
+fn narrow(claim: &ClaimsQuery, claims: &Claims) -> Vec<ClaimPath> {
+    let whole = || vec![claim.path.clone()];
+    let Some((PathElement::All, array)) = claim.path.0.split_last() else { return whole() };
+    if claim.values.is_empty() || array.contains(&PathElement::All) {
+        return whole();
+    }
+    let found = select_claims(claims, &ClaimPath(array.to_vec()));
+    let Some(elements) = found.first().and_then(|found| found.as_array()) else { return whole() };
+    let fitting = (0_u64..).zip(elements).filter(|(_, element)| claim.fits(element));
+    let path = |index| array.iter().cloned().chain([PathElement::Index(index)]).collect();
+    fitting.map(|(index, _)| ClaimPath(path(index))).collect()
+}
+
 fn missing(query: &Query, id: &str, candidates: &[Candidate<'_>]) -> Option<Missing> {
     let asked = query.credential(id)?;
     let lacking = |candidate: &Candidate<'_>| -> Vec<ClaimPath> {
-        let claims = Value::Object(candidate.claims.clone());
-        let lacking = asked.claims.iter().filter(|claim| !is_satisfied(claim, &claims));
+        let is_lacking = |claim: &&ClaimsQuery| !is_satisfied(claim, candidate.claims);
+        let lacking = asked.claims.iter().filter(is_lacking);
         lacking.map(|claim| claim.path.clone()).collect()
     };
     let of_type = candidates.iter().filter(|one| asked.vct_values.iter().any(|vct| vct == one.vct));

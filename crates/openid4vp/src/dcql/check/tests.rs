@@ -1,6 +1,6 @@
 //! Answers that satisfy a query, and every way in which one does not.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -1,8 +1,10 @@
 //! What a wallet chooses and discloses.
 
-use serde_json::json;
+use sekisho_ambient::Entropy;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::dcql::check::{Evidence, evaluate};
 
 fn query(value: &Value) -> Query {
     Query::from_value(value).unwrap()
@@ -143,4 +145,64 @@ fn the_first_option_and_the_first_claim_set_that_can_be_given_are_taken() {
     assert_eq!(choice.required.keys().collect::<Vec<_>>(), ["card"]);
     let choice = choose(&query, &[]);
     assert_eq!(choice.missing.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["card"]);
+}
+
+#[test]
+fn of_an_array_only_the_elements_asked_for_are_disclosed() {
+    let asked = asked("a", "a", &json!([{"path": ["roles", null], "values": ["admin", "ops"]}]));
+    let query = query(&json!({"credentials": [asked]}));
+    let roles = claims(&json!({"roles": ["user", "admin", "secret", "ops"]}));
+    let choice = choose(&query, &[candidate("a", &roles, "k")]);
+    let expected = vec![path(&json!(["roles", 1])), path(&json!(["roles", 3]))];
+    assert_eq!(choice.required["a"].disclose, expected);
+}
+
+/// A query with random sets over three types, and random claims for them.
+fn random(entropy: &Entropy) -> (Query, Vec<(String, Claims, String)>) {
+    const TYPES: [&str; 3] = ["a", "b", "c"];
+    const CLAIMS: [&str; 3] = ["x", "y", "z"];
+    let one = |from: &[&str; 3]| from[usize::try_from(entropy.below(3)).unwrap()].to_owned();
+    let credentials = TYPES.map(|id| {
+        let claims = CLAIMS.map(|name| json!({"id": name, "path": [name], "values": [0, 1]}));
+        let mut query = asked(id, &one(&TYPES), &json!(claims));
+        query["claim_sets"] = json!([[one(&CLAIMS)], [one(&CLAIMS)]]);
+        query
+    });
+    let set = || {
+        json!({
+            "options": [[one(&TYPES)], [one(&TYPES)]],
+            "required": entropy.below(2) == 0,
+        })
+    };
+    let mut document = json!({"credentials": credentials});
+    if entropy.below(3) > 0 {
+        document["credential_sets"] = json!([set(), set()]);
+    }
+    let held = (0..entropy.below(5)).map(|_| {
+        let held = CLAIMS.map(|name| (name.to_owned(), json!(entropy.below(4))));
+        (one(&TYPES), Claims::from_iter(held), one(&TYPES))
+    });
+    (query(&document), held.collect())
+}
+
+/// What is chosen passes the verifier's own evaluation, or something is said to be missing.
+#[test]
+fn what_is_chosen_satisfies_the_query() {
+    let entropy = Entropy::seeded(11);
+    let mut complete = 0;
+    for _ in 0..2000 {
+        let (query, held) = random(&entropy);
+        let candidates: Vec<Candidate<'_>> =
+            held.iter().map(|(vct, claims, holder)| candidate(vct, claims, holder)).collect();
+        let choice = choose(&query, &candidates);
+        let chosen = choice.required.iter().chain(&choice.optional);
+        let answer = chosen.map(|(id, found)| {
+            let Candidate { vct, claims, .. } = candidates[found.candidate];
+            (id.as_str(), vec![Evidence { vct, claims }])
+        });
+        let verdict = evaluate(&query, &answer.collect());
+        assert_eq!(verdict.is_ok(), choice.missing.is_empty(), "{query:?}: {choice:?}");
+        complete += u32::from(verdict.is_ok());
+    }
+    assert!((200..1800).contains(&complete), "both outcomes are met: {complete}");
 }

@@ -11,6 +11,7 @@ mod service;
 mod verify;
 
 use sekisho_ambient::Timestamp;
+use sekisho_credential::sd_jwt::KEY_BINDING_ALGORITHMS;
 use sekisho_jose::jwe::ContentEncryption;
 use sekisho_jose::{Algorithm, Claims, Header, KeyError, PublicJwk, SigningKey};
 use serde::{Deserialize, Serialize};
@@ -35,11 +36,9 @@ pub const AUDIENCE: &str = "https://self-issued.me/v2";
 /// The longest life of a request object, in seconds.
 pub const MAX_LIFETIME: i64 = 600;
 
-/// The algorithms of issuers' signatures that are accepted.
-const ISSUER_ALGORITHMS: [Algorithm; 1] = [Algorithm::Es256];
-
-/// The algorithms of key bindings that are accepted.
-const HOLDER_ALGORITHMS: [Algorithm; 2] = [Algorithm::Es256, Algorithm::EdDsa];
+/// The algorithm of issuers' signatures that is asked for: the one that every wallet has. More are
+/// accepted.
+const ISSUER_ALGORITHMS: &[Algorithm] = &[Algorithm::Es256];
 
 /// How the wallet answers (section 8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,8 +136,8 @@ impl RequestObject {
     /// What we accept, and how the answer is to be encrypted (sections 5.1 and 8.3).
     fn client_metadata(&self) -> Value {
         let formats = json!({FORMAT: {
-            "sd-jwt_alg_values": names(&ISSUER_ALGORITHMS),
-            "kb-jwt_alg_values": names(&HOLDER_ALGORITHMS),
+            "sd-jwt_alg_values": names(ISSUER_ALGORITHMS),
+            "kb-jwt_alg_values": names(KEY_BINDING_ALGORITHMS),
         }});
         let mut metadata = Claims::new();
         metadata.insert("vp_formats_supported".to_owned(), formats);

@@ -145,6 +145,7 @@ fn the_wallet_is_not_trusted_to_have_evaluated_the_query() {
         ("member_ref is hidden", token([("login", hidden)]), "A-1007"),
         ("another type", token([("login", training())]), "C-2005"),
         ("nothing", BTreeMap::new(), "A-1007"),
+        ("seen before any signature", token([("training", "x".to_owned())]), "A-1007"),
         ("no credential at all", token([("login", "x".to_owned())]), "C-2006"),
     ] {
         assert_eq!(code(verified(&issuer, &vp_token)), expected, "{name}");

@@ -14,14 +14,20 @@
 
 mod affiliation;
 mod decision;
+mod evaluate;
+mod explain;
 mod gate;
+mod holder;
 mod policies;
 mod reads;
 mod request;
+mod rule;
+#[cfg(test)]
+mod samples;
 
 pub use affiliation::AffiliationType;
 pub use decision::{Decision, Denied, Facts, Granted, Reason};
-pub use gate::{Gate, TrainingRule};
+pub use gate::{Gate, GateError, TrainingRule};
 pub use policies::{Policies, PolicyError};
 pub use reads::{Read, reads};
 pub use request::{Action, DETAILS_TYPE, DetailsError, GpuAccessRequest};

@@ -1,28 +1,122 @@
 //! The policies: Cedar schema and policies, parsed and strictly validated once.
+//!
+//! Invariants: a permit for an action stands only beside a forbid for the same action, since a
+//! permit alone allows everything and its denial would have no reason. Each forbid is a rule that
+//! can be explained. An error of evaluation denies: Cedar itself would skip the policy that failed.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use cedar_policy::{
+    ActionConstraint, Authorizer, Effect, Entities, Policy, PolicyId, PolicySet, Schema,
+    ValidationMode, Validator,
+};
+use sekisho_ambient::{Timestamp, sha256};
 use thiserror::Error;
 
-use crate::{Decision, Facts, Gate};
+use crate::evaluate::{self, Unfit};
+use crate::explain;
+use crate::gate::{self, GateError};
+use crate::holder::{Ends, Holder};
+use crate::rule::Rule;
+use crate::{Action, Decision, Denied, Facts, Gate, GpuAccessRequest, Granted, Reason};
+
+const SCHEMA: &str = include_str!("../policies/schema.cedarschema");
+
+const POLICIES: [&str; 5] = [
+    include_str!("../policies/permits.cedar"),
+    include_str!("../policies/affiliation.cedar"),
+    include_str!("../policies/training.cedar"),
+    include_str!("../policies/partition.cedar"),
+    include_str!("../policies/size.cedar"),
+];
 
 /// Policies that passed every check, and the gates that they were checked with.
 #[derive(Debug)]
 pub struct Policies {
+    schema: Schema,
+    set: PolicySet,
+    gates: Vec<Gate>,
     version: String,
 }
 
 /// Why policies or gates were refused.
 #[derive(Debug, Error)]
 pub enum PolicyError {
+    /// The schema cannot be parsed.
+    #[error("policy schema: {0}")]
+    Schema(String),
     /// A policy cannot be parsed.
     #[error("policy: {0}")]
     Syntax(String),
+    /// A policy has no id, or that of another.
+    #[error("policy {0:?}: no @id, or that of another policy")]
+    Id(String),
+    /// A policy does not fit the schema.
+    #[error("policy does not fit the schema: {0}")]
+    Invalid(String),
+    /// A permit whose action no policy forbids, so that it would allow everything.
+    #[error("policy {0:?} permits an action that no policy forbids")]
+    Unpaired(String),
+    /// A permit that is not for exactly one action, or not the only one for it.
+    #[error("policy {0:?}: a permit is for one action, and the only one for it")]
+    Permit(String),
+    /// An action that no policy permits.
+    #[error("no policy permits {0:?}")]
+    Unpermitted(&'static str),
+    /// A forbid that is no known rule, or lacks its texts.
+    #[error("policy {0:?} forbids, but is not a known rule with @ja and @en")]
+    Unexplained(String),
+    /// A gate that cannot be meant.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// A gate that does not fit the schema.
+    #[error("gate {gate:?} does not fit the schema: {error}")]
+    GateUnfit {
+        /// The gate.
+        gate: String,
+        /// What Cedar says.
+        error: String,
+    },
 }
 
 impl Policies {
     /// The embedded policies, for these gates.
     pub fn new(gates: &[Gate]) -> Result<Self, PolicyError> {
-        let _ = gates;
-        todo!()
+        Self::parse(SCHEMA, &POLICIES, gates)
+    }
+
+    fn parse(schema: &str, texts: &[&str], gates: &[Gate]) -> Result<Self, PolicyError> {
+        let version = version(schema, texts, gates);
+        let (schema, _) = Schema::from_cedarschema_str(schema)
+            .map_err(|error| PolicyError::Schema(error.to_string()))?;
+        let set = named(texts)?;
+        validate(&set, &schema)?;
+        check_pairs(&set)?;
+        gate::check(gates)?;
+        let this = Self { schema, set, gates: gates.to_vec(), version };
+        this.gates.iter().try_for_each(|gate| this.try_gate(gate))?;
+        Ok(this)
+    }
+
+    /// Hands the gate to Cedar, so that a decision cannot fail on it later.
+    fn try_gate(&self, gate: &Gate) -> Result<(), PolicyError> {
+        let request = GpuAccessRequest::smallest(&gate.service);
+        let facts = Facts {
+            now: Timestamp::from_unix(0),
+            gate,
+            request: &request,
+            affiliation: None,
+            training: None,
+            acr: None,
+        };
+        let fits = evaluate::entities(&facts, &Holder::of(&facts), &self.schema)
+            .and_then(|_| evaluate::question(&facts, Action::Allocate, &self.schema));
+        let unfit = |error: Unfit| PolicyError::GateUnfit {
+            gate: gate.id.clone(),
+            error: error.to_string(),
+        };
+        fits.map(|_| ()).map_err(unfit)
     }
 
     /// Names exactly these policies, this schema and these gates: 16 hexadecimal digits.
@@ -30,9 +124,177 @@ impl Policies {
         &self.version
     }
 
-    /// Decides. Whatever cannot be evaluated is denied.
+    /// Decides. Whatever cannot be evaluated is denied with the code S-5005.
     pub fn decide(&self, facts: &Facts<'_>) -> Decision {
-        let _ = facts;
-        todo!()
+        let holder = Holder::of(facts);
+        match self.unmet(facts, &holder) {
+            Some(unmet) if unmet.is_empty() => Decision::Permit(granted(facts, &holder)),
+            Some(unmet) => {
+                let reasons = unmet.into_iter().map(|rule| self.reason(rule, facts, &holder));
+                Decision::Deny(Denied { reasons: reasons.collect(), conditions: conditions(facts) })
+            }
+            None => Decision::Deny(Denied {
+                reasons: vec![explain::system_error()],
+                conditions: conditions(facts),
+            }),
+        }
+    }
+
+    /// The rules that some action of the request does not meet; `None` if that cannot be told.
+    fn unmet(&self, facts: &Facts<'_>, holder: &Holder) -> Option<BTreeSet<Rule>> {
+        let checked = self.gates.contains(facts.gate);
+        let fits = facts.request.service == facts.gate.service;
+        if !checked || !fits || facts.request.actions.is_empty() {
+            return None;
+        }
+        let entities = evaluate::entities(facts, holder, &self.schema).ok()?;
+        let mut unmet = BTreeSet::new();
+        for action in &facts.request.actions {
+            unmet.extend(self.unmet_by(*action, facts, &entities)?);
+        }
+        Some(unmet)
+    }
+
+    fn unmet_by(
+        &self,
+        action: Action,
+        facts: &Facts<'_>,
+        entities: &Entities,
+    ) -> Option<BTreeSet<Rule>> {
+        let question = evaluate::question(facts, action, &self.schema).ok()?;
+        let response = Authorizer::new().is_authorized(&question, &self.set, entities);
+        let diagnostics = response.diagnostics();
+        if diagnostics.errors().next().is_some() {
+            return None;
+        }
+        if response.decision() == cedar_policy::Decision::Allow {
+            return Some(BTreeSet::new());
+        }
+        let rules = diagnostics.reason().map(|id| Rule::from_code(id.as_ref()));
+        let rules: BTreeSet<Rule> = rules.collect::<Option<_>>()?;
+        // Denied without a rule: nothing permits the action, which cannot be explained to anybody.
+        (!rules.is_empty()).then_some(rules)
+    }
+
+    fn reason(&self, rule: Rule, facts: &Facts<'_>, holder: &Holder) -> Reason {
+        let id = PolicyId::new(rule.code());
+        let text = |name| self.set.annotation(&id, name).unwrap_or_default().to_owned();
+        explain::reason(rule, text("ja"), text("en"), facts, holder)
     }
 }
+
+/// How many rules this request can fail at this gate.
+fn conditions(facts: &Facts<'_>) -> usize {
+    Rule::ALL.into_iter().filter(|rule| rule.applies(facts.gate, facts.request)).count()
+}
+
+/// The permit: what was asked for, the gate's limits where nothing was said, and its end.
+fn granted(facts: &Facts<'_>, holder: &Holder) -> Granted {
+    let (gate, asked) = (facts.gate, facts.request);
+    let expires = expires(facts, holder);
+    let asked_hours = asked.total_gpu_hours().and_then(|hours| u32::try_from(hours).ok());
+    let granted = GpuAccessRequest {
+        gpu_hours: Some(asked_hours.unwrap_or(gate.max_gpu_hours)),
+        walltime_h: asked.walltime_h.or(gate.max_walltime_h),
+        ..asked.clone()
+    };
+    let mut details = granted.to_details();
+    details.insert("expires".to_owned(), expires.to_rfc3339().into());
+    let names = [Some(&gate.service), asked.partition.as_ref()];
+    let groups = names.into_iter().flatten().map(|name| format!("gpu:{name}")).collect();
+    Granted { details, groups, expires }
+}
+
+/// The earliest of the gate's own limit and the ends of what the credentials attest.
+fn expires(facts: &Facts<'_>, holder: &Holder) -> Timestamp {
+    const HOUR: i64 = 3600;
+    let limit = facts.now.plus(i64::from(facts.gate.permit_hours) * HOUR);
+    let affiliation = holder.affiliation.as_ref().and_then(|shown| match &shown.ends {
+        Ends::On(day) => Some(day.end),
+        Ends::Unsaid | Ends::Unreadable => None,
+    });
+    let training = facts.gate.training.as_ref().and(holder.training.as_ref());
+    let training = training.and_then(|shown| shown.ends.as_ref()).map(|day| day.end);
+    [Some(limit), affiliation, training].into_iter().flatten().min().unwrap_or(limit)
+}
+
+fn version(schema: &str, texts: &[&str], gates: &[Gate]) -> String {
+    let gates = serde_json::to_string(gates).unwrap_or_default();
+    let parts = [schema].into_iter().chain(texts.iter().copied()).chain([gates.as_str()]);
+    let whole = parts.fold(String::new(), |mut whole, part| {
+        let _ = write!(whole, "{}:{part}", part.len());
+        whole
+    });
+    sha256(whole.as_bytes()).iter().take(8).fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// All policies, each under the name that its `@id` gives.
+fn named(texts: &[&str]) -> Result<PolicySet, PolicyError> {
+    let mut policies = PolicySet::new();
+    for text in texts {
+        let parsed: PolicySet =
+            text.parse().map_err(|error| PolicyError::Syntax(format!("{error}")))?;
+        if parsed.num_of_templates() > 0 {
+            return Err(PolicyError::Syntax("templates are not used".to_owned()));
+        }
+        for policy in parsed.policies() {
+            let id = policy.annotation("id").unwrap_or_default().to_owned();
+            let named = policy.new_id(PolicyId::new(&id));
+            let added = if id.is_empty() { None } else { policies.add(named).ok() };
+            added.ok_or(PolicyError::Id(id))?;
+        }
+    }
+    Ok(policies)
+}
+
+/// Strictly, and a warning counts as an error: a rule that can never hold is a mistake.
+fn validate(policies: &PolicySet, schema: &Schema) -> Result<(), PolicyError> {
+    let result = Validator::new(schema.clone()).validate(policies, ValidationMode::Strict);
+    if result.validation_passed_without_warnings() {
+        return Ok(());
+    }
+    let errors = result.validation_errors().map(ToString::to_string);
+    let warnings = result.validation_warnings().map(ToString::to_string);
+    let all: Vec<String> = errors.chain(warnings).collect();
+    Err(PolicyError::Invalid(all.join("; ")))
+}
+
+/// Each action has one permit and at least one forbid; each forbid is a rule with its texts.
+fn check_pairs(policies: &PolicySet) -> Result<(), PolicyError> {
+    let name = |policy: &Policy| AsRef::<str>::as_ref(policy.id()).to_owned();
+    let (permits, forbids): (Vec<&Policy>, Vec<&Policy>) =
+        policies.policies().partition(|policy| policy.effect() == Effect::Permit);
+    for forbid in &forbids {
+        let has = |annotation| forbid.annotation(annotation).is_some_and(|text| !text.is_empty());
+        if Rule::from_code(&name(forbid)).is_none() || !has("ja") || !has("en") {
+            return Err(PolicyError::Unexplained(name(forbid)));
+        }
+    }
+    let mut permitted = BTreeSet::new();
+    for permit in &permits {
+        let ActionConstraint::Eq(action) = permit.action_constraint() else {
+            return Err(PolicyError::Permit(name(permit)));
+        };
+        let forbidden = forbids.iter().any(|forbid| match forbid.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(other) => other == action,
+            ActionConstraint::In(others) => others.contains(&action),
+        });
+        if !forbidden {
+            return Err(PolicyError::Unpaired(name(permit)));
+        }
+        if !permitted.insert(action.id().unescaped().to_owned()) {
+            return Err(PolicyError::Permit(name(permit)));
+        }
+    }
+    match Action::ALL.into_iter().find(|action| !permitted.contains(action.name())) {
+        Some(action) => Err(PolicyError::Unpermitted(action.name())),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,7 @@
 //! What a gate's policy reads of a holder's credentials.
+//!
+//! Invariant: nothing is asked for that no rule of the gate reads, and the predicate of a level is
+//! asked for rather than the level.
 
 use crate::Gate;
 
@@ -7,15 +10,74 @@ use crate::Gate;
 pub struct Read {
     /// Name of the type, e.g. `ai-training`.
     pub type_name: String,
-    /// Paths of the claims, each by the names of its members.
+    /// Paths of the claims without which the credential is of no use; each by the names of its
+    /// members.
+    pub needed: Vec<Vec<String>>,
+    /// Paths of all claims that are read, the needed ones too.
     pub claims: Vec<Vec<String>>,
     /// Whether no login is possible without the credential; where false, a missing credential is a
     /// reason on the page of the denial.
     pub required: bool,
 }
 
-/// What the policy reads at `gate`, least first: the predicate of the level rather than the level.
+/// What the policy reads at `gate`.
 pub fn reads(gate: &Gate) -> Vec<Read> {
-    let _ = gate;
-    todo!()
+    let affiliation = read("affiliation", &["affiliation_type"], &["valid_through"], true);
+    let training = gate.training.as_ref().map(|rule| {
+        let level = match rule.min_level {
+            0 => None,
+            1 => Some("level_gte_1"),
+            2 => Some("level_gte_2"),
+            3 => Some("level_gte_3"),
+            _ => Some("level"), // no predicate says more than 3
+        };
+        let date = rule.max_age_days.map(|_| "completed_on");
+        let more: Vec<&str> = level.into_iter().chain(date).collect();
+        read("ai-training", &["achievement_id", "valid_through"], &more, false)
+    });
+    [Some(affiliation), training].into_iter().flatten().collect()
+}
+
+fn read(type_name: &str, needed: &[&str], more: &[&str], required: bool) -> Read {
+    let path = |name: &&str| vec![(*name).to_owned()];
+    Read {
+        type_name: type_name.to_owned(),
+        needed: needed.iter().map(path).collect(),
+        claims: needed.iter().chain(more).map(path).collect(),
+        required,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    fn training(change: impl FnOnce(&mut crate::TrainingRule)) -> Vec<String> {
+        let mut gate = samples::gate();
+        change(gate.training.as_mut().unwrap());
+        let training = reads(&gate).remove(1);
+        assert!(!training.required);
+        training.claims.concat()
+    }
+
+    #[test]
+    fn the_predicate_of_the_level_is_asked_for() {
+        let base = ["achievement_id", "valid_through"];
+        assert_eq!(training(|rule| rule.min_level = 0), base);
+        assert_eq!(training(|rule| rule.min_level = 1), [&base[..], &["level_gte_1"]].concat());
+        assert_eq!(training(|rule| rule.min_level = 3), [&base[..], &["level_gte_3"]].concat());
+        assert_eq!(training(|rule| rule.min_level = 4), [&base[..], &["level"]].concat());
+        let dated = training(|rule| rule.max_age_days = Some(365));
+        assert_eq!(dated, [&base[..], &["level_gte_2", "completed_on"]].concat());
+    }
+
+    #[test]
+    fn a_gate_without_training_reads_the_affiliation_alone() {
+        let gate = Gate { training: None, ..samples::gate() };
+        let reads = reads(&gate);
+        assert_eq!(reads.len(), 1);
+        assert_eq!(reads[0].claims.concat(), ["affiliation_type", "valid_through"]);
+        assert!(reads[0].required);
+    }
 }

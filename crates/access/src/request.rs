@@ -1,12 +1,26 @@
 //! A request for GPUs: `authorization_details` of type `gpu_access` (RFC 9396).
+//!
+//! Invariant: what is not understood is refused, never ignored (RFC 9396, section 5). So `locations`,
+//! `data_classification` and the other common members of section 2.2 are refused as long as no rule
+//! reads them: to ignore them would be to grant them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::Claims;
 
 /// The `type` of the details.
 pub const DETAILS_TYPE: &str = "gpu_access";
+
+/// The most GPUs that a request can name; beyond it, it is a mistake or a trick.
+const MAX_GPUS: u32 = 65_536;
+/// The most GPU-hours that a request can name: all those GPUs for a year and more.
+const MAX_GPU_HOURS: u32 = 600_000_000;
+/// The longest run that a request can name, in hours: a leap year.
+const MAX_WALLTIME_H: u32 = 8_784;
+/// The longest name of a service, partition or model, in bytes.
+const MAX_NAME: usize = 64;
 
 /// What is to be done with a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,6 +36,26 @@ pub enum Action {
     Infer,
 }
 
+impl Action {
+    /// All actions.
+    pub const ALL: [Self; 4] = [Self::Allocate, Self::Ssh, Self::Submit, Self::Infer];
+
+    /// The value in `actions`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allocate => "allocate",
+            Self::Ssh => "ssh",
+            Self::Submit => "submit",
+            Self::Infer => "infer",
+        }
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        let name = value.as_str()?;
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+}
+
 /// A request that has the form of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GpuAccessRequest {
@@ -35,18 +69,38 @@ pub struct GpuAccessRequest {
     pub gpu_model: Option<String>,
     /// The number of GPUs, from 1.
     pub gpus: u32,
-    /// GPU-hours.
+    /// GPU-hours, from 1.
     pub gpu_hours: Option<u32>,
-    /// The length of the run, in hours.
+    /// The length of the run, in hours, from 1.
     pub walltime_h: Option<u32>,
 }
 
 /// Why details were refused (`invalid_authorization_details`; RFC 9396, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DetailsError {
-    /// `type` is another.
+    /// `type` is missing or another.
     #[error("type is not {DETAILS_TYPE}")]
     Type,
+    /// A member that the type does not have, or that no rule reads.
+    #[error("member {0:?} is not supported")]
+    Unsupported(String),
+    /// A member that has to be there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// Not a name of 1 to 64 letters, digits, `.`, `_` and `-`.
+    #[error("{0} is not a name of 1 to {MAX_NAME} letters, digits, '.', '_' and '-'")]
+    Name(&'static str),
+    /// `actions` is not an array of known actions, each once.
+    #[error("actions is not an array of allocate, ssh, submit and infer, each at most once")]
+    Actions,
+    /// Not a whole number in its range.
+    #[error("{name} is not a whole number from 1 to {max}")]
+    Number {
+        /// The member.
+        name: &'static str,
+        /// The largest that is read.
+        max: u32,
+    },
 }
 
 impl GpuAccessRequest {
@@ -65,12 +119,80 @@ impl GpuAccessRequest {
 
     /// Reads one entry of `authorization_details`.
     pub fn from_details(details: &Claims) -> Result<Self, DetailsError> {
-        let _ = details;
-        todo!()
+        if details.get("type").and_then(Value::as_str) != Some(DETAILS_TYPE) {
+            return Err(DetailsError::Type);
+        }
+        if let Some(name) = details.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+            return Err(DetailsError::Unsupported(name.chars().take(MAX_NAME).collect()));
+        }
+        let number = |name, max| number(details, name, max);
+        Ok(Self {
+            service: name(details, "service")?.ok_or(DetailsError::Missing("service"))?,
+            actions: actions(details.get("actions").ok_or(DetailsError::Missing("actions"))?)?,
+            partition: name(details, "partition")?,
+            gpu_model: name(details, "gpu_model")?,
+            gpus: number("gpus", MAX_GPUS)?.ok_or(DetailsError::Missing("gpus"))?,
+            gpu_hours: number("gpu_hours", MAX_GPU_HOURS)?,
+            walltime_h: number("walltime_h", MAX_WALLTIME_H)?,
+        })
     }
 
     /// The request as an entry of `authorization_details`.
     pub fn to_details(&self) -> Claims {
-        todo!()
+        let actions: Vec<&str> = self.actions.iter().map(|action| action.name()).collect();
+        let members = [
+            ("type", Some(Value::from(DETAILS_TYPE))),
+            ("service", Some(self.service.as_str().into())),
+            ("actions", Some(actions.into())),
+            ("partition", self.partition.as_deref().map(Value::from)),
+            ("gpu_model", self.gpu_model.as_deref().map(Value::from)),
+            ("gpus", Some(self.gpus.into())),
+            ("gpu_hours", self.gpu_hours.map(Value::from)),
+            ("walltime_h", self.walltime_h.map(Value::from)),
+        ];
+        let present = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        present.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// The GPU-hours that the request comes to: as asked, or all GPUs for the whole run.
+    pub(crate) fn total_gpu_hours(&self) -> Option<u64> {
+        let by_run = self.walltime_h.map(|hours| u64::from(self.gpus) * u64::from(hours));
+        self.gpu_hours.map(u64::from).or(by_run)
     }
 }
+
+/// All members of the type.
+const MEMBERS: [&str; 8] =
+    ["type", "service", "actions", "partition", "gpu_model", "gpus", "gpu_hours", "walltime_h"];
+
+/// Whether `text` can name a service, partition or model: it becomes part of a group's name.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(plain)
+}
+
+fn name(details: &Claims, name: &'static str) -> Result<Option<String>, DetailsError> {
+    let Some(value) = details.get(name) else { return Ok(None) };
+    let text = value.as_str().filter(|text| is_name(text)).ok_or(DetailsError::Name(name))?;
+    Ok(Some(text.to_owned()))
+}
+
+fn number(details: &Claims, name: &'static str, max: u32) -> Result<Option<u32>, DetailsError> {
+    let Some(value) = details.get(name) else { return Ok(None) };
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    let number = number.filter(|number| (1..=max).contains(number));
+    number.map(Some).ok_or(DetailsError::Number { name, max })
+}
+
+fn actions(value: &Value) -> Result<Vec<Action>, DetailsError> {
+    let values = value.as_array().filter(|values| !values.is_empty());
+    let mut actions = Vec::new();
+    for value in values.ok_or(DetailsError::Actions)? {
+        let action = Action::from_value(value).filter(|action| !actions.contains(action));
+        actions.push(action.ok_or(DetailsError::Actions)?);
+    }
+    Ok(actions)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Facts as Cedar entities and context.
+//!
+//! Invariant: everything that is handed to Cedar is checked against the schema on the way.
+
+use std::collections::{HashMap, HashSet};
+
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request,
+    RestrictedExpression as Expression, Schema,
+};
+use sekisho_ambient::Timestamp;
+
+use crate::holder::{Affiliation, Ends, Holder, Training};
+use crate::{Action, Facts, Gate, GpuAccessRequest, TrainingRule};
+
+/// Why facts could not be handed over; for the log.
+pub(crate) type Unfit = Box<dyn std::error::Error + Send + Sync>;
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// Attributes, of which some are absent.
+type Attributes = Vec<(&'static str, Option<Expression>)>;
+
+/// The holder and the gate.
+pub(crate) fn entities(
+    facts: &Facts<'_>,
+    holder: &Holder,
+    schema: &Schema,
+) -> Result<Entities, Unfit> {
+    let person = entity(person()?, holder_attributes(holder))?;
+    let gate = entity(resource(facts.gate)?, gate_attributes(facts.gate, facts.now))?;
+    Ok(Entities::from_entities([person, gate], Some(schema))?)
+}
+
+/// The question: may the holder do `action` at the gate?
+pub(crate) fn question(
+    facts: &Facts<'_>,
+    action: Action,
+    schema: &Schema,
+) -> Result<Request, Unfit> {
+    let action = uid("Action", action.name())?;
+    let pairs = present(asked(facts.request, facts.now, facts.acr));
+    let context = Context::from_pairs(pairs)?;
+    Ok(Request::new(person()?, action, resource(facts.gate)?, context, Some(schema))?)
+}
+
+fn person() -> Result<EntityUid, Unfit> {
+    uid("Holder", "holder")
+}
+
+fn resource(gate: &Gate) -> Result<EntityUid, Unfit> {
+    uid("Gate", &gate.id)
+}
+
+/// The entity of this type and id.
+pub(crate) fn uid(kind: &str, id: &str) -> Result<EntityUid, Unfit> {
+    let kind: EntityTypeName = kind.parse()?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+}
+
+fn entity(uid: EntityUid, attributes: Attributes) -> Result<Entity, Unfit> {
+    let attributes: HashMap<String, Expression> = present(attributes).collect();
+    Ok(Entity::new(uid, attributes, HashSet::new())?)
+}
+
+fn holder_attributes(holder: &Holder) -> Attributes {
+    vec![
+        ("affiliation", holder.affiliation.as_ref().and_then(affiliation)),
+        ("training", holder.training.as_ref().and_then(training)),
+    ]
+}
+
+fn affiliation(shown: &Affiliation) -> Option<Expression> {
+    let valid_through = match &shown.ends {
+        Ends::Unsaid => None,
+        Ends::On(day) => Some(time(day.end)),
+        Ends::Unreadable => return None,
+    };
+    record(vec![("kind", Some(text(shown.kind.as_ref()?))), ("valid_through", valid_through)])
+}
+
+fn training(shown: &Training) -> Option<Expression> {
+    record(vec![
+        ("achievement", Some(text(shown.achievement.as_ref()?))),
+        ("level", shown.level.map(|level| long(i64::from(level)))),
+        ("valid_through", Some(time(shown.ends.as_ref()?.end))),
+        ("completed_on", shown.completed.as_ref().map(|day| time(day.end))),
+    ])
+}
+
+fn gate_attributes(gate: &Gate, now: Timestamp) -> Attributes {
+    let kinds = gate.allowed_affiliation_types.iter().map(|kind| kind.name());
+    vec![
+        ("service", Some(text(&gate.service))),
+        ("max_gpus", Some(long(gate.max_gpus))),
+        ("max_gpu_hours", Some(long(gate.max_gpu_hours))),
+        ("max_walltime_h", gate.max_walltime_h.map(long)),
+        ("partitions", Some(set(&gate.partitions))),
+        ("gpu_models", Some(set(&gate.gpu_models))),
+        ("allowed_affiliation_types", Some(set(kinds))),
+        ("training", gate.training.as_ref().and_then(|rule| training_rule(rule, now))),
+    ]
+}
+
+fn training_rule(rule: &TrainingRule, now: Timestamp) -> Option<Expression> {
+    let completed_after = rule.max_age_days.map(|days| now.plus(-i64::from(days) * DAY));
+    record(vec![
+        ("achievements", Some(set(&rule.achievements))),
+        ("min_level", Some(long(rule.min_level))),
+        ("completed_after", completed_after.map(time)),
+    ])
+}
+
+fn asked(request: &GpuAccessRequest, now: Timestamp, acr: Option<&str>) -> Attributes {
+    let gpu_hours = request.total_gpu_hours().map(|hours| i64::try_from(hours).unwrap_or(i64::MAX));
+    vec![
+        ("now", Some(time(now))),
+        ("acr", acr.map(text)),
+        ("gpus", Some(long(request.gpus))),
+        ("gpu_hours", gpu_hours.map(long)),
+        ("walltime_h", request.walltime_h.map(long)),
+        ("partitions", Some(set(&request.partition))),
+        ("gpu_models", Some(set(&request.gpu_model))),
+    ]
+}
+
+fn present(attributes: Attributes) -> impl Iterator<Item = (String, Expression)> {
+    attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)))
+}
+
+/// A record; absent only if two attributes had one name.
+fn record(attributes: Attributes) -> Option<Expression> {
+    Expression::new_record(present(attributes)).ok()
+}
+
+fn set<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Expression {
+    Expression::new_set(names.into_iter().map(text))
+}
+
+fn text(text: impl AsRef<str>) -> Expression {
+    Expression::new_string(text.as_ref().to_owned())
+}
+
+fn long(number: impl Into<i64>) -> Expression {
+    Expression::new_long(number.into())
+}
+
+fn time(time: Timestamp) -> Expression {
+    long(time.unix())
+}

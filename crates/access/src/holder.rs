@@ -1,0 +1,185 @@
+//! What a holder showed, as the policies read it.
+//!
+//! Invariant: a claim of another form than expected is a fact that is absent, never a default.
+
+use sekisho_ambient::Timestamp;
+use serde_json::Value;
+
+use crate::{Claims, Facts};
+
+/// The longest text of a claim that is shown on a page, in characters.
+const MAX_SHOWN: usize = 64;
+
+/// A day, in Japan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Day {
+    /// As it stands in the claim.
+    pub(crate) text: String,
+    /// Its last second.
+    pub(crate) end: Timestamp,
+}
+
+/// What was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) affiliation: Option<Affiliation>,
+    pub(crate) training: Option<Training>,
+}
+
+/// A credential of type `affiliation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Affiliation {
+    /// `affiliation_type`.
+    pub(crate) kind: Option<String>,
+    /// `valid_through`; an end that cannot be read is none that is known to lie ahead.
+    pub(crate) ends: Ends,
+}
+
+/// When something ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// It does not say.
+    Unsaid,
+    /// On this day.
+    On(Day),
+    /// It says something that is no day.
+    Unreadable,
+}
+
+/// A credential of type `ai-training`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Training {
+    /// `achievement_id`.
+    pub(crate) achievement: Option<String>,
+    /// The highest level that `level` or a true predicate shows.
+    pub(crate) level: Option<u8>,
+    /// `valid_through`.
+    pub(crate) ends: Option<Day>,
+    /// `completed_on`.
+    pub(crate) completed: Option<Day>,
+}
+
+impl Holder {
+    pub(crate) fn of(facts: &Facts<'_>) -> Self {
+        Self {
+            affiliation: facts.affiliation.map(Affiliation::of),
+            training: facts.training.map(Training::of),
+        }
+    }
+}
+
+impl Affiliation {
+    fn of(claims: &Claims) -> Self {
+        let ends = match (claims.get("valid_through"), day(claims, "valid_through")) {
+            (None, _) => Ends::Unsaid,
+            (Some(_), Some(day)) => Ends::On(day),
+            (Some(_), None) => Ends::Unreadable,
+        };
+        Self { kind: text(claims, "affiliation_type"), ends }
+    }
+}
+
+impl Training {
+    fn of(claims: &Claims) -> Self {
+        Self {
+            achievement: text(claims, "achievement_id"),
+            level: level(claims),
+            ends: day(claims, "valid_through"),
+            completed: day(claims, "completed_on"),
+        }
+    }
+}
+
+fn level(claims: &Claims) -> Option<u8> {
+    let predicates = [("level_gte_1", 1), ("level_gte_2", 2), ("level_gte_3", 3)];
+    let shown = predicates.into_iter().filter(|(name, _)| claims.get(*name) == Some(&true.into()));
+    let level = claims.get("level").and_then(Value::as_u64).and_then(|n| u8::try_from(n).ok());
+    shown.map(|(_, level)| level).chain(level).max()
+}
+
+fn text(claims: &Claims, name: &str) -> Option<String> {
+    let text = claims.get(name)?.as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A day in the form `2026-11-21`, and no other.
+fn day(claims: &Claims, name: &str) -> Option<Day> {
+    let text = claims.get(name)?.as_str()?;
+    let shape = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let end = Timestamp::end_of_day_jst(text).filter(|_| shape)?;
+    Some(Day { text: text.to_owned(), end })
+}
+
+/// A claim's text as a page shows it: without control characters, and not longer than a line.
+pub(crate) fn shown(text: &str) -> String {
+    let plain = text.chars().filter(|c| !c.is_control());
+    let mut shown: String = plain.clone().take(MAX_SHOWN).collect();
+    if plain.count() > MAX_SHOWN {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::samples::claims;
+
+    #[test]
+    fn the_highest_level_that_was_shown_counts() {
+        for (value, expected) in [
+            (json!({}), None),
+            (json!({"level_gte_1": true}), Some(1)),
+            (json!({"level_gte_1": true, "level_gte_3": true}), Some(3)),
+            (json!({"level_gte_3": false}), None),
+            (json!({"level_gte_3": "true"}), None),
+            (json!({"level_gte_3": 1}), None),
+            (json!({"level_gte_4": true}), None),
+            (json!({"level": 0}), Some(0)),
+            (json!({"level": 4}), Some(4)),
+            (json!({"level": "4"}), None),
+            (json!({"level": -1}), None),
+            (json!({"level": 2.5}), None),
+            (json!({"level": 258}), None),
+            (json!({"level": 1, "level_gte_2": true}), Some(2)),
+        ] {
+            assert_eq!(level(&claims(value.clone())), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_day_ends_in_japan_and_is_written_in_one_way() {
+        let read = |value: Value| day(&claims(json!({"d": value})), "d");
+        let end = read(json!("2026-11-21")).unwrap().end;
+        assert_eq!(end.to_rfc3339(), "2026-11-21T14:59:59Z");
+        for value in [
+            json!("2026-02-30"),
+            json!("2026-11-21T00:00:00"),
+            json!("20261121"),
+            json!("2026-11-2"),
+            json!("+002026-11-21"),
+            json!(""),
+            json!(20_261_121),
+            json!(null),
+        ] {
+            assert_eq!(read(value.clone()), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_cannot_be_read_is_not_an_absent_end() {
+        let ends = |value| Affiliation::of(&claims(value)).ends;
+        assert_eq!(ends(json!({})), Ends::Unsaid);
+        assert_eq!(ends(json!({"valid_through": "soon"})), Ends::Unreadable);
+        assert!(matches!(ends(json!({"valid_through": "2027-03-31"})), Ends::On(_)));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_its_control_characters_dropped() {
+        assert_eq!(shown("a\u{0}\nb"), "ab");
+        assert_eq!(shown(&"界".repeat(65)), format!("{}…", "界".repeat(64)));
+        assert_eq!(shown(&"界".repeat(64)), "界".repeat(64));
+    }
+}

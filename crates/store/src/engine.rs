@@ -1,1 +1,145 @@
-//! (to come)
+//! What an engine does: read, list, and apply a batch if everything that it read still stands.
+//!
+//! Engines see sealed bytes only. Each row has a version, which is the number of the batch that
+//! wrote it; a row that is not there has version 0. Invariant: no two batches have the same number,
+//! so a row that was deleted and written again is never taken for the row that was read.
+
+use std::fmt;
+use std::ops::Bound;
+use std::pin::Pin;
+
+use crate::{Stats, StoreError};
+
+mod apply;
+mod embedded;
+mod writer;
+
+pub(crate) use apply::{AUDIT_HEAD, Applied, Head, Rows, apply, stands};
+pub(crate) use embedded::{OpenFault, Opened, Opener};
+
+/// The table of the engine's own rows: counter, head of the audit log, header.
+pub(crate) const META: &str = "store.meta";
+/// The audit log: number → record.
+pub(crate) const AUDIT: &str = "store.audit_1";
+/// Where the header stands in [`META`].
+pub(crate) const HEADER: &[u8] = b"header";
+
+/// A future answer of an engine.
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + Send + 'a>>;
+
+/// Ordered tables of bytes.
+pub(crate) trait Engine: Send + Sync {
+    /// The rows at `keys`, in their order, all as of one moment.
+    fn get<'a>(&'a self, keys: &'a [RowKey]) -> Answer<'a, Vec<Option<Row>>>;
+    /// Rows in a range.
+    fn scan(&self, scan: Scan) -> Answer<'_, Vec<(Vec<u8>, Row)>>;
+    /// Applies the batch if what it read still stands; answers when it is durable. A batch that
+    /// changes nothing is only compared with what stands.
+    fn commit(&self, batch: Batch) -> Answer<'_, ()>;
+    /// The names of all tables.
+    fn tables(&self) -> Answer<'_, Vec<String>>;
+    /// What was done so far.
+    fn stats(&self) -> Stats;
+    /// Whether every closure shall run twice.
+    fn rehearses(&self) -> bool {
+        false
+    }
+}
+
+/// Where a row stands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RowKey {
+    pub(crate) table: &'static str,
+    pub(crate) key: Vec<u8>,
+}
+
+/// A row as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) version: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What a transaction leaves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Batch {
+    /// What was read, and in which version.
+    pub(crate) reads: Vec<(RowKey, u64)>,
+    /// What is put, or deleted.
+    pub(crate) writes: Vec<(RowKey, Option<Vec<u8>>)>,
+    /// What is appended to the audit log.
+    pub(crate) appends: Vec<Append>,
+}
+
+impl Batch {
+    /// Whether the batch changes nothing.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.writes.is_empty() && self.appends.is_empty()
+    }
+}
+
+/// An entry on its way into the audit log.
+#[derive(Clone, Debug)]
+pub(crate) struct Append {
+    /// SHA-256 of salt and entry.
+    pub(crate) commitment: [u8; 32],
+    /// Salt and entry, sealed.
+    pub(crate) sealed: Vec<u8>,
+}
+
+/// A range of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    pub(crate) table: String,
+    pub(crate) from: Bound<Vec<u8>>,
+    pub(crate) to: Bound<Vec<u8>>,
+    pub(crate) limit: usize,
+    /// Whether the last rows come first.
+    pub(crate) back: bool,
+}
+
+impl Scan {
+    /// Whether no key can lie in the range; the maps below panic at such ranges.
+    pub(crate) fn is_empty(&self) -> bool {
+        match (&self.from, &self.to) {
+            (Bound::Included(from), Bound::Included(to)) => from > to,
+            (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+            | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+            (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        }
+    }
+
+    /// The range as the maps below want it.
+    pub(crate) fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
+        (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice))
+    }
+}
+
+/// Why an engine did not answer.
+#[derive(Clone, Debug)]
+pub(crate) enum EngineError {
+    /// Something that was read has changed.
+    Conflict,
+    /// Too many batches wait.
+    Busy,
+    /// Nothing was applied.
+    Unavailable(String),
+    /// Perhaps it was applied.
+    Unknown(String),
+}
+
+impl EngineError {
+    pub(crate) fn unavailable(reason: impl fmt::Display) -> Self {
+        Self::Unavailable(reason.to_string())
+    }
+}
+
+impl From<EngineError> for StoreError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Conflict | EngineError::Busy => Self::Busy,
+            EngineError::Unavailable(reason) => Self::Unavailable(reason),
+            EngineError::Unknown(reason) => Self::Unknown(reason),
+        }
+    }
+}

@@ -4,10 +4,20 @@
 //! to the last batch that was synced. Whatever holds here holds on a network. Seeded: the same seed
 //! draws the same mishaps (in the order in which the batches arrive).
 
-use crate::Store;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sekisho_ambient::Entropy;
+
+use crate::audit::Chain;
+use crate::engine::{
+    Answer, Applied, Batch, Engine, EngineError, Head, Row, RowKey, Rows, Scan, apply, stands,
+};
+use crate::open::{fresh_header, unlock};
+use crate::{RootKey, Stats, Store};
 
 /// Which mishaps, and how often.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostileOptions {
     /// What the mishaps are drawn from.
     pub seed: u64,
@@ -42,30 +52,273 @@ impl HostileOptions {
     }
 }
 
+/// Rows of all tables.
+type Map = BTreeMap<String, BTreeMap<Vec<u8>, Row>>;
+
+/// One change: table, key, and the row that is put there.
+type Change = (&'static str, Vec<u8>, Option<Row>);
+
+/// What the engine holds.
+#[derive(Default)]
+struct Memory {
+    /// What a reader sees, and what is left after a power cut.
+    synced: Map,
+    /// The same with everything that was applied.
+    latest: Map,
+    /// What was applied and is not synced.
+    pending: Vec<Change>,
+    /// Number of power cuts.
+    cuts: u64,
+    stats: Stats,
+}
+
+impl Memory {
+    fn sync(&mut self) {
+        self.stats.commits += 1;
+        for (table, key, row) in std::mem::take(&mut self.pending) {
+            change(&mut self.synced, table, key, row);
+        }
+    }
+
+    fn cut(&mut self) {
+        self.cuts += 1;
+        self.pending.clear();
+        self.latest = self.synced.clone();
+    }
+}
+
+fn change(map: &mut Map, table: &str, key: Vec<u8>, row: Option<Row>) {
+    let rows = map.entry(table.to_owned()).or_default();
+    match row {
+        Some(row) => rows.insert(key, row),
+        None => rows.remove(&key),
+    };
+}
+
+/// Applying reads and writes what was applied last, synced or not.
+impl Rows for Memory {
+    type Error = EngineError;
+
+    fn row(&mut self, table: &'static str, key: &[u8]) -> Result<Option<Row>, EngineError> {
+        Ok(self.latest.get(table).and_then(|rows| rows.get(key)).cloned())
+    }
+
+    fn put(
+        &mut self,
+        table: &'static str,
+        key: &[u8],
+        version: u64,
+        bytes: &[u8],
+    ) -> Result<(), EngineError> {
+        let row = Row { version, bytes: bytes.to_vec() };
+        self.pending.push((table, key.to_vec(), Some(row.clone())));
+        change(&mut self.latest, table, key.to_vec(), Some(row));
+        Ok(())
+    }
+
+    fn delete(&mut self, table: &'static str, key: &[u8]) -> Result<(), EngineError> {
+        self.pending.push((table, key.to_vec(), None));
+        change(&mut self.latest, table, key.to_vec(), None);
+        Ok(())
+    }
+}
+
 /// The hand on the engine's power switch.
 #[derive(Clone)]
-pub struct Hostile {}
+pub struct Hostile {
+    memory: Arc<Mutex<Memory>>,
+    options: Arc<Mutex<HostileOptions>>,
+    entropy: Entropy,
+    chain: Chain,
+}
+
+/// What befalls a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Conflict,
+    Busy,
+    LostBefore,
+    LostAfter,
+    PowerCut,
+    Applied,
+}
 
 impl Hostile {
     /// A store in memory, and the hand on its switch.
-    pub fn open(options: HostileOptions) -> (Store, Hostile) {
-        todo!()
+    pub fn open(options: HostileOptions) -> (Store, Self) {
+        let entropy = Entropy::seeded(options.seed);
+        let root = RootKey::generate(&entropy);
+        let header = fresh_header(&root, entropy.bytes());
+        let parts = unlock(&header, &root, entropy.clone());
+        let (sealer, chain) = match parts {
+            Ok(parts) => parts,
+            // A header opens under the key that made it.
+            Err(_) => std::process::abort(),
+        };
+        let hostile = Self {
+            memory: Arc::default(),
+            options: Arc::new(Mutex::new(options)),
+            entropy,
+            chain: chain.clone(),
+        };
+        (Store::from_parts(Box::new(hostile.clone()), sealer, chain), hostile)
     }
 
     /// Loses everything that was not synced; whoever waits is told that the outcome is unknown.
     pub fn cut_power(&self) {
-        todo!()
+        self.memory().cut();
     }
 
-    /// From now on other mishaps.
+    /// From now on other mishaps (the seed stays).
     pub fn set(&self, options: HostileOptions) {
-        todo!()
+        *self.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn options(&self) -> HostileOptions {
+        *self.options.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something befalls, so many times of a hundred.
+    fn happens(&self, percent: u32) -> bool {
+        percent > 0 && self.entropy.below(100) < percent
+    }
+
+    async fn delay(&self) {
+        if self.happens(self.options().delays) {
+            for _ in 0..=self.entropy.below(8) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    fn fate(&self) -> Fate {
+        let options = self.options();
+        if self.happens(options.conflicts) {
+            Fate::Conflict
+        } else if self.happens(options.busy) {
+            Fate::Busy
+        } else if self.happens(options.unknown) {
+            if self.happens(50) { Fate::LostAfter } else { Fate::LostBefore }
+        } else if self.happens(options.power_cuts) {
+            Fate::PowerCut
+        } else {
+            Fate::Applied
+        }
+    }
+
+    /// Applies the batch in memory; the number of power cuts so far tells whether it survives.
+    fn apply(&self, batch: &Batch) -> Result<u64, EngineError> {
+        let mut memory = self.memory();
+        let mut head = Head::load(&mut *memory, &self.chain)?;
+        if apply(&mut *memory, &mut head, &self.chain, batch)? == Applied::Conflict {
+            memory.stats.conflicts += 1;
+            return Err(EngineError::Conflict);
+        }
+        head.save(&mut *memory)?;
+        memory.stats.batches += 1;
+        Ok(memory.cuts)
+    }
+
+    async fn serve(&self, batch: Batch) -> Result<(), EngineError> {
+        self.delay().await;
+        if batch.only_reads() {
+            let fresh = stands(&mut Synced(&self.memory().synced), &batch.reads)?;
+            return if fresh { Ok(()) } else { Err(EngineError::Conflict) };
+        }
+        let fate = self.fate();
+        match fate {
+            Fate::Conflict => return Err(EngineError::Conflict),
+            Fate::Busy => return Err(EngineError::Busy),
+            Fate::LostBefore => return Err(lost()),
+            Fate::LostAfter | Fate::PowerCut | Fate::Applied => {}
+        }
+        let cuts = self.apply(&batch)?;
+        self.delay().await;
+        let mut memory = self.memory();
+        if fate == Fate::PowerCut {
+            memory.cut();
+        }
+        if memory.cuts != cuts {
+            return Err(EngineError::Unknown("the power failed".to_owned()));
+        }
+        memory.sync();
+        if fate == Fate::LostAfter { Err(lost()) } else { Ok(()) }
+    }
+}
+
+/// Comparing reads what is synced.
+struct Synced<'m>(&'m Map);
+
+impl Rows for Synced<'_> {
+    type Error = EngineError;
+
+    fn row(&mut self, table: &'static str, key: &[u8]) -> Result<Option<Row>, EngineError> {
+        Ok(self.0.get(table).and_then(|rows| rows.get(key)).cloned())
+    }
+
+    fn put(&mut self, _: &'static str, _: &[u8], _: u64, _: &[u8]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn delete(&mut self, _: &'static str, _: &[u8]) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+fn lost() -> EngineError {
+    EngineError::Unknown("the answer was lost".to_owned())
+}
+
+impl Engine for Hostile {
+    fn get<'a>(&'a self, keys: &'a [RowKey]) -> Answer<'a, Vec<Option<Row>>> {
+        Box::pin(async move {
+            self.delay().await;
+            let memory = self.memory();
+            keys.iter().map(|at| Synced(&memory.synced).row(at.table, &at.key)).collect()
+        })
+    }
+
+    fn scan(&self, scan: Scan) -> Answer<'_, Vec<(Vec<u8>, Row)>> {
+        Box::pin(async move {
+            self.delay().await;
+            let memory = self.memory();
+            let Some(rows) = memory.synced.get(&scan.table).filter(|_| !scan.is_empty()) else {
+                return Ok(Vec::new());
+            };
+            let range = rows.range::<[u8], _>(scan.bounds());
+            let row = |(key, row): (&Vec<u8>, &Row)| (key.clone(), row.clone());
+            Ok(if scan.back {
+                range.rev().take(scan.limit).map(row).collect()
+            } else {
+                range.take(scan.limit).map(row).collect()
+            })
+        })
+    }
+
+    fn commit(&self, batch: Batch) -> Answer<'_, ()> {
+        Box::pin(self.serve(batch))
+    }
+
+    fn tables(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async { Ok(self.memory().synced.keys().cloned().collect()) })
+    }
+
+    fn stats(&self) -> Stats {
+        self.memory().stats
+    }
+
+    fn rehearses(&self) -> bool {
+        self.options().rehearse
     }
 }
 
 impl Store {
     /// A store in memory that is as hostile as `options` say.
-    pub fn open_hostile(options: HostileOptions) -> Store {
+    pub fn open_hostile(options: HostileOptions) -> Self {
         Hostile::open(options).0
     }
 }

@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod key;
 mod migration;
+mod open;
 mod options;
 mod person;
 mod root_key;

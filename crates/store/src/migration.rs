@@ -3,6 +3,8 @@
 //! Invariant: a migration is applied once, in one batch with the note that it was; a store that
 //! knows a migration which the program does not is newer than the program, and refused.
 
+use std::ops::Bound;
+
 use crate::{Store, StoreError, Table, Tx};
 
 /// One step, idempotent, small enough for one batch.
@@ -25,7 +27,30 @@ impl Table for Applied {
 
 impl Store {
     /// Applies those of `migrations` that were not applied yet, in order, and says which.
+    ///
+    /// Refuses a store to which a migration was applied that is not among them
+    /// ([`StoreError::NewerFile`]).
     pub async fn migrate(&self, migrations: &[Migration]) -> Result<Vec<&'static str>, StoreError> {
-        todo!()
+        let known = |name: &str| migrations.iter().any(|migration| migration.name == name);
+        let applied = self.scan::<Applied>(Bound::Unbounded, usize::MAX).await?;
+        if let Some((found, ())) = applied.into_iter().find(|(name, ())| !known(name)) {
+            let last = migrations.last().map_or("none", |migration| migration.name);
+            return Err(StoreError::NewerFile { found, known: last.to_owned() });
+        }
+        let mut done = Vec::new();
+        for migration in migrations {
+            if self.transact(|tx| apply(tx, migration)).await? {
+                done.push(migration.name);
+            }
+        }
+        Ok(done)
     }
+}
+
+fn apply(tx: &mut Tx, migration: &Migration) -> Result<bool, StoreError> {
+    let fresh = tx.insert::<Applied>(&migration.name.to_owned(), &())?;
+    if fresh {
+        (migration.run)(tx)?;
+    }
+    Ok(fresh)
 }

@@ -1,7 +1,7 @@
 //! What can be set of the embedded engine, and what it counts.
 
 /// Settings of the embedded engine.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Bytes of the file that are kept in memory.
     pub cache_bytes: usize,

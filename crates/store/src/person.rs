@@ -3,14 +3,28 @@
 //!
 //! Invariant: a person's key stands in one row only, sealed under the root key.
 
+use aws_lc_rs::error::Unspecified;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sekisho_ambient::{Entropy, Secret};
+use sekisho_ambient::{Entropy, Secret, hmac_sha256};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use crate::xaes::{Key, NONCE};
 use crate::{Store, StoreError, Table, Tx};
+
+/// Format of sealed bytes: `format (1) | id of the key (8) | nonce (24) | ciphertext | tag (16)`.
+const FORMAT: u8 = 1;
+
+/// Keys: keyed digest of the person → key.
+struct PersonKeys;
+
+impl Table for PersonKeys {
+    const NAME: &'static str = "store.person_keys_1";
+    type Key = [u8; 32];
+    type Value = [u8; 32];
+}
 
 /// The key of one person.
 #[derive(Clone)]
@@ -32,6 +46,9 @@ pub enum PersonKeyError {
     /// The content is not what was expected.
     #[error("sealed content does not read as what it should be")]
     Content,
+    /// The cipher failed, or the value does not write as JSON.
+    #[error("the content could not be sealed")]
+    Seal,
 }
 
 impl PersonKey {
@@ -42,8 +59,18 @@ impl PersonKey {
 
     /// Seals `plaintext` for one `place` (a name such as `credential.claims`, which must be given
     /// again to open).
-    pub fn seal(&self, place: &str, plaintext: &[u8], entropy: &Entropy) -> PersonSealed {
-        todo!()
+    pub fn seal(
+        &self,
+        place: &str,
+        plaintext: &[u8],
+        entropy: &Entropy,
+    ) -> Result<PersonSealed, PersonKeyError> {
+        let (id, nonce) = (self.id(), entropy.bytes());
+        let ciphertext = self
+            .cipher()
+            .and_then(|cipher| cipher.seal(&nonce, &associated(&id, place), plaintext))
+            .map_err(|Unspecified| PersonKeyError::Seal)?;
+        Ok(PersonSealed([&[FORMAT], id.as_slice(), &nonce, &ciphertext].concat()))
     }
 
     /// What was sealed for `place`.
@@ -52,7 +79,27 @@ impl PersonKey {
         place: &str,
         sealed: &PersonSealed,
     ) -> Result<Secret<Vec<u8>>, PersonKeyError> {
-        todo!()
+        let (id, nonce, ciphertext) = sealed.parts().ok_or(PersonKeyError::Corrupt)?;
+        if *id != self.id() {
+            return Err(PersonKeyError::Erased);
+        }
+        let opened =
+            self.cipher().and_then(|cipher| cipher.open(nonce, &associated(id, place), ciphertext));
+        let mut plaintext = opened.map_err(|Unspecified| PersonKeyError::Corrupt)?;
+        Ok(Secret::new(std::mem::take(&mut *plaintext)))
+    }
+
+    fn cipher(&self) -> Result<Key, Unspecified> {
+        Key::new(&hmac_sha256(self.0.expose(), &[b"seal"]))
+    }
+
+    /// Tells this key from others, and tells nothing of it.
+    fn id(&self) -> [u8; 8] {
+        let mut id = [0; 8];
+        for (to, from) in id.iter_mut().zip(hmac_sha256(self.0.expose(), &[b"id"])) {
+            *to = from;
+        }
+        id
     }
 
     /// Seals a value as JSON.
@@ -62,8 +109,8 @@ impl PersonKey {
         value: &T,
         entropy: &Entropy,
     ) -> Result<PersonSealed, PersonKeyError> {
-        let text = serde_json::to_vec(value).map_err(|_| PersonKeyError::Content)?;
-        Ok(self.seal(place, &Zeroizing::new(text), entropy))
+        let text = serde_json::to_vec(value).map_err(|_| PersonKeyError::Seal)?;
+        self.seal(place, &Zeroizing::new(text), entropy)
     }
 
     /// The value that was sealed as JSON.
@@ -77,6 +124,20 @@ impl PersonKey {
     }
 }
 
+impl PersonSealed {
+    /// Id of the key, nonce, ciphertext.
+    fn parts(&self) -> Option<(&[u8; 8], &[u8; NONCE], &[u8])> {
+        let (format, rest) = self.0.split_first()?;
+        let (id, rest) = rest.split_first_chunk()?;
+        let (nonce, ciphertext) = rest.split_first_chunk()?;
+        (*format == FORMAT).then_some((id, nonce, ciphertext))
+    }
+}
+
+fn associated(id: &[u8; 8], place: &str) -> Vec<u8> {
+    [&[FORMAT], id.as_slice(), place.as_bytes()].concat()
+}
+
 impl Tx {
     /// The key of `person` (a keyed digest), which becomes `fresh` if there is none.
     pub fn person_key(
@@ -84,7 +145,11 @@ impl Tx {
         person: &[u8; 32],
         fresh: &PersonKey,
     ) -> Result<PersonKey, StoreError> {
-        todo!()
+        if let Some(key) = self.existing_person_key(person)? {
+            return Ok(key);
+        }
+        self.put::<PersonKeys>(person, fresh.0.expose())?;
+        Ok(fresh.clone())
     }
 
     /// The key of `person`, if there is one.
@@ -92,19 +157,25 @@ impl Tx {
         &mut self,
         person: &[u8; 32],
     ) -> Result<Option<PersonKey>, StoreError> {
-        todo!()
+        Ok(self.get::<PersonKeys>(person)?.map(|key| PersonKey(Secret::new(key))))
     }
 
-    /// Erases the key of `person` and says whether there was one.
+    /// Erases the key of `person` and says whether there was one. The sealed row stays in free parts
+    /// of the file until they are used again; without the root key it says nothing.
     pub fn erase_person(&mut self, person: &[u8; 32]) -> Result<bool, StoreError> {
-        todo!()
+        let known = self.contains::<PersonKeys>(person)?;
+        if known {
+            self.delete::<PersonKeys>(person)?;
+        }
+        Ok(known)
     }
 }
 
 impl Store {
     /// The key of `person` (a keyed digest); a fresh one is kept if there is none.
     pub async fn person_key(&self, person: &[u8; 32]) -> Result<PersonKey, StoreError> {
-        todo!()
+        let fresh = PersonKey::generate(self.inner.sealer.entropy());
+        self.transact(|tx| tx.person_key(person, &fresh)).await
     }
 
     /// The key of `person`, if there is one.
@@ -112,12 +183,12 @@ impl Store {
         &self,
         person: &[u8; 32],
     ) -> Result<Option<PersonKey>, StoreError> {
-        todo!()
+        self.transact(|tx| tx.existing_person_key(person)).await
     }
 
     /// Erases the key of `person` and says whether there was one.
     pub async fn erase_person(&self, person: &[u8; 32]) -> Result<bool, StoreError> {
-        todo!()
+        self.transact(|tx| tx.erase_person(person)).await
     }
 }
 
@@ -131,5 +202,53 @@ impl<'de> Deserialize<'de> for PersonSealed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         URL_SAFE_NO_PAD.decode(text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hostile::HostileOptions;
+
+    #[test]
+    fn a_place_and_a_key_open_what_they_sealed() {
+        let entropy = Entropy::seeded(1);
+        let key = PersonKey::generate(&entropy);
+        let sealed = key.seal_json("a", &"text", &entropy).unwrap();
+        assert_eq!(key.open_json::<String>("a", &sealed).unwrap(), "text");
+        assert_eq!(key.open_json::<String>("b", &sealed).unwrap_err(), PersonKeyError::Corrupt);
+        assert_eq!(key.open_json::<u64>("a", &sealed).unwrap_err(), PersonKeyError::Content);
+        let other = PersonKey::generate(&entropy);
+        assert_eq!(other.open_json::<String>("a", &sealed).unwrap_err(), PersonKeyError::Erased);
+        let text = serde_json::to_string(&sealed).unwrap();
+        assert_eq!(serde_json::from_str::<PersonSealed>(&text).unwrap(), sealed);
+    }
+
+    #[test]
+    fn every_bit_of_sealed_bytes_counts() {
+        let entropy = Entropy::seeded(1);
+        let key = PersonKey::generate(&entropy);
+        let sealed = key.seal("a", b"text", &entropy).unwrap();
+        for at in 0..sealed.0.len() {
+            let mut changed = sealed.clone();
+            changed.0[at] ^= 1;
+            assert!(key.open("a", &changed).is_err(), "byte {at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_erased_person_is_gone_and_may_come_back_as_new() {
+        let store = Store::open_hostile(HostileOptions::new(1));
+        let (entropy, person) = (Entropy::seeded(1), [7; 32]);
+        assert!(store.existing_person_key(&person).await.unwrap().is_none());
+        let first = store.person_key(&person).await.unwrap();
+        let sealed = first.seal("a", b"text", &entropy).unwrap();
+        let again = store.person_key(&person).await.unwrap();
+        assert!(again.open("a", &sealed).is_ok());
+        assert!(store.erase_person(&person).await.unwrap());
+        assert!(!store.erase_person(&person).await.unwrap());
+        assert!(store.existing_person_key(&person).await.unwrap().is_none());
+        let back = store.person_key(&person).await.unwrap();
+        assert_eq!(back.open("a", &sealed).err(), Some(PersonKeyError::Erased));
     }
 }

@@ -1,25 +1,44 @@
-//! The store as its users see it.
+//! The store as its users see it: opening, the transaction verb, listings, sweeps.
 
 use std::ops::Bound;
-use std::path::Path;
+use std::sync::Arc;
 
-use sekisho_ambient::{Entropy, HandleKey, Timestamp};
+use sekisho_ambient::{HandleKey, Timestamp};
+use serde::de::DeserializeOwned;
 
-use crate::{Options, PrefixKey, RootKey, Stats, StoreError, Table, Tx};
+use crate::audit::{Chain, prepare};
+use crate::engine::{Batch, Engine, EngineError, Row, RowKey, Scan};
+use crate::key::prefix_end;
+use crate::seal::Sealer;
+use crate::tx::{Left, Loaded, Plain, Run, decode, place};
+use crate::{PrefixKey, Stats, StoreError, Table, TableKey, Tx};
 
-/// Typed tables with serializable transactions. Cheap to clone.
+/// After so many conflicts a transaction waits for its turn among those that had as many.
+const PATIENCE: usize = 3;
+/// After so many conflicts a transaction gives up.
+const MAX_CONFLICTS: usize = 64;
+/// So often a closure may ask for further rows.
+const MAX_TRIPS: usize = 1000;
+
+/// Typed tables with serializable transactions. Cheap to clone; the file is free when the last
+/// clone is gone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all clones share.
+pub(crate) struct Inner {
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) sealer: Sealer,
+    pub(crate) chain: Chain,
+    turn: tokio::sync::Mutex<()>,
+}
 
 impl Store {
-    /// Opens the file at `path`, or makes it (mode 0600).
-    pub fn open(
-        path: &Path,
-        root: &RootKey,
-        entropy: Entropy,
-        options: Options,
-    ) -> Result<Self, StoreError> {
-        todo!()
+    pub(crate) fn from_parts(engine: Box<dyn Engine>, sealer: Sealer, chain: Chain) -> Self {
+        let turn = tokio::sync::Mutex::new(());
+        Self { inner: Arc::new(Inner { engine, sealer, chain, turn }) }
     }
 
     /// Runs `closure`, and applies what it leaves if everything that it read still stands; else, and
@@ -30,14 +49,97 @@ impl Store {
     /// the future is dropped, the batch may still be applied.
     pub async fn transact<T>(
         &self,
-        closure: impl FnMut(&mut Tx) -> Result<T, StoreError>,
+        mut closure: impl FnMut(&mut Tx) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        todo!()
+        let mut tx = Tx::default();
+        let (mut conflicts, mut _turn) = (0, None);
+        loop {
+            let (outcome, batch) = self.decide(&mut tx, &mut closure).await?;
+            let committed = match batch {
+                Some(batch) => self.inner.engine.commit(batch).await,
+                None => Ok(()),
+            };
+            match committed {
+                Err(EngineError::Conflict) if conflicts < MAX_CONFLICTS => conflicts += 1,
+                Err(error) => return Err(error.into()),
+                Ok(()) => return Ok(outcome),
+            }
+            if conflicts == PATIENCE {
+                _turn = Some(self.inner.turn.lock().await);
+            }
+            tx.forget();
+        }
+    }
+
+    /// Runs `closure` until every row that it asks for is loaded. No batch means that there is
+    /// nothing to apply and nothing to compare.
+    async fn decide<T>(
+        &self,
+        tx: &mut Tx,
+        closure: &mut impl FnMut(&mut Tx) -> Result<T, StoreError>,
+    ) -> Result<(T, Option<Batch>), StoreError> {
+        for trips in 0..MAX_TRIPS {
+            if self.inner.engine.rehearses() {
+                let _ = closure(tx);
+                tx.rewind();
+            }
+            let outcome = closure(tx);
+            match tx.finish() {
+                Left::Missing(keys) => {
+                    tx.rewind();
+                    self.load(tx, keys).await?;
+                }
+                Left::Broken => {
+                    let swallowed = "it went on after a failed read or write";
+                    return Err(outcome.err().unwrap_or_else(|| aborted(swallowed)));
+                }
+                Left::Run(run) => {
+                    let outcome = outcome?;
+                    // One trip reads one moment; rows of several must be compared with one moment.
+                    let settled = run.only_reads() && trips <= 1;
+                    let batch = if settled { None } else { Some(self.seal_run(run)?) };
+                    return Ok((outcome, batch));
+                }
+            }
+        }
+        Err(aborted("it asks for ever more rows"))
+    }
+
+    fn seal_run(&self, run: Run) -> Result<Batch, StoreError> {
+        let sealer = &self.inner.sealer;
+        let mut batch = Batch { reads: run.reads, ..Batch::default() };
+        for (at, value) in run.writes {
+            let seal = |value: Plain| sealer.seal(at.table, &at.key, &value);
+            let sealed = value.map(seal).transpose()?;
+            batch.writes.push((at, sealed));
+        }
+        for entry in &run.appends {
+            batch.appends.push(prepare(sealer, entry)?);
+        }
+        Ok(batch)
+    }
+
+    async fn load(&self, tx: &mut Tx, keys: Vec<RowKey>) -> Result<(), StoreError> {
+        let rows = self.inner.engine.get(&keys).await?;
+        for (at, row) in keys.into_iter().zip(rows) {
+            let loaded = match row {
+                Some(row) => Loaded {
+                    version: row.version,
+                    value: Some(self.inner.sealer.open(at.table, &at.key, &row.bytes)?),
+                },
+                None => Loaded::default(),
+            };
+            tx.load(at, loaded);
+        }
+        Ok(())
     }
 
     /// One row.
     pub async fn get<T: Table>(&self, key: &T::Key) -> Result<Option<T::Value>, StoreError> {
-        todo!()
+        let keys = [place::<T>(key)];
+        let [RowKey { table, key }] = &keys;
+        let rows = self.inner.engine.get(&keys).await?;
+        rows.into_iter().flatten().next().map(|row| self.open_row(table, key, &row)).transpose()
     }
 
     /// At most `limit` rows from `from` on, in order. For listings, never for decisions.
@@ -46,16 +148,16 @@ impl Store {
         from: Bound<&T::Key>,
         limit: usize,
     ) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
-        todo!()
+        self.range::<T>(from.map(TableKey::to_bytes), Bound::Unbounded, limit, false).await
     }
 
-    /// At most `limit` rows before `before`, the last first.
+    /// At most `limit` rows up to `to`, the last first.
     pub async fn scan_back<T: Table>(
         &self,
-        before: Bound<&T::Key>,
+        to: Bound<&T::Key>,
         limit: usize,
     ) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
-        todo!()
+        self.range::<T>(Bound::Unbounded, to.map(TableKey::to_bytes), limit, true).await
     }
 
     /// At most `limit` rows whose keys begin with `first`, in order.
@@ -64,7 +166,9 @@ impl Store {
         first: &<T::Key as PrefixKey>::First,
         limit: usize,
     ) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
-        todo!()
+        let prefix = T::Key::prefix(first);
+        let end = prefix_end(&prefix);
+        self.range::<T>(Bound::Included(prefix), end, limit, false).await
     }
 
     /// The same, after the row at `after`: the next page.
@@ -74,7 +178,10 @@ impl Store {
         after: &T::Key,
         limit: usize,
     ) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
-        todo!()
+        let prefix = T::Key::prefix(first);
+        let (end, after) = (prefix_end(&prefix), after.to_bytes());
+        let from = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
+        self.range::<T>(from, end, limit, false).await
     }
 
     /// Deletes at most `limit` rows whose handles ended before `now`, and says how many.
@@ -83,16 +190,63 @@ impl Store {
         now: Timestamp,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        todo!()
+        let scan = Scan {
+            table: T::NAME.to_owned(),
+            from: Bound::Unbounded,
+            to: Bound::Excluded(now.to_sortable().to_vec()),
+            limit,
+            back: false,
+        };
+        let rows = self.inner.engine.scan(scan).await?;
+        let count = rows.len();
+        if count > 0 {
+            // Unread on purpose: an expired row goes, whatever it holds by now.
+            let gone = |(key, _)| (RowKey { table: T::NAME, key }, None);
+            let writes = rows.into_iter().map(gone).collect();
+            self.inner.engine.commit(Batch { writes, ..Batch::default() }).await?;
+        }
+        Ok(count)
     }
 
     /// A key for one purpose outside the store, derived from the root key and this store's identity.
     pub fn mac_key(&self, label: &str) -> [u8; 32] {
-        todo!()
+        self.inner.sealer.mac_key(label)
     }
 
     /// What the engine has done so far.
     pub fn stats(&self) -> Stats {
-        todo!()
+        self.inner.engine.stats()
     }
+
+    async fn range<T: Table>(
+        &self,
+        from: Bound<Vec<u8>>,
+        to: Bound<Vec<u8>>,
+        limit: usize,
+        back: bool,
+    ) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
+        let scan = Scan { table: T::NAME.to_owned(), from, to, limit, back };
+        let rows = self.inner.engine.scan(scan).await?;
+        let open = |(key, row): (Vec<u8>, Row)| {
+            let value = self.open_row(T::NAME, &key, &row)?;
+            let typed = T::Key::from_bytes(&key);
+            let typed =
+                typed.ok_or_else(|| StoreError::corrupt(T::NAME, &key, "the key does not read"))?;
+            Ok((typed, value))
+        };
+        rows.into_iter().map(open).collect()
+    }
+
+    fn open_row<V: DeserializeOwned>(
+        &self,
+        table: &str,
+        key: &[u8],
+        row: &Row,
+    ) -> Result<V, StoreError> {
+        decode(table, key, &self.inner.sealer.open(table, key, &row.bytes)?)
+    }
+}
+
+fn aborted(reason: &str) -> StoreError {
+    StoreError::Aborted(reason.to_owned())
 }

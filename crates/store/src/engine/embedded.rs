@@ -1,0 +1,304 @@
+//! redb, embedded: reads on snapshots, writes through one thread (see [`super::writer`]).
+//!
+//! A stored value is the row's version (8 bytes, big endian) and the sealed bytes.
+//!
+//! Invariants: a batch is answered only after its commit is on the disk; a snapshot shows only what
+//! is on the disk; the queue is bounded. After an input or output error redb refuses to write until
+//! it is opened again: the writer does so before the next group, and refuses a file that is not the
+//! one it had.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::JoinHandle;
+
+use redb::{
+    Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
+    TableDefinition, TableError, TableHandle as _,
+};
+use tokio::sync::oneshot;
+
+use super::writer::{Counters, GroupRows, Work, Writer};
+use super::{
+    Answer, Batch, Engine, EngineError, HEADER, Head, META, Row, RowKey, Rows, Scan, stands,
+};
+use crate::audit::Chain;
+use crate::{Options, Stats};
+
+/// Opens the file; `true` if it may be made.
+pub(crate) type Opener = Box<dyn Fn(bool) -> Result<Database, DatabaseError> + Send + Sync>;
+
+/// How a table stands in the file.
+pub(super) fn definition(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
+    TableDefinition::new(name)
+}
+
+/// Splits a stored value.
+pub(super) fn split(stored: &[u8]) -> Row {
+    match stored.split_first_chunk() {
+        Some((version, bytes)) => {
+            Row { version: u64::from_be_bytes(*version), bytes: bytes.to_vec() }
+        }
+        // A damaged file: the seal above finds nothing to open, and names the row.
+        None => Row { version: u64::MAX, bytes: Vec::new() },
+    }
+}
+
+/// Why the file did not open.
+#[derive(Debug)]
+pub(crate) enum OpenFault {
+    /// Another process has it.
+    Locked,
+    /// Anything else.
+    Other(String),
+}
+
+impl From<DatabaseError> for OpenFault {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::DatabaseAlreadyOpen => Self::Locked,
+            DatabaseError::UpgradeRequired(version) => {
+                Self::Other(format!("it has the format {version} of an older engine"))
+            }
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// The file is open and has a header; no writer runs yet.
+pub(crate) struct Opened {
+    opener: Opener,
+    database: Database,
+    /// The header, as found or as just written.
+    pub(crate) header: Vec<u8>,
+}
+
+impl Opened {
+    /// Opens the file, and writes `header` into it if it is new.
+    pub(crate) fn new(opener: Opener, header: &[u8]) -> Result<Self, OpenFault> {
+        let database = guarded(|| opener(true)).map_err(OpenFault::Other)??;
+        let found = guarded(|| initialize(&database, header)).map_err(OpenFault::Other)?;
+        let header = found.map_err(|error| OpenFault::Other(error.to_string()))?;
+        match header {
+            Some(header) => Ok(Self { opener, database, header }),
+            None => Err(OpenFault::Other("it is a database of another program".to_owned())),
+        }
+    }
+
+    /// Starts the writer.
+    pub(crate) fn start(self, chain: Chain, options: &Options) -> Result<Embedded, OpenFault> {
+        let database = Arc::new(RwLock::new(Some(self.database)));
+        let counters = Arc::new(Counters::default());
+        let (sender, queue) = sync_channel(options.queue.max(1));
+        let writer = Writer {
+            database: Arc::clone(&database),
+            opener: self.opener,
+            header: self.header,
+            chain,
+            counters: Arc::clone(&counters),
+            group: options.group.max(1),
+            last: 0,
+            failed: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(&queue))
+            .map_err(|error| OpenFault::Other(error.to_string()))?;
+        Ok(Embedded { database, queue: Some(sender), thread: Some(thread), counters })
+    }
+}
+
+/// Reads the header, or writes it if there is no table at all.
+fn initialize(database: &Database, header: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
+    let transaction = database.begin_read()?;
+    if transaction.list_tables()?.next().is_some() {
+        return Ok(read_row(&transaction, META, HEADER)?.map(|row| row.bytes));
+    }
+    drop(transaction);
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    GroupRows::new(&transaction).put(META, HEADER, 0, header)?;
+    transaction.commit()?;
+    Ok(Some(header.to_vec()))
+}
+
+/// The embedded engine.
+pub(crate) struct Embedded {
+    database: Arc<RwLock<Option<Database>>>,
+    queue: Option<SyncSender<Work>>,
+    thread: Option<JoinHandle<()>>,
+    counters: Arc<Counters>,
+}
+
+impl Embedded {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+    ) -> Result<T, EngineError> {
+        let guard = lock(&self.database);
+        let database = guard.as_ref().ok_or_else(closed)?;
+        guarded(|| read(&database.begin_read()?))
+            .map_err(EngineError::Unavailable)?
+            .map_err(EngineError::unavailable)
+    }
+
+    fn enqueue(
+        &self,
+        batch: Batch,
+    ) -> Result<oneshot::Receiver<Result<(), EngineError>>, EngineError> {
+        let queue = self.queue.as_ref().ok_or_else(closed)?;
+        let (answer, receiver) = oneshot::channel();
+        self.counters.waiting.fetch_add(1, Ordering::Relaxed);
+        queue.try_send(Work { batch, answer }).map_err(|refused| {
+            self.counters.waiting.fetch_sub(1, Ordering::Relaxed);
+            match refused {
+                TrySendError::Full(_) => {
+                    self.counters.busy.fetch_add(1, Ordering::Relaxed);
+                    EngineError::Busy
+                }
+                TrySendError::Disconnected(_) => closed(),
+            }
+        })?;
+        Ok(receiver)
+    }
+}
+
+impl Drop for Embedded {
+    /// Waits for the writer, so that the file is free when the store is gone.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Engine for Embedded {
+    fn get<'a>(&'a self, keys: &'a [RowKey]) -> Answer<'a, Vec<Option<Row>>> {
+        let found = self.read(|transaction| {
+            keys.iter().map(|key| read_row(transaction, key.table, &key.key)).collect()
+        });
+        Box::pin(std::future::ready(found))
+    }
+
+    fn scan(&self, scan: Scan) -> Answer<'_, Vec<(Vec<u8>, Row)>> {
+        Box::pin(std::future::ready(self.read(|transaction| read_range(transaction, &scan))))
+    }
+
+    fn commit(&self, batch: Batch) -> Answer<'_, ()> {
+        if batch.only_reads() {
+            let stands =
+                self.read(|transaction| stands(&mut SnapshotRows(transaction), &batch.reads));
+            let outcome =
+                stands.and_then(|stands| if stands { Ok(()) } else { Err(EngineError::Conflict) });
+            return Box::pin(std::future::ready(outcome));
+        }
+        match self.enqueue(batch) {
+            Ok(answer) => Box::pin(async move {
+                let lost = || EngineError::Unknown("the writer ended".to_owned());
+                answer.await.unwrap_or_else(|_| Err(lost()))
+            }),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn tables(&self) -> Answer<'_, Vec<String>> {
+        let names = self.read(|transaction| {
+            Ok(transaction.list_tables()?.map(|table| table.name().to_owned()).collect())
+        });
+        Box::pin(std::future::ready(names))
+    }
+
+    fn stats(&self) -> Stats {
+        self.counters.stats()
+    }
+}
+
+fn open_table(
+    transaction: &ReadTransaction,
+    table: &str,
+) -> Result<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>, redb::Error> {
+    match transaction.open_table(definition(table)) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        opened => Ok(Some(opened?)),
+    }
+}
+
+fn read_row(
+    transaction: &ReadTransaction,
+    table: &str,
+    key: &[u8],
+) -> Result<Option<Row>, redb::Error> {
+    match open_table(transaction, table)? {
+        Some(table) => Ok(table.get(key)?.map(|stored| split(stored.value()))),
+        None => Ok(None),
+    }
+}
+
+fn read_range(
+    transaction: &ReadTransaction,
+    scan: &Scan,
+) -> Result<Vec<(Vec<u8>, Row)>, redb::Error> {
+    let Some(table) = open_table(transaction, &scan.table)? else {
+        return Ok(Vec::new());
+    };
+    if scan.is_empty() {
+        return Ok(Vec::new());
+    }
+    let range = table.range::<&[u8]>(scan.bounds())?;
+    let row = |entry: Result<(redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>), _>| {
+        let (key, stored) = entry?;
+        Ok((key.value().to_vec(), split(stored.value())))
+    };
+    if scan.back {
+        range.rev().take(scan.limit).map(row).collect()
+    } else {
+        range.take(scan.limit).map(row).collect()
+    }
+}
+
+/// Rows of a snapshot, which only compares.
+struct SnapshotRows<'t>(&'t ReadTransaction);
+
+impl Rows for SnapshotRows<'_> {
+    type Error = redb::Error;
+
+    fn row(&mut self, table: &'static str, key: &[u8]) -> Result<Option<Row>, redb::Error> {
+        read_row(self.0, table, key)
+    }
+
+    fn put(&mut self, _: &'static str, _: &[u8], _: u64, _: &[u8]) -> Result<(), redb::Error> {
+        Ok(())
+    }
+
+    fn delete(&mut self, _: &'static str, _: &[u8]) -> Result<(), redb::Error> {
+        Ok(())
+    }
+}
+
+/// The number of the last batch in an open file, and its header.
+pub(super) fn identity(
+    database: &Database,
+    chain: &Chain,
+) -> Result<(Option<Vec<u8>>, u64), redb::Error> {
+    let transaction = database.begin_read()?;
+    let header = read_row(&transaction, META, HEADER)?.map(|row| row.bytes);
+    let head = Head::load(&mut SnapshotRows(&transaction), chain)?;
+    Ok((header, head.counter))
+}
+
+/// Runs `act`; a panic inside (redb panics at some damaged files) becomes a reason.
+pub(super) fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|_| "the file is damaged".to_owned())
+}
+
+pub(super) fn lock(database: &RwLock<Option<Database>>) -> RwLockReadGuard<'_, Option<Database>> {
+    database.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn closed() -> EngineError {
+    EngineError::Unavailable(
+        "the file is closed after an error and does not open again yet".to_owned(),
+    )
+}

@@ -1,0 +1,227 @@
+//! The one thread that writes: it takes the batches that wait, applies them one after another in one
+//! redb transaction, commits once, and then answers them all.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use redb::{Database, ReadableTable as _, Table, WriteTransaction};
+use tokio::sync::oneshot;
+
+use super::embedded::{Opener, definition, guarded, identity, lock, split};
+use super::{Applied, Batch, EngineError, Head, Row, Rows, apply};
+use crate::Stats;
+use crate::audit::Chain;
+
+/// A batch that waits, and where its answer goes.
+pub(super) struct Work {
+    pub(super) batch: Batch,
+    pub(super) answer: oneshot::Sender<Result<(), EngineError>>,
+}
+
+/// What is counted.
+#[derive(Default)]
+pub(super) struct Counters {
+    commits: AtomicU64,
+    batches: AtomicU64,
+    conflicts: AtomicU64,
+    failures: AtomicU64,
+    pub(super) busy: AtomicU64,
+    pub(super) waiting: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn stats(&self) -> Stats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Stats {
+            commits: read(&self.commits),
+            batches: read(&self.batches),
+            conflicts: read(&self.conflicts),
+            busy: read(&self.busy),
+            failures: read(&self.failures),
+            waiting: read(&self.waiting),
+        }
+    }
+}
+
+/// The writer's state.
+pub(super) struct Writer {
+    pub(super) database: Arc<RwLock<Option<Database>>>,
+    pub(super) opener: Opener,
+    pub(super) header: Vec<u8>,
+    pub(super) chain: Chain,
+    pub(super) counters: Arc<Counters>,
+    pub(super) group: usize,
+    /// Number of the last batch that was acknowledged.
+    pub(super) last: u64,
+    /// Whether the last group ended in an error, so that the file must be opened again.
+    pub(super) failed: bool,
+}
+
+/// What became of a group.
+struct Outcome {
+    each: Vec<Applied>,
+    counter: u64,
+}
+
+/// Where a group broke.
+enum Break {
+    /// Before the commit: nothing was applied.
+    Before(String),
+    /// In the commit: perhaps everything was applied.
+    Within(String),
+}
+
+impl<E: std::error::Error> From<E> for Break {
+    fn from(error: E) -> Self {
+        Self::Before(error.to_string())
+    }
+}
+
+impl Writer {
+    /// Serves until the last sender is gone.
+    pub(super) fn run(mut self, queue: &Receiver<Work>) {
+        while let Ok(first) = queue.recv() {
+            let mut group = vec![first];
+            group.extend(queue.try_iter().take(self.group.saturating_sub(1)));
+            let count = u64::try_from(group.len()).unwrap_or(u64::MAX);
+            self.counters.waiting.fetch_sub(count, Ordering::Relaxed);
+            self.serve(group);
+        }
+    }
+
+    fn serve(&mut self, group: Vec<Work>) {
+        if self.failed
+            && let Err(reason) = self.reopen()
+        {
+            tracing::error!(%reason, "the store does not open again");
+            return answer_all(group, &EngineError::Unavailable(reason));
+        }
+        let written = guarded(|| self.write(&group))
+            .unwrap_or_else(|reason| Err(Break::Within(format!("panic: {reason}"))));
+        match written {
+            Ok(outcome) => self.acknowledge(group, outcome),
+            Err(fault) => {
+                self.failed = true;
+                self.counters.failures.fetch_add(1, Ordering::Relaxed);
+                let error = match fault {
+                    Break::Before(reason) => EngineError::Unavailable(reason),
+                    Break::Within(reason) => EngineError::Unknown(reason),
+                };
+                tracing::error!(?error, batches = group.len(), "a group of batches failed");
+                answer_all(group, &error);
+            }
+        }
+    }
+
+    /// Applies the group in one transaction.
+    fn write(&self, group: &[Work]) -> Result<Outcome, Break> {
+        let guard = lock(&self.database);
+        let database = guard.as_ref().ok_or_else(|| Break::Before("closed".to_owned()))?;
+        let mut transaction = database.begin_write()?;
+        transaction.set_quick_repair(true);
+        let mut rows = GroupRows::new(&transaction);
+        let mut head = Head::load(&mut rows, &self.chain)?;
+        let mut each = Vec::with_capacity(group.len());
+        for work in group {
+            each.push(apply(&mut rows, &mut head, &self.chain, &work.batch)?);
+        }
+        if !each.contains(&Applied::Yes) {
+            drop(rows);
+            transaction.abort()?;
+            return Ok(Outcome { each, counter: self.last });
+        }
+        head.save(&mut rows)?;
+        drop(rows);
+        transaction.commit().map_err(|error| Break::Within(error.to_string()))?;
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        Ok(Outcome { each, counter: head.counter })
+    }
+
+    fn acknowledge(&mut self, group: Vec<Work>, outcome: Outcome) {
+        self.last = self.last.max(outcome.counter);
+        for (work, applied) in group.into_iter().zip(outcome.each) {
+            let (counter, result) = match applied {
+                Applied::Yes => (&self.counters.batches, Ok(())),
+                Applied::Conflict => (&self.counters.conflicts, Err(EngineError::Conflict)),
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            // Nobody waits any more if the caller's future was dropped.
+            let _ = work.answer.send(result);
+        }
+    }
+
+    /// Opens the file again after an error. It must be the file that it was, no older than the last
+    /// answer that was given.
+    fn reopen(&mut self) -> Result<(), String> {
+        let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        drop(guarded(|| drop(guard.take())));
+        let database = guarded(|| (self.opener)(false))?.map_err(|error| error.to_string())?;
+        let (header, counter) =
+            guarded(|| identity(&database, &self.chain))?.map_err(|error| error.to_string())?;
+        if header.as_ref() != Some(&self.header) {
+            return Err("another store stands at the file's place".to_owned());
+        }
+        if counter < self.last {
+            return Err("the file is older than what was acknowledged".to_owned());
+        }
+        *guard = Some(database);
+        self.failed = false;
+        Ok(())
+    }
+}
+
+fn answer_all(group: Vec<Work>, error: &EngineError) {
+    for work in group {
+        let _ = work.answer.send(Err(error.clone()));
+    }
+}
+
+/// The rows of one write transaction, each table opened once.
+pub(super) struct GroupRows<'t> {
+    transaction: &'t WriteTransaction,
+    tables: HashMap<&'static str, Table<'t, &'static [u8], &'static [u8]>>,
+}
+
+impl<'t> GroupRows<'t> {
+    pub(super) fn new(transaction: &'t WriteTransaction) -> Self {
+        Self { transaction, tables: HashMap::new() }
+    }
+
+    fn table(
+        &mut self,
+        name: &'static str,
+    ) -> Result<&mut Table<'t, &'static [u8], &'static [u8]>, redb::Error> {
+        use std::collections::hash_map::Entry;
+        match self.tables.entry(name) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(free) => Ok(free.insert(self.transaction.open_table(definition(name))?)),
+        }
+    }
+}
+
+impl Rows for GroupRows<'_> {
+    type Error = redb::Error;
+
+    fn row(&mut self, table: &'static str, key: &[u8]) -> Result<Option<Row>, redb::Error> {
+        Ok(self.table(table)?.get(key)?.map(|stored| split(stored.value())))
+    }
+
+    fn put(
+        &mut self,
+        table: &'static str,
+        key: &[u8],
+        version: u64,
+        bytes: &[u8],
+    ) -> Result<(), redb::Error> {
+        let stored = [&version.to_be_bytes(), bytes].concat();
+        self.table(table)?.insert(key, stored.as_slice())?;
+        Ok(())
+    }
+
+    fn delete(&mut self, table: &'static str, key: &[u8]) -> Result<(), redb::Error> {
+        self.table(table)?.remove(key)?;
+        Ok(())
+    }
+}

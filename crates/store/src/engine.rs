@@ -12,10 +12,12 @@ use crate::{Stats, StoreError};
 
 mod apply;
 mod embedded;
+#[cfg(test)]
+mod faults;
 mod writer;
 
 pub(crate) use apply::{AUDIT_HEAD, Applied, Head, Rows, apply, stands};
-pub(crate) use embedded::{OpenFault, Opened, Opener};
+pub(crate) use embedded::{OpenFault, Opened, Place};
 
 /// The table of the engine's own rows: counter, head of the audit log, header.
 pub(crate) const META: &str = "store.meta";

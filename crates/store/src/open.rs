@@ -4,16 +4,17 @@
 //! a file that is newer than the program, of another root key, or held by another process is
 //! refused before a row of it is read (attacks, FS-06, FS-07).
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
 use sekisho_ambient::{Entropy, constant_time_eq, hmac_sha256};
 
 use crate::audit::Chain;
-use crate::engine::{OpenFault, Opened, Opener};
+use crate::engine::{OpenFault, Opened, Place};
 use crate::seal::Sealer;
 use crate::{Options, RootKey, Store, StoreError};
 
@@ -28,15 +29,24 @@ impl Store {
         entropy: Entropy,
         options: Options,
     ) -> Result<Self, StoreError> {
+        check_mode(path)?;
+        let file = FileAt { path: path.to_owned(), cache_bytes: options.cache_bytes };
+        Self::open_at(Box::new(file), path, root, entropy, options)
+    }
+
+    /// The same at any place; `path` is what errors name.
+    pub(crate) fn open_at(
+        place: Box<dyn Place>,
+        path: &Path,
+        root: &RootKey,
+        entropy: Entropy,
+        options: Options,
+    ) -> Result<Self, StoreError> {
         let fault = |fault| match fault {
             OpenFault::Locked => StoreError::Locked(path.to_owned()),
             OpenFault::Other(reason) => StoreError::Open { path: path.to_owned(), reason },
         };
-        check_mode(path)?;
-        let cache = options.cache_bytes;
-        let file = path.to_owned();
-        let opener: Opener = Box::new(move |create| open_file(&file, cache, create));
-        let opened = Opened::new(opener, &fresh_header(root, entropy.bytes())).map_err(fault)?;
+        let opened = Opened::new(place, &fresh_header(root, entropy.bytes())).map_err(fault)?;
         let (sealer, chain) = unlock(&opened.header, root, entropy)?;
         let engine = opened.start(chain.clone(), &options).map_err(fault)?;
         Ok(Self::from_parts(Box::new(engine), sealer, chain))
@@ -89,9 +99,65 @@ fn check_mode(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn open_file(path: &Path, cache: usize, create: bool) -> Result<Database, DatabaseError> {
-    let mut how = OpenOptions::new();
-    how.read(true).write(true).create(create).mode(0o600);
-    let file: File = how.open(path).map_err(redb::StorageError::Io)?;
-    Database::builder().set_cache_size(cache).create_with_backend(FileBackend::new(file)?)
+/// A file in the file system.
+struct FileAt {
+    path: PathBuf,
+    cache_bytes: usize,
+}
+
+/// So many bytes must fit beside the file before it is opened again.
+const SPARE: usize = 1 << 20;
+
+impl Place for FileAt {
+    fn open(&self, make: bool) -> Result<Database, DatabaseError> {
+        let mut how = OpenOptions::new();
+        how.read(true).write(true).create(make).mode(0o600);
+        let file = how.open(&self.path).map_err(redb::StorageError::Io)?;
+        let backend = FileBackend::new(file)?;
+        Database::builder().set_cache_size(self.cache_bytes).create_with_backend(backend)
+    }
+
+    fn takes_writes(&self) -> std::io::Result<()> {
+        let mut name = self.path.clone().into_os_string();
+        name.push(".probe");
+        let mut how = OpenOptions::new();
+        let mut file = how.write(true).create(true).truncate(true).mode(0o600).open(&name)?;
+        let written = file.write_all(&vec![0; SPARE]).and_then(|()| file.sync_all());
+        written.and(std::fs::remove_file(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(header: &[u8], root: &RootKey) -> StoreError {
+        unlock(header, root, Entropy::seeded(1)).err().unwrap()
+    }
+
+    #[test]
+    fn a_header_opens_under_its_root_only() {
+        let root = RootKey::from_bytes([1; 32]);
+        let header = fresh_header(&root, [2; 16]);
+        assert!(unlock(&header, &root, Entropy::seeded(1)).is_ok());
+        let other = RootKey::from_bytes([3; 32]);
+        assert!(matches!(refused(&header, &other), StoreError::WrongRootKey));
+        for length in 0..header.len() {
+            assert!(matches!(refused(&header[..length], &root), StoreError::WrongRootKey));
+        }
+        for at in 4..header.len() {
+            let mut changed = header.clone();
+            changed[at] ^= 1;
+            assert!(matches!(refused(&changed, &root), StoreError::WrongRootKey));
+        }
+    }
+
+    #[test]
+    fn a_newer_header_is_refused_with_a_sentence_whatever_follows() {
+        let header = [(FORMAT + 1).to_be_bytes().as_slice(), b"anything"].concat();
+        let error = refused(&header, &RootKey::from_bytes([1; 32]));
+        let sentence =
+            "the store has format 2, and this program knows formats up to 1: use the newer program";
+        assert_eq!(error.to_string(), sentence);
+    }
 }

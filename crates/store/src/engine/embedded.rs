@@ -26,8 +26,14 @@ use super::{
 use crate::audit::Chain;
 use crate::{Options, Stats};
 
-/// Opens the file; `true` if it may be made.
-pub(crate) type Opener = Box<dyn Fn(bool) -> Result<Database, DatabaseError> + Send + Sync>;
+/// Where the file lies.
+pub(crate) trait Place: Send + Sync {
+    /// Opens the file, and makes it if it may.
+    fn open(&self, make: bool) -> Result<Database, DatabaseError>;
+    /// Whether the place takes writes just now: asked before a file that still answers readers is
+    /// closed in order to open it again.
+    fn takes_writes(&self) -> std::io::Result<()>;
+}
 
 /// How a table stands in the file.
 pub(super) fn definition(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
@@ -68,7 +74,7 @@ impl From<DatabaseError> for OpenFault {
 
 /// The file is open and has a header; no writer runs yet.
 pub(crate) struct Opened {
-    opener: Opener,
+    place: Box<dyn Place>,
     database: Database,
     /// The header, as found or as just written.
     pub(crate) header: Vec<u8>,
@@ -76,12 +82,12 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// Opens the file, and writes `header` into it if it is new.
-    pub(crate) fn new(opener: Opener, header: &[u8]) -> Result<Self, OpenFault> {
-        let database = guarded(|| opener(true)).map_err(OpenFault::Other)??;
+    pub(crate) fn new(place: Box<dyn Place>, header: &[u8]) -> Result<Self, OpenFault> {
+        let database = guarded(|| place.open(true)).map_err(OpenFault::Other)??;
         let found = guarded(|| initialize(&database, header)).map_err(OpenFault::Other)?;
         let header = found.map_err(|error| OpenFault::Other(error.to_string()))?;
         match header {
-            Some(header) => Ok(Self { opener, database, header }),
+            Some(header) => Ok(Self { place, database, header }),
             None => Err(OpenFault::Other("it is a database of another program".to_owned())),
         }
     }
@@ -93,7 +99,7 @@ impl Opened {
         let (sender, queue) = sync_channel(options.queue.max(1));
         let writer = Writer {
             database: Arc::clone(&database),
-            opener: self.opener,
+            place: self.place,
             header: self.header,
             chain,
             counters: Arc::clone(&counters),

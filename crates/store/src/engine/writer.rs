@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use redb::{Database, ReadableTable as _, Table, WriteTransaction};
 use tokio::sync::oneshot;
 
-use super::embedded::{Opener, definition, guarded, identity, lock, split};
+use super::embedded::{Place, definition, guarded, identity, lock, split};
 use super::{Applied, Batch, EngineError, Head, Row, Rows, apply};
 use crate::Stats;
 use crate::audit::Chain;
@@ -48,7 +48,7 @@ impl Counters {
 /// The writer's state.
 pub(super) struct Writer {
     pub(super) database: Arc<RwLock<Option<Database>>>,
-    pub(super) opener: Opener,
+    pub(super) place: Box<dyn Place>,
     pub(super) header: Vec<u8>,
     pub(super) chain: Chain,
     pub(super) counters: Arc<Counters>,
@@ -155,9 +155,10 @@ impl Writer {
     /// Opens the file again after an error. It must be the file that it was, no older than the last
     /// answer that was given.
     fn reopen(&mut self) -> Result<(), String> {
+        self.place.takes_writes().map_err(|error| error.to_string())?;
         let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
         drop(guarded(|| drop(guard.take())));
-        let database = guarded(|| (self.opener)(false))?.map_err(|error| error.to_string())?;
+        let database = guarded(|| self.place.open(false))?.map_err(|error| error.to_string())?;
         let (header, counter) =
             guarded(|| identity(&database, &self.chain))?.map_err(|error| error.to_string())?;
         if header.as_ref() != Some(&self.header) {

@@ -85,7 +85,7 @@ pub struct AuditFault {
 }
 
 impl AuditFault {
-    fn new(seq: u64, reason: impl ToString) -> Self {
+    fn new(seq: u64, reason: &impl ToString) -> Self {
         Self { seq, reason: reason.to_string() }
     }
 }
@@ -150,7 +150,7 @@ impl Chain {
         Link { seq, hash, tag }
     }
 
-    fn is_ours(&self, link: &Link) -> bool {
+    pub(crate) fn is_ours(&self, link: &Link) -> bool {
         constant_time_eq(&self.authenticated(link.seq, link.hash).tag, &link.tag)
     }
 }
@@ -227,19 +227,19 @@ impl Store {
     /// Reads the whole log, as far as it goes when this begins, and names the first record that does
     /// not fit.
     pub async fn audit_verify(&self) -> Result<AuditHead, AuditFault> {
-        let fault = |seq| move |error: StoreError| AuditFault::new(seq, error);
+        let fault = |seq| move |error: StoreError| AuditFault::new(seq, &error);
         let end = self.audit_link().await.map_err(fault(0))?;
         let mut last = self.inner.chain.genesis();
         while last.seq < end.seq {
             let next = last.seq.saturating_add(1);
             let rows = self.audit_rows(last.seq, PAGE).await.map_err(named(next))?;
             if rows.is_empty() {
-                return Err(AuditFault::new(next, "it is missing"));
+                return Err(AuditFault::new(next, &"it is missing"));
             }
             for opened in &rows {
                 last = self.follows(&last, opened)?;
                 if last.seq == end.seq && last != end {
-                    return Err(AuditFault::new(last.seq, "the log's head is another"));
+                    return Err(AuditFault::new(last.seq, &"the log's head is another"));
                 }
             }
         }
@@ -250,7 +250,7 @@ impl Store {
             Some(more) if self.audit_link().await.map_err(fault(now.seq))?.seq >= more.link.seq => {
                 Ok(end.head())
             }
-            Some(more) => Err(AuditFault::new(more.link.seq, "the log's head does not know it")),
+            Some(more) => Err(AuditFault::new(more.link.seq, &"the log's head does not know it")),
             None => Ok(end.head()),
         }
     }
@@ -259,7 +259,7 @@ impl Store {
         let chain = &self.inner.chain;
         let expected = chain.next(last, &opened.commitment);
         let reason = if opened.link.seq != expected.seq {
-            return Err(AuditFault::new(expected.seq, "it is missing"));
+            return Err(AuditFault::new(expected.seq, &"it is missing"));
         } else if opened.prev != last.hash {
             "it does not follow the record before"
         } else if opened.link.hash != expected.hash {
@@ -269,7 +269,7 @@ impl Store {
         } else {
             return Ok(expected);
         };
-        Err(AuditFault::new(expected.seq, reason))
+        Err(AuditFault::new(expected.seq, &reason))
     }
 
     async fn audit_link(&self) -> Result<Link, StoreError> {
@@ -305,8 +305,8 @@ impl Store {
 fn named(seq: u64) -> impl Fn(StoreError) -> AuditFault {
     move |error| match &error {
         StoreError::Corrupt { key, reason, .. } => {
-            AuditFault::new(u64::from_str_radix(key, 16).unwrap_or(seq), reason)
+            AuditFault::new(u64::from_str_radix(key, 16).unwrap_or(seq), &reason)
         }
-        _ => AuditFault::new(seq, error),
+        _ => AuditFault::new(seq, &error),
     }
 }

@@ -145,3 +145,74 @@ impl From<EngineError> for StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hostile::HostileOptions;
+    use crate::{Options, RootKey, Store};
+
+    fn stores(folder: &std::path::Path) -> [Store; 2] {
+        let (path, root) = (folder.join("store.redb"), RootKey::from_bytes([1; 32]));
+        let entropy = sekisho_ambient::Entropy::system();
+        [
+            Store::open(&path, &root, entropy, Options::default()).unwrap(),
+            Store::open_hostile(HostileOptions::calm(1)),
+        ]
+    }
+
+    fn at(key: &[u8]) -> RowKey {
+        RowKey { table: "rows_1", key: key.to_vec() }
+    }
+
+    fn put(key: &[u8], bytes: Option<&[u8]>) -> Batch {
+        Batch { writes: vec![(at(key), bytes.map(<[u8]>::to_vec))], ..Batch::default() }
+    }
+
+    async fn version(engine: &dyn Engine, key: &[u8]) -> u64 {
+        engine.get(&[at(key)]).await.unwrap()[0].as_ref().map_or(0, |row| row.version)
+    }
+
+    #[tokio::test]
+    async fn a_row_that_was_deleted_and_written_again_is_not_the_row_that_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for store in stores(folder.path()) {
+            let engine = store.inner.engine.as_ref();
+            engine.commit(put(b"a", Some(b"1"))).await.unwrap();
+            let read = version(engine, b"a").await;
+            engine.commit(put(b"a", None)).await.unwrap();
+            engine.commit(put(b"a", Some(b"1"))).await.unwrap();
+            assert_ne!(version(engine, b"a").await, read);
+            for changes in [put(b"b", Some(b"2")), Batch::default()] {
+                let late = Batch { reads: vec![(at(b"a"), read)], ..changes };
+                assert!(matches!(engine.commit(late).await, Err(EngineError::Conflict)));
+            }
+            assert_eq!(version(engine, b"b").await, 0, "a refused batch leaves nothing");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_was_read_as_absent_must_still_be_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        for store in stores(folder.path()) {
+            let engine = store.inner.engine.as_ref();
+            let insert = Batch { reads: vec![(at(b"a"), 0)], ..put(b"a", Some(b"1")) };
+            engine.commit(insert.clone()).await.unwrap();
+            assert!(matches!(engine.commit(insert).await, Err(EngineError::Conflict)));
+        }
+    }
+
+    #[test]
+    fn a_range_that_holds_no_key_is_known_as_empty() {
+        let (a, b) = (|| vec![1], || vec![2]);
+        let scan =
+            |from, to| Scan { table: String::new(), from, to, limit: 1, back: false }.is_empty();
+        assert!(scan(Bound::Included(b()), Bound::Included(a())));
+        assert!(scan(Bound::Excluded(a()), Bound::Excluded(a())));
+        assert!(scan(Bound::Included(a()), Bound::Excluded(a())));
+        assert!(scan(Bound::Excluded(a()), Bound::Included(a())));
+        assert!(!scan(Bound::Included(a()), Bound::Included(a())));
+        assert!(!scan(Bound::Excluded(a()), Bound::Excluded(b())));
+        assert!(!scan(Bound::Unbounded, Bound::Excluded(a())));
+    }
+}

@@ -150,11 +150,8 @@ impl Hostile {
         let root = RootKey::generate(&entropy);
         let header = fresh_header(&root, entropy.bytes());
         let parts = unlock(&header, &root, entropy.clone());
-        let (sealer, chain) = match parts {
-            Ok(parts) => parts,
-            // A header opens under the key that made it.
-            Err(_) => std::process::abort(),
-        };
+        // A header opens under the key that made it.
+        let Ok((sealer, chain)) = parts else { std::process::abort() };
         let hostile = Self {
             memory: Arc::default(),
             options: Arc::new(Mutex::new(options)),
@@ -214,9 +211,10 @@ impl Hostile {
     fn apply(&self, batch: &Batch) -> Result<u64, EngineError> {
         let mut memory = self.memory();
         let mut head = Head::load(&mut *memory, &self.chain)?;
-        if apply(&mut *memory, &mut head, &self.chain, batch)? == Applied::Conflict {
-            memory.stats.conflicts += 1;
-            return Err(EngineError::Conflict);
+        let applied = apply(&mut *memory, &mut head, &self.chain, batch)?;
+        if applied != Applied::Yes {
+            memory.stats.conflicts += u64::from(applied == Applied::Conflict);
+            return applied.into_result().map(|()| memory.cuts);
         }
         head.save(&mut *memory)?;
         memory.stats.batches += 1;

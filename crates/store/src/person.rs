@@ -68,7 +68,7 @@ impl PersonKey {
         let (id, nonce) = (self.id(), entropy.bytes());
         let ciphertext = self
             .cipher()
-            .and_then(|cipher| cipher.seal(&nonce, &associated(&id, place), plaintext))
+            .and_then(|cipher| cipher.seal(&nonce, &associated(id, place), plaintext))
             .map_err(|Unspecified| PersonKeyError::Seal)?;
         Ok(PersonSealed([&[FORMAT], id.as_slice(), &nonce, &ciphertext].concat()))
     }
@@ -83,8 +83,9 @@ impl PersonKey {
         if *id != self.id() {
             return Err(PersonKeyError::Erased);
         }
-        let opened =
-            self.cipher().and_then(|cipher| cipher.open(nonce, &associated(id, place), ciphertext));
+        let opened = self
+            .cipher()
+            .and_then(|cipher| cipher.open(nonce, &associated(*id, place), ciphertext));
         let mut plaintext = opened.map_err(|Unspecified| PersonKeyError::Corrupt)?;
         Ok(Secret::new(std::mem::take(&mut *plaintext)))
     }
@@ -134,7 +135,7 @@ impl PersonSealed {
     }
 }
 
-fn associated(id: &[u8; 8], place: &str) -> Vec<u8> {
+fn associated(id: [u8; 8], place: &str) -> Vec<u8> {
     [&[FORMAT], id.as_slice(), place.as_bytes()].concat()
 }
 

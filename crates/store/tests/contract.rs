@@ -1,5 +1,7 @@
 //! What every engine owes to those above, asked of redb and of the hostile engine alike.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
+
 mod support;
 
 use std::ops::Bound;

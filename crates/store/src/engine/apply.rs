@@ -1,6 +1,6 @@
 //! How a batch is checked and applied, the same for every engine.
 
-use super::{AUDIT, Batch, META, Row, RowKey};
+use super::{AUDIT, Batch, EngineError, META, Row, RowKey};
 use crate::audit::{Chain, Link};
 
 /// Where the counter of batches stands.
@@ -33,6 +33,21 @@ pub(crate) enum Applied {
     Yes,
     /// Something that it read has changed; nothing of it was applied.
     Conflict,
+    /// The audit log's end was changed from outside: nothing that belongs into the log is applied.
+    BrokenLog,
+}
+
+impl Applied {
+    /// The answer to whoever waits.
+    pub(crate) fn into_result(self) -> Result<(), EngineError> {
+        match self {
+            Self::Yes => Ok(()),
+            Self::Conflict => Err(EngineError::Conflict),
+            Self::BrokenLog => {
+                Err(EngineError::Unavailable("the end of the audit log was changed".to_owned()))
+            }
+        }
+    }
 }
 
 /// Number of the last batch and end of the audit log.
@@ -40,24 +55,28 @@ pub(crate) enum Applied {
 pub(crate) struct Head {
     /// Number of the last batch that was applied.
     pub(crate) counter: u64,
-    audit: Link,
+    /// The end of the audit log, if it is what this store wrote.
+    audit: Option<Link>,
 }
 
 impl Head {
     /// Reads the head.
     pub(crate) fn load<R: Rows>(rows: &mut R, chain: &Chain) -> Result<Self, R::Error> {
         let counter = rows.row(META, COUNTER)?.and_then(|row| row.bytes.try_into().ok());
-        let audit = rows.row(META, AUDIT_HEAD)?.and_then(|row| Link::from_bytes(&row.bytes));
-        Ok(Self {
-            counter: counter.map_or(0, u64::from_be_bytes),
-            audit: audit.unwrap_or_else(|| chain.genesis()),
-        })
+        let audit = match rows.row(META, AUDIT_HEAD)? {
+            Some(row) => Link::from_bytes(&row.bytes).filter(|link| chain.is_ours(link)),
+            None => Some(chain.genesis()),
+        };
+        Ok(Self { counter: counter.map_or(0, u64::from_be_bytes), audit })
     }
 
     /// Writes the head.
     pub(crate) fn save<R: Rows>(&self, rows: &mut R) -> Result<(), R::Error> {
         rows.put(META, COUNTER, self.counter, &self.counter.to_be_bytes())?;
-        rows.put(META, AUDIT_HEAD, self.counter, &self.audit.to_bytes())
+        match &self.audit {
+            Some(link) => rows.put(META, AUDIT_HEAD, self.counter, &link.to_bytes()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -71,6 +90,9 @@ pub(crate) fn apply<R: Rows>(
     if !stands(rows, &batch.reads)? {
         return Ok(Applied::Conflict);
     }
+    let Some(records) = records(rows, head, chain, batch)? else {
+        return Ok(Applied::BrokenLog);
+    };
     head.counter = head.counter.saturating_add(1);
     for (RowKey { table, key }, bytes) in &batch.writes {
         match bytes {
@@ -78,12 +100,38 @@ pub(crate) fn apply<R: Rows>(
             None => rows.delete(table, key)?,
         }
     }
-    for append in &batch.appends {
-        let (link, record) = chain.link(&head.audit, append);
+    for (link, record) in records {
         rows.put(AUDIT, &link.seq.to_be_bytes(), head.counter, &record)?;
-        head.audit = link;
+        head.audit = Some(link);
     }
     Ok(Applied::Yes)
+}
+
+/// Entries as they will stand in the log.
+type Records = Vec<(Link, Vec<u8>)>;
+
+/// The batch's entries as records; `None` if they cannot follow what stands in the log.
+fn records<R: Rows>(
+    rows: &mut R,
+    head: &Head,
+    chain: &Chain,
+    batch: &Batch,
+) -> Result<Option<Records>, R::Error> {
+    let mut records: Records = Vec::with_capacity(batch.appends.len());
+    let Some(end) = &head.audit else {
+        return Ok(batch.appends.is_empty().then_some(records));
+    };
+    for append in &batch.appends {
+        let last = records.last().map_or(end, |(link, _)| link);
+        records.push(chain.link(last, append));
+    }
+    // A head that was put back must not let an entry be written over.
+    if let Some((first, _)) = records.first()
+        && rows.row(AUDIT, &first.seq.to_be_bytes())?.is_some()
+    {
+        return Ok(None);
+    }
+    Ok(Some(records))
 }
 
 /// Whether every row still has the version in which it was read.

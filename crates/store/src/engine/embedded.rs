@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 
 use redb::{
-    Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
+    AccessGuard, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
     TableDefinition, TableError, TableHandle as _,
 };
 use tokio::sync::oneshot;
@@ -34,6 +34,11 @@ pub(crate) trait Place: Send + Sync {
     /// closed in order to open it again.
     fn takes_writes(&self) -> std::io::Result<()>;
 }
+
+/// A table of a snapshot.
+type Snapshot = ReadOnlyTable<&'static [u8], &'static [u8]>;
+/// A stored key or value.
+type Guard<'g> = AccessGuard<'g, &'static [u8]>;
 
 /// How a table stands in the file.
 pub(super) fn definition(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
@@ -221,10 +226,7 @@ impl Engine for Embedded {
     }
 }
 
-fn open_table(
-    transaction: &ReadTransaction,
-    table: &str,
-) -> Result<Option<ReadOnlyTable<&'static [u8], &'static [u8]>>, redb::Error> {
+fn open_table(transaction: &ReadTransaction, table: &str) -> Result<Option<Snapshot>, redb::Error> {
     match transaction.open_table(definition(table)) {
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         opened => Ok(Some(opened?)),
@@ -253,7 +255,7 @@ fn read_range(
         return Ok(Vec::new());
     }
     let range = table.range::<&[u8]>(scan.bounds())?;
-    let row = |entry: Result<(redb::AccessGuard<'_, &[u8]>, redb::AccessGuard<'_, &[u8]>), _>| {
+    let row = |entry: Result<(Guard<'_>, Guard<'_>), _>| {
         let (key, stored) = entry?;
         Ok((key.value().to_vec(), split(stored.value())))
     };

@@ -142,13 +142,14 @@ impl Writer {
     fn acknowledge(&mut self, group: Vec<Work>, outcome: Outcome) {
         self.last = self.last.max(outcome.counter);
         for (work, applied) in group.into_iter().zip(outcome.each) {
-            let (counter, result) = match applied {
-                Applied::Yes => (&self.counters.batches, Ok(())),
-                Applied::Conflict => (&self.counters.conflicts, Err(EngineError::Conflict)),
+            let counter = match applied {
+                Applied::Yes => &self.counters.batches,
+                Applied::Conflict => &self.counters.conflicts,
+                Applied::BrokenLog => &self.counters.failures,
             };
             counter.fetch_add(1, Ordering::Relaxed);
             // Nobody waits any more if the caller's future was dropped.
-            let _ = work.answer.send(result);
+            let _ = work.answer.send(applied.into_result());
         }
     }
 

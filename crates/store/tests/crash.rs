@@ -1,0 +1,113 @@
+//! A process that is killed at any moment loses nothing that it acknowledged (attacks, FS-01).
+//!
+//! This test starts itself as a child that writes rows and prints the number of each one that was
+//! acknowledged, kills it, opens the file again and compares.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use sekisho_ambient::Entropy;
+use sekisho_store::{Store, StoreError, Tx};
+use support::{Lists, Numbers, entry};
+
+/// Where the child finds the file; unset in the parent.
+const FILE: &str = "SEKISHO_STORE_CRASH_FILE";
+const ROUNDS: u64 = 30;
+const WRITERS: u64 = 8;
+
+/// A row in each of two tables, and an entry: they stand or fall together.
+fn write(tx: &mut Tx, number: u64) -> Result<(), StoreError> {
+    tx.put::<Numbers>(&number, &())?;
+    tx.put::<Lists>(&("list".to_owned(), number), &1)?;
+    tx.append(entry("row.write", "done"));
+    Ok(())
+}
+
+/// Not a test of its own: what the child does until it is killed.
+#[test]
+fn child() {
+    let Some(path) = std::env::var_os(FILE) else {
+        return;
+    };
+    let store = support::open(Path::new(&path)).unwrap();
+    support::runtime().block_on(async {
+        let first = store.audit_head().await.unwrap().seq + 1;
+        let writer = |writer: u64| {
+            let store = store.clone();
+            async move {
+                for step in 0.. {
+                    let number = first * 1_000_000 + step * WRITERS + writer;
+                    store.transact(|tx| write(tx, number)).await.unwrap();
+                    let line = format!("acknowledged {number}\n");
+                    std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+                }
+            }
+        };
+        support::race(WRITERS, writer).await;
+    });
+}
+
+/// Starts the child, kills it after `pause`, and returns what it acknowledged.
+fn crash(path: &Path, pause: Duration) -> Vec<u64> {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(FILE, path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let lines = BufReader::new(output).lines().map_while(Result::ok);
+        // The last line may be torn by the kill; only whole ones carry their end.
+        let numbers = lines.filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok());
+        numbers.collect::<Vec<u64>>()
+    });
+    std::thread::sleep(pause);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    reader.join().unwrap()
+}
+
+async fn missing(store: &Store, acknowledged: &[u64]) -> Vec<u64> {
+    let mut missing = Vec::new();
+    for number in acknowledged {
+        let row = store.get::<Numbers>(number).await.unwrap();
+        let listed = store.get::<Lists>(&("list".to_owned(), *number)).await.unwrap();
+        if row.is_none() || listed.is_none() {
+            missing.push(*number);
+        }
+    }
+    missing
+}
+
+#[test]
+fn a_killed_process_loses_nothing_that_it_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.redb");
+    let (entropy, runtime) = (Entropy::system(), support::runtime());
+    let mut acknowledged = Vec::new();
+    for round in 0..ROUNDS {
+        let pause = Duration::from_millis(u64::from(20 + entropy.below(120)));
+        // A line that the kill tore off could read as another number: the last one is left out.
+        let mut seen = crash(&path, pause);
+        seen.pop();
+        acknowledged.extend(seen);
+        let store = support::open(&path).unwrap();
+        runtime.block_on(async {
+            assert_eq!(missing(&store, &acknowledged).await, [0; 0], "round {round}");
+            let report = store.check().await.unwrap();
+            assert!(report.is_clean(), "round {round}: {report:?}");
+            let entries = report.audit.unwrap().seq;
+            for (table, rows) in report.tables {
+                assert_eq!(rows, entries, "round {round}: torn batch in {table}");
+            }
+        });
+    }
+    assert!(acknowledged.len() > 100, "the child wrote too little: {}", acknowledged.len());
+}

@@ -236,6 +236,8 @@ impl Store {
             if rows.is_empty() {
                 return Err(AuditFault::new(next, &"it is missing"));
             }
+            // Pages are read on this thread: others get their turn in between.
+            tokio::task::yield_now().await;
             for opened in &rows {
                 last = self.follows(&last, opened)?;
                 if last.seq == end.seq && last != end {

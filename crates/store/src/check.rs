@@ -65,6 +65,8 @@ impl Store {
                     faults.push(fault);
                 }
             }
+            // Pages are read on this thread: others get their turn in between.
+            tokio::task::yield_now().await;
             match rows.into_iter().next_back() {
                 Some((last, _)) => from = Bound::Excluded(last),
                 None => return Ok(count),

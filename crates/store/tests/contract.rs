@@ -76,7 +76,7 @@ fn a_decision_on_rows_that_it_does_not_write_still_stands_when_it_is_applied() {
             store.transact(fill).await.unwrap();
             let withdraw = |number: u64| {
                 let (store, a, b) = (store.clone(), a.clone(), b.clone());
-                let from = if number % 2 == 0 { a.clone() } else { b.clone() };
+                let from = if number.is_multiple_of(2) { a.clone() } else { b.clone() };
                 async move {
                     let decide = |tx: &mut sekisho_store::Tx| {
                         let sum = tx.get::<Names>(&a)?.unwrap() + tx.get::<Names>(&b)?.unwrap();

@@ -191,10 +191,10 @@ fn a_record_that_is_gone_swapped_or_added_is_named() {
     let file = File::new();
     let (two, three) = (file.row(AUDIT, &number(2)), file.row(AUDIT, &number(3)));
     file.change(AUDIT, &number(2), |row| {
-        row.splice(112.., three[112..].iter().copied()).for_each(drop)
+        row.splice(112.., three[112..].iter().copied()).for_each(drop);
     });
     file.change(AUDIT, &number(3), |row| {
-        row.splice(112.., two[112..].iter().copied()).for_each(drop)
+        row.splice(112.., two[112..].iter().copied()).for_each(drop);
     });
     assert_eq!(file.audit_fault(), (2, "its hash is another".to_owned()));
 

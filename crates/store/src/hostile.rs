@@ -214,6 +214,9 @@ impl Hostile {
         let applied = apply(&mut *memory, &mut head, &self.chain, batch)?;
         if applied != Applied::Yes {
             memory.stats.conflicts += u64::from(applied == Applied::Conflict);
+            // As redb does: a conflict is answered when what was in the way can be read, else the
+            // loser would lose against the same batch until it is out of patience.
+            memory.sync();
             return applied.into_result().map(|()| memory.cuts);
         }
         head.save(&mut *memory)?;

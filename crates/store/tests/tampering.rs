@@ -125,6 +125,8 @@ fn swapped_rows_are_named_and_refused() {
     );
     let inside = block(store.transact(|tx| tx.get::<Names>(&"b".to_owned())));
     assert!(matches!(inside, Err(StoreError::Corrupt { .. })));
+    let swallowed = block(store.transact(|tx| Ok(tx.get::<Names>(&"b".to_owned()).is_err())));
+    assert!(swallowed.is_err(), "nothing is decided upon a row that does not open");
     assert!(block(store.scan::<Names>(Bound::Unbounded, 10)).is_err());
     let report = block(store.check()).unwrap();
     assert_eq!((report.faults.len(), report.audit.is_ok()), (2, true));
@@ -304,4 +306,31 @@ fn a_file_is_its_owners_and_refused_where_others_can_write_it() {
     assert!(matches!(refusal(open(&file.path)), StoreError::Open { .. }));
     set_permissions(&file.path, Permissions::from_mode(0o640)).unwrap();
     assert!(open(&file.path).is_ok());
+}
+
+/// The same table as another program version would read it.
+struct Texts;
+
+impl sekisho_store::Table for Texts {
+    const NAME: &'static str = "names_1";
+    type Key = String;
+    type Value = String;
+}
+
+#[test]
+fn a_value_that_does_not_read_is_named_and_never_decided_upon() {
+    let file = File::new();
+    let (store, a) = (open(&file.path).unwrap(), "a".to_owned());
+    let error = block(store.get::<Texts>(&a)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "row 61 of table names_1 is corrupt: unreadable at line 1, column 1"
+    );
+    let swallowed = block(store.transact(|tx| {
+        let unread = tx.get::<Texts>(&a).is_err();
+        tx.delete::<Texts>(&a)?;
+        Ok(unread)
+    }));
+    assert!(matches!(swallowed, Err(StoreError::Aborted(_))), "{swallowed:?}");
+    assert_eq!(block(store.get::<Names>(&a)).unwrap(), Some(1));
 }

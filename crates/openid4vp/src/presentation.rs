@@ -24,6 +24,9 @@ use crate::response::WalletError;
 /// How long after the wallet's answer the number may be typed, in seconds.
 pub const NUMBER_SECONDS: i64 = 60;
 
+/// How many digits the number has.
+pub const NUMBER_DIGITS: u8 = 4;
+
 /// How many wrong numbers end the attempt.
 pub const NUMBER_TRIES: u8 = 3;
 
@@ -149,7 +152,7 @@ impl<P> BrowserBound<P> {
 impl MatchNumber {
     /// A fresh number for an answer that comes `now`.
     pub fn draw(entropy: &Entropy, now: Timestamp) -> Self {
-        Self { digits: format!("{:04}", entropy.below(10_000)), wrong: 0, answered_at: now }
+        Self { digits: format!("{:0width$}", entropy.below(10_000), width = usize::from(NUMBER_DIGITS)), wrong: 0, answered_at: now }
     }
 
     /// The digits, for the device that holds the response code and for nobody else.

@@ -115,6 +115,23 @@ pub const ALL: &[Code] = &[
         ),
     },
     Code {
+        id: "A-1007",
+        status: 400,
+        oauth_error: "access_denied",
+        cause: text(
+            "ウォレットの回答が、求めた内容と合っていません。",
+            "The wallet's answer does not fit what was asked.",
+        ),
+        user: text(
+            "ウォレットを最新の版にして、もう一度お試しください。直らないときは別のウォレットをお使いください。",
+            "Update your wallet and try again. If that does not help, use another wallet.",
+        ),
+        admin: text(
+            "ウォレットが OpenID4VP 1.0 と DCQL に対応しているか、ログの理由を見て確認してください。",
+            "See the log for the reason: does the wallet support OpenID4VP 1.0 and DCQL?",
+        ),
+    },
+    Code {
         id: "C-2001",
         status: 403,
         oauth_error: "access_denied",
@@ -310,6 +327,23 @@ pub const ALL: &[Code] = &[
         admin: text(
             "ゲートの training の設定と、修了証の水準と修了日を確認してください。",
             "Compare the gate's training settings with the level and date of the certificate.",
+        ),
+    },
+    Code {
+        id: "P-3301",
+        status: 403,
+        oauth_error: "access_denied",
+        cause: text(
+            "この区画または機種は、この入口では使えません。",
+            "This partition or GPU model is not offered here.",
+        ),
+        user: text(
+            "サービスの案内にある区画と機種を選び、もう一度申し込んでください。",
+            "Choose a partition and a model that the service offers, and ask again.",
+        ),
+        admin: text(
+            "ゲートの partitions と gpu_models の設定を確認してください。",
+            "See partitions and gpu_models of the gate.",
         ),
     },
     Code {

@@ -33,6 +33,8 @@ pub struct SignedOutView {
 pub enum Message {
     /// The wallet is done; the login goes on in the browser that began.
     ContinueElsewhere,
+    /// The wallet has answered, and sends this browser on by itself.
+    ReturnFromWallet,
     /// The person ended the login.
     Cancelled,
     /// There is no such page.
@@ -90,6 +92,7 @@ pub fn message(view: &MessageView) -> String {
     let lang = view.lang;
     let (title, lead) = match view.message {
         Message::ContinueElsewhere => (texts::ELSEWHERE_TITLE, texts::ELSEWHERE_LEAD),
+        Message::ReturnFromWallet => (texts::ANSWERED_TITLE, texts::ANSWERED_LEAD),
         Message::Cancelled => (texts::CANCELLED_TITLE, texts::CANCELLED_LEAD),
         Message::NotFound => (texts::NOT_FOUND_TITLE, texts::NOT_FOUND_LEAD),
     };

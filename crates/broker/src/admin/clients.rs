@@ -1,0 +1,202 @@
+//! Relying parties.
+
+use sekisho_jose::Algorithm;
+use sekisho_oauth::client::{
+    self, ApplicationType, Client, ClientAuthentication, Localized, Profile,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Act, AdminError, Changed, MAX_ROWS};
+use crate::Broker;
+use crate::config::Bilingual;
+use crate::tables::Clients;
+
+/// A new relying party.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddClient {
+    /// Its id; drawn if absent.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// Its name.
+    pub name: Bilingual,
+    /// Why it asks, shown before consent and in the wallet.
+    pub purpose: Bilingual,
+    /// Redirect URIs, compared as strings.
+    pub redirect_uris: Vec<String>,
+    /// Scopes that it may ask for.
+    pub scopes: Vec<String>,
+    /// `client_secret_basic`, `client_secret_post` or `none`.
+    pub token_endpoint_auth_method: String,
+    /// `RS256` or `ES256`.
+    #[serde(default = "rs256")]
+    pub id_token_signed_response_alg: Algorithm,
+    /// The service that it stands for.
+    #[serde(default)]
+    pub service: Option<String>,
+    /// A program on the user's device (RFC 8252).
+    #[serde(default)]
+    pub native: bool,
+    /// Whether a wallet on another device may be used.
+    #[serde(default)]
+    pub cross_device: bool,
+    /// Whether claims stand in the ID token too.
+    #[serde(default)]
+    pub claims_in_id_token: bool,
+    /// Whether a confidential client has to use PKCE; a public one always has to.
+    #[serde(default)]
+    pub require_pkce: bool,
+    /// `acr` without which nobody is logged in: `phr`.
+    #[serde(default)]
+    pub required_acr: Option<String>,
+    /// `default_max_age`, in seconds.
+    #[serde(default)]
+    pub default_max_age: Option<i64>,
+}
+
+fn rs256() -> Algorithm {
+    Algorithm::Rs256
+}
+
+/// A client that was added.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct AddedClient {
+    /// Its id.
+    pub client_id: String,
+    /// Its secret, told this once; only its digest is kept.
+    pub client_secret: Option<String>,
+    /// Its redirect URIs.
+    pub redirect_uris: Vec<String>,
+}
+
+/// A client, as listed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClientRow {
+    /// Its id.
+    pub client_id: String,
+    /// Its name.
+    pub name: Bilingual,
+    /// How it authenticates.
+    pub token_endpoint_auth_method: String,
+    /// Its redirect URIs.
+    pub redirect_uris: Vec<String>,
+    /// Its scopes.
+    pub scopes: Vec<String>,
+    /// The service that it stands for.
+    pub service: Option<String>,
+}
+
+impl Broker {
+    /// Registers a relying party.
+    pub async fn add_client(
+        &self,
+        act: &Act,
+        add: &AddClient,
+    ) -> Result<Changed<AddedClient>, AdminError> {
+        if let Some(service) = &add.service
+            && self.config().service(service).is_none()
+        {
+            return Err(AdminError::NotFound { kind: "service", id: service.clone() });
+        }
+        let secret = self.entropy().token();
+        let digest = sekisho_ambient::sha256(secret.expose().as_bytes());
+        let authentication = match add.token_endpoint_auth_method.as_str() {
+            "client_secret_basic" => ClientAuthentication::SecretBasic { digest },
+            "client_secret_post" => ClientAuthentication::SecretPost { digest },
+            "none" => ClientAuthentication::None,
+            other => return Err(AdminError::Invalid(format!("unknown method {other:?}"))),
+        };
+        let confidential = authentication != ClientAuthentication::None;
+        let now = self.clock().now();
+        let text = |text: &Bilingual| Localized { ja: text.ja.clone(), en: text.en.clone() };
+        let client = Client {
+            client_id: add.client_id.clone().unwrap_or_else(|| self.entropy().id()),
+            client_name: text(&add.name),
+            purpose: text(&add.purpose),
+            authentication,
+            redirect_uris: add.redirect_uris.clone(),
+            scopes: add.scopes.clone(),
+            id_token_signed_response_alg: add.id_token_signed_response_alg,
+            profile: Profile::Oidc,
+            application_type: if add.native {
+                ApplicationType::Native
+            } else {
+                ApplicationType::Web
+            },
+            claims_in_id_token: add.claims_in_id_token,
+            cross_device: add.cross_device,
+            service: add.service.clone(),
+            require_pkce: add.require_pkce,
+            required_acr: add.required_acr.clone(),
+            default_max_age: add.default_max_age,
+            created: now,
+        };
+        client::validate_registration(&client).map_err(AdminError::invalid)?;
+        let added = AddedClient {
+            client_id: client.client_id.clone(),
+            client_secret: confidential.then(|| secret.expose().clone()),
+            redirect_uris: client.redirect_uris.clone(),
+        };
+        let exists =
+            || AdminError::Exists { kind: "client", id: client.client_id.clone() };
+        if self.store().get::<Clients>(&client.client_id).await?.is_some() {
+            return Err(exists());
+        }
+        if act.dry_run {
+            let result = AddedClient { client_secret: None, ..added };
+            return Ok(Changed { audit_id: None, result });
+        }
+        let (entry, id) = self.act_entry(act, now, "client.add", &client.client_id);
+        let inserted = self
+            .store()
+            .transact(|tx| {
+                let inserted = tx.insert::<Clients>(&client.client_id, &client)?;
+                if inserted {
+                    tx.append(entry.clone());
+                }
+                Ok(inserted)
+            })
+            .await?;
+        if inserted { Ok(Changed { audit_id: Some(id), result: added }) } else { Err(exists()) }
+    }
+
+    /// All relying parties.
+    pub async fn list_clients(&self) -> Result<Vec<ClientRow>, AdminError> {
+        let rows = self.store().scan::<Clients>(std::ops::Bound::Unbounded, MAX_ROWS).await?;
+        Ok(rows.into_iter().map(|(_, client)| row(client)).collect())
+    }
+
+    /// Removes a relying party: its codes and tokens die with it.
+    pub async fn remove_client(
+        &self,
+        act: &Act,
+        client_id: &str,
+    ) -> Result<Changed<ClientRow>, AdminError> {
+        let key = client_id.to_owned();
+        let missing = || AdminError::NotFound { kind: "client", id: client_id.to_owned() };
+        let client = self.store().get::<Clients>(&key).await?.ok_or_else(missing)?;
+        if act.dry_run {
+            return Ok(Changed { audit_id: None, result: row(client) });
+        }
+        let (entry, id) = self.act_entry(act, self.clock().now(), "client.remove", client_id);
+        self.store()
+            .transact(|tx| {
+                tx.delete::<Clients>(&key)?;
+                tx.append(entry.clone());
+                Ok(())
+            })
+            .await?;
+        Ok(Changed { audit_id: Some(id), result: row(client) })
+    }
+}
+
+fn row(client: Client) -> ClientRow {
+    ClientRow {
+        client_id: client.client_id,
+        name: Bilingual { ja: client.client_name.ja, en: client.client_name.en },
+        token_endpoint_auth_method: client.authentication.method().to_owned(),
+        redirect_uris: client.redirect_uris,
+        scopes: client.scopes,
+        service: client.service,
+    }
+}

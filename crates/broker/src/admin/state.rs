@@ -1,0 +1,320 @@
+//! The broker's state, its keys, and its audit log.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use sekisho_ambient::Timestamp;
+use sekisho_jose::Algorithm;
+use sekisho_store::AuditRecord;
+use serde::{Deserialize, Serialize};
+
+use super::{Act, AdminError, Changed, MAX_ROWS};
+use crate::Broker;
+use crate::audit::Detail as _;
+use crate::keys::{self, KeyRecord, KeyState, Purpose};
+use crate::rotation::{POLICY, RotationError};
+use crate::tables::{Clients, Organizations};
+
+/// How often a rotation is tried while others change keys.
+const ATTEMPTS: usize = 8;
+
+/// What `status` tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BrokerState {
+    /// The issuer identifier.
+    pub issuer: String,
+    /// The version of the program.
+    pub version: String,
+    /// Organizations.
+    pub organizations: usize,
+    /// Relying parties.
+    pub clients: usize,
+    /// Trusted issuers.
+    pub trusted: usize,
+    /// Keys by state.
+    pub keys: BTreeMap<String, usize>,
+    /// Version of the policies: a digest of what is decided by.
+    pub policy_version: String,
+    /// Number of the last record of the audit log.
+    pub audit_records: u64,
+    /// Commits since the start, each of them one wait for the disk.
+    pub commits: u64,
+    /// Batches since the start: several share a commit.
+    pub batches: u64,
+}
+
+/// A key, as listed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// Its id.
+    pub kid: String,
+    /// What it signs.
+    pub purpose: String,
+    /// The organization, for purposes that belong to one.
+    pub organization: Option<String>,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+    /// `prepared`, `published`, `active`, `retiring`, `retired` or `compromised`.
+    pub state: String,
+    /// Since when it is in that state.
+    pub since: Option<Timestamp>,
+    /// When the next thing happens to it: a spare becomes active, a retiring key goes.
+    pub until: Option<Timestamp>,
+}
+
+/// A rotation to be begun.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateKey {
+    /// `id-token`, `request-object`, `credential` or `status-list`.
+    pub purpose: String,
+    /// The organization, for the last two.
+    #[serde(default)]
+    pub organization: Option<String>,
+    /// The algorithm; all of the purpose's if absent.
+    #[serde(default)]
+    pub algorithm: Option<Algorithm>,
+    /// The active key may be in other hands: it goes at once, whatever it signed.
+    #[serde(default)]
+    pub compromised: bool,
+}
+
+/// What a rotation will do, and when.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RotationPlan {
+    /// The steps, first to last.
+    pub steps: Vec<PlanStep>,
+}
+
+/// One step of a rotation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlanStep {
+    /// When.
+    pub at: Timestamp,
+    /// `activate`, `retire`, `unpublish`, `publish spare`, `withdraw`.
+    pub step: String,
+    /// The key.
+    pub kid: Option<String>,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+}
+
+/// What verifying the audit log found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuditVerified {
+    /// Number of the last record.
+    pub records: u64,
+    /// Its hash.
+    pub hash: String,
+    /// The first broken record, and what is wrong with it.
+    pub fault: Option<(u64, String)>,
+}
+
+impl Broker {
+    /// The state of the broker.
+    pub async fn state(&self) -> Result<BrokerState, AdminError> {
+        let store = self.store();
+        let mut keys = BTreeMap::<String, usize>::new();
+        for record in self.key_records().await? {
+            let count = keys.entry(record.state.name().to_owned()).or_default();
+            *count = count.saturating_add(1);
+        }
+        let stats = store.stats();
+        Ok(BrokerState {
+            issuer: self.config().origin.as_str().to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            organizations: store.scan::<Organizations>(Bound::Unbounded, MAX_ROWS).await?.len(),
+            clients: store.scan::<Clients>(Bound::Unbounded, MAX_ROWS).await?.len(),
+            trusted: self.trust().0.len(),
+            keys,
+            policy_version: self.policies().version().to_owned(),
+            audit_records: store.audit_head().await?.seq,
+            commits: stats.commits,
+            batches: stats.batches,
+        })
+    }
+
+    /// All keys but those that are gone from every document.
+    pub async fn list_keys(&self, all: bool) -> Result<Vec<KeyRow>, AdminError> {
+        let mut records = self.key_records().await?;
+        records.retain(|record| {
+            let gone = matches!(
+                record.state,
+                KeyState::Retired { .. } | KeyState::Compromised { .. }
+            );
+            all || !gone
+        });
+        records.sort_by(|a, b| {
+            (&a.purpose, a.algorithm, a.created).cmp(&(&b.purpose, b.algorithm, b.created))
+        });
+        Ok(records.iter().map(row).collect())
+    }
+
+    /// Begins a rotation: the spare signs as soon as every verifier can have read it, and the key
+    /// before it stays published as long as anything that it signed is valid.
+    pub async fn rotate_key(
+        &self,
+        act: &Act,
+        rotate: &RotateKey,
+    ) -> Result<Changed<RotationPlan>, AdminError> {
+        let purpose = purpose(rotate)?;
+        for _ in 0..ATTEMPTS {
+            let now = self.clock().now();
+            let before = self.key_records().await?;
+            let mut after = before.clone();
+            let lines = lines(&before, &purpose, rotate)?;
+            let mut steps = Vec::new();
+            for &algorithm in &lines {
+                plan(&mut after, &purpose, algorithm, rotate.compromised, now, &mut steps);
+            }
+            steps.sort();
+            let result = RotationPlan { steps };
+            if act.dry_run {
+                return Ok(Changed { audit_id: None, result });
+            }
+            let action = if rotate.compromised { "key.compromise" } else { "key.rotate" };
+            let (entry, id) = self.act_entry(act, now, action, purpose.name());
+            let entry = match purpose.organization() {
+                Some(number) => entry.with("organization", number),
+                None => entry,
+            };
+            if self.write_keys(&before, &after, &[entry]).await? {
+                self.sweep_keys().await?;
+                return Ok(Changed { audit_id: Some(id), result });
+            }
+        }
+        Err(RotationError::Contended.into())
+    }
+
+    /// The last records of the audit log, oldest first; or those after a number.
+    pub async fn audit_tail(
+        &self,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<AuditRecord>, AdminError> {
+        let limit = limit.min(MAX_ROWS);
+        if let Some(after) = after {
+            return Ok(self.store().audit_page(after, limit).await?);
+        }
+        let mut records = self.store().audit_page_back(u64::MAX, limit).await?;
+        records.reverse();
+        Ok(records)
+    }
+
+    /// Reads the whole audit log and checks its chain.
+    pub async fn audit_verify(&self) -> Result<AuditVerified, AdminError> {
+        Ok(match self.store().audit_verify().await {
+            Ok(head) => AuditVerified { records: head.seq, hash: head.hash, fault: None },
+            Err(fault) => AuditVerified {
+                records: fault.seq.saturating_sub(1),
+                hash: String::new(),
+                fault: Some((fault.seq, fault.reason)),
+            },
+        })
+    }
+}
+
+fn purpose(rotate: &RotateKey) -> Result<Purpose, AdminError> {
+    let number = || {
+        let needed = format!("organization is needed for the purpose {:?}", rotate.purpose);
+        rotate.organization.clone().ok_or(AdminError::Invalid(needed))
+    };
+    let purpose = match rotate.purpose.as_str() {
+        "id-token" => Purpose::IdToken,
+        "request-object" => Purpose::RequestObject,
+        "credential" => Purpose::Credential { org: number()? },
+        "status-list" => Purpose::StatusList { org: number()? },
+        other => {
+            return Err(AdminError::Invalid(format!(
+                "unknown purpose {other:?}: id-token, request-object, credential or status-list"
+            )));
+        }
+    };
+    if purpose.organization().is_none() && rotate.organization.is_some() {
+        let own = format!("keys for {} are the broker's own, not an organization's", purpose.name());
+        return Err(AdminError::Invalid(own));
+    }
+    Ok(purpose)
+}
+
+/// The algorithms of a purpose that are to be rotated.
+fn lines(
+    records: &[KeyRecord],
+    purpose: &Purpose,
+    rotate: &RotateKey,
+) -> Result<Vec<Algorithm>, AdminError> {
+    let of_purpose = records.iter().filter(|record| record.purpose == *purpose);
+    let wanted = of_purpose
+        .map(|record| record.algorithm)
+        .filter(|algorithm| rotate.algorithm.is_none_or(|wanted| wanted == *algorithm));
+    let lines: std::collections::BTreeSet<Algorithm> = wanted.collect();
+    if lines.is_empty() {
+        let id = match rotate.algorithm {
+            Some(algorithm) => format!("{} {}", purpose.name(), algorithm.name()),
+            None => purpose.name().to_owned(),
+        };
+        return Err(AdminError::NotFound { kind: "key", id });
+    }
+    Ok(lines.into_iter().collect())
+}
+
+/// Marks what a rotation of one line marks, and says what follows from it.
+fn plan(
+    records: &mut [KeyRecord],
+    purpose: &Purpose,
+    algorithm: Algorithm,
+    compromised: bool,
+    now: Timestamp,
+    steps: &mut Vec<PlanStep>,
+) {
+    let step = |at, step: &str, kid: Option<&str>| PlanStep {
+        at,
+        step: step.to_owned(),
+        kid: kid.map(str::to_owned),
+        algorithm,
+    };
+    let is_active = |record: &&mut KeyRecord| {
+        let line = record.purpose == *purpose && record.algorithm == algorithm;
+        line && matches!(record.state, KeyState::Active { .. })
+    };
+    let active = records.iter_mut().find(is_active).map(|record| {
+        if compromised {
+            keys::compromise(record, now);
+        }
+        record.kid.clone()
+    });
+    let Some(at) = keys::request_rotation(records, purpose, algorithm, now, &POLICY) else { return };
+    let next = records.iter().find(|record| {
+        let line = record.purpose == *purpose && record.algorithm == algorithm;
+        line && matches!(record.state, KeyState::Published { activate_at: Some(_), .. })
+    });
+    steps.push(step(at, "activate", next.map(|record| record.kid.as_str())));
+    steps.push(step(at, "publish spare", None));
+    let Some(kid) = active else { return };
+    if compromised {
+        steps.push(step(now, "withdraw", Some(&kid)));
+    } else {
+        steps.push(step(at, "retire", Some(&kid)));
+        steps.push(step(at.plus((POLICY.overlap)(purpose)), "unpublish", Some(&kid)));
+    }
+}
+
+fn row(record: &KeyRecord) -> KeyRow {
+    let (since, until) = match &record.state {
+        KeyState::Prepared { .. } => (None, None),
+        KeyState::Published { since, activate_at, .. } => (Some(*since), *activate_at),
+        KeyState::Active { since, .. }
+        | KeyState::Retired { since }
+        | KeyState::Compromised { since } => (Some(*since), None),
+        KeyState::Retiring { since, until } => (Some(*since), Some(*until)),
+    };
+    KeyRow {
+        kid: record.kid.clone(),
+        purpose: record.purpose.name().to_owned(),
+        organization: record.purpose.organization().map(str::to_owned),
+        algorithm: record.algorithm,
+        state: record.state.name().to_owned(),
+        since,
+        until,
+    }
+}

@@ -1,0 +1,171 @@
+//! Consent: what the person sees before anything is released, and what they decide.
+
+use sekisho_ambient::Handle;
+use sekisho_oauth::authorization::AuthorizationErrorCode;
+use sekisho_oauth::relying_party;
+use serde_json::Value;
+
+use crate::Broker;
+use crate::ask::asked_name;
+use crate::audit::{Actor, entry};
+use crate::login::{Refusal, ServiceFacts, Visitor};
+use crate::settle::Settled;
+use crate::tables::{ClaimsByType, Decided, Granted, Login, LoginState, Logins};
+
+/// What the consent page shows.
+pub struct ConsentQuestion {
+    /// Who asks.
+    pub facts: ServiceFacts,
+    /// The claims that would be released, by their name in the relying party's answer.
+    pub released: Vec<ReleasedClaim>,
+    /// What was granted of a GPU service.
+    pub granted: Option<Granted>,
+    /// Claims that the credentials had and that are not released, as `type/claim`.
+    pub not_released: Vec<String>,
+}
+
+/// A claim that would be released.
+pub struct ReleasedClaim {
+    /// Its name.
+    pub name: String,
+    /// Its value, for the person to see.
+    pub value: Value,
+    /// Whether the person may leave it out.
+    pub optional: bool,
+}
+
+/// What the person decided.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Release, but for the optional claims that are not in the list.
+    Allow {
+        /// The optional claims to release, by name.
+        optional: Vec<String>,
+    },
+    /// Release nothing.
+    Deny,
+}
+
+/// Where the browser goes after its answer.
+pub enum Consented {
+    /// To the relying party.
+    Redirect(String),
+    /// To the login's page, which shows why not.
+    Login,
+}
+
+impl Broker {
+    /// The question of this login, for the browser that began it.
+    pub async fn consent_question(
+        &self,
+        login: &Handle,
+        visitor: &Visitor,
+    ) -> Result<ConsentQuestion, Refusal> {
+        let (row, decided) = self.awaiting_consent(login, visitor).await?;
+        let facts = self.service_facts(&row.request.client_id).await?;
+        let claims = self.open_claims(&decided.evidence).await?;
+        let client_id = &facts.client.client_id;
+        let username = self.digests().username(client_id, &decided.evidence.person);
+        let released = relying_party::release(&row.request.scopes, &claims, &username);
+        let released = released
+            .into_iter()
+            .map(|(name, value)| {
+                let optional = relying_party::is_optional(&name);
+                ReleasedClaim { name, value, optional }
+            })
+            .collect::<Vec<_>>();
+        let not_released = not_released(&claims, &row.request.scopes);
+        Ok(ConsentQuestion { facts, released, granted: decided.granted, not_released })
+    }
+
+    /// Takes the person's answer; the decision is made again before a code is minted.
+    pub async fn consent(
+        &self,
+        login: &Handle,
+        visitor: &Visitor,
+        answer: &Answer,
+    ) -> Result<Consented, Refusal> {
+        let (row, decided) = self.awaiting_consent(login, visitor).await?;
+        let now = self.clock().now();
+        let Answer::Allow { optional } = answer else {
+            self.finish_refused(login, &row, &decided, "consent.deny").await?;
+            let denied = AuthorizationErrorCode::AccessDenied;
+            return Ok(Consented::Redirect(self.error_url(&row.request, denied, None)));
+        };
+        if let Some(code) = self.fallen(&decided.evidence.relied, now).await {
+            self.finish_refused(login, &row, &decided, "consent.late").await?;
+            return Err(Refusal::code(code, login.key().reference()));
+        }
+        let withheld = relying_party::optional_claims()
+            .filter(|name| !optional.iter().any(|chosen| chosen == name))
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
+        let prepared = self.prepare(&row.request, &decided.evidence, now).await?;
+        let key = login.key();
+        let settled = self
+            .store()
+            .transact(|tx| {
+                let Some(row) = tx.get::<Logins>(&key)? else { return Ok(None) };
+                let LoginState::AwaitingConsent(decided) = row.state.clone() else {
+                    return Ok(None);
+                };
+                prepared.settle_with_consent(tx, &key, row, &decided, &withheld).map(Some)
+            })
+            .await?;
+        match settled {
+            Some(Settled::Code(url)) => Ok(Consented::Redirect(url)),
+            Some(Settled::Denied) => Ok(Consented::Login),
+            Some(Settled::Refused(code)) => Err(Refusal::code(code, key.reference())),
+            Some(Settled::Consent) | None => Err(Refusal::code("A-1004", key.reference())),
+        }
+    }
+
+    async fn awaiting_consent(
+        &self,
+        login: &Handle,
+        visitor: &Visitor,
+    ) -> Result<(Login, Decided), Refusal> {
+        let row = self.login_of(login, visitor).await?;
+        match row.state.clone() {
+            LoginState::AwaitingConsent(decided) => Ok((row, decided)),
+            _ => Err(Refusal::code("A-1004", login.key().reference())),
+        }
+    }
+
+    async fn finish_refused(
+        &self,
+        login: &Handle,
+        row: &Login,
+        decided: &Decided,
+        action: &str,
+    ) -> Result<(), Refusal> {
+        let now = self.clock().now();
+        let key = login.key();
+        let actor = Actor::Person(decided.evidence.person);
+        self.store()
+            .transact(|tx| {
+                tx.put::<Logins>(&key, &Login { state: LoginState::Finished, ..row.clone() })?;
+                tx.append(entry(now, &actor, action, key.reference(), "refused"));
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// Claims that were disclosed to us, and do not leave under these scopes.
+fn not_released(claims: &ClaimsByType, scopes: &[String]) -> Vec<String> {
+    let wanted = relying_party::wallet_claims(scopes);
+    let mut names = Vec::new();
+    for (type_name, claims) in claims {
+        for name in claims.keys() {
+            let leaves = wanted
+                .get(type_name)
+                .is_some_and(|paths| paths.iter().any(|path| path.first() == Some(name)));
+            if !leaves {
+                names.push(asked_name(type_name, std::slice::from_ref(name)));
+            }
+        }
+    }
+    names
+}

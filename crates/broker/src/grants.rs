@@ -1,0 +1,267 @@
+//! What relying parties do with a code and a token: redeem it once, and read claims
+//! (RFC 6749, section 4.1.3; OpenID Connect Core 1.0, sections 3.1.3 and 5.3).
+
+use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_jose::Claims;
+use sekisho_oauth::authentication::{self, AuthenticatedClient, Presented};
+use sekisho_oauth::client::Client;
+use sekisho_oauth::id_token::IdToken;
+use sekisho_oauth::params::Params;
+use sekisho_oauth::relying_party;
+use sekisho_oauth::token::{self, TokenError, TokenRequest, TokenResponse};
+use sekisho_oauth::userinfo::BearerError;
+use sekisho_store::StoreError;
+
+use crate::Broker;
+use crate::audit::{Actor, Detail as _, entry};
+use crate::keys::Purpose;
+use crate::login::{Refusal, TOKEN_LIFETIME};
+use crate::settle::acr;
+use crate::tables::{AccessToken, AccessTokens, Clients, CodeRow, Codes, Grant, Grants};
+
+/// How long an ID token is good, in seconds.
+pub const ID_TOKEN_LIFETIME: i64 = 300;
+
+/// Why a token request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFailure {
+    /// One of the endpoint's closed errors.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker could not do its part.
+    #[error(transparent)]
+    Broker(#[from] Refusal),
+}
+
+/// Why userinfo was not given.
+#[derive(Debug, thiserror::Error)]
+pub enum UserinfoFailure {
+    /// The closed error of the endpoint (RFC 6750, section 3.1).
+    #[error("{0}")]
+    Bearer(BearerError),
+    /// The broker could not do its part.
+    #[error(transparent)]
+    Broker(#[from] Refusal),
+}
+
+impl From<StoreError> for UserinfoFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Broker(error.into())
+    }
+}
+
+/// What redeeming a code came to.
+enum Redeemed {
+    Granted(Box<Grant>),
+    Rejected(TokenError),
+}
+
+impl Broker {
+    /// The token endpoint.
+    pub async fn token(
+        &self,
+        authorization: Option<&str>,
+        form: &Params,
+    ) -> Result<TokenResponse, TokenFailure> {
+        let request = TokenRequest::parse(form)?;
+        match &request {
+            TokenRequest::AuthorizationCode { code, .. } => {
+                let presented = Presented::from_request(authorization, form)?;
+                let client = self.authenticate(&presented).await?;
+                self.redeem_code(&client, &request, code).await
+            }
+            TokenRequest::PreAuthorizedCode { .. } => {
+                self.redeem_offer(authorization, form, &request).await
+            }
+        }
+    }
+
+    pub(crate) async fn authenticate(
+        &self,
+        presented: &Presented,
+    ) -> Result<AuthenticatedClient, TokenFailure> {
+        let client_id = presented.client_id().ok_or(TokenError::NotAuthenticated)?;
+        let registered = self.store().get::<Clients>(&client_id.to_owned()).await?;
+        let unknown = TokenError::UnknownClient { basic: presented.is_basic() };
+        let registered = registered.ok_or(unknown)?;
+        Ok(authentication::authenticate(presented, &registered)?)
+    }
+
+    async fn redeem_code(
+        &self,
+        client: &AuthenticatedClient,
+        request: &TokenRequest,
+        code: &str,
+    ) -> Result<TokenResponse, TokenFailure> {
+        let now = self.clock().now();
+        let code = Handle::parse(code).ok_or(TokenError::InvalidGrant)?.key();
+        let token = Handle::new(now.plus(TOKEN_LIFETIME), self.entropy());
+        let redeemed = self
+            .store()
+            .transact(|tx| self.redeem(tx, client, request, &code, &token.key(), now))
+            .await?;
+        let grant = match redeemed {
+            Redeemed::Granted(grant) => grant,
+            Redeemed::Rejected(error) => return Err(error.into()),
+        };
+        let id_token = if grant.scopes.iter().any(|scope| scope == "openid") {
+            Some(self.id_token(client.client(), &grant, token.expose(), now).await?)
+        } else {
+            None
+        };
+        Ok(TokenResponse {
+            access_token: token.expose().to_owned(),
+            token_type: "Bearer",
+            expires_in: TOKEN_LIFETIME,
+            scope: Some(grant.scopes.join(" ")),
+            id_token,
+            authorization_details: grant.granted.map(|granted| vec![granted.details]),
+        })
+    }
+
+    /// Single use: the first redemption that fits wins, and one that comes again ends the grant.
+    /// What does not fit consumes nothing.
+    fn redeem(
+        &self,
+        tx: &mut sekisho_store::Tx,
+        client: &AuthenticatedClient,
+        request: &TokenRequest,
+        code: &HandleKey,
+        token: &HandleKey,
+        now: Timestamp,
+    ) -> Result<Redeemed, StoreError> {
+        let rejected = || Ok(Redeemed::Rejected(TokenError::InvalidGrant));
+        let actor = Actor::Client(client.client_id().to_owned());
+        let attempt = |outcome| entry(now, &actor, "code.redeem", code.reference(), outcome);
+        match tx.get::<Codes>(code)? {
+            None => rejected(),
+            Some(CodeRow::Redeemed { grant, client_id }) => {
+                if client_id == client.client_id() {
+                    if let Some(mut row) = tx.get::<Grants>(&grant)? {
+                        row.revoked = Some("code replayed".to_owned());
+                        tx.put::<Grants>(&grant, &row)?;
+                    }
+                    tx.append(attempt("refused").because("code replayed: the grant is revoked"));
+                }
+                rejected()
+            }
+            Some(CodeRow::Minted { .. }) if code.expires() <= now => rejected(),
+            Some(CodeRow::Minted { binding, grant }) => {
+                if let Err(error) = token::check_code(&binding, client, request) {
+                    tx.append(attempt("refused").because(error.to_string()));
+                    return Ok(Redeemed::Rejected(error));
+                }
+                let Some(row) = tx.get::<Grants>(&grant)? else { return rejected() };
+                if let Some(fallen) = self.fallen_in(tx, &row.evidence.relied)? {
+                    tx.append(attempt("refused").because(fallen));
+                    return rejected();
+                }
+                let client_id = client.client_id().to_owned();
+                tx.put::<Codes>(code, &CodeRow::Redeemed { grant, client_id })?;
+                tx.put::<super::tables::AccessTokens>(token, &AccessToken { grant })?;
+                tx.append(attempt("done"));
+                Ok(Redeemed::Granted(Box::new(row)))
+            }
+        }
+    }
+
+    async fn id_token(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        access_token: &str,
+        now: Timestamp,
+    ) -> Result<String, TokenFailure> {
+        let algorithm = client.id_token_signed_response_alg;
+        let ring = self.ring();
+        let active = ring.active(&Purpose::IdToken, algorithm).ok_or(Refusal::NoKey)?;
+        let extra = if client.claims_in_id_token {
+            self.released_claims(client, grant).await?
+        } else {
+            Claims::new()
+        };
+        let token = IdToken {
+            iss: self.config().origin.as_str().to_owned(),
+            sub: grant.sub.clone(),
+            aud: client.client_id.clone(),
+            iat: now,
+            exp: now.plus(ID_TOKEN_LIFETIME),
+            auth_time: grant.evidence.auth_time,
+            nonce: grant.nonce.clone(),
+            acr: acr(grant.evidence.channel).map(str::to_owned),
+            amr: vec!["pop".to_owned(), "swk".to_owned()],
+            sid: Some(grant.sid.clone()),
+            access_token: Some(access_token.to_owned()),
+            extra,
+        };
+        Ok(token.sign(&active.key).map_err(|_| Refusal::NoKey)?)
+    }
+
+    /// The userinfo endpoint: claims of a live grant, whose credentials still stand.
+    pub async fn userinfo(&self, bearer: &str) -> Result<Claims, UserinfoFailure> {
+        let now = self.clock().now();
+        let invalid = || UserinfoFailure::Bearer(BearerError::InvalidToken);
+        let token = Handle::parse(bearer).ok_or_else(invalid)?.key();
+        if token.expires() <= now {
+            return Err(invalid());
+        }
+        let row = self.store().get::<AccessTokens>(&token).await?.ok_or_else(invalid)?;
+        let grant = self.store().get::<Grants>(&row.grant).await?.ok_or_else(invalid)?;
+        if grant.revoked.is_some() {
+            return Err(invalid());
+        }
+        if !grant.scopes.iter().any(|scope| scope == "openid") {
+            return Err(UserinfoFailure::Bearer(BearerError::InsufficientScope("openid")));
+        }
+        if self.fallen(&grant.evidence.relied, now).await.is_some() {
+            return Err(invalid());
+        }
+        let client = self.store().get::<Clients>(&grant.client_id).await?.ok_or_else(invalid)?;
+        let mut claims = Claims::new();
+        claims.insert("sub".to_owned(), grant.sub.clone().into());
+        claims.extend(self.released_claims(&client, &grant).await?);
+        Ok(claims)
+    }
+
+    /// The claims that a grant releases: from verified claims and the grant, and nowhere else.
+    async fn released_claims(&self, client: &Client, grant: &Grant) -> Result<Claims, Refusal> {
+        let claims = self.open_claims(&grant.evidence).await?;
+        let username = self.digests().username(&client.client_id, &grant.evidence.person);
+        let mut released = relying_party::release(&grant.scopes, &claims, &username);
+        released.retain(|name, _| !grant.withheld.contains(name));
+        drop_gate_groups(&mut released);
+        if let Some(granted) = &grant.granted {
+            let details = vec![serde_json::Value::Object(granted.details.clone())];
+            released.insert("authorization_details".to_owned(), details.into());
+            merge_groups(&mut released, &granted.groups);
+            if let Some(service) = client.service.as_deref().and_then(|id| self.config().service(id))
+            {
+                released.insert("svc_residency".to_owned(), service.residency.ja.clone().into());
+            }
+        }
+        Ok(released)
+    }
+}
+
+/// Groups that begin with `gpu:` come from a gate's decision alone: a tenant that writes such a role
+/// into its credentials grants nothing.
+fn drop_gate_groups(released: &mut Claims) {
+    if let Some(serde_json::Value::Array(groups)) = released.get_mut("groups") {
+        groups.retain(|group| !group.as_str().is_some_and(|name| name.starts_with("gpu:")));
+    }
+}
+
+/// Adds the groups of a grant to those of the credential.
+fn merge_groups(released: &mut Claims, granted: &[String]) {
+    let groups = released.entry("groups").or_insert_with(|| serde_json::Value::Array(Vec::new()));
+    if let serde_json::Value::Array(groups) = groups {
+        for group in granted {
+            if !groups.iter().any(|present| present.as_str() == Some(group)) {
+                groups.push(group.clone().into());
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The decision: evidence in, and a code, a question for consent, a denial or a refusal out.
+//!
+//! [`Broker::prepare`] computes all that is slow or random; [`Prepared::settle`] decides inside one
+//! transaction, where it looks again at the credentials that the decision stands on.
+
+use sekisho_access::{Decision, Facts};
+use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_oauth::authorization::{self, AuthorizationRequest, Prompt};
+use sekisho_oauth::client::Client;
+use sekisho_oauth::token::CodeBinding;
+use sekisho_store::{StoreError, Tx};
+
+use crate::Broker;
+use crate::ask::{Ask, LOGIN_TYPE};
+use crate::audit::{Actor, Detail as _, entry};
+use crate::login::{CODE_LIFETIME, GRANT_LIFETIME, Refusal};
+use crate::tables::{
+    Channel, ClaimsByType, Clients, CodeRow, Codes, Consent, Consents, Decided, DeniedLogin,
+    Evidence, Grant, Granted, Grants, Login, LoginState, Logins, Session, Sessions,
+};
+
+/// All that a settlement needs and that is computed before its transaction.
+pub(crate) struct Prepared {
+    broker: Broker,
+    client_id: String,
+    access: Access,
+    sub: String,
+    consent_key: [u8; 32],
+    code: Handle,
+    grant: HandleKey,
+    now: Timestamp,
+}
+
+/// What the policies said.
+enum Access {
+    NotAsked,
+    Permit(Granted),
+    Deny(DeniedLogin),
+}
+
+/// How a decision came out.
+pub(crate) enum Settled {
+    /// To the relying party, with a code.
+    Code(String),
+    /// The person must be asked.
+    Consent,
+    /// The policies refused; the reasons are shown.
+    Denied,
+    /// A credential no longer stands.
+    Refused(&'static str),
+}
+
+impl Broker {
+    /// Opens the evidence, asks the policies, and draws what a code needs.
+    pub(crate) async fn prepare(
+        &self,
+        request: &AuthorizationRequest,
+        evidence: &Evidence,
+        now: Timestamp,
+    ) -> Result<Prepared, Refusal> {
+        let client = self.client(&request.client_id).await?;
+        let claims = self.open_claims(evidence).await?;
+        let access = self.decide(&client, request, evidence, &claims, now)?;
+        let member_ref = claims
+            .get(LOGIN_TYPE)
+            .and_then(|claims| claims.get("member_ref")?.as_str())
+            .unwrap_or_default();
+        let sector = sector(&request.redirect_uri);
+        Ok(Prepared {
+            broker: self.clone(),
+            access,
+            sub: self.digests().subject(&sector, &evidence.issuer, member_ref),
+            consent_key: self.digests().consent(&client.client_id, &evidence.person),
+            client_id: client.client_id,
+            code: Handle::new(now.plus(CODE_LIFETIME), self.entropy()),
+            grant: Handle::new(now.plus(GRANT_LIFETIME), self.entropy()).key(),
+            now,
+        })
+    }
+
+    /// The client, as registered now.
+    pub(crate) async fn client(&self, client_id: &str) -> Result<Client, Refusal> {
+        let client = self.store().get::<Clients>(&client_id.to_owned()).await?;
+        client.ok_or_else(|| Refusal::code("R-4001", ""))
+    }
+
+    fn decide(
+        &self,
+        client: &Client,
+        request: &AuthorizationRequest,
+        evidence: &Evidence,
+        claims: &ClaimsByType,
+        now: Timestamp,
+    ) -> Result<Access, Refusal> {
+        let ask = Ask::new(self.config(), client, request)
+            .map_err(|_| Refusal::code("R-4003", client.client_id.as_str()))?;
+        let Some((gate, asked)) = &ask.access else { return Ok(Access::NotAsked) };
+        let facts = Facts {
+            now,
+            gate,
+            request: asked,
+            affiliation: claims.get(LOGIN_TYPE),
+            training: claims.get("ai-training"),
+            acr: acr(evidence.channel),
+        };
+        Ok(match self.policies().decide(&facts) {
+            Decision::Permit(granted) => Access::Permit(Granted {
+                details: granted.details,
+                groups: granted.groups,
+                gate: gate.id.clone(),
+                policy_version: self.policies().version().to_owned(),
+            }),
+            Decision::Deny(denied) => Access::Deny(DeniedLogin {
+                reasons: denied.reasons,
+                conditions: denied.conditions,
+                time: now,
+            }),
+        })
+    }
+}
+
+/// `acr` of a login whose answer came back to the browser that began, which nobody can relay.
+pub(crate) const PHISHING_RESISTANT: &str = "phr";
+
+/// The authentication context of a login (product contract: `phr` is same-device only).
+pub(crate) fn acr(channel: Channel) -> Option<&'static str> {
+    match channel {
+        Channel::SameDevice => Some(PHISHING_RESISTANT),
+        Channel::CrossDevice => None,
+    }
+}
+
+/// The sector of a redirect URI: its host (OpenID Connect Core 1.0, section 8.1).
+fn sector(redirect_uri: &str) -> String {
+    url::Url::parse(redirect_uri)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_else(|| redirect_uri.to_owned())
+}
+
+impl Prepared {
+    /// The code's redirect, or what else must happen first. Writes the login's new state, except
+    /// where nothing may be shown (`prompt=none`) and something would have to be.
+    pub(crate) fn settle(
+        &self,
+        tx: &mut Tx,
+        key: &HandleKey,
+        login: Login,
+        session: &HandleKey,
+        evidence: &Evidence,
+    ) -> Result<Settled, StoreError> {
+        let silent = login.request.prompt.contains(&Prompt::None);
+        if let Some(code) = self.broker.fallen_in(tx, &evidence.relied)? {
+            tx.delete::<Sessions>(session)?;
+            self.audit(tx, key, evidence, "login.settle", Some(code));
+            if !silent {
+                tx.put::<Logins>(key, &Login { state: LoginState::Finished, ..login })?;
+            }
+            return Ok(Settled::Refused(code));
+        }
+        let granted = match &self.access {
+            Access::Deny(denied) => {
+                let codes: Vec<&str> =
+                    denied.reasons.iter().map(|reason| reason.code.as_str()).collect();
+                self.audit(tx, key, evidence, "access.decide", Some(&codes.join(" ")));
+                if !silent {
+                    let state = LoginState::Denied(denied.clone());
+                    tx.put::<Logins>(key, &Login { state, ..login })?;
+                }
+                return Ok(Settled::Denied);
+            }
+            Access::Permit(granted) => Some(granted.clone()),
+            Access::NotAsked => None,
+        };
+        let decided = Decided { session: *session, evidence: evidence.clone(), granted };
+        let remembered = tx.get::<Consents>(&self.consent_key)?;
+        match remembered.filter(|consent| covers(consent, &login.request)) {
+            Some(consent) => self.mint(tx, key, login, &decided, &consent.withheld),
+            None => {
+                if !silent {
+                    let state = LoginState::AwaitingConsent(decided);
+                    tx.put::<Logins>(key, &Login { state, ..login })?;
+                }
+                Ok(Settled::Consent)
+            }
+        }
+    }
+
+    /// After consent: the decision is made again, then the code is minted.
+    pub(crate) fn settle_with_consent(
+        &self,
+        tx: &mut Tx,
+        key: &HandleKey,
+        login: Login,
+        decided: &Decided,
+        withheld: &[String],
+    ) -> Result<Settled, StoreError> {
+        let consent = Consent {
+            scopes: login.request.scopes.clone(),
+            withheld: withheld.to_vec(),
+            time: self.now,
+        };
+        tx.put::<Consents>(&self.consent_key, &consent)?;
+        let mut login = login;
+        login.request.prompt.retain(|prompt| *prompt != Prompt::Consent);
+        self.settle(tx, key, login, &decided.session, &decided.evidence)
+    }
+
+    fn mint(
+        &self,
+        tx: &mut Tx,
+        key: &HandleKey,
+        login: Login,
+        decided: &Decided,
+        withheld: &[String],
+    ) -> Result<Settled, StoreError> {
+        let Some(session) = tx.get::<Sessions>(&decided.session)? else {
+            return Ok(Settled::Refused("A-1001"));
+        };
+        let request = &login.request;
+        let grant = self.grant_of(&session, request, decided, withheld);
+        let binding = CodeBinding::from(request);
+        tx.put::<Grants>(&self.grant, &grant)?;
+        tx.put::<Codes>(&self.code.key(), &CodeRow::Minted { binding, grant: self.grant })?;
+        if decided.granted.is_some() {
+            self.audit(tx, key, &decided.evidence, "access.decide", None);
+        }
+        self.audit(tx, key, &decided.evidence, "code.issue", None);
+        let issuer = self.broker.config().origin.as_str();
+        let url = authorization::success_url(request, self.code.expose(), issuer);
+        tx.put::<Logins>(key, &Login { state: LoginState::Finished, ..login })?;
+        Ok(Settled::Code(url))
+    }
+
+    fn grant_of(
+        &self,
+        session: &Session,
+        request: &AuthorizationRequest,
+        decided: &Decided,
+        withheld: &[String],
+    ) -> Grant {
+        Grant {
+            client_id: request.client_id.clone(),
+            sub: self.sub.clone(),
+            sid: session.sid.clone(),
+            scopes: request.scopes.clone(),
+            withheld: withheld.to_vec(),
+            nonce: request.nonce.clone(),
+            evidence: decided.evidence.clone(),
+            granted: decided.granted.clone(),
+            revoked: None,
+        }
+    }
+
+    fn audit(
+        &self,
+        tx: &mut Tx,
+        key: &HandleKey,
+        evidence: &Evidence,
+        action: &str,
+        refused: Option<&str>,
+    ) {
+        let outcome = if refused.is_some() { "refused" } else { "done" };
+        let relied = evidence.relied.iter().map(|relied| crate::audit::short(&relied.digest));
+        let mut entry =
+            entry(self.now, &Actor::Person(evidence.person), action, key.reference(), outcome)
+                .with("client", self.client_id.as_str())
+                .with("relied", relied.collect::<Vec<_>>());
+        if let Access::Permit(granted) = &self.access {
+            entry = entry
+                .with("gate", granted.gate.as_str())
+                .with("policy_version", granted.policy_version.as_str());
+        }
+        if let Some(reason) = refused {
+            entry = entry.because(reason);
+        }
+        tx.append(entry);
+    }
+}
+
+/// Whether a remembered consent answers this request: nothing new is asked, and the relying party
+/// does not want the question asked again.
+fn covers(consent: &Consent, request: &AuthorizationRequest) -> bool {
+    !request.prompt.contains(&Prompt::Consent)
+        && request.scopes.iter().all(|scope| consent.scopes.contains(scope))
+}

@@ -1,0 +1,187 @@
+//! Whether the credentials that a decision stands on still stand.
+//!
+//! Our own lists are read from the store and count at once; foreign ones are fetched through the
+//! guarded client and kept until their `ttl`. Both are verified by the same function, and both fail
+//! closed (Token Status List, section 8.3): what cannot be read is not valid.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sekisho_ambient::Timestamp;
+use sekisho_credential::status::{self, CheckToken, Status, StatusReference, VerifiedStatusList};
+use sekisho_store::{StoreError, Tx};
+
+use crate::Broker;
+use crate::status_list::OwnList;
+use crate::tables::{Relied, StatusEntries};
+
+/// How many foreign lists are kept at most.
+const KEPT: usize = 256;
+/// The longest that a foreign list counts, in seconds, whatever its `ttl` says.
+const MAX_AGE: i64 = 900;
+
+/// Foreign lists, by URI.
+#[derive(Default)]
+pub struct ForeignLists(Mutex<BTreeMap<String, (Timestamp, Arc<VerifiedStatusList>)>>);
+
+impl ForeignLists {
+    fn fresh(&self, uri: &str, now: Timestamp) -> Option<Arc<VerifiedStatusList>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until, list) = kept.get(uri)?;
+        (now < *until).then(|| Arc::clone(list))
+    }
+
+    fn keep(&self, uri: &str, now: Timestamp, list: &Arc<VerifiedStatusList>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.retain(|_, (until, _)| now < *until);
+        }
+        if kept.len() < KEPT {
+            let age = list.ttl().unwrap_or(MAX_AGE).clamp(0, MAX_AGE);
+            let until = list.expires().map_or(now.plus(age), |end| end.min(now.plus(age)));
+            kept.insert(uri.to_owned(), (until, Arc::clone(list)));
+        }
+    }
+}
+
+impl Broker {
+    /// The code of the first credential that no longer stands (`C-2001` revoked, `C-2002`
+    /// suspended, `C-2003` expired, `C-2008` status unknown), or `None` if all stand.
+    pub(crate) async fn fallen(&self, relied: &[Relied], now: Timestamp) -> Option<&'static str> {
+        for credential in relied {
+            if credential.expires.is_some_and(|end| end <= now) {
+                return Some("C-2003");
+            }
+            if let Some(reference) = &credential.status
+                && let Some(code) = self.status_code(credential, reference, now).await
+            {
+                return Some(code);
+            }
+        }
+        None
+    }
+
+    async fn status_code(
+        &self,
+        credential: &Relied,
+        reference: &StatusReference,
+        now: Timestamp,
+    ) -> Option<&'static str> {
+        match self.status_of(credential, reference, now).await {
+            Ok(Status::Valid) => None,
+            Ok(Status::Invalid) => Some("C-2001"),
+            Ok(Status::Suspended) => Some("C-2002"),
+            Ok(Status::Other(_)) => Some("C-2008"),
+            Err(error) => {
+                tracing::warn!(%error, uri = %reference.uri, "status of a credential is unknown");
+                Some("C-2008")
+            }
+        }
+    }
+
+    async fn status_of(
+        &self,
+        credential: &Relied,
+        reference: &StatusReference,
+        now: Timestamp,
+    ) -> Result<Status, StandingError> {
+        let list = match OwnList::from_uri(&self.config().origin, &reference.uri) {
+            Some(own) => self.own_verified_list(&own, credential, now).await?,
+            None => self.foreign_list(credential, reference, now).await?,
+        };
+        Ok(list.status(reference.index)?)
+    }
+
+    async fn own_verified_list(
+        &self,
+        own: &OwnList,
+        credential: &Relied,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedStatusList>, StandingError> {
+        let published = self.published_list(own, now).await?;
+        if let Some(list) = published.verified() {
+            return Ok(list);
+        }
+        let uri = own.uri(&self.config().origin);
+        let list = Arc::new(self.verify_list(published.token(), &uri, credential, now)?);
+        published.set_verified(&list);
+        Ok(list)
+    }
+
+    async fn foreign_list(
+        &self,
+        credential: &Relied,
+        reference: &StatusReference,
+        now: Timestamp,
+    ) -> Result<Arc<VerifiedStatusList>, StandingError> {
+        if let Some(list) = self.foreign_lists().fresh(&reference.uri, now) {
+            return Ok(list);
+        }
+        let body = self.outbound().fetch(&reference.uri, "application/statuslist+jwt").await?;
+        let token = String::from_utf8(body).map_err(|_| StandingError::NotText)?;
+        let list = Arc::new(self.verify_list(&token, &reference.uri, credential, now)?);
+        self.foreign_lists().keep(&reference.uri, now, &list);
+        Ok(list)
+    }
+
+    fn verify_list(
+        &self,
+        token: &str,
+        uri: &str,
+        credential: &Relied,
+        now: Timestamp,
+    ) -> Result<VerifiedStatusList, StandingError> {
+        let trust = self.trust();
+        let vct =
+            sekisho_credential::types::vct(&self.config().type_authority, &credential.type_name);
+        let check = CheckToken {
+            uri,
+            now,
+            issuer: &credential.issuer,
+            trust: &trust,
+            vct: &vct,
+            not_older_than: None,
+        };
+        Ok(status::verify_token(token, &check)?)
+    }
+
+    /// The same question of our own lists inside a transaction: what was revoked before this
+    /// decision is seen by it.
+    pub(crate) fn fallen_in(
+        &self,
+        tx: &mut Tx,
+        relied: &[Relied],
+    ) -> Result<Option<&'static str>, StoreError> {
+        for credential in relied {
+            let Some(reference) = &credential.status else { continue };
+            let Some(own) = OwnList::from_uri(&self.config().origin, &reference.uri) else {
+                continue;
+            };
+            let code = match tx.get::<StatusEntries>(&own.entry(reference.index))? {
+                Some(entry) if entry.value == 0 => continue,
+                Some(entry) if entry.value == 1 => "C-2001",
+                Some(entry) if entry.value == 2 => "C-2002",
+                _ => "C-2008",
+            };
+            return Ok(Some(code));
+        }
+        Ok(None)
+    }
+}
+
+/// Why a status could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum StandingError {
+    /// The list could not be fetched.
+    #[error(transparent)]
+    Outbound(#[from] crate::outbound::OutboundError),
+    /// The list is not text.
+    #[error("the list is not text")]
+    NotText,
+    /// The list does not verify, or has no such index.
+    #[error(transparent)]
+    Status(#[from] sekisho_credential::status::StatusError),
+    /// Our own list could not be made.
+    #[error(transparent)]
+    Own(#[from] crate::status_list::StatusListError),
+}

@@ -1,0 +1,206 @@
+//! What the broker says, in the words of the pages.
+//!
+//! Nothing is decided here: facts are chosen by language, claims get their labels, values become
+//! text as a person would read it.
+
+use sekisho_ambient::Handle;
+use sekisho_broker::ask;
+use sekisho_broker::codes::Text;
+use sekisho_broker::config::Bilingual;
+use sekisho_broker::consent::{ConsentQuestion, ReleasedClaim};
+use sekisho_broker::login::ServiceFacts;
+use sekisho_broker::tables::{DeniedLogin, Granted};
+use serde_json::Value;
+
+use crate::pages::{ClaimItem, ConsentView, DeniedView, Fact, Lang, Reason, ServiceCard};
+use crate::texts;
+
+/// The service that asks, as a card.
+pub(crate) fn service_card(facts: &ServiceFacts, lang: Lang) -> ServiceCard {
+    let name = facts.name();
+    let purpose = &facts.client.purpose;
+    let card = ServiceCard {
+        name_ja: name.ja,
+        name_en: name.en,
+        purpose: pick(lang, &purpose.ja, &purpose.en),
+        ..ServiceCard::default()
+    };
+    let Some(service) = &facts.service else { return card };
+    ServiceCard {
+        operator_name: say(lang, &service.operator),
+        corporate_number: Some(service.operator_number.clone()),
+        residency: Some(say(lang, &service.residency)),
+        policy_url: service.policy_uri.clone(),
+        tos_url: service.tos_uri.clone(),
+        ..card
+    }
+}
+
+/// A denial, with every unmet condition.
+pub(crate) fn denied_view(
+    facts: &ServiceFacts,
+    denied: &DeniedLogin,
+    login: &Handle,
+    return_url: String,
+    lang: Lang,
+) -> DeniedView {
+    let reason = |reason: &sekisho_access::Reason| Reason {
+        code: reason.code.clone(),
+        title: pick(lang, &reason.ja, &reason.en),
+        found: pick(lang, &reason.found_ja, &reason.found_en),
+        needed: pick(lang, &reason.needed_ja, &reason.needed_en),
+        action: pick(lang, &reason.action_ja, &reason.action_en),
+        link: None,
+    };
+    DeniedView {
+        lang,
+        service: service_card(facts, lang),
+        what: String::new(),
+        unmet: denied.reasons.iter().map(reason).collect(),
+        total: denied.conditions,
+        reference: login.key().reference(),
+        time: denied.time,
+        return_url: Some(return_url),
+    }
+}
+
+/// The question of consent.
+pub(crate) fn consent_view(
+    question: &ConsentQuestion,
+    consent_path: String,
+    form_token: String,
+    lang: Lang,
+) -> ConsentView {
+    let service = question.facts.service.as_ref();
+    let told = |text: Option<&Bilingual>| {
+        text.map_or_else(|| texts::NOT_TOLD.say(lang).to_owned(), |text| say(lang, text))
+    };
+    let (optional, required): (Vec<_>, Vec<_>) =
+        question.released.iter().partition(|claim| claim.optional);
+    let item = |claim: &&ReleasedClaim| ClaimItem {
+        id: claim.name.clone(),
+        label: released_label(&claim.name).map_or_else(
+            || claim.name.clone(),
+            |label| label.say(lang).to_owned(),
+        ),
+        value: readable(&claim.value, lang),
+    };
+    let purpose = &question.facts.client.purpose;
+    ConsentView {
+        lang,
+        service: service_card(&question.facts, lang),
+        consent_path,
+        form_token,
+        required: required.iter().map(item).collect(),
+        optional: optional.iter().map(item).collect(),
+        purpose: pick(lang, &purpose.ja, &purpose.en),
+        retention: told(service.and_then(|service| service.retention.as_ref())),
+        transfer_abroad: told(service.and_then(|service| service.transfer_abroad.as_ref())),
+        not_given: question.not_released.iter().map(|name| asked(name, lang)).collect(),
+        gpu: question.granted.as_ref().map(|granted| gpu_facts(granted, lang)),
+    }
+}
+
+/// The label of a claim that a wallet is asked for, by the name `type/claim`.
+pub(crate) fn asked(name: &str, lang: Lang) -> String {
+    ask::label(name).map_or_else(|| name.to_owned(), |label| label.say(lang).to_owned())
+}
+
+/// What of a GPU service was granted, in the order that a person asks about it.
+fn gpu_facts(granted: &Granted, lang: Lang) -> Vec<Fact> {
+    let rows = [
+        ("partition", texts::GPU_PARTITION),
+        ("gpu_model", texts::GPU_MODEL),
+        ("gpus", texts::GPU_COUNT),
+        ("gpu_hours", texts::GPU_HOURS),
+        ("walltime_h", texts::GPU_WALLTIME),
+    ];
+    rows.iter()
+        .filter_map(|(member, label)| {
+            let value = granted.details.get(*member)?;
+            Some(Fact { label: label.say(lang).to_owned(), value: readable(value, lang) })
+        })
+        .collect()
+}
+
+/// The label of a claim by its name in the relying party's answer.
+fn released_label(name: &str) -> Option<Text> {
+    Some(match name {
+        "name" => texts::CLAIM_NAME,
+        "name#ja-Hani-JP" => texts::CLAIM_NAME_KANJI,
+        "name#ja-Kana-JP" => texts::CLAIM_NAME_KANA,
+        "name#ja-Latn-JP" => texts::CLAIM_NAME_LATIN,
+        "preferred_username" => texts::CLAIM_USERNAME,
+        "locale" => texts::CLAIM_LOCALE,
+        "email" => texts::CLAIM_EMAIL,
+        "email_verified" => texts::CLAIM_EMAIL_VERIFIED,
+        "organization" => texts::CLAIM_ORGANIZATION,
+        "groups" => texts::CLAIM_GROUPS,
+        "training" => texts::CLAIM_TRAINING,
+        _ => return None,
+    })
+}
+
+/// A value as a person reads it: texts as they are, lists and objects by their values.
+fn readable(value: &Value, lang: Lang) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Bool(true) => texts::YES.say(lang).to_owned(),
+        Value::Bool(false) => texts::NO.say(lang).to_owned(),
+        Value::Array(values) => join(values.iter(), lang),
+        Value::Object(members) => join(members.values(), lang),
+        Value::Null => String::new(),
+        Value::Number(number) => number.to_string(),
+    }
+}
+
+fn join<'v>(values: impl Iterator<Item = &'v Value>, lang: Lang) -> String {
+    let texts: Vec<String> = values.map(|value| readable(value, lang)).collect();
+    texts.join(texts::LIST_COMMA.say(lang))
+}
+
+fn say(lang: Lang, text: &Bilingual) -> String {
+    pick(lang, &text.ja, &text.en)
+}
+
+fn pick(lang: Lang, ja: &str, en: &str) -> String {
+    match lang {
+        Lang::Ja => ja.to_owned(),
+        Lang::En => en.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_claim_that_a_relying_party_can_get_has_a_label() {
+        let scopes: Vec<String> =
+            sekisho_oauth::relying_party::scopes_supported().into_iter().map(str::to_owned).collect();
+        let protocol = ["sub", "auth_time", "acr", "amr", "sid", "authorization_details", "svc_residency"];
+        for name in sekisho_oauth::relying_party::claims_supported(&scopes) {
+            assert!(protocol.contains(&name) || released_label(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_claim_that_a_wallet_is_asked_for_has_a_label() {
+        let scopes: Vec<String> =
+            sekisho_oauth::relying_party::scopes_supported().into_iter().map(str::to_owned).collect();
+        for (type_name, paths) in sekisho_oauth::relying_party::wallet_claims(&scopes) {
+            for path in paths {
+                let name = ask::asked_name(&type_name, &path);
+                assert!(ask::label(&name).is_some(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_are_read_without_their_syntax() {
+        let value = json!({"name": "瀬戸内工業", "roles": ["gpu-user", "lead"], "verified": true});
+        assert_eq!(readable(&value, Lang::En), "瀬戸内工業, gpu-user, lead, Yes");
+    }
+}

@@ -1,0 +1,61 @@
+//! The router, on one screen.
+
+mod authorize;
+mod consent;
+mod documents;
+mod issuer;
+mod login;
+mod token;
+mod userinfo;
+mod wallet;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use sekisho_broker::Broker;
+
+use crate::paths::{
+    AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, ISSUER,
+    ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, NONCE, NUMBER, OFFER, OPENID_CONFIGURATION,
+    ORG_DID, PHONE, RENEW, REQUEST, RESPONSE, STATUS_LIST, TOKEN, TYPE, USERINFO,
+};
+
+/// The most that a body may weigh, in bytes.
+const MAX_BODY: usize = 256 * 1024;
+
+pub(crate) fn router() -> Router<Broker> {
+    let router = Router::new()
+        // browsers
+        .route(AUTHORIZE, get(authorize::by_query).post(authorize::by_form))
+        .route(LOGIN, get(login::page))
+        .route(COMPLETE, get(login::complete))
+        .route(NUMBER, post(login::number))
+        .route(CANCEL, post(login::cancel))
+        .route(RENEW, post(login::renew))
+        .route(PHONE, get(login::phone))
+        .route(CONSENT, get(consent::page).post(consent::answer))
+        // wallets
+        .route(REQUEST, get(wallet::request).post(wallet::request_by_post))
+        .route(RESPONSE, post(wallet::response))
+        .route(OFFER, get(issuer::offer))
+        .route(NONCE, post(issuer::nonce))
+        .route(CREDENTIAL, post(issuer::credential))
+        // relying parties
+        .route(TOKEN, post(token::token))
+        .route(USERINFO, get(userinfo::by_get).post(userinfo::by_post))
+        // documents
+        .route(OPENID_CONFIGURATION, get(documents::discovery))
+        .route(AUTHORIZATION_SERVER, get(documents::discovery))
+        .route(JWKS, get(documents::jwks))
+        .route(DID, get(documents::did))
+        .route(ORG_DID, get(documents::organization_did))
+        .route(ISSUER, get(documents::issuer))
+        .route(ISSUER_APPENDED, get(documents::issuer))
+        .route(JWT_VC_ISSUER, get(documents::jwt_vc_issuer))
+        .route(STATUS_LIST, get(documents::status_list))
+        .route(TYPE, get(documents::credential_type))
+        .layer(DefaultBodyLimit::max(MAX_BODY));
+    crate::pages::ASSETS.iter().fold(router, |router, (path, content_type, body)| {
+        router.route(path, get(move || documents::asset(content_type, body)))
+    })
+}

@@ -1,0 +1,100 @@
+//! Public documents, readable from every origin (GEN-18): discovery, keys, DIDs, issuer and type
+//! metadata, status lists.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
+use sekisho_broker::Broker;
+use sekisho_broker::login::Refusal;
+use sekisho_broker::published::KEYS_MAX_AGE;
+use sekisho_broker::status_list::{OwnList, TTL};
+use serde_json::Value;
+
+/// A document that anybody may keep for `max_age` seconds.
+fn public(content_type: &'static str, max_age: i64, body: Vec<u8>) -> Response {
+    let headers = [
+        (CONTENT_TYPE, content_type.to_owned()),
+        (CACHE_CONTROL, format!("public, max-age={max_age}")),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*".to_owned()),
+    ];
+    (headers, body).into_response()
+}
+
+fn document(content_type: &'static str, value: &Value) -> Response {
+    public(content_type, KEYS_MAX_AGE, value.to_string().into_bytes())
+}
+
+fn found(content_type: &'static str, value: Result<Value, Refusal>) -> Response {
+    match value {
+        Ok(value) => document(content_type, &value),
+        Err(Refusal::NotFound) => StatusCode::NOT_FOUND.into_response(),
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+pub(crate) async fn discovery(State(broker): State<Broker>) -> Response {
+    document("application/json", &broker.discovery())
+}
+
+pub(crate) async fn jwks(State(broker): State<Broker>) -> Response {
+    document("application/jwk-set+json", &broker.jwks())
+}
+
+pub(crate) async fn did(State(broker): State<Broker>) -> Response {
+    found("application/did+json", broker.did_document(None).await)
+}
+
+pub(crate) async fn organization_did(
+    State(broker): State<Broker>,
+    Path(org): Path<String>,
+) -> Response {
+    found("application/did+json", broker.did_document(Some(&org)).await)
+}
+
+pub(crate) async fn issuer(State(broker): State<Broker>, Path(org): Path<String>) -> Response {
+    found("application/json", broker.issuer_metadata(&org).await)
+}
+
+pub(crate) async fn jwt_vc_issuer(
+    State(broker): State<Broker>,
+    Path(org): Path<String>,
+) -> Response {
+    found("application/json", broker.jwt_vc_issuer(&org).await)
+}
+
+pub(crate) async fn status_list(
+    State(broker): State<Broker>,
+    Path((organization, number)): Path<(String, u64)>,
+) -> Response {
+    let list = OwnList { organization, number };
+    match broker.published_list(&list, broker.clock().now()).await {
+        Ok(list) => public("application/statuslist+jwt", TTL, list.token().as_bytes().to_vec()),
+        Err(sekisho_broker::status_list::StatusListError::Unknown) => {
+            StatusCode::NOT_FOUND.into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a status list could not be published");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
+
+pub(crate) async fn credential_type(
+    State(broker): State<Broker>,
+    Path((name, major)): Path<(String, String)>,
+) -> Response {
+    match broker.type_metadata(&name, &major) {
+        Some(bytes) => public("application/json", KEYS_MAX_AGE, bytes),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A file of the pages: its path has the hash of its content.
+pub(crate) async fn asset(content_type: &'static str, body: &'static str) -> Response {
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
+    (headers, body).into_response()
+}

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sekisho_access::{Gate, GpuAccessRequest};
 use sekisho_credential::claim_path::{ClaimPath, PathElement};
-use sekisho_credential::types;
+use sekisho_credential::types::{self, ClaimRule, Selective};
 use sekisho_oauth::authorization::AuthorizationRequest;
 use sekisho_oauth::client::Client;
 use sekisho_oauth::relying_party;
@@ -22,6 +22,9 @@ pub const LOGIN_TYPE: &str = "affiliation";
 
 /// The claims of the login credential without which nobody can be told apart.
 const LOGIN_CLAIMS: [&str; 2] = ["org_corporate_number", "member_ref"];
+
+/// Welcome claims that a wallet may leave out one by one.
+const FREE_CLAIMS: usize = 5;
 
 /// The scope that asks for GPU access without details.
 pub const GPU_SCOPE: &str = "gpu_access";
@@ -88,7 +91,9 @@ impl<'c> Ask<'c> {
                 wanted.welcome.extend(read.claims);
             }
         }
-        for wanted in wanted.values_mut() {
+        for (type_name, wanted) in &mut wanted {
+            let issued = wanted.welcome.extract_if(.., |path| is_mandatory(type_name, path));
+            wanted.needed.extend(issued);
             let needed = &wanted.needed;
             wanted.welcome.retain(|path| !needed.contains(path));
         }
@@ -152,27 +157,66 @@ fn access<'c>(
     Ok(Some((gate, asked)))
 }
 
-/// One credential: all claims if the credential has them, else what is needed.
+/// One credential: what is needed, and of what is welcome as much as the credential has.
 fn credential_query(type_name: &str, wanted: &Wanted, type_authority: &str) -> CredentialQuery {
-    let all: Vec<&Vec<String>> = wanted.needed.iter().chain(&wanted.welcome).collect();
-    let claims = all.iter().map(|path| ClaimsQuery {
+    // What stands open in every credential comes without being asked for.
+    let closed = |path: &&Vec<String>| !is_open(type_name, path);
+    let welcome: Vec<&Vec<String>> = wanted.welcome.iter().filter(closed).collect();
+    let claims = wanted.needed.iter().chain(welcome.iter().copied()).map(|path| ClaimsQuery {
         id: Some(claim_id(path)),
         path: ClaimPath(path.iter().cloned().map(element).collect()),
         values: Vec::new(),
     });
-    let mut claim_sets = Vec::new();
-    if !wanted.welcome.is_empty() && !wanted.needed.is_empty() {
-        claim_sets.push(all.iter().map(|path| claim_id(path)).collect());
-        // One at a time would be 2ⁿ sets; most credentials have all or are old.
-        claim_sets.push(wanted.needed.iter().map(|path| claim_id(path)).collect());
-    }
+    let claims = claims.collect();
+    let ids = |path: &Vec<String>| claim_id(path);
+    let needed: Vec<String> = wanted.needed.iter().map(ids).collect();
+    let welcome: Vec<String> = welcome.into_iter().map(ids).collect();
     CredentialQuery {
         id: type_name.to_owned(),
         vct_values: vec![types::vct(type_authority, type_name)],
-        claims: claims.collect(),
-        claim_sets,
+        claims,
+        claim_sets: claim_sets(&needed, &welcome),
         ..CredentialQuery::default()
     }
+}
+
+/// Every choice of the welcome claims, the largest first: DCQL knows no optional claim, and a wallet
+/// takes the first set that it has. The last claims of a long list go together, so that there are
+/// at most 2 · 2⁵ sets. None where nothing is welcome: all claims are needed then.
+fn claim_sets(needed: &[String], welcome: &[String]) -> Vec<Vec<String>> {
+    if welcome.is_empty() {
+        return Vec::new();
+    }
+    let (free, together) = welcome.split_at(welcome.len().min(FREE_CLAIMS));
+    let choices: u32 = 1 << free.len();
+    let mut sets = Vec::new();
+    for choice in 0..choices {
+        for rest in [together, &[]] {
+            let chosen = free.iter().enumerate().filter(|(bit, _)| choice & (1 << bit) != 0);
+            let mut set = needed.to_vec();
+            set.extend(chosen.map(|(_, id)| id.clone()));
+            set.extend_from_slice(rest);
+            if !set.is_empty() && !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
+    }
+    sets.sort_by_key(|set| std::cmp::Reverse(set.len()));
+    sets
+}
+
+/// Whether every credential of this type has the claim.
+fn is_mandatory(type_name: &str, path: &[String]) -> bool {
+    rule(type_name, path).is_some_and(|rule| rule.mandatory)
+}
+
+/// Whether the claim stands open in every credential of this type that has it.
+fn is_open(type_name: &str, path: &[String]) -> bool {
+    rule(type_name, path).is_some_and(|rule| rule.sd == Selective::Never)
+}
+
+fn rule(type_name: &str, path: &[String]) -> Option<&'static ClaimRule> {
+    types::find(type_name)?.claims.iter().find(|rule| rule.path == path)
 }
 
 /// How [`crate::tables::Evidence::asked`] names a claim.
@@ -183,8 +227,8 @@ pub fn asked_name(type_name: &str, path: &[String]) -> String {
 /// What people call a claim that a wallet is asked for, by its [`asked_name`].
 pub fn label(name: &str) -> Option<Text> {
     let (type_name, path) = name.split_once('/')?;
-    let rules = types::find(type_name)?.claims;
-    let rule = rules.iter().find(|rule| rule.path.join("/") == path)?;
+    let path: Vec<String> = path.split('/').map(str::to_owned).collect();
+    let rule = rule(type_name, &path)?;
     Some(Text { ja: rule.ja, en: rule.en })
 }
 
@@ -197,4 +241,35 @@ fn element(name: String) -> PathElement {
 fn claim_id(path: &[String]) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
     path.join("--").chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_credential_without_some_of_the_welcome_claims_still_answers_with_the_others() {
+        let sets = claim_sets(&names(&["m"]), &names(&["a", "b"]));
+        let expected = [&["m", "a", "b"][..], &["m", "a"], &["m", "b"], &["m"]];
+        assert_eq!(sets, expected.map(names));
+    }
+
+    #[test]
+    fn many_welcome_claims_do_not_make_a_request_grow_without_end() {
+        let many: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
+        let sets = claim_sets(&names(&["m"]), &many);
+        assert_eq!(sets.len(), 64);
+        assert_eq!(sets.first().map(Vec::len), Some(41));
+        assert_eq!(sets.last().cloned(), Some(names(&["m"])));
+    }
+
+    #[test]
+    fn where_all_is_needed_or_nothing_there_are_no_empty_sets() {
+        assert!(claim_sets(&names(&["m"]), &[]).is_empty());
+        assert_eq!(claim_sets(&[], &names(&["a"])), [names(&["a"])]);
+    }
 }

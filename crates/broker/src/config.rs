@@ -50,7 +50,9 @@ pub enum ConfigError {
     #[error("exactly one wallet must be the preferred one, found {0}")]
     PreferredWallet(usize),
     /// A wallet's authorization endpoint is neither a wallet scheme nor an https URL.
-    #[error("wallet {name:?}: authorization_endpoint must be openid4vp://, haip-vp:// or an https URL")]
+    #[error(
+        "wallet {name:?}: authorization_endpoint must be openid4vp://, haip-vp:// or an https URL"
+    )]
     WalletEndpoint {
         /// The wallet.
         name: String,
@@ -81,7 +83,9 @@ impl Origin {
         let authority = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         let canonical = format!("{}://{authority}", url.scheme());
         if canonical != text {
-            return Err(refuse("write it as scheme://host[:port], without a path or a default port"));
+            return Err(refuse(
+                "write it as scheme://host[:port], without a path or a default port",
+            ));
         }
         Ok(Self { text: canonical, host, authority, secure })
     }

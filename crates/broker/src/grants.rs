@@ -237,7 +237,8 @@ impl Broker {
             let details = vec![serde_json::Value::Object(granted.details.clone())];
             released.insert("authorization_details".to_owned(), details.into());
             merge_groups(&mut released, &granted.groups);
-            if let Some(service) = client.service.as_deref().and_then(|id| self.config().service(id))
+            if let Some(service) =
+                client.service.as_deref().and_then(|id| self.config().service(id))
             {
                 released.insert("svc_residency".to_owned(), service.residency.ja.clone().into());
             }

@@ -191,9 +191,8 @@ impl Broker {
         body: &[u8],
         now: Timestamp,
     ) -> Result<credential::AcceptedRequest, IssuanceFailure> {
-        let refused = |error: &credential::CredentialRequestError| {
-            failure(error.code(), &error.to_string())
-        };
+        let refused =
+            |error: &credential::CredentialRequestError| failure(error.code(), &error.to_string());
         let published: Vec<String> =
             types::ALL.iter().map(|credential_type| credential_type.name.to_owned()).collect();
         let configurations = [granted.type_name.clone()];
@@ -304,7 +303,8 @@ impl Broker {
         let key = self.store().existing_person_key(&granted.person).await?;
         let key = key.ok_or_else(|| denied("the person was erased"))?;
         let claims: Claims = key.open_json(OFFERED, &granted.claims).map_err(Refusal::Person)?;
-        let credential_type = types::find(&granted.type_name).ok_or_else(|| denied("no such type"))?;
+        let credential_type =
+            types::find(&granted.type_name).ok_or_else(|| denied("no such type"))?;
         let status = StatusReference {
             uri: allocation.list.uri(&self.config().origin),
             index: allocation.index,

@@ -67,7 +67,8 @@ impl Outbound {
     /// Fetches `url` with GET, asking for the media type `accept`.
     pub async fn fetch(&self, url: &str, accept: &str) -> Result<Vec<u8>, OutboundError> {
         let url = self.admit(url)?;
-        let client = self.client.as_ref().ok_or_else(|| OutboundError::NotAllowed(url.to_string()))?;
+        let client =
+            self.client.as_ref().ok_or_else(|| OutboundError::NotAllowed(url.to_string()))?;
         let request = client.get(url).header("accept", accept);
         let mut answer = request.send().await.map_err(peer)?.error_for_status().map_err(peer)?;
         let mut body = Vec::new();
@@ -82,7 +83,8 @@ impl Outbound {
 
     fn admit(&self, url: &str) -> Result<Url, OutboundError> {
         let url = Url::parse(url).map_err(|_| OutboundError::Url)?;
-        let plain = url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
+        let plain =
+            url.scheme() == "https" && url.username().is_empty() && url.password().is_none();
         let host = url.host_str().filter(|_| plain).ok_or(OutboundError::Url)?;
         let name = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         if self.allow.contains(&name) { Ok(url) } else { Err(OutboundError::NotAllowed(name)) }

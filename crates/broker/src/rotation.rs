@@ -167,7 +167,8 @@ impl Broker {
             Purpose::IdToken => Vec::new(),
             Purpose::RequestObject => {
                 let origin = self.config().origin.as_str();
-                let subject = Subject { name: origin, uri: origin, host: self.config().origin.host() };
+                let subject =
+                    Subject { name: origin, uri: origin, host: self.config().origin.host() };
                 self.authority().await?.certify(&subject, &public, now, self.entropy())?
             }
             Purpose::Credential { org } | Purpose::StatusList { org } => {
@@ -206,7 +207,8 @@ impl Broker {
                         after.push(self.make_key(purpose.clone(), *algorithm).await?);
                     }
                     step => {
-                        let named = after.iter_mut().find(|key| keys::changes(step) == Some(&*key.kid));
+                        let named =
+                            after.iter_mut().find(|key| keys::changes(step) == Some(&*key.kid));
                         if let Some(record) = named {
                             keys::apply(record, step, now);
                         }

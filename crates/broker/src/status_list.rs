@@ -147,7 +147,8 @@ impl Broker {
             .active(&purpose, Algorithm::Es256)
             .ok_or_else(|| StatusListError::NoKey(list.organization.clone()))?;
         let uri = list.uri(&self.config().origin);
-        let issue = IssueToken { uri: &uri, iat: now, exp: Some(now.plus(LIFETIME)), ttl: Some(TTL) };
+        let issue =
+            IssueToken { uri: &uri, iat: now, exp: Some(now.plus(LIFETIME)), ttl: Some(TTL) };
         let header = active
             .header("statuslist+jwt")
             .with_jwk(active.key.public_jwk().with_kid(active.key.kid()));

@@ -43,8 +43,6 @@ pub const TABLE: &[ScopeRow] = &[
             (AFFILIATION, &["name#ja-Hani-JP"]),
             (AFFILIATION, &["name#ja-Kana-JP"]),
             (AFFILIATION, &["name#ja-Latn-JP"]),
-            (AFFILIATION, &["department"]),
-            (AFFILIATION, &["job_title"]),
         ],
         claims: &[
             "name",
@@ -68,7 +66,6 @@ pub const TABLE: &[ScopeRow] = &[
             (AFFILIATION, &["org_name"]),
             (AFFILIATION, &["affiliation_type"]),
             (AFFILIATION, &["roles", "*"]),
-            (AFFILIATION, &["home_org_corporate_number"]),
         ],
         claims: &["organization", "groups"],
         optional: &[],

@@ -44,7 +44,8 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         if !is_form {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
         }
-        let body = String::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        let body =
+            String::from_request(request, state).await.map_err(IntoResponse::into_response)?;
         Params::parse(&body).map(Self).map_err(|_| StatusCode::BAD_REQUEST.into_response())
     }
 }

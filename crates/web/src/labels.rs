@@ -79,10 +79,8 @@ pub(crate) fn consent_view(
         question.released.iter().partition(|claim| claim.optional);
     let item = |claim: &&ReleasedClaim| ClaimItem {
         id: claim.name.clone(),
-        label: released_label(&claim.name).map_or_else(
-            || claim.name.clone(),
-            |label| label.say(lang).to_owned(),
-        ),
+        label: released_label(&claim.name)
+            .map_or_else(|| claim.name.clone(), |label| label.say(lang).to_owned()),
         value: readable(&claim.value, lang),
     };
     let purpose = &question.facts.client.purpose;
@@ -178,9 +176,12 @@ mod tests {
 
     #[test]
     fn every_claim_that_a_relying_party_can_get_has_a_label() {
-        let scopes: Vec<String> =
-            sekisho_oauth::relying_party::scopes_supported().into_iter().map(str::to_owned).collect();
-        let protocol = ["sub", "auth_time", "acr", "amr", "sid", "authorization_details", "svc_residency"];
+        let scopes: Vec<String> = sekisho_oauth::relying_party::scopes_supported()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let protocol =
+            ["sub", "auth_time", "acr", "amr", "sid", "authorization_details", "svc_residency"];
         for name in sekisho_oauth::relying_party::claims_supported(&scopes) {
             assert!(protocol.contains(&name) || released_label(name).is_some(), "{name}");
         }
@@ -188,8 +189,10 @@ mod tests {
 
     #[test]
     fn every_claim_that_a_wallet_is_asked_for_has_a_label() {
-        let scopes: Vec<String> =
-            sekisho_oauth::relying_party::scopes_supported().into_iter().map(str::to_owned).collect();
+        let scopes: Vec<String> = sekisho_oauth::relying_party::scopes_supported()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         for (type_name, paths) in sekisho_oauth::relying_party::wallet_claims(&scopes) {
             for path in paths {
                 let name = ask::asked_name(&type_name, &path);

@@ -137,8 +137,7 @@ impl Broker {
             client_secret: confidential.then(|| secret.expose().clone()),
             redirect_uris: client.redirect_uris.clone(),
         };
-        let exists =
-            || AdminError::Exists { kind: "client", id: client.client_id.clone() };
+        let exists = || AdminError::Exists { kind: "client", id: client.client_id.clone() };
         if self.store().get::<Clients>(&client.client_id).await?.is_some() {
             return Err(exists());
         }

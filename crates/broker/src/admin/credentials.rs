@@ -3,9 +3,7 @@
 use sekisho_ambient::{Handle, Timestamp};
 use sekisho_credential::types;
 use sekisho_jose::Claims;
-use sekisho_openid4vci::offer::{
-    self, CredentialOffer, InputMode, PreAuthorizedGrant, TxCode,
-};
+use sekisho_openid4vci::offer::{self, CredentialOffer, InputMode, PreAuthorizedGrant, TxCode};
 use sekisho_openid4vci::pre_authorized::{PreAuthorized, TxCodeDigest, draw_tx_code};
 use serde::{Deserialize, Serialize};
 
@@ -160,9 +158,8 @@ impl Broker {
             }),
         };
         let mac_key = self.store().mac_key("tx-code");
-        let digest = tx_code
-            .as_ref()
-            .map(|code| TxCodeDigest::new(code.expose(), &mac_key, self.entropy()));
+        let digest =
+            tx_code.as_ref().map(|code| TxCodeDigest::new(code.expose(), &mac_key, self.entropy()));
         let key = self.store().person_key(&person).await?;
         let claims =
             key.seal_json(OFFERED, &offer.claims, self.entropy()).map_err(AdminError::invalid)?;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{Act, AdminError, Changed, MAX_ROWS};
 use crate::Broker;
 use crate::config::Bilingual;
-use crate::tables::{Organization, Organizations, StatusListRow, StatusLists};
 use crate::status_list::LIST_SIZE;
+use crate::tables::{Organization, Organizations, StatusListRow, StatusLists};
 
 /// A new organization.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,8 +80,7 @@ impl Broker {
 
     /// All organizations.
     pub async fn list_organizations(&self) -> Result<Vec<OrganizationRow>, AdminError> {
-        let rows =
-            self.store().scan::<Organizations>(std::ops::Bound::Unbounded, MAX_ROWS).await?;
+        let rows = self.store().scan::<Organizations>(std::ops::Bound::Unbounded, MAX_ROWS).await?;
         Ok(rows.iter().map(|(_, organization)| self.organization_row(organization)).collect())
     }
 

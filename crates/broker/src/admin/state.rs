@@ -138,10 +138,8 @@ impl Broker {
     pub async fn list_keys(&self, all: bool) -> Result<Vec<KeyRow>, AdminError> {
         let mut records = self.key_records().await?;
         records.retain(|record| {
-            let gone = matches!(
-                record.state,
-                KeyState::Retired { .. } | KeyState::Compromised { .. }
-            );
+            let gone =
+                matches!(record.state, KeyState::Retired { .. } | KeyState::Compromised { .. });
             all || !gone
         });
         records.sort_by(|a, b| {
@@ -231,7 +229,8 @@ fn purpose(rotate: &RotateKey) -> Result<Purpose, AdminError> {
         }
     };
     if purpose.organization().is_none() && rotate.organization.is_some() {
-        let own = format!("keys for {} are the broker's own, not an organization's", purpose.name());
+        let own =
+            format!("keys for {} are the broker's own, not an organization's", purpose.name());
         return Err(AdminError::Invalid(own));
     }
     Ok(purpose)
@@ -283,7 +282,9 @@ fn plan(
         }
         record.kid.clone()
     });
-    let Some(at) = keys::request_rotation(records, purpose, algorithm, now, &POLICY) else { return };
+    let Some(at) = keys::request_rotation(records, purpose, algorithm, now, &POLICY) else {
+        return;
+    };
     let next = records.iter().find(|record| {
         let line = record.purpose == *purpose && record.algorithm == algorithm;
         line && matches!(record.state, KeyState::Published { activate_at: Some(_), .. })

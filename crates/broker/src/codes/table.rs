@@ -128,7 +128,7 @@ pub const ALL: &[Code] = &[
         ),
         admin: text(
             "ウォレットが OpenID4VP 1.0 と DCQL に対応しているか、ログの理由を見て確認してください。",
-            "See the log for the reason: does the wallet support OpenID4VP 1.0 and DCQL?",
+            "See the reason in the log, and whether the wallet supports OpenID4VP 1.0 and DCQL.",
         ),
     },
     Code {

@@ -17,8 +17,7 @@ use crate::audit::{Actor, Detail as _, entry};
 use crate::config::ResponseMode;
 use crate::settle::{Settled, acr};
 use crate::tables::{
-    Channel, Clients, Evidence, Login, LoginState, Logins, RequestRow, Requests, Session,
-    Sessions,
+    Channel, Clients, Evidence, Login, LoginState, Logins, RequestRow, Requests, Session, Sessions,
 };
 
 /// Where the browser goes next.

@@ -75,11 +75,7 @@ pub struct ServiceFacts {
 
 impl Broker {
     /// The page of a login, for the browser that began it.
-    pub async fn login_screen(
-        &self,
-        login: &Handle,
-        visitor: &Visitor,
-    ) -> Result<Screen, Refusal> {
+    pub async fn login_screen(&self, login: &Handle, visitor: &Visitor) -> Result<Screen, Refusal> {
         let row = self.login_of(login, visitor).await?;
         let now = self.clock().now();
         let facts = self.service_facts(&row.request.client_id).await?;
@@ -109,9 +105,7 @@ impl Broker {
                 let return_url = self.error_url(&row.request, refused, Some(&codes.join(" ")));
                 Screen::Denied { facts, denied: denied.clone(), return_url }
             }
-            LoginState::Finished => {
-                self.over(&row, "A-1004", AuthorizationErrorCode::AccessDenied)
-            }
+            LoginState::Finished => self.over(&row, "A-1004", AuthorizationErrorCode::AccessDenied),
         })
     }
 

@@ -7,9 +7,9 @@ use sekisho_ambient::{Handle, Timestamp, constant_time_eq};
 use sekisho_credential::types;
 use sekisho_jose::Algorithm;
 use sekisho_jose::jwe::DecryptionKey;
+use sekisho_oauth::client::Client;
 use sekisho_oauth::params::Params;
 use sekisho_openid4vp::presentation::{MatchNumber, Presentation};
-use sekisho_oauth::client::Client;
 use sekisho_openid4vp::request::{
     self, LocalizedText, Operator, RequestObject, ServiceDescription, ServiceStatement,
 };
@@ -301,11 +301,8 @@ impl Broker {
             Channel::SameDevice => "complete",
             Channel::CrossDevice => "phone",
         };
-        let path = format!(
-            "/login/{}/{page}?response_code={}",
-            row.login_text,
-            response_code.expose()
-        );
+        let path =
+            format!("/login/{}/{page}?response_code={}", row.login_text, response_code.expose());
         Ok(Answered { redirect_uri: self.config().origin.join(&path) })
     }
 

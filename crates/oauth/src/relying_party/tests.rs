@@ -61,7 +61,6 @@ fn the_wallet_is_asked_for_what_the_scopes_need_and_no_more() {
             &["org_name"],
             &["affiliation_type"],
             &["roles", "*"],
-            &["home_org_corporate_number"],
         ])
     );
     assert_eq!(more[TRAINING], paths(&[&["achievement_id"]]));

@@ -4,9 +4,9 @@
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use http::HeaderMap;
 use sekisho_broker::Broker;
 use sekisho_broker::issuance::IssuanceFailure;
 use sekisho_oauth::userinfo::{BearerError, bearer_token};
@@ -43,10 +43,10 @@ pub(crate) async fn credential(
         Ok(bearer) => bearer,
         Err(error) => return refuse(error),
     };
-    let is_json = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
+    let is_json =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+            value.split(';').next().is_some_and(|kind| kind.trim() == "application/json")
+        });
     let body: &[u8] = if is_json { &body } else { b"" };
     match broker.issue(&org, bearer, body).await {
         Ok(answer) => json(200, &answer),

@@ -207,9 +207,7 @@ pub(crate) async fn phone(
 fn go(broker: &Broker, login: &Handle, next: Next) -> Response {
     let (mut response, session) = match next {
         Next::Redirect { url, session } => (see_other(&url), session),
-        Next::Consent { session } => {
-            (see_other(&format!("/consent/{}", login.expose())), session)
-        }
+        Next::Consent { session } => (see_other(&format!("/consent/{}", login.expose())), session),
         Next::Login { session } => (see_other(&format!("/login/{}", login.expose())), session),
     };
     let origin = &broker.config().origin;

@@ -1,1 +1,41 @@
-//! (to come)
+//! Actors for black-box tests: a broker in process with a clock that the test moves ([`World`]), a
+//! relying party ([`Rp`]), a browser with cookies and without JavaScript ([`Browser`]), and a wallet
+//! that can misbehave ([`Wallet`]). Read `login.rs` beside this folder first: one login, whole.
+//!
+//! Invariant: actors speak HTTP, like everybody else. Only [`World`] touches the broker's own types,
+//! where an operator would use the admin API.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test that cannot go on fails, and its actors say what they are by their names"
+)]
+
+mod browser;
+mod rp;
+mod wallet;
+mod world;
+
+pub use browser::{Browser, Page};
+pub use rp::{Expected, Rp, Tokens};
+pub use wallet::{Answer, Wallet};
+pub use world::{NOW, OPERATOR, TENANT, World, affiliation, training};
+
+/// An HTTP client that follows nothing and waits ten seconds at most.
+pub fn http() -> reqwest::Client {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(std::time::Duration::from_secs(10))
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
+/// The query parameter `name` of `url`, decoded.
+pub fn parameter(url: &str, name: &str) -> Option<String> {
+    let url = url::Url::parse(url).ok()?;
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}

@@ -1,0 +1,150 @@
+//! A browser: cookies, redirects one at a time, forms; no JavaScript.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE};
+
+/// What a browser got.
+#[derive(Debug)]
+pub struct Page {
+    pub status: u16,
+    pub url: String,
+    pub location: Option<String>,
+    pub policy: Option<String>,
+    pub body: String,
+}
+
+impl Page {
+    /// The value of the first `attribute` after `marker` in the page.
+    pub fn attribute(&self, marker: &str, attribute: &str) -> Option<String> {
+        let after = self.body.split_once(marker)?.1;
+        let value = after.split_once(&format!("{attribute}=\""))?.1;
+        Some(unescape(value.split_once('"')?.0))
+    }
+
+    /// Where the link with this id leads.
+    pub fn link(&self, id: &str) -> String {
+        self.attribute(&format!("id=\"{id}\""), "href")
+            .unwrap_or_else(|| panic!("no link {id} on {}:\n{}", self.url, self.body))
+    }
+
+    /// The anti-forgery token of the page's forms.
+    pub fn form_token(&self) -> String {
+        self.attribute("name=\"form_token\"", "value")
+            .unwrap_or_else(|| panic!("no form on {}:\n{}", self.url, self.body))
+    }
+
+    /// The code of an error page.
+    pub fn code(&self) -> Option<String> {
+        let after = self.body.split_once("id=\"error\"")?.1;
+        let code = after.split_once("<span class=\"code\">")?.1;
+        Some(code.split_once('<')?.0.to_owned())
+    }
+
+    /// The codes of the reasons of a denial.
+    pub fn reasons(&self) -> Vec<String> {
+        let list = self.body.split_once("class=\"reasons\"").map(|(_, list)| list).unwrap_or("");
+        let list = list.split_once("</ol>").map(|(list, _)| list).unwrap_or("");
+        let heads = list.split("<span class=\"code\">").skip(1);
+        heads.filter_map(|rest| Some(rest.split_once('<')?.0.to_owned())).collect()
+    }
+}
+
+fn unescape(text: &str) -> String {
+    let named =
+        [("&#38;", "&"), ("&#x26;", "&"), ("&amp;", "&"), ("&quot;", "\""), ("&#34;", "\"")];
+    named.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// A browser.
+#[derive(Clone)]
+pub struct Browser {
+    client: reqwest::Client,
+    cookies: BTreeMap<(String, String), String>,
+    language: String,
+}
+
+impl Default for Browser {
+    fn default() -> Self {
+        Self { client: crate::http(), cookies: BTreeMap::new(), language: "ja".to_owned() }
+    }
+}
+
+impl Browser {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn speaking(language: &str) -> Self {
+        Self { language: language.to_owned(), ..Self::default() }
+    }
+
+    /// One request, no redirect followed.
+    pub async fn get(&mut self, url: &str) -> Page {
+        let request = self.client.get(url);
+        self.send(url, request).await
+    }
+
+    /// Posts a form, no redirect followed.
+    pub async fn post(&mut self, url: &str, form: &[(&str, &str)]) -> Page {
+        let request = self.client.post(url).form(form);
+        self.send(url, request).await
+    }
+
+    /// Follows redirects from `page` until a page, or until the next hop begins with `stop`.
+    pub async fn follow(&mut self, mut page: Page, stop: &str) -> Page {
+        for _ in 0..10 {
+            match page.location.clone() {
+                Some(next) if !next.starts_with(stop) => page = self.get(&next).await,
+                _ => return page,
+            }
+        }
+        panic!("too many redirects, the last to {:?}", page.location);
+    }
+
+    /// The cookie `name` for the host of `url`.
+    pub fn cookie(&self, url: &str, name: &str) -> Option<&String> {
+        self.cookies.get(&(host(url), name.to_owned()))
+    }
+
+    pub fn forget_cookies(&mut self) {
+        self.cookies.clear();
+    }
+
+    async fn send(&mut self, url: &str, request: reqwest::RequestBuilder) -> Page {
+        let host = host(url);
+        let mine = self.cookies.iter().filter(|((at, _), _)| *at == host);
+        let cookies: Vec<String> =
+            mine.map(|((_, name), value)| format!("{name}={value}")).collect();
+        let request = request.header(ACCEPT_LANGUAGE, &self.language);
+        let request =
+            if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) };
+        let answer = request.send().await.unwrap();
+        for line in answer.headers().get_all(SET_COOKIE) {
+            let line = line.to_str().unwrap();
+            let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
+            let key = (host.clone(), name.trim().to_owned());
+            if line.contains("Max-Age=0") {
+                self.cookies.remove(&key);
+            } else {
+                self.cookies.insert(key, value.to_owned());
+            }
+        }
+        let header = |name: reqwest::header::HeaderName| {
+            answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
+        };
+        let base = url::Url::parse(url).unwrap();
+        let location = header(LOCATION).map(|to| base.join(&to).unwrap().to_string());
+        Page {
+            status: answer.status().as_u16(),
+            url: url.to_owned(),
+            location,
+            policy: header(reqwest::header::CONTENT_SECURITY_POLICY),
+            body: answer.text().await.unwrap(),
+        }
+    }
+}
+
+fn host(url: &str) -> String {
+    url::Url::parse(url).unwrap().host_str().unwrap().to_owned()
+}

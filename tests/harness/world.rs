@@ -1,0 +1,262 @@
+//! A broker in process, on its own file and port, under a clock that the test moves.
+
+use sekisho_access::Gate;
+use sekisho_ambient::{Clock, Entropy, ManualClock, Timestamp};
+use sekisho_broker::Broker;
+use sekisho_broker::admin::{
+    Act, AddClient, AddOrganization, AddTrust, AddedClient, CredentialRow, OfferCredential,
+    Offered, RevokeCredential,
+};
+use sekisho_broker::config::{
+    Bilingual, ClientIdPrefix, Config, Origin, OutboundConfig, ResponseMode, Service, WalletEntry,
+};
+use sekisho_jose::Algorithm;
+use sekisho_store::{Options, RootKey, Store};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::rp::Rp;
+
+/// When every world begins: 2026-11-25 09:00 JST.
+pub const NOW: Timestamp = Timestamp::from_unix(1_795_564_800);
+/// A tenant: it attests its people.
+pub const TENANT: &str = "7900000000002";
+/// The operator of the GPU service: it attests trainings.
+pub const OPERATOR: &str = "8900000000001";
+
+/// A broker, and what a test moves.
+pub struct World {
+    pub broker: Broker,
+    pub origin: String,
+    pub clock: ManualClock,
+    pub dir: TempDir,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn text(ja: &str, en: &str) -> Bilingual {
+    Bilingual { ja: ja.to_owned(), en: en.to_owned() }
+}
+
+fn config(origin: &str) -> Config {
+    Config {
+        origin: Origin::parse(origin).unwrap(),
+        type_authority: "https://types.example.jp".to_owned(),
+        services: vec![Service {
+            id: "console".to_owned(),
+            name: text("GPU コンソール", "GPU Console"),
+            operator: text("北海AI計算基盤株式会社", "Hokkai AI Compute"),
+            operator_number: OPERATOR.to_owned(),
+            residency: text("北海道石狩市", "Ishikari, Hokkaido"),
+            retention: None,
+            transfer_abroad: None,
+            policy_uri: None,
+            tos_uri: None,
+        }],
+        gates: vec![gate()],
+        wallets: vec![WalletEntry {
+            name: "tegata".to_owned(),
+            label: text("手形", "Tegata"),
+            authorization_endpoint: "openid4vp://".to_owned(),
+            preferred: true,
+        }],
+        client_id_prefix: ClientIdPrefix::X509Hash,
+        response_mode: ResponseMode::DirectPostJwt,
+        outbound: OutboundConfig::default(),
+    }
+}
+
+fn gate() -> Gate {
+    serde_json::from_value(json!({
+        "id": "console",
+        "service": "console",
+        "max_gpus": 16,
+        "max_gpu_hours": 512,
+        "allowed_affiliation_types": ["regular", "faculty"],
+        "training": {"achievements": ["ai-safety-basic"], "min_level": 1},
+    }))
+    .unwrap()
+}
+
+impl World {
+    /// A broker with one tenant and one operator, both trusted, and one gate.
+    pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same with another configuration.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let world = Self::bare(change).await;
+        for (number, ja, en, types) in [
+            (
+                TENANT,
+                "瀬戸内精密工業株式会社",
+                "Setouchi Precision Industries",
+                ["affiliation", "organization"],
+            ),
+            (
+                OPERATOR,
+                "北海AI計算基盤株式会社",
+                "Hokkai AI Compute",
+                ["ai-training", "organization"],
+            ),
+        ] {
+            let add = AddOrganization { corporate_number: number.to_owned(), name: text(ja, en) };
+            world.broker.add_organization(&world.act(), &add).await.unwrap();
+            world.trust(number, &types).await;
+        }
+        world
+    }
+
+    /// A broker that knows nobody.
+    pub async fn bare(change: impl FnOnce(&mut Config)) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let (clock, hand) = Clock::manual(NOW);
+        let entropy = Entropy::system();
+        let dir = tempfile::tempdir().unwrap();
+        let root = RootKey::generate(&entropy);
+        let path = dir.path().join("sekisho.redb");
+        let store = Store::open(&path, &root, entropy.clone(), Options::default()).unwrap();
+        let mut config = config(&origin);
+        change(&mut config);
+        let broker = Broker::open(config, store, clock, entropy).await.unwrap();
+        let router = sekisho_web::router(broker.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { broker, origin, clock: hand, dir, server }
+    }
+
+    /// An operator at the admin socket.
+    pub fn act(&self) -> Act {
+        Act { uid: 1000, dry_run: false }
+    }
+
+    pub fn issuer(&self, number: &str) -> String {
+        format!("{}/orgs/{number}", self.origin)
+    }
+
+    pub async fn trust(&self, number: &str, types: &[&str]) {
+        let add = AddTrust {
+            issuer: self.issuer(number),
+            types: types.iter().map(|&name| name.to_owned()).collect(),
+            organizations: vec![number.to_owned()],
+            anchors_pem: None,
+        };
+        self.broker.add_trust(&self.act(), &add).await.unwrap();
+    }
+
+    /// A relying party that stands for the service.
+    pub async fn rp(&self) -> Rp {
+        self.rp_with(|_| {}).await
+    }
+
+    pub async fn rp_with(&self, change: impl FnOnce(&mut AddClient)) -> Rp {
+        let mut add = AddClient {
+            client_id: None,
+            name: text("GPU コンソール", "GPU Console"),
+            purpose: text("計算資源の利用者を確かめるため", "To know who uses the machines"),
+            redirect_uris: vec!["http://127.0.0.1:4000/callback".to_owned()],
+            scopes: ["openid", "profile", "email", "organization", "training", "gpu_access"]
+                .map(str::to_owned)
+                .to_vec(),
+            token_endpoint_auth_method: "client_secret_basic".to_owned(),
+            id_token_signed_response_alg: Algorithm::Rs256,
+            service: Some("console".to_owned()),
+            native: true,
+            cross_device: true,
+            claims_in_id_token: false,
+            require_pkce: false,
+            required_acr: None,
+            default_max_age: None,
+        };
+        change(&mut add);
+        let added = self.broker.add_client(&self.act(), &add).await.unwrap().result;
+        self.rp_of(&added, &add)
+    }
+
+    fn rp_of(&self, added: &AddedClient, add: &AddClient) -> Rp {
+        Rp {
+            issuer: self.origin.clone(),
+            client_id: added.client_id.clone(),
+            secret: added.client_secret.clone(),
+            method: add.token_endpoint_auth_method.clone(),
+            redirect_uri: add.redirect_uris[0].clone(),
+            algorithm: add.id_token_signed_response_alg,
+        }
+    }
+
+    pub async fn offer(&self, number: &str, type_name: &str, claims: Value) -> Offered {
+        self.offer_with(number, type_name, claims, |_| {}).await
+    }
+
+    pub async fn offer_with(
+        &self,
+        number: &str,
+        type_name: &str,
+        claims: Value,
+        change: impl FnOnce(&mut OfferCredential),
+    ) -> Offered {
+        let Value::Object(claims) = claims else { panic!("claims are an object") };
+        let mut offer = OfferCredential {
+            organization: number.to_owned(),
+            type_name: type_name.to_owned(),
+            claims,
+            subject: Some("person-1".to_owned()),
+            tx_code: false,
+            days: None,
+            wallet: None,
+        };
+        change(&mut offer);
+        self.broker.offer_credential(&self.act(), &offer).await.unwrap().result
+    }
+
+    pub async fn credentials(&self) -> Vec<CredentialRow> {
+        self.broker.list_credentials(None).await.unwrap()
+    }
+
+    /// Revokes the one credential of this type.
+    pub async fn revoke(&self, type_name: &str) {
+        let rows = self.credentials().await;
+        let mut rows = rows.into_iter().filter(|row| row.type_name == type_name);
+        let row = rows.next().expect("a credential of this type");
+        assert!(rows.next().is_none(), "one credential of this type");
+        let revoke = RevokeCredential { reason: Some("left".to_owned()) };
+        self.broker.revoke_credential(&self.act(), &row.id, &revoke).await.unwrap();
+    }
+}
+
+/// What the tenant attests of its sample person.
+pub fn affiliation() -> Value {
+    json!({
+        "org_corporate_number": TENANT,
+        "org_name": "瀬戸内精密工業株式会社",
+        "affiliation_type": "regular",
+        "member_ref": "m-0001",
+        "name": "山田 太郎",
+        "name#ja-Kana-JP": "ヤマダ タロウ",
+        "name#ja-Latn-JP": "YAMADA Taro",
+        "email": "taro@setouchi.example",
+        "department": "研究開発部",
+        "roles": ["gpu-user", "lead"],
+    })
+}
+
+/// The training that the gate asks for.
+pub fn training() -> Value {
+    json!({
+        "achievement_id": "ai-safety-basic",
+        "achievement_name": "AI安全研修（基礎）",
+        "framework": "internal",
+        "valid_through": "2027-03-31",
+        "level": 2,
+        "level_gte_1": true,
+        "level_gte_2": true,
+        "level_gte_3": false,
+        "completed_on": "2026-10-01",
+    })
+}

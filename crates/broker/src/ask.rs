@@ -92,8 +92,8 @@ impl<'c> Ask<'c> {
             }
         }
         for (type_name, wanted) in &mut wanted {
-            let issued = wanted.welcome.extract_if(.., |path| is_mandatory(type_name, path));
-            wanted.needed.extend(issued);
+            let issued = wanted.welcome.iter().filter(|path| is_mandatory(type_name, path));
+            wanted.needed.extend(issued.cloned());
             let needed = &wanted.needed;
             wanted.welcome.retain(|path| !needed.contains(path));
         }
@@ -176,7 +176,6 @@ fn credential_query(type_name: &str, wanted: &Wanted, type_authority: &str) -> C
         vct_values: vec![types::vct(type_authority, type_name)],
         claims,
         claim_sets: claim_sets(&needed, &welcome),
-        ..CredentialQuery::default()
     }
 }
 

@@ -26,6 +26,7 @@ pub mod rotation;
 mod settle;
 pub mod standing;
 pub mod status_list;
+mod sweep;
 pub mod tables;
 
 use std::sync::{Arc, PoisonError, RwLock};

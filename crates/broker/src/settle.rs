@@ -174,16 +174,14 @@ impl Prepared {
         };
         let decided = Decided { session: *session, evidence: evidence.clone(), granted };
         let remembered = tx.get::<Consents>(&self.consent_key)?;
-        match remembered.filter(|consent| covers(consent, &login.request)) {
-            Some(consent) => self.mint(tx, key, login, &decided, &consent.withheld),
-            None => {
-                if !silent {
-                    let state = LoginState::AwaitingConsent(decided);
-                    tx.put::<Logins>(key, &Login { state, ..login })?;
-                }
-                Ok(Settled::Consent)
-            }
+        if let Some(consent) = remembered.filter(|consent| covers(consent, &login.request)) {
+            return self.mint(tx, key, login, &decided, &consent.withheld);
         }
+        if !silent {
+            let state = LoginState::AwaitingConsent(decided);
+            tx.put::<Logins>(key, &Login { state, ..login })?;
+        }
+        Ok(Settled::Consent)
     }
 
     /// After consent: the decision is made again, then the code is minted.

@@ -56,6 +56,6 @@ pub(crate) fn router() -> Router<Broker> {
         .route(TYPE, get(documents::credential_type))
         .layer(DefaultBodyLimit::max(MAX_BODY));
     crate::pages::ASSETS.iter().fold(router, |router, (path, content_type, body)| {
-        router.route(path, get(move || documents::asset(content_type, body)))
+        router.route(path, get(move || std::future::ready(documents::asset(content_type, body))))
     })
 }

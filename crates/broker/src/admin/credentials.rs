@@ -149,7 +149,7 @@ impl Broker {
             credential_configuration_ids: vec![offer.type_name.clone()],
             pre_authorized: Some(PreAuthorizedGrant {
                 code: code.expose().to_owned(),
-                tx_code: offer.tx_code.then(|| TxCode {
+                tx_code: offer.tx_code.then_some(TxCode {
                     input_mode: InputMode::Numeric,
                     length: Some(TX_CODE_DIGITS),
                     description: None,

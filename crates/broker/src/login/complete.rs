@@ -103,7 +103,7 @@ impl Broker {
             })
             .await?;
         let settled = settled.map_err(|code| Refusal::code(code, key.reference()))?;
-        self.next(settled, login, session)
+        Self::next(settled, login, session)
     }
 
     /// Cross device: the person typed the number that the phone shows.
@@ -150,7 +150,7 @@ impl Broker {
             })
             .await?;
         match outcome {
-            Typed::Right(settled) => Ok(Number::Right(self.next(settled, login, session)?)),
+            Typed::Right(settled) => Ok(Number::Right(Self::next(settled, login, session)?)),
             Typed::Wrong(tries_left) => Ok(Number::Wrong { tries_left }),
             Typed::Ended => Err(Refusal::code("A-1006", key.reference())),
             Typed::Gone => Err(again()),
@@ -209,7 +209,7 @@ impl Broker {
         prepared.settle(tx, key, row, &session.handle.key(), evidence)
     }
 
-    fn next(&self, settled: Settled, login: &Handle, session: NewSession) -> Result<Next, Refusal> {
+    fn next(settled: Settled, login: &Handle, session: NewSession) -> Result<Next, Refusal> {
         let session = session.handle;
         match settled {
             Settled::Code(url) => Ok(Next::Redirect { url, session }),

@@ -91,7 +91,7 @@ pub(crate) async fn credential_type(
 }
 
 /// A file of the pages: its path has the hash of its content.
-pub(crate) async fn asset(content_type: &'static str, body: &'static str) -> Response {
+pub(crate) fn asset(content_type: &'static str, body: &'static str) -> Response {
     let headers =
         [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];
     (headers, body).into_response()

@@ -154,7 +154,8 @@ impl Broker {
                     tx.append(attempt("refused").because(error.to_string()));
                     return Ok(Redeemed::Rejected(error));
                 }
-                let Some(row) = tx.get::<Grants>(&grant)? else { return rejected() };
+                let row = tx.get::<Grants>(&grant)?.filter(|row| row.revoked.is_none());
+                let Some(row) = row else { return rejected() };
                 if let Some(fallen) = self.fallen_in(tx, &row.evidence.relied)? {
                     tx.append(attempt("refused").because(fallen));
                     return rejected();

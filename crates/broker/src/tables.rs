@@ -232,8 +232,6 @@ pub struct Session {
     pub sid: String,
     /// What it stands on.
     pub evidence: Evidence,
-    /// SHA-256 of the cookie of the browser that it belongs to.
-    pub browser: [u8; 32],
 }
 
 /// A consent that is remembered.

@@ -197,8 +197,7 @@ impl Broker {
         if let Some(before) = &visitor.session {
             tx.delete::<Sessions>(&before.key())?;
         }
-        let begun =
-            Session { sid: session.sid.clone(), evidence: evidence.clone(), browser: row.browser };
+        let begun = Session { sid: session.sid.clone(), evidence: evidence.clone() };
         tx.put::<Sessions>(&session.handle.key(), &begun)?;
         let now = self.clock().now();
         let actor = Actor::Person(evidence.person);

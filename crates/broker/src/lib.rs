@@ -158,6 +158,8 @@ impl Broker {
     }
 
     pub(crate) fn set_ring(&self, ring: Ring) {
+        let documents = self.documents_of(&ring);
+        let ring = ring.with_documents(documents);
         *self.0.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::Broker;
 use crate::keys::Purpose;
 use crate::login::Refusal;
+use crate::ring::{Documents, Ring};
 use crate::settle::PHISHING_RESISTANT;
 use crate::tables::Organizations;
 
@@ -23,8 +24,16 @@ impl Broker {
         ServerRules::new(self.config().origin.as_str())
     }
 
-    /// Discovery (OpenID Connect Discovery 1.0, section 3; RFC 8414).
-    pub fn discovery(&self) -> Value {
+    /// Discovery (OpenID Connect Discovery 1.0, section 3; RFC 8414) and the keys of ID tokens.
+    pub(crate) fn documents_of(&self, ring: &Ring) -> Documents {
+        let jwks = ring.jwks(|purpose| *purpose == Purpose::IdToken).to_value();
+        Documents {
+            discovery: self.discovery_of(ring).to_string().into_bytes().into(),
+            jwks: jwks.to_string().into_bytes().into(),
+        }
+    }
+
+    fn discovery_of(&self, ring: &Ring) -> Value {
         let origin = &self.config().origin;
         let has_gates = !self.config().gates.is_empty();
         let gpu = has_gates.then(|| sekisho_access::DETAILS_TYPE.to_owned()).into_iter().collect();
@@ -34,7 +43,7 @@ impl Broker {
             token_endpoint: Some(origin.join("/token")),
             userinfo_endpoint: Some(origin.join("/userinfo")),
             jwks_uri: Some(origin.join("/jwks")),
-            id_token_algorithms: self.ring().algorithms(&Purpose::IdToken),
+            id_token_algorithms: ring.algorithms(&Purpose::IdToken),
             acr_values: vec![PHISHING_RESISTANT.to_owned()],
             authorization_details_types: gpu,
             scopes: Vec::new(),
@@ -42,11 +51,6 @@ impl Broker {
             ui_locales: vec!["ja".to_owned(), "en".to_owned()],
             service_documentation: None,
         })
-    }
-
-    /// The keys of ID tokens.
-    pub fn jwks(&self) -> Value {
-        self.ring().jwks(|purpose| *purpose == Purpose::IdToken).to_value()
     }
 
     /// Metadata of an organization as a credential issuer (OpenID4VCI 1.0, section 12.2).

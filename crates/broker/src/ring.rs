@@ -4,6 +4,7 @@
 //! a key that only stands published.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sekisho_jose::{Algorithm, Header, JwkSet, KeyError, PublicJwk, SigningKey};
 
@@ -30,6 +31,22 @@ impl ActiveKey {
 pub struct Ring {
     active: BTreeMap<(Purpose, Algorithm), ActiveKey>,
     published: Vec<(Purpose, PublicJwk)>,
+    documents: Documents,
+}
+
+/// Documents that say which keys there are, written once for each change of the keys.
+#[derive(Clone)]
+pub struct Documents {
+    /// Discovery.
+    pub discovery: Arc<[u8]>,
+    /// The keys of ID tokens.
+    pub jwks: Arc<[u8]>,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self { discovery: b"{}".as_slice().into(), jwks: b"{}".as_slice().into() }
+    }
 }
 
 impl Ring {
@@ -53,6 +70,17 @@ impl Ring {
     /// The key that signs for `purpose` with `algorithm`.
     pub fn active(&self, purpose: &Purpose, algorithm: Algorithm) -> Option<&ActiveKey> {
         self.active.get(&(purpose.clone(), algorithm))
+    }
+
+    /// The same keys, with the documents about them.
+    #[must_use]
+    pub fn with_documents(self, documents: Documents) -> Self {
+        Self { documents, ..self }
+    }
+
+    /// The documents about these keys.
+    pub fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     /// The algorithms with which something is signed for `purpose`.

@@ -1,6 +1,9 @@
 //! Public documents, readable from every origin (GEN-18): discovery, keys, DIDs, issuer and type
 //! metadata, status lists.
 
+use std::sync::Arc;
+
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -11,14 +14,19 @@ use sekisho_broker::published::KEYS_MAX_AGE;
 use sekisho_broker::status_list::{OwnList, TTL};
 use serde_json::Value;
 
+/// A document that is written already.
+fn kept(content_type: &'static str, body: &Arc<[u8]>) -> Response {
+    public(content_type, KEYS_MAX_AGE, Bytes::from_owner(Arc::clone(body)))
+}
+
 /// A document that anybody may keep for `max_age` seconds.
-fn public(content_type: &'static str, max_age: i64, body: Vec<u8>) -> Response {
+fn public(content_type: &'static str, max_age: i64, body: impl Into<Bytes>) -> Response {
     let headers = [
         (CONTENT_TYPE, content_type.to_owned()),
         (CACHE_CONTROL, format!("public, max-age={max_age}")),
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*".to_owned()),
     ];
-    (headers, body).into_response()
+    (headers, body.into()).into_response()
 }
 
 fn document(content_type: &'static str, value: &Value) -> Response {
@@ -34,11 +42,11 @@ fn found(content_type: &'static str, value: Result<Value, Refusal>) -> Response 
 }
 
 pub(crate) async fn discovery(State(broker): State<Broker>) -> Response {
-    document("application/json", &broker.discovery())
+    kept("application/json", &broker.ring().documents().discovery)
 }
 
 pub(crate) async fn jwks(State(broker): State<Broker>) -> Response {
-    document("application/jwk-set+json", &broker.jwks())
+    kept("application/jwk-set+json", &broker.ring().documents().jwks)
 }
 
 pub(crate) async fn did(State(broker): State<Broker>) -> Response {

@@ -1,1 +1,309 @@
-//! The admin API.
+//! The admin API: JSON over the Unix socket of the server, or in process for a command line that
+//! opened the store itself. Described in `spec/openapi-admin.yaml`.
+//!
+//! It is no part of the public surface. Invariant: every request carries the [`Peer`] that whoever
+//! accepted the connection has let in; without one it is refused. An unknown query parameter or
+//! member is refused too: a misspelt `dry_run` must not become a change.
+
+mod extract;
+
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use sekisho_broker::Broker;
+use sekisho_broker::admin::{
+    Act, AddClient, AddOrganization, AddTrust, AdminError, OfferCredential, RevokeCredential,
+    RotateKey,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use extract::{Asked, Body, Caller, Failed};
+
+/// The most that a request may weigh, in bytes.
+const MAX_BODY: usize = 1 << 20;
+/// Records of the audit log that one answer holds if the caller does not say.
+const TAIL: usize = 20;
+
+/// The admin API of a broker.
+pub fn router(broker: Broker) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/root", get(root))
+        .route("/v1/organizations", get(organizations).post(add_organization))
+        .route("/v1/clients", get(clients).post(add_client))
+        .route("/v1/clients/{client}", delete(remove_client))
+        .route("/v1/trust", get(trust).post(add_trust).delete(remove_trust))
+        .route("/v1/credentials", get(credentials))
+        .route("/v1/credentials/offer", post(offer_credential))
+        .route("/v1/credentials/{credential}/revoke", post(revoke_credential))
+        .route("/v1/keys", get(keys))
+        .route("/v1/keys/rotate", post(rotate_key))
+        .route("/v1/audit", get(audit))
+        .route("/v1/audit/verify", get(audit_verify))
+        .fallback(|| async { Failed::NoSuchPath })
+        .method_not_allowed_fallback(|| async { Failed::NoSuchMethod })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(broker)
+}
+
+/// The process at the other end of the socket, let in by whoever accepted the connection: put it
+/// into the extensions of each request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its user id.
+    pub uid: u32,
+}
+
+/// What a handler answers.
+type Answer = Result<Response, Failed>;
+
+/// The query of a request that has none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// The query of a change.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// The query that names a trusted issuer, whose identifier is a URL.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RemoveTrust {
+    issuer: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfOrganization {
+    organization: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhichKeys {
+    #[serde(default)]
+    all: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+fn act(caller: Caller, dry_run: bool) -> Act {
+    Act { uid: caller.0.uid, dry_run }
+}
+
+fn answer(result: Result<impl Serialize, AdminError>) -> Answer {
+    Ok(Json(result?).into_response())
+}
+
+/// A list under its name.
+fn list(name: &str, rows: Result<impl Serialize, AdminError>) -> Answer {
+    answer(rows.map(|rows| json!({name: rows})))
+}
+
+async fn status(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
+    answer(broker.state().await)
+}
+
+/// The root of our own certificates as PEM.
+async fn root(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
+    let certificate =
+        serde_json::to_value(broker.own_root().await?).map_err(|error| unreadable(&error))?;
+    let pem = pem(certificate.as_str().unwrap_or_default());
+    Ok(([(http::header::CONTENT_TYPE, "application/x-pem-file")], pem).into_response())
+}
+
+fn unreadable(error: &serde_json::Error) -> Failed {
+    Failed::Admin(AdminError::Invalid(error.to_string()))
+}
+
+/// RFC 7468, section 2: lines of 64 characters.
+fn pem(base64: &str) -> String {
+    let mut out = String::from("-----BEGIN CERTIFICATE-----");
+    for (at, character) in base64.chars().enumerate() {
+        if at.is_multiple_of(64) {
+            out.push('\n');
+        }
+        out.push(character);
+    }
+    out.push_str("\n-----END CERTIFICATE-----\n");
+    out
+}
+
+async fn organizations(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
+    list("organizations", broker.list_organizations().await)
+}
+
+async fn add_organization(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Asked(change): Asked<Change>,
+    Body(add): Body<AddOrganization>,
+) -> Answer {
+    answer(broker.add_organization(&act(caller, change.dry_run), &add).await)
+}
+
+async fn clients(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
+    list("clients", broker.list_clients().await)
+}
+
+async fn add_client(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Asked(change): Asked<Change>,
+    Body(add): Body<AddClient>,
+) -> Answer {
+    answer(broker.add_client(&act(caller, change.dry_run), &add).await)
+}
+
+async fn remove_client(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(client): Path<String>,
+    Asked(change): Asked<Change>,
+) -> Answer {
+    answer(broker.remove_client(&act(caller, change.dry_run), &client).await)
+}
+
+async fn trust(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
+    list("trust", Ok(broker.list_trust()))
+}
+
+async fn add_trust(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Asked(change): Asked<Change>,
+    Body(add): Body<AddTrust>,
+) -> Answer {
+    answer(broker.add_trust(&act(caller, change.dry_run), &add).await)
+}
+
+async fn remove_trust(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Asked(remove): Asked<RemoveTrust>,
+) -> Answer {
+    answer(broker.remove_trust(&act(caller, remove.dry_run), &remove.issuer).await)
+}
+
+async fn credentials(
+    State(broker): State<Broker>,
+    _: Caller,
+    Asked(of): Asked<OfOrganization>,
+) -> Answer {
+    list("credentials", broker.list_credentials(of.organization.as_deref()).await)
+}
+
+async fn offer_credential(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Asked(change): Asked<Change>,
+    Body(offer): Body<OfferCredential>,
+) -> Answer {
+    answer(broker.offer_credential(&act(caller, change.dry_run), &offer).await)
+}
+
+async fn revoke_credential(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(credential): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(revoke): Body<RevokeCredential>,
+) -> Answer {
+    answer(broker.revoke_credential(&act(caller, change.dry_run), &credential, &revoke).await)
+}
+
+async fn keys(State(broker): State<Broker>, _: Caller, Asked(which): Asked<WhichKeys>) -> Answer {
+    list("keys", broker.list_keys(which.all).await)
+}
+
+async fn rotate_key(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Asked(change): Asked<Change>,
+    Body(rotate): Body<RotateKey>,
+) -> Answer {
+    answer(broker.rotate_key(&act(caller, change.dry_run), &rotate).await)
+}
+
+async fn audit(State(broker): State<Broker>, _: Caller, Asked(page): Asked<Page>) -> Answer {
+    list("records", broker.audit_tail(page.after, page.limit.unwrap_or(TAIL)).await)
+}
+
+async fn audit_verify(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
+    answer(broker.audit_verify().await)
+}
+
+impl IntoResponse for Failed {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = %self, "an administrative request failed");
+        }
+        let body = json!({"error": self.name(), "message": self.to_string()});
+        (status, Json(body)).into_response()
+    }
+}
+
+impl Failed {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::NoSuchPath | Self::NoSuchMethod => "no_such_endpoint",
+            Self::Malformed(_) => "invalid",
+            Self::Admin(error) => error.name(),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Denied => StatusCode::FORBIDDEN,
+            Self::NoSuchPath | Self::Admin(AdminError::NotFound { .. }) => StatusCode::NOT_FOUND,
+            Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Malformed(_) | Self::Admin(AdminError::Invalid(_)) => StatusCode::BAD_REQUEST,
+            Self::Admin(AdminError::Exists { .. }) => StatusCode::CONFLICT,
+            Self::Admin(AdminError::Store(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Admin(AdminError::Key(_) | AdminError::Broker(_)) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_written_in_lines_of_64() {
+        let text = pem(&"A".repeat(70));
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!((lines[1].len(), lines[2]), (64, "AAAAAA"));
+        assert!(text.ends_with("-----END CERTIFICATE-----\n"));
+    }
+
+    #[test]
+    fn errors_have_the_status_that_a_program_can_act_on() {
+        let not_found = AdminError::NotFound { kind: "client", id: "x".to_owned() };
+        assert_eq!(Failed::Admin(not_found).status(), 404);
+        let exists = AdminError::Exists { kind: "client", id: "x".to_owned() };
+        assert_eq!(Failed::Admin(exists).status(), 409);
+        assert_eq!(Failed::Malformed(String::new()).status(), 400);
+        assert_eq!(Failed::Denied.status(), 403);
+    }
+}

@@ -1,0 +1,231 @@
+//! The command line: `tegata init | trust | accept | list | remove | present | serve`.
+//!
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable. `--json` prints one
+//! JSON document on standard output, errors included; questions and notes go to standard error then.
+
+mod commands;
+mod table;
+
+use std::io::{BufRead, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+
+use crate::text::Lang;
+use crate::{Surroundings, Wallet, WalletError, read_anchors};
+
+/// 手形 — a holder's wallet: receive credentials, keep them, show them.
+#[derive(Parser)]
+#[command(name = "tegata", version, about)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Args)]
+struct Common {
+    /// The wallet's folder [default: $XDG_DATA_HOME/tegata]
+    #[arg(long, global = true, value_name = "DIR", env = "TEGATA_WALLET")]
+    wallet: Option<PathBuf>,
+    /// Certificates (PEM) of authorities that TLS servers may be under, beside the system's
+    #[arg(long, global = true, value_name = "PEM")]
+    ca: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// ja or en [default: from LC_ALL, LC_MESSAGES or LANG]
+    #[arg(long, global = true, value_parser = parse_lang)]
+    lang: Option<Lang>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a wallet
+    Init {
+        /// Certificates (PEM) of the authorities to trust, as issuers' and as verifiers'
+        #[arg(long, value_name = "PEM")]
+        trust: Option<PathBuf>,
+    },
+    /// Trusts more authorities
+    Trust {
+        /// Their certificates
+        pem: PathBuf,
+    },
+    /// Receives what an issuer offers
+    Accept {
+        /// The link of the offer (openid-credential-offer://, haip-vci:// or https://)
+        offer: String,
+        /// The code that the issuer sent by another way
+        #[arg(long, value_name = "N")]
+        tx_code: Option<String>,
+        /// Authorities to trust for this time
+        #[arg(long, value_name = "PEM")]
+        trust: Option<PathBuf>,
+    },
+    /// Lists what the wallet keeps
+    List,
+    /// Removes a credential
+    Remove {
+        /// Its ID in the list
+        id: String,
+    },
+    /// Shows credentials to a verifier
+    Present {
+        /// The link of the request (openid4vp://, haip-vp:// or https://)
+        request: String,
+        /// Shows them without asking
+        #[arg(long, conflicts_with = "decline")]
+        yes: bool,
+        /// Declines without asking
+        #[arg(long)]
+        decline: bool,
+        /// Authorities to trust for this time
+        #[arg(long, value_name = "PEM")]
+        trust: Option<PathBuf>,
+    },
+    /// Serves the wallet's page to browsers on this machine
+    Serve {
+        /// Where to listen; an address of this machine only
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
+        listen: SocketAddr,
+        /// Answers every question with yes, for scripts
+        #[arg(long)]
+        yes: bool,
+        /// Authorities to trust for this time
+        #[arg(long, value_name = "PEM")]
+        trust: Option<PathBuf>,
+    },
+}
+
+fn parse_lang(text: &str) -> Result<Lang, &'static str> {
+    Lang::parse(text).ok_or("expected ja or en")
+}
+
+/// Standard input, output and error.
+pub struct Terminal<'a> {
+    /// Where answers are typed.
+    pub input: &'a mut (dyn BufRead + Send),
+    /// Where results go.
+    pub output: &'a mut (dyn Write + Send),
+    /// Where questions and notes go with `--json`, and errors without.
+    pub notes: &'a mut (dyn Write + Send),
+}
+
+/// What a command works with.
+struct Session<'a, 't> {
+    terminal: &'a mut Terminal<'t>,
+    json: bool,
+    lang: Lang,
+    dir: PathBuf,
+    surroundings: Surroundings,
+}
+
+/// Runs a command and says how it ended: the exit code.
+pub async fn run(
+    arguments: Arguments,
+    mut surroundings: Surroundings,
+    terminal: &mut Terminal<'_>,
+) -> u8 {
+    let Common { wallet, ca, json, lang } = arguments.common;
+    let lang = lang.or_else(environment_lang).unwrap_or_default();
+    let result = match (wallet.or_else(default_dir), ca.as_deref().map(read_file).transpose()) {
+        (_, Err(error)) => Err(error),
+        (None, _) => Err(WalletError::NoWallet(PathBuf::from("$XDG_DATA_HOME/tegata"))),
+        (Some(dir), Ok(roots)) => {
+            surroundings.roots = roots.or(surroundings.roots);
+            let mut session = Session { terminal: &mut *terminal, json, lang, dir, surroundings };
+            session.run(arguments.command).await
+        }
+    };
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            report(&error, json, lang, terminal);
+            error.exit_code()
+        }
+    }
+}
+
+/// Writing to a closed terminal is nothing to report.
+fn report(error: &WalletError, json: bool, lang: Lang, terminal: &mut Terminal<'_>) {
+    if json {
+        let document = json!({"error": {
+            "kind": error.kind(), "code": error.code(), "message": error.to_string(), "text": error.explain(lang),
+        }});
+        let _ = writeln!(terminal.output, "{document}");
+    } else {
+        let _ = writeln!(terminal.notes, "{}", error.explain(lang));
+    }
+}
+
+impl Session<'_, '_> {
+    async fn run(&mut self, command: Command) -> Result<(), WalletError> {
+        match command {
+            Command::Init { trust } => self.init(trust),
+            Command::Trust { pem } => self.trust(&pem),
+            Command::Accept { offer, tx_code, trust } => self.accept(&offer, tx_code, trust).await,
+            Command::List => self.list(),
+            Command::Remove { id } => self.remove(&id),
+            Command::Present { request, yes, decline, trust } => {
+                let answer = if yes { Some(true) } else { decline.then_some(false) };
+                self.present(&request, answer, trust).await
+            }
+            Command::Serve { listen, yes, trust } => self.serve(listen, yes, trust).await,
+        }
+    }
+
+    fn open(&self, trust: Option<PathBuf>) -> Result<Wallet, WalletError> {
+        let wallet = Wallet::open(&self.dir, self.surroundings.clone())?;
+        let anchors = trust.map(|path| read_anchors(&read_file(&path)?)).transpose()?;
+        Ok(wallet.with_anchors(anchors.unwrap_or_default()))
+    }
+
+    /// A line of the result.
+    fn say(&mut self, line: &str) {
+        let _ = writeln!(self.terminal.output, "{line}");
+    }
+
+    /// A line for the person, wherever the result goes.
+    fn note(&mut self, line: &str) {
+        let to: &mut dyn Write = if self.json { self.terminal.notes } else { self.terminal.output };
+        let _ = writeln!(to, "{line}");
+    }
+
+    /// What the person types after `question`; `None` at the end of the input.
+    fn ask(&mut self, question: &str) -> Option<String> {
+        let _ = write!(self.terminal.notes, "{question}");
+        let _ = self.terminal.notes.flush();
+        let mut line = String::new();
+        let read = self.terminal.input.read_line(&mut line).ok()?;
+        if read == 0 { None } else { Some(line.trim().to_owned()) }
+    }
+}
+
+fn read_file(path: impl AsRef<std::path::Path>) -> Result<Vec<u8>, WalletError> {
+    let path = path.as_ref();
+    std::fs::read(path).map_err(|source| WalletError::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn default_dir() -> Option<PathBuf> {
+    let folder =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let data = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")));
+    Some(data?.join("tegata"))
+}
+
+fn environment_lang() -> Option<Lang> {
+    let variables = ["LC_ALL", "LC_MESSAGES", "LANG"];
+    let mut values = variables
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .filter(|value| !value.is_empty());
+    values.next().and_then(|value| Lang::from_list(&value))
+}

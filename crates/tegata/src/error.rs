@@ -1,0 +1,227 @@
+//! What can go wrong in the wallet: one enum, its exit code, and the code that a person can look up.
+//!
+//! Invariant: no message contains a key, a code, a token or a claim's value.
+
+use std::path::PathBuf;
+
+use crate::text::{self, Both, Lang};
+
+/// Why the wallet did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum WalletError {
+    /// There is no wallet in this folder.
+    #[error("no wallet in {}", .0.display())]
+    NoWallet(PathBuf),
+    /// There is a wallet in this folder already.
+    #[error("a wallet is already in {}", .0.display())]
+    AlreadyThere(PathBuf),
+    /// A file could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// `read`, `write`, `lock`, …
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The key file can be read by other people of this machine.
+    #[error("{} has mode {mode:o}, expected 600", path.display())]
+    KeyMode {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A file of the wallet does not open with its key, or holds something else than it should.
+    #[error("{} is damaged or not of this wallet: {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
+    /// A key could not be made or used.
+    #[error("key: {0}")]
+    Key(String),
+    /// A file of certificates is no list of certificates.
+    #[error("certificates: {0}")]
+    Certificates(String),
+    /// The link is no credential offer or presentation request.
+    #[error("link: {0}")]
+    Link(String),
+    /// A transaction code is needed, or one was given although none is expected.
+    #[error("transaction code: {0}")]
+    TxCode(&'static str),
+    /// An address is neither https nor http on this machine.
+    #[error("address refused, expected https: {0}")]
+    Insecure(String),
+    /// The peer could not be reached in time.
+    #[error("{address}: {why}")]
+    Unreachable {
+        /// Scheme, host and path.
+        address: String,
+        /// What happened.
+        why: String,
+    },
+    /// The peer's answer is not what the specification says.
+    #[error("{address}: unexpected answer: {why}")]
+    Answer {
+        /// Scheme, host and path.
+        address: String,
+        /// What was found and what was expected.
+        why: String,
+    },
+    /// The peer said no.
+    #[error("{address} refused ({status}): {error}{}", description.as_ref().map_or(String::new(), |text| format!(": {text}")))]
+    Refused {
+        /// Scheme, host and path.
+        address: String,
+        /// HTTP status.
+        status: u16,
+        /// The OAuth error code.
+        error: String,
+        /// The peer's explanation.
+        description: Option<String>,
+    },
+    /// The offer does not fit the issuer's metadata or the specification.
+    #[error("offer: {0}")]
+    Offer(String),
+    /// The credential that came is not what was offered, or nobody trusted signed it.
+    #[error("credential: {why}")]
+    Credential {
+        /// The code of the cause, such as `C-2005`.
+        code: &'static str,
+        /// What was found.
+        why: String,
+    },
+    /// The presentation request is not one that a strict wallet answers.
+    #[error("request: {0}")]
+    Request(String),
+    /// The presentation request has ended.
+    #[error("request: expired")]
+    Expired,
+    /// A credential that the request cannot do without is not in the wallet.
+    #[error("the wallet lacks a required credential: {}", names(.0, Lang::En))]
+    Missing(Vec<Both>),
+    /// The holder said no.
+    #[error("declined by the holder")]
+    Declined,
+    /// No such credential.
+    #[error("no credential {0}")]
+    NotFound(String),
+}
+
+fn names(list: &[Both], lang: Lang) -> String {
+    let separator = if lang == Lang::Ja { "、" } else { ", " };
+    list.iter().map(|name| name.of(lang)).collect::<Vec<_>>().join(separator)
+}
+
+impl WalletError {
+    /// The exit code of the command line: 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Link(_) | Self::TxCode(_) | Self::AlreadyThere(_) => 2,
+            Self::Refused { .. } | Self::Declined => 3,
+            Self::NoWallet(_) | Self::NotFound(_) | Self::Missing(_) => 4,
+            Self::Unreachable { .. } => 5,
+            _ => 1,
+        }
+    }
+
+    /// A word for machines.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NoWallet(_) => "no_wallet",
+            Self::AlreadyThere(_) => "already_there",
+            Self::File { .. } => "file",
+            Self::KeyMode { .. } => "key_mode",
+            Self::Damaged { .. } => "damaged",
+            Self::Key(_) => "key",
+            Self::Certificates(_) => "certificates",
+            Self::Link(_) => "link",
+            Self::TxCode(_) => "tx_code",
+            Self::Insecure(_) => "insecure_address",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Answer { .. } => "unexpected_answer",
+            Self::Refused { .. } => "refused",
+            Self::Offer(_) => "offer",
+            Self::Credential { .. } => "credential",
+            Self::Request(_) => "request",
+            Self::Expired => "expired",
+            Self::Missing(_) => "missing_credential",
+            Self::Declined => "declined",
+            Self::NotFound(_) => "not_found",
+        }
+    }
+
+    /// The code that `sekisho explain` knows, where there is one.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Credential { code, .. } => Some(code),
+            Self::Expired => Some("A-1001"),
+            Self::Declined => Some("A-1002"),
+            _ => None,
+        }
+    }
+
+    /// One or two sentences for the holder.
+    pub fn explain(&self, lang: Lang) -> String {
+        let sentence = match self {
+            Self::NoWallet(path) => text::E_NO_WALLET.with(lang, &[&path.display().to_string()]),
+            Self::AlreadyThere(path) => {
+                text::E_ALREADY_THERE.with(lang, &[&path.display().to_string()])
+            }
+            Self::KeyMode { path, .. } => {
+                text::E_KEY_MODE.with(lang, &[&path.display().to_string()])
+            }
+            Self::File { .. } | Self::Damaged { .. } | Self::Key(_) => {
+                text::E_FILE.with(lang, &[&self.to_string()])
+            }
+            Self::Certificates(why) => text::E_CERTIFICATES.with(lang, &[why]),
+            Self::Link(why) => text::E_LINK.with(lang, &[why]),
+            Self::TxCode(_) => text::E_TX_CODE.of(lang).to_owned(),
+            Self::Insecure(address) => text::E_INSECURE.with(lang, &[address]),
+            Self::Unreachable { address, .. } => text::E_UNREACHABLE.with(lang, &[address]),
+            Self::Answer { address, why } => text::E_ANSWER.with(lang, &[address, why]),
+            Self::Refused { address, error, .. } => text::E_REFUSED.with(lang, &[address, error]),
+            Self::Offer(why) => text::E_OFFER.with(lang, &[why]),
+            Self::Credential { why, .. } => text::E_CREDENTIAL.with(lang, &[why]),
+            Self::Request(why) => text::E_REQUEST.with(lang, &[why]),
+            Self::Expired => text::E_EXPIRED.of(lang).to_owned(),
+            Self::Missing(list) => text::E_MISSING.with(lang, &[&names(list, lang)]),
+            Self::Declined => text::E_DECLINED.of(lang).to_owned(),
+            Self::NotFound(id) => text::E_NOT_FOUND.with(lang, &[id]),
+        };
+        match self.code() {
+            Some(code) => format!("{sentence} ({code})"),
+            None => sentence,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_tell_the_kinds_apart() {
+        let code = |error: WalletError| error.exit_code();
+        assert_eq!(code(WalletError::Expired), 1);
+        assert_eq!(code(WalletError::Link(String::new())), 2);
+        assert_eq!(code(WalletError::Declined), 3);
+        assert_eq!(code(WalletError::NotFound(String::new())), 4);
+        let unreachable = WalletError::Unreachable { address: String::new(), why: String::new() };
+        assert_eq!(code(unreachable), 5);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_in_both_languages() {
+        let error = WalletError::Missing(vec![
+            Both::new("社員証", "Affiliation"),
+            Both::new("研修", "Training"),
+        ]);
+        assert!(error.explain(Lang::Ja).contains("社員証、研修"));
+        assert!(error.explain(Lang::En).contains("Affiliation, Training"));
+    }
+}

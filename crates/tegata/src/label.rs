@@ -1,0 +1,85 @@
+//! Names of credential types and claims in both languages, from the types that are built in; what is
+//! not built in is called by its own name.
+
+use sekisho_credential::claim_path::{ClaimPath, PathElement};
+use sekisho_credential::types::{self, ClaimRule, CredentialType};
+
+use crate::fetch::printable;
+use crate::text::Both;
+
+/// The type `vct` in words.
+pub(crate) fn credential_type(vct: &str) -> Both {
+    match built_in(vct) {
+        Some(found) => Both::new(found.display.ja, found.display.en),
+        None => Both::same(printable(vct)),
+    }
+}
+
+/// The claim at `path` (names and indexes) of the type `vct` in words.
+pub(crate) fn claim(vct: &str, path: &[String]) -> Both {
+    match rule(vct, path) {
+        Some((_, rule)) => Both::new(rule.ja, rule.en),
+        None => Both::same(printable(&path.join(" / "))),
+    }
+}
+
+/// Where the claim at `path` stands in the table of its type; the end for what does not.
+pub(crate) fn position(vct: &str, path: &[String]) -> usize {
+    rule(vct, path).map_or(usize::MAX, |(position, _)| position)
+}
+
+/// The closest rule speaks: that of `assurance / method` before that of `assurance`.
+fn rule(vct: &str, path: &[String]) -> Option<(usize, &'static ClaimRule)> {
+    let fits = |step: &&str, part: &String| {
+        *step == part || (*step == "*" && part.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let covers = |rule: &ClaimRule| {
+        rule.path.len() <= path.len()
+            && rule.path.iter().zip(path).all(|(step, part)| fits(step, part))
+    };
+    let rules = built_in(vct).into_iter().flat_map(|found| found.claims).enumerate();
+    rules.filter(|(_, rule)| covers(rule)).max_by_key(|(_, rule)| rule.path.len())
+}
+
+/// A claim that a verifier asks for, in words.
+pub(crate) fn asked(vct: &str, path: &ClaimPath) -> Both {
+    let part = |element: &PathElement| match element {
+        PathElement::Name(name) => name.clone(),
+        PathElement::Index(index) => index.to_string(),
+        PathElement::All => "0".to_owned(),
+    };
+    claim(vct, &path.0.iter().map(part).collect::<Vec<_>>())
+}
+
+/// `{authority}/types/{name}/{major}` of any authority.
+fn built_in(vct: &str) -> Option<&'static CredentialType> {
+    let (_, rest) = vct.rsplit_once("/types/")?;
+    let (name, major) = rest.split_once('/')?;
+    types::find(name).filter(|found| found.major.to_string() == major)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VCT: &str = "https://auth.example/types/affiliation/1";
+
+    #[test]
+    fn types_and_claims_of_ours_are_named_in_both_languages() {
+        assert_eq!(credential_type(VCT), Both::new("所属証明書", "Affiliation"));
+        let label = claim(VCT, &["org_name".to_owned()]);
+        assert_eq!(label, Both::new("所属組織", "Organization"));
+        let role = claim(VCT, &["roles".to_owned(), "0".to_owned()]);
+        assert_ne!(role, Both::same("roles / 0"));
+    }
+
+    #[test]
+    fn what_is_foreign_is_called_by_its_own_name() {
+        assert_eq!(credential_type("https://a.example/pid"), Both::same("https://a.example/pid"));
+        assert_eq!(claim(VCT, &["shoe".to_owned(), "size".to_owned()]), Both::same("shoe / size"));
+        assert_eq!(
+            claim("https://auth.example/types/affiliation/2", &["org_name".to_owned()]),
+            Both::same("org_name")
+        );
+    }
+}

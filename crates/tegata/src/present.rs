@@ -1,0 +1,287 @@
+//! Showing credentials: OpenID4VP 1.0 with a signed request object by reference, from the wallet's
+//! side.
+//!
+//! [`Wallet::prepare`] fetches and verifies the request and finds out who asks, for what and why;
+//! nothing leaves. [`Wallet::present`] or [`Wallet::decline`] answers.
+//!
+//! Invariant: what is sent is what [`Prepared`] showed: the presentations are cut to the asked claims
+//! while preparing, and only the key binding is added afterwards.
+
+use std::collections::BTreeMap;
+
+use sekisho_credential::sd_jwt::{self, SdJwt};
+use sekisho_jose::{ClaimError, Claims};
+use sekisho_openid4vp::dcql::{self, Candidate, Match};
+use sekisho_openid4vp::request::{self, RequestRefusal, RequestTrust, VerifiedRequest};
+use sekisho_openid4vp::response;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::fetch::{allowed, printable};
+use crate::held::{Claim, Held, lines};
+use crate::text::Both;
+use crate::{Wallet, WalletError, label};
+
+/// The media type of a request object (section 5.10).
+const MEDIA_TYPE: &str = "application/oauth-authz-req+jwt";
+
+/// A verified request, and what would be sent.
+#[derive(Clone)]
+pub struct Prepared {
+    /// Who asks.
+    pub who: Who,
+    /// Why; empty if the verifier does not say.
+    pub why: Both,
+    /// What is asked for.
+    pub asks: Vec<Ask>,
+    /// What would be sent.
+    pub chosen: Vec<Chosen>,
+    /// Names of required credentials that the wallet lacks. If there are any, nothing can be sent.
+    pub missing: Vec<Both>,
+    /// Names of optional credentials that the wallet lacks.
+    pub not_held: Vec<Both>,
+    request: VerifiedRequest,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, Serialize)]
+pub struct Who {
+    /// The service's name, in the verifier's words; the host if it says none.
+    pub name: Both,
+    /// Who runs the service; empty if the verifier does not say.
+    pub operator: Both,
+    /// The operator's corporate number.
+    pub corporate_number: Option<String>,
+    /// Where the service keeps data; empty if the verifier does not say.
+    pub residency: Both,
+    /// Where the answer goes: scheme, host and port.
+    pub address: String,
+    /// The verifier's client identifier.
+    pub client_id: String,
+    /// Whether the verifier's certificate chain leads to an authority of this wallet.
+    pub anchored: bool,
+}
+
+/// One credential that is asked for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ask {
+    /// The id of the credential query.
+    pub query: String,
+    /// The type's name.
+    pub name: Both,
+    /// The claims that are asked for.
+    pub claims: Vec<Both>,
+}
+
+/// One credential that would be sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chosen {
+    /// The id of the credential query.
+    pub query: String,
+    /// The credential in this wallet.
+    pub credential: String,
+    /// The type's name.
+    pub name: Both,
+    /// The issuer's name.
+    pub issuer_name: Both,
+    /// The claims that are disclosed because they are asked for.
+    pub leaves: Vec<Claim>,
+    /// The claims that stand open in the credential and always leave with it.
+    pub always: Vec<Claim>,
+    /// The SD-JWT, cut to what is asked, without key binding.
+    #[serde(skip)]
+    presentation: String,
+}
+
+/// What came back.
+#[derive(Clone, Debug, Serialize)]
+pub struct PresentOutcome {
+    /// Where the holder's browser goes on; the wallet does not follow it.
+    pub redirect_uri: Option<String>,
+    /// Whether that is at another origin than the one that was asked for.
+    pub foreign: bool,
+}
+
+impl Wallet {
+    /// Fetches the request that `link` leads to, verifies it, and chooses what answers it.
+    pub async fn prepare(&self, link: &str) -> Result<Prepared, WalletError> {
+        let link = request::parse_link(link.trim())
+            .map_err(|error| WalletError::Link(error.to_string()))?;
+        let jwt = self.fetch.read(&link.request_uri, MEDIA_TYPE).await?.bytes(MEDIA_TYPE)?;
+        let jwt =
+            String::from_utf8(jwt).map_err(|_| WalletError::Request("not a token".to_owned()))?;
+        let anchors = self.anchors()?;
+        let trust = if anchors.is_empty() {
+            RequestTrust::DangerousAnyLeaf
+        } else {
+            RequestTrust::Anchors(&anchors)
+        };
+        let request =
+            request::verify(jwt.trim(), &link.client_id, &trust, self.now()).map_err(refused)?;
+        self.choose(request)
+    }
+
+    fn choose(&self, request: VerifiedRequest) -> Result<Prepared, WalletError> {
+        let usable = self.usable()?;
+        let holder = self.holder_key().thumbprint();
+        let candidates: Vec<Candidate<'_>> = usable
+            .iter()
+            .map(|(_, vct, claims)| Candidate { vct, claims, holder: &holder })
+            .collect();
+        let choice = dcql::choose(request.query(), &candidates);
+        let mut chosen = Vec::new();
+        for (query, found) in choice.required.iter().chain(&choice.optional) {
+            let Some((held, vct, _)) = usable.get(found.candidate) else { continue };
+            chosen.push(cut(query, held, vct, found)?);
+        }
+        let missing = choice.missing.iter().map(|missing| type_name(&missing.vct_values));
+        Ok(Prepared {
+            who: who(&request)?,
+            why: request.service().map(|service| text(&service.purpose)).unwrap_or_default(),
+            asks: request.query().credentials.iter().map(ask).collect(),
+            missing: missing.collect(),
+            not_held: not_held(request.query(), &choice),
+            chosen,
+            request,
+        })
+    }
+
+    /// The credentials that have not ended, the newest first.
+    fn usable(&self) -> Result<Vec<(Held, String, Claims)>, WalletError> {
+        let now = self.now();
+        let mut usable = Vec::new();
+        for held in self.held()? {
+            let view = self.view(&held)?;
+            if view.expires.is_some_and(|expires| expires <= now) {
+                continue;
+            }
+            let claims = read(&held.sd_jwt)?.claims();
+            usable.push((held, view.vct, claims));
+        }
+        Ok(usable)
+    }
+
+    /// Sends what `prepared` shows.
+    pub async fn present(&self, prepared: Prepared) -> Result<PresentOutcome, WalletError> {
+        if !prepared.missing.is_empty() {
+            return Err(WalletError::Missing(prepared.missing));
+        }
+        let request = &prepared.request;
+        let mut vp_token = BTreeMap::new();
+        for chosen in &prepared.chosen {
+            let bound = sd_jwt::bind(
+                &chosen.presentation,
+                request.client_id(),
+                request.nonce(),
+                self.now(),
+                &self.holder,
+            )
+            .map_err(|error| WalletError::Key(error.to_string()))?;
+            vp_token.insert(chosen.query.clone(), vec![bound]);
+        }
+        let form = response::build(&vp_token, request, &self.entropy)
+            .map_err(|error| WalletError::Request(error.to_string()))?;
+        self.answer(request, &form).await
+    }
+
+    /// Tells the verifier that the holder declined, and nothing else (section 8.5).
+    pub async fn decline(&self, prepared: Prepared) -> Result<PresentOutcome, WalletError> {
+        let form = response::refuse(response::WalletError::AccessDenied, &prepared.request);
+        self.answer(&prepared.request, &form).await
+    }
+
+    async fn answer(
+        &self,
+        request: &VerifiedRequest,
+        form: &[(String, String)],
+    ) -> Result<PresentOutcome, WalletError> {
+        let response_uri = allowed(request.response_uri())?;
+        let answer =
+            self.fetch.post_form(response_uri.as_str(), "application/json", form).await?.json()?;
+        let Some(to) = answer.get("redirect_uri").and_then(Value::as_str) else {
+            return Ok(PresentOutcome { redirect_uri: None, foreign: false });
+        };
+        let to = redirect(to)?;
+        let foreign = to.origin() != response_uri.origin();
+        Ok(PresentOutcome { redirect_uri: Some(to.into()), foreign })
+    }
+}
+
+/// Where a browser may be sent: https, or http on this machine. A fragment may carry the response
+/// code.
+fn redirect(text: &str) -> Result<url::Url, WalletError> {
+    let (base, _) = text.split_once('#').unwrap_or((text, ""));
+    allowed(base)?;
+    url::Url::parse(text).map_err(|_| WalletError::Insecure(printable(text)))
+}
+
+fn refused(error: RequestRefusal) -> WalletError {
+    match error {
+        RequestRefusal::Time(ClaimError::Expired(_)) => WalletError::Expired,
+        other => WalletError::Request(printable(&other.to_string())),
+    }
+}
+
+fn read(sd_jwt: &str) -> Result<SdJwt, WalletError> {
+    SdJwt::parse(sd_jwt)
+        .map_err(|error| WalletError::Credential { code: "C-2006", why: error.to_string() })
+}
+
+/// The credential, cut to what `found` discloses.
+fn cut(query: &str, held: &Held, vct: &str, found: &Match) -> Result<Chosen, WalletError> {
+    let sd_jwt = read(&held.sd_jwt)?;
+    let presentation = sd_jwt.select(&found.disclose);
+    let always = lines(vct, &read(&sd_jwt.select(&[]))?.claims());
+    let mut leaves = lines(vct, &read(&presentation)?.claims());
+    leaves.retain(|claim| !always.contains(claim));
+    Ok(Chosen {
+        query: query.to_owned(),
+        credential: held.id.clone(),
+        name: held.name.clone(),
+        issuer_name: held.issuer_name.clone(),
+        leaves,
+        always,
+        presentation,
+    })
+}
+
+fn who(request: &VerifiedRequest) -> Result<Who, WalletError> {
+    let address = allowed(request.response_uri())?.origin().ascii_serialization();
+    let service = request.service().map(|statement| statement.service);
+    let operator = service.as_ref().and_then(|service| service.operator.as_ref());
+    let residency = service.as_ref().and_then(|service| service.residency.as_ref());
+    Ok(Who {
+        name: service.as_ref().map_or_else(|| Both::same(&address), |service| text(&service.name)),
+        operator: operator.map(|operator| text(&operator.name)).unwrap_or_default(),
+        corporate_number: operator.map(|operator| printable(&operator.corporate_number)),
+        residency: residency.map(text).unwrap_or_default(),
+        client_id: printable(request.client_id()),
+        anchored: request.is_trusted(),
+        address,
+    })
+}
+
+fn text(text: &request::LocalizedText) -> Both {
+    Both::new(printable(&text.ja), printable(&text.en))
+}
+
+fn type_name(vct_values: &[String]) -> Both {
+    vct_values.first().map(|vct| label::credential_type(vct)).unwrap_or_default()
+}
+
+fn ask(query: &dcql::CredentialQuery) -> Ask {
+    let vct = query.vct_values.first().map(String::as_str).unwrap_or_default();
+    let claims = query.claims.iter().map(|claim| label::asked(vct, &claim.path)).collect();
+    Ask { query: query.id.clone(), name: type_name(&query.vct_values), claims }
+}
+
+/// The optional credentials that no option could take.
+fn not_held(query: &dcql::Query, choice: &dcql::Choice) -> Vec<Both> {
+    let held = |id: &String| choice.matches.get(id).is_some_and(|matches| !matches.is_empty());
+    let optional = query.credential_sets.iter().filter(|set| !set.required);
+    let unanswered =
+        optional.filter(|set| !set.options.iter().any(|option| option.iter().all(held)));
+    let lacking = unanswered.filter_map(|set| set.options.first()).flatten().filter(|id| !held(id));
+    let queries = lacking.filter_map(|id| query.credential(id));
+    queries.map(|query| type_name(&query.vct_values)).collect()
+}

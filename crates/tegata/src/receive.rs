@@ -1,0 +1,412 @@
+//! Receiving a credential: OpenID4VCI 1.0 with the pre-authorized code grant, from the wallet's side.
+//!
+//! An offer is a stranger's text (attack VI-12). [`Wallet::prepare_offer`] finds out who offers what
+//! and changes nothing; [`Wallet::receive`] spends the code. What comes is kept only if it is of the
+//! type that was offered, signed under a chain that leads to an authority of the wallet, by the
+//! issuer that offered it, and bound to the wallet's holder key.
+//!
+//! Invariant: a credential is written to disk only after [`check`] has passed it.
+
+use std::collections::BTreeMap;
+
+use sekisho_credential::sd_jwt::{self, SdJwt};
+use sekisho_credential::vc::{self, Binding, Check, TrustList, TrustedIssuer};
+use sekisho_jose::Claims;
+use sekisho_openid4vci::credential::{self, CredentialRequest};
+use sekisho_openid4vci::metadata::{self, IssuerMetadata};
+use sekisho_openid4vci::offer::{
+    self, CredentialOffer, InputMode, OfferLink, PRE_AUTHORIZED_CODE_GRANT, PreAuthorizedGrant,
+};
+use sekisho_openid4vci::proof;
+use serde_json::{Value, json};
+
+use crate::fetch::{allowed, printable};
+use crate::text::Both;
+use crate::{Credential, Wallet, WalletError, label};
+
+/// The one format that this wallet keeps.
+const FORMAT: &str = "dc+sd-jwt";
+
+/// An offer whose issuer has been asked what it is.
+#[derive(Clone)]
+pub struct PreparedOffer {
+    /// The credential issuer identifier.
+    pub issuer: String,
+    /// The issuer's name, in its own words.
+    pub issuer_name: Both,
+    /// What is offered.
+    pub credentials: Vec<Both>,
+    /// The code to be typed, if one is.
+    pub tx_code: Option<TxCodeHint>,
+    grant: PreAuthorizedGrant,
+    offered: Vec<Offered>,
+    metadata: IssuerMetadata,
+    token_endpoint: String,
+}
+
+/// What a transaction code looks like.
+#[derive(Clone, Debug)]
+pub struct TxCodeHint {
+    /// Digits only.
+    pub numeric: bool,
+    /// Its length in characters.
+    pub length: Option<u32>,
+    /// Where to find it, in the issuer's words.
+    pub description: Option<String>,
+}
+
+/// One credential of an offer.
+#[derive(Clone)]
+struct Offered {
+    configuration: String,
+    vct: String,
+    name: Both,
+}
+
+/// What a token response gives.
+struct Token {
+    access_token: String,
+    /// Credential identifiers by configuration, where the server gave any (section 6.2).
+    identifiers: BTreeMap<String, Vec<String>>,
+}
+
+impl Wallet {
+    /// Receives everything that the offer in `link` holds.
+    pub async fn accept(
+        &self,
+        link: &str,
+        tx_code: Option<&str>,
+    ) -> Result<Vec<Credential>, WalletError> {
+        let offer = self.prepare_offer(link).await?;
+        self.receive(&offer, tx_code).await
+    }
+
+    /// Reads the offer in `link` (by value or by reference) and its issuer's metadata.
+    pub async fn prepare_offer(&self, link: &str) -> Result<PreparedOffer, WalletError> {
+        let offer = self.read_offer(link).await?;
+        let Some(grant) = offer.pre_authorized else {
+            return Err(WalletError::Offer(
+                "no pre-authorized code, which is the only grant of this wallet".to_owned(),
+            ));
+        };
+        let metadata = self.issuer_metadata(&offer.credential_issuer).await?;
+        let offered = offer.credential_configuration_ids.iter().map(|id| offered(id, &metadata));
+        let offered = offered.collect::<Result<Vec<_>, _>>()?;
+        let server = authorization_server(&grant, &metadata)?.to_owned();
+        let token_endpoint = self.token_endpoint(&server).await?;
+        let tx_code = grant.tx_code.as_ref().map(|tx_code| TxCodeHint {
+            numeric: tx_code.input_mode == InputMode::Numeric,
+            length: tx_code.length,
+            description: tx_code.description.as_deref().map(printable),
+        });
+        Ok(PreparedOffer {
+            issuer: offer.credential_issuer,
+            issuer_name: both(&metadata.names),
+            credentials: offered.iter().map(|offered| offered.name.clone()).collect(),
+            tx_code,
+            grant,
+            offered,
+            metadata,
+            token_endpoint,
+        })
+    }
+
+    /// Receives everything that `offer` holds; `tx_code` is what the holder typed.
+    pub async fn receive(
+        &self,
+        offer: &PreparedOffer,
+        tx_code: Option<&str>,
+    ) -> Result<Vec<Credential>, WalletError> {
+        match (offer.tx_code.is_some(), tx_code.is_some()) {
+            (true, false) => return Err(WalletError::TxCode("needed, none was given")),
+            (false, true) => return Err(WalletError::TxCode("none is expected")),
+            _ => {}
+        }
+        let token = self.token(offer, tx_code).await?;
+        let mut received = Vec::new();
+        for offered in &offer.offered {
+            for sd_jwt in self.credential(offer, offered, &token).await? {
+                self.check(&sd_jwt, &offer.issuer, &offered.vct)?;
+                let issuer_name = offer.issuer_name.clone();
+                let held = self.fresh(&offer.issuer, issuer_name, offered.name.clone(), sd_jwt);
+                received.push(self.keep(&held)?);
+            }
+        }
+        Ok(received)
+    }
+
+    async fn read_offer(&self, link: &str) -> Result<CredentialOffer, WalletError> {
+        let refused = |error: offer::OfferError| WalletError::Offer(error.to_string());
+        let link =
+            offer::parse_link(link.trim()).map_err(|error| WalletError::Link(error.to_string()))?;
+        let offer = match link {
+            OfferLink::Value(offer) => offer,
+            OfferLink::Reference(url) => {
+                let document = self.fetch.read(&url, "application/json").await?.json()?;
+                CredentialOffer::from_value(&Value::Object(document)).map_err(refused)?
+            }
+        };
+        allowed(&offer.credential_issuer)?;
+        Ok(offer)
+    }
+
+    async fn issuer_metadata(&self, issuer: &str) -> Result<IssuerMetadata, WalletError> {
+        let refused = |error: metadata::MetadataError| WalletError::Offer(error.to_string());
+        let url = metadata::well_known_url(issuer).map_err(refused)?;
+        let document = self.fetch.read(&url, "application/json").await?.json()?;
+        metadata::read(issuer, &Value::Object(document)).map_err(refused)
+    }
+
+    /// The token endpoint of the authorization server `issuer` (RFC 8414, section 3; OpenID Connect
+    /// Discovery 1.0, section 4, where that is all there is).
+    async fn token_endpoint(&self, issuer: &str) -> Result<String, WalletError> {
+        let url = allowed(issuer)?;
+        let origin = url.origin().ascii_serialization();
+        let path = url.path().trim_end_matches('/');
+        let first = format!("{origin}/.well-known/oauth-authorization-server{path}");
+        let mut answer = self.fetch.read(&first, "application/json").await?;
+        if answer.status == 404 {
+            let second = format!("{origin}{path}/.well-known/openid-configuration");
+            answer = self.fetch.read(&second, "application/json").await?;
+        }
+        let document = answer.json()?;
+        let member = |name: &str| document.get(name).and_then(Value::as_str).unwrap_or_default();
+        if member("issuer") != issuer {
+            let why = format!(
+                "authorization server is {:?}, expected {issuer:?}",
+                printable(member("issuer"))
+            );
+            return Err(WalletError::Offer(why));
+        }
+        allowed(member("token_endpoint")).map(String::from)
+    }
+
+    /// Token request (section 6.1), without a client: the code is all there is.
+    async fn token(
+        &self,
+        offer: &PreparedOffer,
+        tx_code: Option<&str>,
+    ) -> Result<Token, WalletError> {
+        let mut form = vec![
+            ("grant_type".to_owned(), PRE_AUTHORIZED_CODE_GRANT.to_owned()),
+            ("pre-authorized_code".to_owned(), offer.grant.code.clone()),
+        ];
+        if let Some(tx_code) = tx_code {
+            form.push(("tx_code".to_owned(), tx_code.to_owned()));
+        }
+        let answer = self.fetch.post_form(&offer.token_endpoint, "application/json", &form).await?;
+        read_token(&answer.json()?).map_err(|why| answer_error(&offer.token_endpoint, why))
+    }
+
+    async fn nonce(&self, metadata: &IssuerMetadata) -> Result<Option<String>, WalletError> {
+        let Some(endpoint) = &metadata.nonce_endpoint else { return Ok(None) };
+        let answer = self.fetch.post_json(endpoint, None, None).await?.json()?;
+        match answer.get("c_nonce").and_then(Value::as_str) {
+            Some(nonce) => Ok(Some(nonce.to_owned())),
+            None => Err(answer_error(endpoint, "no c_nonce")),
+        }
+    }
+
+    /// Credential request (section 8.2), once for each identifier or once for the configuration.
+    async fn credential(
+        &self,
+        offer: &PreparedOffer,
+        offered: &Offered,
+        token: &Token,
+    ) -> Result<Vec<String>, WalletError> {
+        let mut received = Vec::new();
+        match token.identifiers.get(&offered.configuration) {
+            None => {
+                let proof = self.proof(offer).await?;
+                let body = CredentialRequest::for_configuration(&offered.configuration, &proof);
+                received.extend(self.request(offer, token, &body).await?);
+            }
+            Some(identifiers) => {
+                for identifier in identifiers {
+                    let proof = self.proof(offer).await?;
+                    let body =
+                        json!({"credential_identifier": identifier, "proofs": {"jwt": [proof]}});
+                    received.extend(self.request(offer, token, &body).await?);
+                }
+            }
+        }
+        Ok(received)
+    }
+
+    async fn proof(&self, offer: &PreparedOffer) -> Result<String, WalletError> {
+        let nonce = self.nonce(&offer.metadata).await?;
+        let nonce = nonce.as_deref().unwrap_or_default();
+        proof::build(&self.holder, &offer.issuer, nonce, None, self.now())
+            .map_err(|error| WalletError::Key(error.to_string()))
+    }
+
+    async fn request(
+        &self,
+        offer: &PreparedOffer,
+        token: &Token,
+        body: &Value,
+    ) -> Result<Vec<String>, WalletError> {
+        let endpoint = &offer.metadata.credential_endpoint;
+        let answer = self.fetch.post_json(endpoint, Some(&token.access_token), Some(body)).await?;
+        credential::read_response(&answer.bytes("application/json")?)
+            .map_err(|error| answer_error(endpoint, error.to_string()))
+    }
+
+    /// Shows the credential to the wallet itself: whatever a verifier would check is checked before
+    /// the credential is kept. The key binding passes only if `cnf` is this wallet's holder key.
+    fn check(&self, sd_jwt: &str, issuer: &str, vct: &str) -> Result<(), WalletError> {
+        let refused = |why: String| WalletError::Credential { code: "C-2006", why };
+        SdJwt::parse(sd_jwt).map_err(|error| refused(error.to_string()))?;
+        let nonce = self.entropy.id();
+        let binding = Binding { audience: issuer, nonce: &nonce };
+        let presentation =
+            sd_jwt::bind(sd_jwt, binding.audience, binding.nonce, self.now(), &self.holder)
+                .map_err(|error| refused(error.to_string()))?;
+        let trust = TrustList(vec![TrustedIssuer {
+            issuer: issuer.to_owned(),
+            types: vec![vct.to_owned()],
+            organizations: Vec::new(),
+            anchors: self.anchors()?,
+        }]);
+        let types = [vct.to_owned()];
+        let check = Check {
+            now: self.now(),
+            trust: &trust,
+            types: &types,
+            organization_claim: None,
+            binding,
+        };
+        vc::verify(&presentation, &check)
+            .map(|_| ())
+            .map_err(|error| WalletError::Credential { code: error.code(), why: error.to_string() })
+    }
+}
+
+/// What the issuer says about the configuration `id`.
+fn offered(id: &str, metadata: &IssuerMetadata) -> Result<Offered, WalletError> {
+    let shown = printable(id);
+    let configuration = metadata.configurations.get(id);
+    let configuration = configuration
+        .ok_or_else(|| WalletError::Offer(format!("the issuer publishes no {shown}")))?;
+    if configuration.format != FORMAT {
+        let format = printable(&configuration.format);
+        return Err(WalletError::Offer(format!("{shown} has format {format}, expected {FORMAT}")));
+    }
+    let Some(vct) = configuration.vct.clone() else {
+        return Err(WalletError::Offer(format!("{shown} has no vct")));
+    };
+    let name = both(&configuration.names);
+    let name = if name.is_empty() { label::credential_type(&vct) } else { name };
+    Ok(Offered { configuration: id.to_owned(), vct, name })
+}
+
+/// The authorization server that redeems the code (section 4.1.1).
+fn authorization_server<'a>(
+    grant: &PreAuthorizedGrant,
+    metadata: &'a IssuerMetadata,
+) -> Result<&'a str, WalletError> {
+    let servers = &metadata.authorization_servers;
+    let found = match &grant.authorization_server {
+        Some(named) => servers.iter().find(|server| *server == named),
+        None => servers.first(),
+    };
+    found.map(String::as_str).ok_or_else(|| {
+        WalletError::Offer("names an authorization server that is not the issuer's".to_owned())
+    })
+}
+
+fn read_token(answer: &Claims) -> Result<Token, &'static str> {
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    if !text("token_type").is_some_and(|found| found.eq_ignore_ascii_case("bearer")) {
+        return Err("token_type is not Bearer");
+    }
+    let access_token = text("access_token")
+        .filter(|token| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic()));
+    let access_token = access_token.ok_or("no access_token")?.to_owned();
+    let mut identifiers = BTreeMap::new();
+    for detail in
+        answer.get("authorization_details").and_then(Value::as_array).into_iter().flatten()
+    {
+        let text = |name: &str| detail.get(name).and_then(Value::as_str);
+        let (Some("openid_credential"), Some(configuration)) =
+            (text("type"), text("credential_configuration_id"))
+        else {
+            continue;
+        };
+        let list =
+            detail.get("credential_identifiers").and_then(Value::as_array).into_iter().flatten();
+        let list: Vec<String> = list.filter_map(Value::as_str).map(ToOwned::to_owned).collect();
+        if list.is_empty() {
+            return Err("authorization_details without credential_identifiers");
+        }
+        identifiers.insert(configuration.to_owned(), list);
+    }
+    Ok(Token { access_token, identifiers })
+}
+
+fn answer_error(address: &str, why: impl Into<String>) -> WalletError {
+    WalletError::Answer { address: address.to_owned(), why: why.into() }
+}
+
+/// Japanese and English among names by locale; any other name for both if neither is there.
+fn both(names: &BTreeMap<String, String>) -> Both {
+    let find = |language: &str| names.iter().find(|(locale, _)| locale.get(..2) == Some(language));
+    let any = names.values().next().map(|name| printable(name)).unwrap_or_default();
+    let form = |language| find(language).map(|(_, name)| printable(name));
+    let (ja, en) = (form("ja"), form("en"));
+    if ja.is_none() && en.is_none() {
+        return Both::same(any);
+    }
+    Both::new(ja.unwrap_or_default(), en.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(value: &Value) -> Result<Token, &'static str> {
+        read_token(value.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_token_response_without_identifiers_leaves_the_configuration() {
+        let read = token(&json!({"access_token": "a", "token_type": "bearer"})).unwrap();
+        assert!(read.identifiers.is_empty());
+    }
+
+    #[test]
+    fn credential_identifiers_are_used_where_given() {
+        let details = json!([{"type": "openid_credential", "credential_configuration_id": "x", "credential_identifiers": ["1", "2"]}]);
+        let read = token(
+            &json!({"access_token": "a", "token_type": "Bearer", "authorization_details": details}),
+        )
+        .unwrap();
+        assert_eq!(read.identifiers["x"], ["1", "2"]);
+    }
+
+    #[test]
+    fn a_token_that_the_wallet_cannot_use_is_refused() {
+        for bad in [
+            json!({"access_token": "a", "token_type": "DPoP"}),
+            json!({"access_token": "a"}),
+            json!({"token_type": "Bearer"}),
+            json!({"access_token": "a b", "token_type": "Bearer"}),
+            json!({"access_token": "a", "token_type": "Bearer", "authorization_details":
+                [{"type": "openid_credential", "credential_configuration_id": "x", "credential_identifiers": []}]}),
+        ] {
+            assert!(token(&bad).is_err());
+        }
+    }
+
+    #[test]
+    fn names_are_found_by_language() {
+        let names = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+        };
+        assert_eq!(
+            both(&names(&[("ja-JP", "社員証"), ("en-US", "Affiliation")])),
+            Both::new("社員証", "Affiliation")
+        );
+        assert_eq!(both(&names(&[("fr", "Carte")])), Both::same("Carte"));
+    }
+}

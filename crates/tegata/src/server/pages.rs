@@ -1,0 +1,110 @@
+//! The wallet's pages, compiled by askama, with every value escaped.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::guard::Asked;
+use crate::text::{self, Lang, Text};
+use crate::{Credential, Prepared, PreparedOffer, WalletError};
+
+/// What every page has.
+pub(super) struct Frame {
+    pub(super) lang: Lang,
+    /// This page in the other language; empty where there is no address to go back to.
+    pub(super) other: String,
+}
+
+#[derive(Template)]
+#[template(path = "list.html")]
+pub(super) struct List {
+    pub(super) frame: Frame,
+    pub(super) credentials: Vec<Card>,
+}
+
+/// A credential as the list shows it.
+pub(super) struct Card {
+    pub(super) credential: Credential,
+    pub(super) expires: String,
+    pub(super) expired: bool,
+    pub(super) received: String,
+}
+
+#[derive(Template)]
+#[template(path = "accept.html")]
+pub(super) struct Accept<'a> {
+    pub(super) frame: Frame,
+    pub(super) offer: &'a PreparedOffer,
+    pub(super) id: &'a str,
+    pub(super) token: &'a str,
+    /// Why the last try failed.
+    pub(super) failure: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "present.html")]
+pub(super) struct Present<'a> {
+    pub(super) frame: Frame,
+    pub(super) prepared: &'a Prepared,
+    pub(super) id: &'a str,
+    pub(super) token: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+pub(super) struct Message {
+    pub(super) frame: Frame,
+    pub(super) title: Text,
+    pub(super) sentence: String,
+    /// Where to go on, if not to the list.
+    pub(super) next: Option<String>,
+    pub(super) failed: bool,
+}
+
+/// The page of a question, with its cookie.
+pub(super) fn question(status: StatusCode, page: &impl Template, asked: &Asked) -> Response {
+    let mut response = render(status, page);
+    if let Ok(cookie) = HeaderValue::from_str(&asked.cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+pub(super) fn render(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// The page of an error.
+pub(super) fn failure(frame: Frame, error: &WalletError) -> Response {
+    let sentence = error.explain(frame.lang);
+    let title = match error {
+        WalletError::Missing(_) => text::MISSING_TITLE,
+        _ => text::ERROR_TITLE,
+    };
+    render(status(error), &Message { frame, title, sentence, next: None, failed: true })
+}
+
+fn status(error: &WalletError) -> StatusCode {
+    match error {
+        WalletError::Link(_)
+        | WalletError::TxCode(_)
+        | WalletError::Insecure(_)
+        | WalletError::Offer(_)
+        | WalletError::Request(_)
+        | WalletError::Expired => StatusCode::BAD_REQUEST,
+        WalletError::Declined | WalletError::Refused { .. } => StatusCode::FORBIDDEN,
+        WalletError::NotFound(_) | WalletError::Missing(_) => StatusCode::NOT_FOUND,
+        WalletError::Unreachable { .. }
+        | WalletError::Answer { .. }
+        | WalletError::Credential { .. } => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The one stylesheet.
+pub(super) async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/style.css"))
+}

@@ -1,0 +1,412 @@
+//! An issuer and a verifier on this machine, as small as the wire allows, for the wallet to talk to.
+//!
+//! They use the protocol crates' other side, and can be told to misbehave.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use sekisho_ambient::{Clock, Entropy, Timestamp};
+use sekisho_credential::claim_path::ClaimPath;
+use sekisho_credential::types;
+use sekisho_credential::vc::{Issuance, TrustList, TrustedIssuer};
+use sekisho_jose::jwe::DecryptionKey;
+use sekisho_jose::x5c::TrustAnchor;
+use sekisho_jose::{Algorithm, PublicJwk, SigningKey};
+use sekisho_oauth::params::Params;
+use sekisho_openid4vci::offer::{
+    CredentialOffer, PRE_AUTHORIZED_CODE_GRANT, PreAuthorizedGrant, TxCode,
+};
+use sekisho_openid4vci::proof::{self, ProofCheck};
+use sekisho_openid4vci::{metadata, nonce};
+use sekisho_openid4vp::dcql::{ClaimsQuery, CredentialQuery, CredentialSet, Query};
+use sekisho_openid4vp::request::{
+    LocalizedText, Operator, RequestObject, ResponseMode, ServiceDescription, ServiceStatement,
+    client_id_x509_hash,
+};
+use sekisho_openid4vp::response::{self, ResponseCheck, WalletAnswer};
+use serde_json::{Value, json};
+
+pub(crate) const NUMBER: &str = "7900000000002";
+pub(crate) const CODE: &str = "the-pre-authorized-code";
+pub(crate) const TX_CODE: &str = "493536";
+
+/// How the peers misbehave, or what they ask.
+#[derive(Clone, Default)]
+pub(crate) struct Mood {
+    pub(crate) tx_code: bool,
+    pub(crate) wrong_credential_issuer: bool,
+    pub(crate) foreign_holder: bool,
+    pub(crate) wrong_type: bool,
+    pub(crate) asks_for_training: Option<bool>,
+    pub(crate) redirect_elsewhere: bool,
+    pub(crate) late_request: bool,
+    pub(crate) plain_answer: bool,
+}
+
+pub(crate) struct Peers {
+    pub(crate) base: String,
+    pub(crate) anchors: Vec<TrustAnchor>,
+    pub(crate) clock: Clock,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    base: String,
+    clock: Clock,
+    entropy: Entropy,
+    mood: Mutex<Mood>,
+    issuer: Leaf,
+    verifier: Leaf,
+    encryption: DecryptionKey,
+    anchors: Vec<TrustAnchor>,
+    answers: Mutex<Vec<Answer>>,
+}
+
+/// What a wallet answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// The claims of each verified credential by query id.
+    Presented(BTreeMap<String, Value>),
+    Refused(String),
+}
+
+struct Leaf {
+    key: SigningKey,
+    der: Vec<u8>,
+}
+
+const NONCE_KEY: [u8; 32] = [7; 32];
+const REQUEST_NONCE: &str = "n-0S6_WzA2Mj-n-0S6_WzA2Mj";
+const STATE: &str = "st-0S6_WzA2Mj-n-0S6_WzA2Mj";
+
+pub(crate) fn authority(name: &str) -> (CertificateParams, KeyPair, TrustAnchor) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let anchor = TrustAnchor::from_der(params.self_signed(&key).unwrap().der()).unwrap();
+    (params, key, anchor)
+}
+
+fn leaf(root: &Issuer<'_, KeyPair>, uri: &str) -> Leaf {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, "leaf");
+    params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
+    params.subject_alt_names.push(SanType::IpAddress("127.0.0.1".parse().unwrap()));
+    let key = KeyPair::generate().unwrap();
+    let der = params.signed_by(&key, root).unwrap().der().to_vec();
+    Leaf { key: SigningKey::from_pkcs8_der(Algorithm::Es256, &key.serialize_der()).unwrap(), der }
+}
+
+impl Peers {
+    pub(crate) async fn start() -> Self {
+        Self::start_at(Clock::system()).await
+    }
+
+    pub(crate) async fn start_at(clock: Clock) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let entropy = Entropy::system();
+        let (params, key, anchor) = authority("root");
+        let root = Issuer::new(params, key);
+        let inner = Arc::new(Inner {
+            issuer: leaf(&root, &format!("{base}/orgs/{NUMBER}")),
+            verifier: leaf(&root, &base),
+            base: base.clone(),
+            clock: clock.clone(),
+            encryption: DecryptionKey::generate(&entropy),
+            entropy,
+            mood: Mutex::default(),
+            anchors: vec![anchor.clone()],
+            answers: Mutex::default(),
+        });
+        let app = routes().with_state(Arc::clone(&inner));
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { base, anchors: vec![anchor], clock, inner }
+    }
+
+    pub(crate) fn is(&self, mood: Mood) {
+        *self.inner.mood.lock().unwrap() = mood;
+    }
+
+    pub(crate) fn answers(&self) -> Vec<Answer> {
+        self.inner.answers.lock().unwrap().clone()
+    }
+
+    pub(crate) fn offer_by_value(&self) -> String {
+        self.inner.offer().link_by_value("openid-credential-offer://")
+    }
+
+    pub(crate) fn offer_by_reference(&self) -> String {
+        sekisho_openid4vci::offer::link_by_reference(
+            "openid-credential-offer://",
+            &format!("{}/offer", self.base),
+        )
+    }
+
+    pub(crate) fn request(&self) -> String {
+        let client_id = client_id_x509_hash(&self.inner.verifier.der);
+        sekisho_openid4vp::request::wallet_url(
+            "openid4vp://",
+            &client_id,
+            &format!("{}/request", self.base),
+        )
+    }
+
+    pub(crate) fn vct(&self) -> String {
+        types::AFFILIATION.vct(&self.base)
+    }
+}
+
+type Shared = State<Arc<Inner>>;
+
+fn routes() -> Router<Arc<Inner>> {
+    let issuer = format!("/orgs/{NUMBER}");
+    Router::new()
+        .route(&format!("/.well-known/openid-credential-issuer{issuer}"), get(issuer_metadata))
+        .route("/.well-known/oauth-authorization-server", get(server_metadata))
+        .route("/offer", get(|State(peer): Shared| async move { Json(peer.offer().to_value()) }))
+        .route("/token", post(token))
+        .route("/nonce", post(c_nonce))
+        .route("/credential", post(credential))
+        .route("/request", get(request))
+        .route("/response", post(answer))
+}
+
+impl Inner {
+    fn mood(&self) -> Mood {
+        self.mood.lock().unwrap().clone()
+    }
+
+    fn issuer(&self) -> String {
+        format!("{}/orgs/{NUMBER}", self.base)
+    }
+
+    fn offer(&self) -> CredentialOffer {
+        let tx_code = self.mood().tx_code.then(|| TxCode { length: Some(6), ..TxCode::default() });
+        CredentialOffer {
+            credential_issuer: self.issuer(),
+            credential_configuration_ids: vec!["affiliation".to_owned()],
+            pre_authorized: Some(PreAuthorizedGrant {
+                code: CODE.to_owned(),
+                tx_code,
+                authorization_server: None,
+            }),
+        }
+    }
+
+    fn request_object(&self) -> RequestObject {
+        let mood = self.mood();
+        let now = if mood.late_request { self.clock.now().plus(-3600) } else { self.clock.now() };
+        let claims = |names: &[&str]| {
+            let claim = |name: &&str| ClaimsQuery {
+                id: None,
+                path: ClaimPath::name(*name),
+                values: Vec::new(),
+            };
+            names.iter().map(claim).collect()
+        };
+        let mut query = Query {
+            credentials: vec![CredentialQuery {
+                id: "affiliation".to_owned(),
+                vct_values: vec![types::AFFILIATION.vct(&self.base)],
+                claims: claims(&["org_corporate_number", "member_ref", "email"]),
+                claim_sets: Vec::new(),
+            }],
+            credential_sets: Vec::new(),
+        };
+        if let Some(required) = mood.asks_for_training {
+            query.credentials.push(CredentialQuery {
+                id: "training".to_owned(),
+                vct_values: vec![types::AI_TRAINING.vct(&self.base)],
+                claims: claims(&["achievement_id"]),
+                claim_sets: Vec::new(),
+            });
+            let set =
+                |id: &str, required| CredentialSet { options: vec![vec![id.to_owned()]], required };
+            query.credential_sets = vec![set("affiliation", true), set("training", required)];
+        }
+        let both = |ja: &str, en: &str| LocalizedText { ja: ja.to_owned(), en: en.to_owned() };
+        let statement = ServiceStatement {
+            service: ServiceDescription {
+                name: both("北海GPUポータル", "Hokkai GPU portal"),
+                operator: Some(Operator {
+                    corporate_number: "8900000000001".to_owned(),
+                    name: both("北海AI計算基盤株式会社", "Hokkai AI Compute"),
+                }),
+                residency: Some(both("北海道", "Hokkaido")),
+            },
+            purpose: both("GPUの利用者を確認するため", "To know who uses the GPUs"),
+        };
+        RequestObject {
+            client_id: client_id_x509_hash(&self.verifier.der),
+            response_uri: format!("{}/response", self.base),
+            nonce: REQUEST_NONCE.to_owned(),
+            state: STATE.to_owned(),
+            response_mode: if mood.plain_answer {
+                ResponseMode::DirectPost
+            } else {
+                ResponseMode::DirectPostJwt
+            },
+            dcql_query: query,
+            encryption_key: (!mood.plain_answer).then(|| self.encryption.public_jwk()),
+            verifier_info: vec![statement.to_verifier_info()],
+            wallet_nonce: None,
+            iat: now,
+            exp: now.plus(300),
+        }
+    }
+
+    fn trust(&self) -> TrustList {
+        TrustList(vec![TrustedIssuer {
+            issuer: self.issuer(),
+            types: vec![types::AFFILIATION.vct(&self.base)],
+            organizations: vec![NUMBER.to_owned()],
+            anchors: self.anchors.clone(),
+        }])
+    }
+
+    fn issue(&self, holder: &PublicJwk, now: Timestamp) -> String {
+        let claims = json!({
+            "org_corporate_number": NUMBER, "org_name": "瀬戸内精密工業株式会社", "affiliation_type": "regular",
+            "member_ref": "m-1", "name": "山田 太郎", "email": "taro@setouchi.example",
+        });
+        let issuance = Issuance {
+            credential_type: &types::AFFILIATION,
+            authority: &self.base,
+            issuer: &self.issuer(),
+            claims: claims.as_object().unwrap(),
+            holder_key: holder,
+            status: None,
+            issued_at: now,
+            expires: Some(now.plus(24 * 3600)),
+            decoys: 2,
+        };
+        let x5c = vec![self.issuer.der.clone()];
+        sekisho_credential::vc::issue(&issuance, x5c, &self.issuer.key, &self.entropy).unwrap()
+    }
+}
+
+async fn issuer_metadata(State(peer): Shared) -> Json<Value> {
+    let vct = if peer.mood().wrong_type {
+        "https://other.example/types/affiliation/1".to_owned()
+    } else {
+        types::AFFILIATION.vct(&peer.base)
+    };
+    let issuer =
+        if peer.mood().wrong_credential_issuer { peer.base.clone() } else { peer.issuer() };
+    Json(metadata::build(&metadata::IssuerDescription {
+        identifier: &issuer,
+        authorization_server: &peer.base,
+        credential_endpoint: &format!("{}/credential", peer.base),
+        nonce_endpoint: &format!("{}/nonce", peer.base),
+        name_ja: "瀬戸内精密工業株式会社",
+        name_en: "Setouchi Precision Industries",
+        configurations: &[metadata::Configuration {
+            id: "affiliation".to_owned(),
+            scope: "affiliation".to_owned(),
+            vct,
+            credential_type: &types::AFFILIATION,
+        }],
+    }))
+}
+
+async fn server_metadata(State(peer): Shared) -> Json<Value> {
+    Json(json!({
+        "issuer": peer.base,
+        "token_endpoint": format!("{}/token", peer.base),
+        "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
+        "pre-authorized_grant_anonymous_access_supported": true,
+    }))
+}
+
+async fn token(State(peer): Shared, body: String) -> Response {
+    let params = Params::parse(&body).unwrap();
+    let one = |name| params.one(name).unwrap();
+    let expected = peer.mood().tx_code.then_some(TX_CODE);
+    let good = one("grant_type") == Some(PRE_AUTHORIZED_CODE_GRANT)
+        && one("pre-authorized_code") == Some(CODE)
+        && one("client_id").is_none()
+        && one("tx_code") == expected;
+    if !good {
+        return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
+    }
+    Json(json!({"access_token": "token", "token_type": "Bearer", "expires_in": 300}))
+        .into_response()
+}
+
+async fn c_nonce(State(peer): Shared) -> Json<Value> {
+    Json(json!({"c_nonce": nonce::mint(&NONCE_KEY, peer.clock.now(), &peer.entropy)}))
+}
+
+async fn credential(State(peer): Shared, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    if headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok())
+        != Some("Bearer token")
+    {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    assert_eq!(body["credential_configuration_id"], "affiliation");
+    let check = ProofCheck {
+        issuer: &peer.issuer(),
+        client_id: None,
+        now: peer.clock.now(),
+        nonce_key: &NONCE_KEY,
+    };
+    let proven = proof::verify(body.get("proofs"), &check).unwrap();
+    let foreign = SigningKey::generate(Algorithm::Es256, &peer.entropy).unwrap().public_jwk();
+    let holder = if peer.mood().foreign_holder { &foreign } else { proven.key() };
+    Json(sekisho_openid4vci::credential::response(&[peer.issue(holder, peer.clock.now())]))
+        .into_response()
+}
+
+async fn request(State(peer): Shared) -> Response {
+    let jwt =
+        peer.request_object().sign(vec![peer.verifier.der.clone()], &peer.verifier.key).unwrap();
+    ([(header::CONTENT_TYPE, "application/oauth-authz-req+jwt")], jwt).into_response()
+}
+
+async fn answer(State(peer): Shared, body: String) -> Response {
+    let asked = peer.request_object();
+    let answer = response::parse(
+        &Params::parse(&body).unwrap(),
+        asked.response_mode,
+        Some(&peer.encryption),
+    )
+    .unwrap();
+    assert_eq!(answer.state(), Some(STATE));
+    let answer = match answer {
+        WalletAnswer::Refused { error, .. } => Answer::Refused(error.to_string()),
+        WalletAnswer::Presented { vp_token, .. } => {
+            let organization_claims = BTreeMap::from([(
+                types::AFFILIATION.vct(&peer.base),
+                "org_corporate_number".to_owned(),
+            )]);
+            let verified = response::verify(
+                &vp_token,
+                &ResponseCheck {
+                    query: &asked.dcql_query,
+                    client_id: &asked.client_id,
+                    nonce: &asked.nonce,
+                    trust: &peer.trust(),
+                    now: peer.clock.now(),
+                    organization_claims: &organization_claims,
+                },
+            );
+            let verified = verified.unwrap();
+            let claims = |(id, credential): (&str, &sekisho_credential::vc::VerifiedCredential)| {
+                (id.to_owned(), Value::Object(credential.claims().clone()))
+            };
+            Answer::Presented(verified.credentials().map(claims).collect())
+        }
+    };
+    peer.answers.lock().unwrap().push(answer);
+    let base =
+        if peer.mood().redirect_elsewhere { "https://elsewhere.example" } else { &peer.base };
+    Json(json!({"redirect_uri": format!("{base}/done?response_code=c")})).into_response()
+}

@@ -182,6 +182,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "literals are moved")]
     fn path(value: Value) -> ClaimPath {
         ClaimPath::from_value(&value).unwrap()
     }

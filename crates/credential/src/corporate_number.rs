@@ -34,7 +34,8 @@ impl CorporateNumber {
     /// Reads exactly thirteen digits, and checks the first.
     pub fn parse(text: &str) -> Result<Self, CorporateNumberError> {
         let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(10)).collect();
-        let digits = digits.filter(|digits| digits.len() == 13).ok_or(CorporateNumberError::Shape)?;
+        let digits =
+            digits.filter(|digits| digits.len() == 13).ok_or(CorporateNumberError::Shape)?;
         let (&found, others) = digits.split_first().ok_or(CorporateNumberError::Shape)?;
         let expected = check_digit(others);
         if found != expected {
@@ -61,7 +62,9 @@ pub fn normalise_input(text: &str) -> String {
     let narrow = text.trim().chars().filter_map(|character| match character {
         '０'..='９' => char::from_digit(u32::from(character) - u32::from('０'), 10),
         'Ｔ' | 'ｔ' | 't' => Some('T'),
-        ' ' | '\u{3000}' | '\t' | '-' | '‐' | '‑' | '–' | '—' | '−' | 'ー' | '－' => None,
+        ' ' | '\u{3000}' | '\t' | '-' | '‐' | '‑' | '–' | '—' | '−' | 'ー' | '－' => {
+            None
+        }
         other => Some(other),
     });
     let narrow: String = narrow.collect();
@@ -108,10 +111,19 @@ mod tests {
 
     #[test]
     fn only_thirteen_plain_digits_are_read() {
-        for number in
-            ["", "890000000000", "89000000000010", "T8900000000001", "８900000000001", " 8900000000001"]
-        {
-            assert_eq!(CorporateNumber::parse(number), Err(CorporateNumberError::Shape), "{number}");
+        for number in [
+            "",
+            "890000000000",
+            "89000000000010",
+            "T8900000000001",
+            "８900000000001",
+            " 8900000000001",
+        ] {
+            assert_eq!(
+                CorporateNumber::parse(number),
+                Err(CorporateNumberError::Shape),
+                "{number}"
+            );
         }
     }
 

@@ -14,8 +14,8 @@ use sekisho_ambient::Timestamp;
 use crate::claim_path::{ClaimPath, PathElement};
 
 pub use form::Form;
-pub use metadata::{integrity, metadata};
 pub(crate) use metadata::is_integrity;
+pub use metadata::{integrity, metadata};
 pub use table::{AFFILIATION, AI_TRAINING, ALL, ORGANIZATION};
 pub use validate::{TypeError, forbidden, validate};
 

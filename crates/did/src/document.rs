@@ -278,6 +278,7 @@ mod tests {
         json!({"id": id, "type": "JsonWebKey", "controller": DID, "publicKeyJwk": key.to_value()})
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "literals are moved")]
     fn document(members: Value) -> Result<DidDocument, DidError> {
         let mut document = json!({"id": DID});
         for (name, value) in members.as_object().unwrap() {
@@ -429,9 +430,6 @@ mod tests {
             Err(DidError::Malformed("authentication"))
         ));
         let twice = format!(r#"{{"id":"x","id":"{DID}"}}"#);
-        assert!(matches!(
-            DidDocument::from_bytes(DID, twice.as_bytes()),
-            Err(DidError::Json(_))
-        ));
+        assert!(matches!(DidDocument::from_bytes(DID, twice.as_bytes()), Err(DidError::Json(_))));
     }
 }

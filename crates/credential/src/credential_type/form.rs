@@ -48,9 +48,7 @@ impl Form {
         match (self, value) {
             (Self::Boolean, Value::Bool(_)) => true,
             (Self::Object, Value::Object(members)) => !members.is_empty(),
-            (Self::Array, Value::Array(elements)) => {
-                (1..=MAX_ELEMENTS).contains(&elements.len())
-            }
+            (Self::Array, Value::Array(elements)) => (1..=MAX_ELEMENTS).contains(&elements.len()),
             (Self::Integer(from, to), Value::Number(number)) => {
                 number.as_u64().is_some_and(|number| (from..=to).contains(&number))
             }
@@ -70,7 +68,9 @@ impl Form {
             Self::Country => text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()),
             Self::Region => is_region(text),
             Self::MunicipalityCode => is_municipality_code(text),
-            Self::Date => sekisho_ambient::Timestamp::end_of_day_jst(text).is_some() && is_date(text),
+            Self::Date => {
+                sekisho_ambient::Timestamp::end_of_day_jst(text).is_some() && is_date(text)
+            }
             Self::Email => is_text(text) && is_email(text),
             _ => false,
         }
@@ -83,9 +83,10 @@ fn is_text(text: &str) -> bool {
 
 fn is_region(text: &str) -> bool {
     let number = text.strip_prefix("JP-").filter(|number| number.len() == 2);
-    number.and_then(digits).and_then(|d| Some(d.first()? * 10 + d.get(1)?)).is_some_and(|n| {
-        (1..=47).contains(&n)
-    })
+    number
+        .and_then(digits)
+        .and_then(|d| Some(d.first()? * 10 + d.get(1)?))
+        .is_some_and(|n| (1..=47).contains(&n))
 }
 
 /// Five digits and (11 − Σ d·w mod 11) mod 10, w = 6, 5, 4, 3, 2.

@@ -140,8 +140,14 @@ pub const AI_TRAINING: CredentialType = CredentialType {
     max_days: 3 * 365,
     ends_with_fiscal_year: false,
     claims: &[
-        must(claim(&["achievement_id"], Never, Form::Text, "修了番号", "Achievement")),
-        must(claim(&["achievement_name"], Never, Form::Text, "修了内容", "Name of the achievement")),
+        must(claim(&["achievement_id"], Never, Form::Text, "研修の識別子", "Achievement")),
+        must(claim(
+            &["achievement_name"],
+            Never,
+            Form::Text,
+            "修了内容",
+            "Name of the achievement",
+        )),
         must(claim(
             &["framework"],
             Never,

@@ -11,7 +11,10 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::disclosure::Disclosure;
-use super::{ELLIPSIS, MAX_BYTES, MAX_DEPTH, MAX_DISCLOSURES, PROTECTED, SD, SD_ALG, SHA_256};
+use super::{
+    ELLIPSIS, MAX_BYTES, MAX_DEPTH, MAX_DISCLOSURE_BYTES, MAX_DISCLOSURES, PROTECTED, SD, SD_ALG,
+    SHA_256,
+};
 use crate::claim_path::{ClaimPath, PathElement};
 
 /// What is issued.
@@ -40,9 +43,8 @@ pub enum IssueError {
     /// The claims are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     #[error("claims are nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// More than [`MAX_DISCLOSURES`](super::MAX_DISCLOSURES), or longer than
-    /// [`MAX_BYTES`](super::MAX_BYTES): no verifier would read it.
-    #[error("larger than {MAX_BYTES} bytes or {MAX_DISCLOSURES} disclosures")]
+    /// Longer, or with more or longer disclosures, than [`Presentation`](super::Presentation) reads.
+    #[error("larger than is read back")]
     TooLarge,
     /// The random source gave the same salt twice.
     #[error("the random source repeats itself")]
@@ -60,24 +62,23 @@ pub fn issue(
     entropy: &Entropy,
 ) -> Result<String, IssueError> {
     let rules = issue.disclosable.iter().map(checked_rule).collect::<Result<Vec<_>, _>>()?;
-    let mut concealer = Concealer {
-        decoys: issue.decoys,
-        entropy,
-        salts: HashSet::new(),
-        disclosures: Vec::new(),
-    };
+    let mut concealer =
+        Concealer { decoys: issue.decoys, entropy, salts: HashSet::new(), disclosures: Vec::new() };
     let mut payload = concealer.object(issue.claims, &rules, 0)?;
     let disclosures = concealer.disclosures;
     if !disclosures.is_empty() {
         payload.insert(SD_ALG.to_owned(), SHA_256.into());
     }
     let mut out = sign(key, header, &payload)?;
+    let too_large = out.len() > sekisho_jose::MAX_BYTES
+        || disclosures.len() > MAX_DISCLOSURES
+        || disclosures.iter().any(|disclosure| disclosure.encoded.len() > MAX_DISCLOSURE_BYTES);
     out.push('~');
     for disclosure in &disclosures {
         out.push_str(&disclosure.encoded);
         out.push('~');
     }
-    if disclosures.len() > MAX_DISCLOSURES || out.len() > MAX_BYTES {
+    if too_large || out.len() > MAX_BYTES {
         return Err(IssueError::TooLarge);
     }
     Ok(out)
@@ -175,11 +176,7 @@ impl Concealer<'_> {
             });
             let element = self.value(element, &rests, depth + 1)?;
             any |= disclosable;
-            out.push(if disclosable {
-                stand_in(self.disclose(None, element)?)
-            } else {
-                element
-            });
+            out.push(if disclosable { stand_in(self.disclose(None, element)?) } else { element });
         }
         if any {
             for _ in 0..self.decoys {

@@ -122,16 +122,13 @@ pub(super) fn check(
     let holder = PublicJwk::from_value(holder.ok_or(KeyBindingError::NoHolderKey)?)?;
     let expected =
         Expected { typ: &[TYP], algorithms: KEY_BINDING_ALGORITHMS, allow_missing_typ: false };
-    let proof = UnverifiedJwt::<Claims>::parse(proof)?.verify(&holder.verifying_key()?, &expected)?;
+    let proof =
+        UnverifiedJwt::<Claims>::parse(proof)?.verify(&holder.verifying_key()?, &expected)?;
     check_claims(proof.claims(), presentation.bound(), binding)?;
     Ok(Some(holder))
 }
 
-fn check_claims(
-    proof: &Claims,
-    bound: &str,
-    binding: &Binding<'_>,
-) -> Result<(), KeyBindingError> {
+fn check_claims(proof: &Claims, bound: &str, binding: &Binding<'_>) -> Result<(), KeyBindingError> {
     let text = |name: &str| proof.get(name).and_then(Value::as_str);
     if text("aud") != Some(binding.audience) {
         return Err(KeyBindingError::Audience {

@@ -1,6 +1,8 @@
 //! Reading and processing an SD-JWT with or without key binding (RFC 9901, sections 4 and 7).
 
-use sekisho_jose::{Algorithm, Claims, Expected, Header, JwtError, PublicJwk, UnverifiedJwt, VerifyingKey};
+use sekisho_jose::{
+    Algorithm, Claims, Expected, Header, JwtError, PublicJwk, UnverifiedJwt, VerifyingKey,
+};
 use thiserror::Error;
 
 use super::disclosure::Disclosure;

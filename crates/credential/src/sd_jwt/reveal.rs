@@ -179,7 +179,8 @@ impl<'d> Walk<'d> {
             if out.contains_key(&name) {
                 return Err(DisclosureError::NameTaken(name));
             }
-            let value = self.disclosed(position, disclosure, then(place, Step::Name(name.clone())))?;
+            let value =
+                self.disclosed(position, disclosure, then(place, Step::Name(name.clone())))?;
             out.insert(name, value);
         }
         Ok(out)

@@ -87,7 +87,9 @@ impl StatusList {
         let byte = usize::try_from(index / self.per_byte()).ok();
         let shift = u32::try_from(index % self.per_byte()).ok();
         match (byte, shift) {
-            (Some(byte), Some(shift)) if index < entries => Ok((byte, shift * u32::from(self.bits))),
+            (Some(byte), Some(shift)) if index < entries => {
+                Ok((byte, shift * u32::from(self.bits)))
+            }
             _ => Err(StatusError::Index { index, entries }),
         }
     }
@@ -142,11 +144,7 @@ fn inflate(compressed: &[u8], max_bytes: usize) -> Result<Vec<u8>, StatusError> 
     let one_more = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
     let mut decoder = ZlibDecoder::new(compressed);
     let mut out = Vec::new();
-    decoder
-        .by_ref()
-        .take(one_more)
-        .read_to_end(&mut out)
-        .map_err(|_| StatusError::Compression)?;
+    decoder.by_ref().take(one_more).read_to_end(&mut out).map_err(|_| StatusError::Compression)?;
     if out.len() > max_bytes {
         return Err(StatusError::TooLarge(max_bytes));
     }

@@ -51,7 +51,7 @@ pub enum UntrustedError {
 
 impl TrustList {
     /// The entries of `issuer` for `vct`. There may be several, each with its own organizations.
-    pub(crate) fn entries<'t>(
+    fn entries<'t>(
         &'t self,
         issuer: &'t str,
         vct: &'t str,
@@ -62,27 +62,35 @@ impl TrustList {
     }
 
     /// Checks that `x5c` leads to an anchor of `issuer` for `vct` and speaks for `issuer`; gives the
-    /// leaf, and the entry whose anchors it leads to.
+    /// leaf, and the entries whose anchors it leads to.
     pub(crate) fn signer<'t>(
         &'t self,
         issuer: &'t str,
         vct: &'t str,
         x5c: &[Vec<u8>],
         now: Timestamp,
-    ) -> Result<(VerifiedLeaf, &'t TrustedIssuer), UntrustedError> {
+    ) -> Result<(VerifiedLeaf, Vec<&'t TrustedIssuer>), UntrustedError> {
         if x5c.is_empty() {
             return Err(UntrustedError::NoChain);
         }
-        let unknown = UntrustedError::Issuer { issuer: issuer.to_owned(), vct: vct.to_owned() };
-        let mut refused = unknown;
+        let mut refused = UntrustedError::Issuer { issuer: issuer.to_owned(), vct: vct.to_owned() };
+        let mut believed = Vec::new();
+        let mut leaf = None;
         for entry in self.entries(issuer, vct) {
             match verify_chain(x5c, &entry.anchors, now) {
-                Ok(leaf) if speaks_for(&leaf, issuer) => return Ok((leaf, entry)),
-                Ok(_) => return Err(UntrustedError::Name(issuer.to_owned())),
+                Ok(verified) => {
+                    believed.push(entry);
+                    leaf = Some(verified);
+                }
                 Err(error) => refused = error.into(),
             }
         }
-        Err(refused)
+        let leaf = leaf.ok_or(refused)?;
+        if speaks_for(&leaf, issuer) {
+            Ok((leaf, believed))
+        } else {
+            Err(UntrustedError::Name(issuer.to_owned()))
+        }
     }
 }
 

@@ -105,7 +105,7 @@ pub fn verify(
         return Err(CredentialError::Algorithm(algorithm));
     }
     let x5c = &unverified_jwt.header().x5c;
-    let (leaf, trusted) = check.trust.signer(&issuer, &vct, x5c, check.now)?;
+    let (leaf, entries) = check.trust.signer(&issuer, &vct, x5c, check.now)?;
     let requirements = Requirements {
         issuer_jwt: Expected {
             typ: &[TYP],
@@ -119,12 +119,11 @@ pub fn verify(
         }),
     };
     let processed = sd_jwt::process(&presentation, &leaf.key, &requirements)?;
-    let holder_key = processed
-        .holder_key
-        .ok_or(CredentialError::HolderKey(sd_jwt::KeyBindingError::Missing))?;
+    let holder_key =
+        processed.holder_key.ok_or(CredentialError::HolderKey(sd_jwt::KeyBindingError::Missing))?;
     let claims = processed.claims;
     let (status, expires) = check_life(&claims, check.now)?;
-    check_content(&claims, check, trusted)?;
+    check_content(&claims, check, &entries)?;
     let digest = sha256(presentation.issuer_jwt().as_bytes());
     Ok(VerifiedCredential { issuer, vct, claims, holder_key, status, expires, digest })
 }
@@ -146,7 +145,7 @@ fn check_life(
 fn check_content(
     claims: &Claims,
     check: &Check<'_>,
-    trusted: &TrustedIssuer,
+    entries: &[&TrustedIssuer],
 ) -> Result<(), CredentialError> {
     if let Some(name) = credential_type::forbidden(claims) {
         return Err(CredentialError::Forbidden(name));
@@ -158,7 +157,7 @@ fn check_content(
     }
     let Some(name) = check.organization_claim else { return Ok(()) };
     let organization = claims.get(name).and_then(Value::as_str).unwrap_or_default();
-    if trusted.organizations.iter().any(|own| own == organization) {
+    if entries.iter().flat_map(|entry| &entry.organizations).any(|own| own == organization) {
         return Ok(());
     }
     Err(CredentialError::Organization(organization.to_owned()))

@@ -152,7 +152,15 @@ impl<P> BrowserBound<P> {
 impl MatchNumber {
     /// A fresh number for an answer that comes `now`.
     pub fn draw(entropy: &Entropy, now: Timestamp) -> Self {
-        Self { digits: format!("{:0width$}", entropy.below(10_000), width = usize::from(NUMBER_DIGITS)), wrong: 0, answered_at: now }
+        Self {
+            digits: format!(
+                "{:0width$}",
+                entropy.below(10_000),
+                width = usize::from(NUMBER_DIGITS)
+            ),
+            wrong: 0,
+            answered_at: now,
+        }
     }
 
     /// The digits, for the device that holds the response code and for nobody else.

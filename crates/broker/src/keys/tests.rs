@@ -1,3 +1,5 @@
+//! The life of a key: transitions one by one, then the invariants as properties over random histories.
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;

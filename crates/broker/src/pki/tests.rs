@@ -1,3 +1,5 @@
+//! The private PKI: leaves hold against their root, in their time, for their name.
+
 use sekisho_jose::{Header, sign};
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! JWE: the example of RFC 7518, appendix C, a second implementation, and what is refused before any work.
+
 use josekit::jwe::alg::ecdh_es::EcdhEsJweAlgorithm;
 use josekit::jwe::{JweContext, JweHeader};
 use josekit::jwk::Jwk;

@@ -1,3 +1,5 @@
+//! JWK: thumbprints of the specifications, and keys that are refused.
+
 use sekisho_ambient::Entropy;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Compact JWS: what is read, and every form that is refused before a signature is checked.
+
 use sekisho_ambient::Entropy;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! JWT: key, algorithm and type are those that the caller expects, or it is refused.
+
 use sekisho_ambient::Entropy;
 use serde::Deserialize;
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! What is signed verifies, under each algorithm and from each encoding of the key.
+
 use ed25519_dalek::{Signer as _, Verifier as _};
 use josekit::jwk::KeyPair as _;
 use josekit::jws::alg::rsassa::RsassaJwsAlgorithm;

@@ -1,3 +1,5 @@
+//! Chains: each way in which one does not lead to an anchor.
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType, date_time_ymd,

@@ -56,12 +56,7 @@ fn the_wallet_is_asked_for_what_the_scopes_need_and_no_more() {
     let more = wallet_claims(&scopes("organization training email"));
     assert_eq!(
         more[AFFILIATION],
-        paths(&[
-            &["email"],
-            &["org_name"],
-            &["affiliation_type"],
-            &["roles", "*"],
-        ])
+        paths(&[&["email"], &["org_name"], &["affiliation_type"], &["roles", "*"],])
     );
     assert_eq!(more[TRAINING], paths(&[&["achievement_id"]]));
     assert!(wallet_claims(&scopes("gpu_access unknown")).is_empty());

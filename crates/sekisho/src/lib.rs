@@ -1,1 +1,21 @@
-//! (to come)
+//! The program `sekisho`: reads `sekisho.toml`, opens the store, wires the broker to its sockets,
+//! and speaks to the admin API on the command line.
+//!
+//! Invariant: no decision is taken here. What the command line does, the admin API does, whether a
+//! server holds the store or the command line opened it itself.
+
+pub mod api;
+pub mod cli;
+pub mod console;
+mod demo;
+mod development_keys;
+mod failure;
+mod init;
+mod opening;
+mod serve;
+pub mod settings;
+mod table;
+mod words;
+
+pub use failure::Failure;
+pub use opening::Surroundings;

@@ -1,2 +1,35 @@
-//! (to come)
-fn main() {}
+//! The program `sekisho`: standard streams, the system's clock and randomness, and nothing else.
+
+use std::io::{BufReader, stderr, stdin, stdout};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use sekisho::Surroundings;
+use sekisho::cli::{Arguments, Terminal, run};
+use sekisho_ambient::{Clock, Entropy};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log();
+    let surroundings = Surroundings { clock: Clock::system(), entropy: Entropy::system() };
+    let mut input = BufReader::new(stdin());
+    let mut terminal = Terminal { input: &mut input, output: &mut stdout(), notes: &mut stderr() };
+    ExitCode::from(run(arguments, surroundings, &mut terminal).await)
+}
+
+/// Logs go to standard error: this program's from `info` on, libraries' from `warn` on, or what
+/// `SEKISHO_LOG` says.
+fn log() {
+    let quiet = || {
+        EnvFilter::new("warn,sekisho=info,sekisho_broker=info,sekisho_web=info,sekisho_store=info")
+    };
+    let filter = EnvFilter::try_from_env("SEKISHO_LOG").unwrap_or_else(|_| quiet());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    if std::env::var_os("SEKISHO_LOG_JSON").is_some() {
+        log.json().init();
+    } else {
+        log.with_ansi(false).init();
+    }
+}

@@ -1,0 +1,202 @@
+//! The admin API as a command uses it: over the socket of the server that holds the store, or, when
+//! there is none, the same router in process on the store that the command opened itself.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use axum::{Extension, Router};
+use sekisho_broker::Broker;
+use sekisho_store::StoreError;
+use sekisho_web::admin::{self, Peer};
+use serde_json::Value;
+use tokio::net::UnixStream;
+use tower::ServiceExt as _;
+
+use crate::settings::Settings;
+use crate::{Failure, Surroundings, opening};
+
+/// How long an answer may take: making the keys of an organization is the longest.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The most that an answer of the router in process may weigh, in bytes.
+const MAX_ANSWER: usize = 256 << 20;
+
+/// The admin API.
+pub struct Api(Way);
+
+enum Way {
+    Socket { path: PathBuf, client: reqwest::Client },
+    InProcess(Router),
+}
+
+/// A request to the admin API.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+    /// The body of a change.
+    pub body: Option<Value>,
+}
+
+impl Call {
+    /// Reads.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None }
+    }
+
+    /// Changes.
+    pub fn post(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::POST, path: path.into(), body: Some(body) }
+    }
+
+    /// Removes.
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self { method: Method::DELETE, path: path.into(), body: None }
+    }
+
+    /// The same with one more query parameter.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+        let mark = if self.path.contains('?') { '&' } else { '?' };
+        self.path = format!("{}{mark}{name}={value}", self.path);
+        self
+    }
+}
+
+/// One segment of a path, escaped.
+pub fn segment(text: &str) -> String {
+    let escaped: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    escaped.replace('+', "%20")
+}
+
+impl Api {
+    /// Finds the server, or opens the store.
+    pub async fn find(settings: &Settings, surroundings: &Surroundings) -> Result<Self, Failure> {
+        match UnixStream::connect(&settings.admin_socket).await {
+            Ok(_) => Self::at(&settings.admin_socket),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Err(Failure::Denied(settings.admin_socket.clone()))
+            }
+            Err(_) => Self::here(settings, surroundings).await,
+        }
+    }
+
+    /// The server at this socket.
+    pub fn at(path: &Path) -> Result<Self, Failure> {
+        let client = reqwest::Client::builder()
+            .unix_socket(path.to_owned())
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| unreachable(path, &error))?;
+        Ok(Self(Way::Socket { path: path.to_owned(), client }))
+    }
+
+    async fn here(settings: &Settings, surroundings: &Surroundings) -> Result<Self, Failure> {
+        let broker = match opening::open(settings, surroundings).await {
+            Err(Failure::Store(StoreError::Locked(store))) => {
+                let socket = settings.admin_socket.clone();
+                return Err(Failure::HeldWithoutSocket { store, socket });
+            }
+            opened => opened?,
+        };
+        Ok(Self::of(broker))
+    }
+
+    /// The broker that this process opened itself.
+    pub(crate) fn of(broker: Broker) -> Self {
+        let peer = Peer { uid: rustix::process::geteuid().as_raw() };
+        Self(Way::InProcess(admin::router(broker).layer(Extension(peer))))
+    }
+
+    /// Calls, and reads the answer as JSON.
+    pub async fn call(&self, call: &Call) -> Result<Value, Failure> {
+        let (status, body) = self.send(call).await?;
+        let read = serde_json::from_slice::<Value>(&body);
+        match read {
+            Ok(value) if status.is_success() => Ok(value),
+            Ok(value) => Err(refused(&value)),
+            Err(error) => Err(Failure::Refused {
+                name: "answer".to_owned(),
+                message: format!("the admin API answered {status} and no JSON: {error}"),
+            }),
+        }
+    }
+
+    /// The root of the broker's certificates, PEM.
+    pub async fn root(&self) -> Result<String, Failure> {
+        let (status, body) = self.send(&Call::get("/v1/root")).await?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        if status.is_success() {
+            return Ok(text);
+        }
+        Err(refused(&serde_json::from_str(&text).unwrap_or(Value::Null)))
+    }
+
+    async fn send(&self, call: &Call) -> Result<(StatusCode, Vec<u8>), Failure> {
+        match &self.0 {
+            Way::Socket { path, client } => {
+                let request = client.request(call.method.clone(), url(call));
+                let request = match &call.body {
+                    Some(body) => request.json(body),
+                    None => request,
+                };
+                let answer = request.send().await.map_err(|error| unreachable(path, &error))?;
+                let status = answer.status();
+                let body = answer.bytes().await.map_err(|error| unreachable(path, &error))?;
+                Ok((status, body.to_vec()))
+            }
+            Way::InProcess(router) => {
+                let body = call.body.as_ref().map(Value::to_string).unwrap_or_default();
+                let request = Request::builder().method(call.method.clone()).uri(&call.path);
+                let request = request.body(Body::from(body)).map_err(|error| broken(&error))?;
+                let Ok(answer) = router.clone().oneshot(request).await;
+                let (parts, body) = answer.into_parts();
+                let body =
+                    axum::body::to_bytes(body, MAX_ANSWER).await.map_err(|error| broken(&error))?;
+                Ok((parts.status, body.to_vec()))
+            }
+        }
+    }
+}
+
+/// The host is only there because HTTP wants one.
+fn url(call: &Call) -> String {
+    format!("http://sekisho{}", call.path)
+}
+
+fn refused(value: &Value) -> Failure {
+    let member = |name: &str, otherwise: &str| {
+        value.get(name).and_then(Value::as_str).unwrap_or(otherwise).to_owned()
+    };
+    Failure::Refused {
+        name: member("error", "unknown"),
+        message: member("message", "the admin API gave no reason"),
+    }
+}
+
+fn broken(error: &dyn std::fmt::Display) -> Failure {
+    Failure::Refused { name: "request".to_owned(), message: error.to_string() }
+}
+
+fn unreachable(path: &Path, error: &reqwest::Error) -> Failure {
+    let reason =
+        std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    Failure::Unreachable { socket: path.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_in_a_path_or_a_query_are_escaped() {
+        assert_eq!(segment("a b/c?d"), "a%20b%2Fc%3Fd");
+        let call = Call::get("/v1/trust").with("issuer", "https://a.example/?x=1&y").with("z", "1");
+        assert_eq!(call.path, "/v1/trust?issuer=https%3A%2F%2Fa.example%2F%3Fx%3D1%26y&z=1");
+    }
+}

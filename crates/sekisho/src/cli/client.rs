@@ -1,0 +1,178 @@
+//! `sekisho client`.
+
+use clap::{Args, Subcommand, ValueEnum};
+use sekisho_broker::admin::{AddClient, AddedClient, ClientRow};
+use sekisho_broker::config::Bilingual;
+use sekisho_jose::Algorithm;
+
+use super::Rehearsal;
+use super::session::{Session, body};
+use crate::api::{Call, segment};
+use crate::table::Table;
+use crate::{Failure, words};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Registers a relying party; its secret is shown this once
+    ///
+    /// Example: sekisho client add --id portal --name-ja GPUポータル --name-en 'GPU portal' --purpose-ja 利用者の確認 --purpose-en 'Knowing users' --redirect-uri https://gpu.example.jp/callback --scope 'openid profile gpu_access' --service gpu-console
+    Add(Box<Add>),
+    /// Lists relying parties
+    List,
+    /// Removes a relying party: its codes and tokens die with it
+    ///
+    /// Example: sekisho client remove portal --yes
+    Remove {
+        /// Its id
+        client_id: String,
+        /// Does not ask for the id to be typed
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Add {
+    /// Its id; drawn if absent
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Its name in Japanese
+    #[arg(long, value_name = "NAME")]
+    name_ja: String,
+    /// Its name in English
+    #[arg(long, value_name = "NAME")]
+    name_en: String,
+    /// Why it asks, in Japanese; shown in the wallet and before consent
+    #[arg(long, value_name = "TEXT")]
+    purpose_ja: String,
+    /// Why it asks, in English
+    #[arg(long, value_name = "TEXT")]
+    purpose_en: String,
+    /// Where answers may go; once for each URI
+    #[arg(long, value_name = "URI", required = true)]
+    redirect_uri: Vec<String>,
+    /// What it may ask for
+    #[arg(long, value_name = "SCOPES", default_value = "openid", value_delimiter = ' ')]
+    scope: Vec<String>,
+    /// How it authenticates at the token endpoint
+    #[arg(long, value_enum, default_value_t = Method::ClientSecretBasic)]
+    auth: Method,
+    /// The algorithm of its ID tokens: RS256 or ES256
+    #[arg(long, value_name = "ALG", default_value = "RS256", value_parser = algorithm)]
+    id_token_alg: Algorithm,
+    /// The service of sekisho.toml that it stands for
+    #[arg(long, value_name = "ID")]
+    service: Option<String>,
+    /// A program on the user's own device (RFC 8252)
+    #[arg(long)]
+    native: bool,
+    /// Lets people use a wallet on another device
+    #[arg(long)]
+    cross_device: bool,
+    /// Puts claims into the ID token too, for services that never call userinfo
+    #[arg(long)]
+    claims_in_id_token: bool,
+    /// Demands PKCE of a confidential client; public ones always need it
+    #[arg(long)]
+    require_pkce: bool,
+    /// Refuses logins without this acr: phr
+    #[arg(long, value_name = "ACR")]
+    required_acr: Option<String>,
+    /// Asks for the wallet again after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    default_max_age: Option<i64>,
+    #[command(flatten)]
+    rehearsal: Rehearsal,
+}
+
+/// `token_endpoint_auth_method`.
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Method {
+    ClientSecretBasic,
+    ClientSecretPost,
+    None,
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+            Self::None => "none",
+        }
+    }
+}
+
+pub(super) fn algorithm(name: &str) -> Result<Algorithm, &'static str> {
+    Algorithm::from_name(name).ok_or("no such algorithm")
+}
+
+impl Add {
+    fn into_request(self) -> AddClient {
+        AddClient {
+            client_id: self.id,
+            name: Bilingual { ja: self.name_ja, en: self.name_en },
+            purpose: Bilingual { ja: self.purpose_ja, en: self.purpose_en },
+            redirect_uris: self.redirect_uri,
+            scopes: self.scope,
+            token_endpoint_auth_method: self.auth.name().to_owned(),
+            id_token_signed_response_alg: self.id_token_alg,
+            service: self.service,
+            native: self.native,
+            cross_device: self.cross_device,
+            claims_in_id_token: self.claims_in_id_token,
+            require_pkce: self.require_pkce,
+            required_acr: self.required_acr,
+            default_max_age: self.default_max_age,
+        }
+    }
+}
+
+impl Session<'_, '_> {
+    pub(super) async fn client(&mut self, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Add(add) => {
+                let dry_run = add.rehearsal.dry_run;
+                let call = Call::post("/v1/clients", body(&add.into_request())?);
+                self.change(call, dry_run, |session, added| session.added_client(&added)).await
+            }
+            Command::List => self.list(&Call::get("/v1/clients"), "clients", Self::clients).await,
+            Command::Remove { client_id, yes, rehearsal } => {
+                self.confirm(&client_id, yes, rehearsal.dry_run)?;
+                let call = Call::delete(format!("/v1/clients/{}", segment(&client_id)));
+                self.change(call, rehearsal.dry_run, |session, row: ClientRow| {
+                    session.clients(vec![row]);
+                })
+                .await
+            }
+        }
+    }
+
+    fn added_client(&mut self, added: &AddedClient) {
+        self.fact(&words::CLIENT_ID, &added.client_id);
+        if let Some(secret) = &added.client_secret {
+            self.fact(&words::CLIENT_SECRET, secret);
+            self.remark(&words::SECRET_ONCE);
+        }
+    }
+
+    fn clients(&mut self, rows: Vec<ClientRow>) {
+        let lang = self.lang;
+        let headings =
+            [words::CLIENT_ID, words::NAME, words::METHOD, words::SERVICE, words::REDIRECT_URI];
+        let mut table = Table::new(headings.iter().map(|text| text.say(lang)));
+        for row in rows {
+            table.row([
+                row.client_id.clone(),
+                self.pick(&row.name),
+                row.token_endpoint_auth_method,
+                row.service.unwrap_or_default(),
+                row.redirect_uris.join(" "),
+            ]);
+        }
+        self.say(&table.to_string());
+    }
+}

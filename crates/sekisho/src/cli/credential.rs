@@ -1,0 +1,231 @@
+//! `sekisho credential`.
+
+use clap::{Args, Subcommand};
+use sekisho_broker::admin::{CredentialRow, OfferCredential, Offered, RevokeCredential};
+use sekisho_jose::Claims;
+use serde_json::Value;
+
+use super::Rehearsal;
+use super::session::{Session, body, read, time};
+use crate::api::{Call, segment};
+use crate::table::Table;
+use crate::{Failure, words};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Offers a credential to a holder; prints the link for the wallet
+    ///
+    /// Example: sekisho credential offer --org 7900000000002 --type affiliation --claims taro.json --tx-code
+    ///
+    /// Example: sekisho credential offer --org 8900000000001 --type ai-training --subject m-0001 --claim achievement_id=ai-safety-basic --claim level:=2
+    Offer(Offer),
+    /// Lists issued credentials
+    List {
+        /// Of this organization only
+        #[arg(long, value_name = "NUMBER")]
+        org: Option<String>,
+    },
+    /// Revokes a credential: no decision stands on it any more
+    ///
+    /// Example: sekisho credential revoke --last affiliation --yes
+    Revoke {
+        /// Its id in the list
+        #[arg(required_unless_present = "last", conflicts_with = "last")]
+        id: Option<String>,
+        /// The newest valid credential of this type instead
+        #[arg(long, value_name = "TYPE")]
+        last: Option<String>,
+        /// Why, for the audit log; no personal data
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Does not ask for the id to be typed
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Offer {
+    /// Corporate number of the issuer
+    #[arg(long, value_name = "NUMBER")]
+    org: String,
+    /// affiliation, organization or ai-training
+    #[arg(long = "type", value_name = "TYPE")]
+    type_name: String,
+    /// A JSON file with the claims; - is standard input
+    #[arg(long, value_name = "FILE")]
+    claims: Option<String>,
+    /// One more claim: NAME=TEXT, or NAME:=JSON
+    #[arg(long, value_name = "CLAIM")]
+    claim: Vec<String>,
+    /// Whose credential it is, where the type has no member_ref; never leaves the broker
+    #[arg(long, value_name = "REFERENCE")]
+    subject: Option<String>,
+    /// Draws a code that the holder must type, and that you send by another way
+    #[arg(long)]
+    tx_code: bool,
+    /// Days until the credential ends; the type's own limit holds all the same
+    #[arg(long, value_name = "N")]
+    days: Option<u32>,
+    /// What the link begins with: a wallet's URL [default: openid-credential-offer://]
+    #[arg(long, value_name = "URL")]
+    wallet: Option<String>,
+    #[command(flatten)]
+    rehearsal: Rehearsal,
+}
+
+impl Session<'_, '_> {
+    pub(super) async fn credential(&mut self, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::Offer(offer) => {
+                let claims = self.claims(&offer)?;
+                let request = OfferCredential {
+                    organization: offer.org,
+                    type_name: offer.type_name,
+                    claims,
+                    subject: offer.subject,
+                    tx_code: offer.tx_code,
+                    days: offer.days,
+                    wallet: offer.wallet,
+                };
+                let call = Call::post("/v1/credentials/offer", body(&request)?);
+                self.change(call, offer.rehearsal.dry_run, |session, offered| {
+                    session.offered(&offered);
+                })
+                .await
+            }
+            Command::List { org } => {
+                let call = Call::get("/v1/credentials");
+                let call = match &org {
+                    Some(number) => call.with("organization", number),
+                    None => call,
+                };
+                self.list(&call, "credentials", Self::credentials).await
+            }
+            Command::Revoke { id, last, reason, yes, rehearsal } => {
+                let id = match (id, last) {
+                    (Some(id), _) => id,
+                    (None, last) => self.newest(&last.unwrap_or_default()).await?,
+                };
+                self.confirm(&id, yes, rehearsal.dry_run)?;
+                let path = format!("/v1/credentials/{}/revoke", segment(&id));
+                let call = Call::post(path, body(&RevokeCredential { reason })?);
+                self.change(call, rehearsal.dry_run, |session, row| session.credentials(vec![row]))
+                    .await
+            }
+        }
+    }
+
+    fn claims(&mut self, offer: &Offer) -> Result<Claims, Failure> {
+        let mut claims = match offer.claims.as_deref() {
+            None => Claims::new(),
+            Some("-") => {
+                let mut bytes = Vec::new();
+                let read = self.terminal.input.read_to_end(&mut bytes);
+                read.map_err(Failure::file("read", "-"))?;
+                parse_claims("-", &bytes)?
+            }
+            Some(path) => {
+                let bytes = std::fs::read(path).map_err(Failure::file("read", path))?;
+                parse_claims(path, &bytes)?
+            }
+        };
+        for claim in &offer.claim {
+            let (name, value) = parse_claim(claim)?;
+            claims.insert(name, value);
+        }
+        Ok(claims)
+    }
+
+    /// The id of the newest valid credential of a type.
+    async fn newest(&mut self, type_name: &str) -> Result<String, Failure> {
+        let mut answer = self.call(&Call::get("/v1/credentials")).await?;
+        let rows = answer.get_mut("credentials").map(Value::take).unwrap_or_default();
+        let rows: Vec<CredentialRow> = read(rows)?;
+        let valid =
+            rows.into_iter().filter(|row| row.type_name == type_name && row.status == "valid");
+        let newest = valid.max_by_key(|row| row.issued);
+        newest.map(|row| row.id).ok_or_else(|| Failure::Refused {
+            name: "not_found".to_owned(),
+            message: format!("there is no valid credential of type {type_name:?}"),
+        })
+    }
+
+    fn offered(&mut self, offered: &Offered) {
+        if !offered.uri.is_empty() {
+            self.fact(&words::LINK, &offered.uri);
+        }
+        if let Some(code) = &offered.tx_code {
+            self.fact(&words::TX_CODE, code);
+        }
+        self.fact(&words::OFFER_ENDS, &time(offered.expires));
+        self.fact(&words::CREDENTIAL_ENDS, &time(offered.credential_expires));
+    }
+
+    fn credentials(&mut self, rows: Vec<CredentialRow>) {
+        let lang = self.lang;
+        let headings = [
+            words::ID,
+            words::TYPE,
+            words::CORPORATE_NUMBER,
+            words::PERSON,
+            words::ISSUED,
+            words::ENDS,
+            words::STATE,
+        ];
+        let mut table = Table::new(headings.iter().map(|text| text.say(lang)));
+        for row in rows {
+            table.row([
+                row.id,
+                row.type_name,
+                row.organization,
+                row.person,
+                time(row.issued),
+                time(row.expires),
+                row.status,
+            ]);
+        }
+        self.say(&table.to_string());
+    }
+}
+
+fn parse_claims(path: &str, bytes: &[u8]) -> Result<Claims, Failure> {
+    sekisho_jose::json::parse_object(bytes)
+        .map_err(|error| Failure::Usage(format!("{path}: no JSON object of claims: {error}")))
+}
+
+/// `NAME=TEXT` or `NAME:=JSON`.
+fn parse_claim(claim: &str) -> Result<(String, Value), Failure> {
+    let (name, text) =
+        claim.split_once('=').filter(|(name, _)| !name.is_empty() && *name != ":").ok_or_else(
+            || Failure::Usage(format!("claim {claim:?} is not NAME=TEXT or NAME:=JSON")),
+        )?;
+    match name.strip_suffix(':') {
+        None => Ok((name.to_owned(), Value::String(text.to_owned()))),
+        Some(name) => {
+            let value = sekisho_jose::json::parse(text.as_bytes())
+                .map_err(|error| Failure::Usage(format!("claim {name}: no JSON: {error}")))?;
+            Ok((name.to_owned(), value))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_claim_is_text_unless_it_is_marked_as_json() {
+        let parsed = |text| parse_claim(text).unwrap();
+        assert_eq!(parsed("n=7900000000002"), ("n".to_owned(), json!("7900000000002")));
+        assert_eq!(parsed("level:=2").1.to_string(), "2");
+        assert_eq!(parsed("roles:=[\"a=b\"]"), ("roles".to_owned(), json!(["a=b"])));
+        assert_eq!(parsed("note=a=b:c").1, json!("a=b:c"));
+        for wrong in ["level", "=x", ":=1", "level:=", "level:={"] {
+            assert_eq!(parse_claim(wrong).unwrap_err().exit_code(), 2, "{wrong}");
+        }
+    }
+}

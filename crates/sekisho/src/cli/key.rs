@@ -1,0 +1,136 @@
+//! `sekisho key`.
+
+use clap::{Subcommand, ValueEnum};
+use sekisho_broker::admin::{KeyRow, RotateKey, RotationPlan};
+use sekisho_jose::Algorithm;
+
+use super::Rehearsal;
+use super::client::algorithm;
+use super::session::{Session, body, time};
+use crate::api::Call;
+use crate::table::Table;
+use crate::{Failure, words};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Lists keys and their states
+    List {
+        /// Those too that are gone from every document
+        #[arg(long)]
+        all: bool,
+    },
+    /// Rotates keys: the published spare signs as soon as every verifier can have read it
+    ///
+    /// Example: sekisho key rotate --purpose credential --org 7900000000002 --dry-run
+    Rotate {
+        /// What the keys sign
+        #[arg(long, value_enum)]
+        purpose: Purpose,
+        /// The organization, for credential and status-list
+        #[arg(long, value_name = "NUMBER")]
+        org: Option<String>,
+        /// One algorithm only
+        #[arg(long, value_name = "ALG", value_parser = algorithm)]
+        alg: Option<Algorithm>,
+        /// The active key may be in other hands: withdraws it at once, whatever it signed
+        #[arg(long)]
+        compromised: bool,
+        /// Does not ask for the purpose to be typed where --compromised destroys
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Purpose {
+    /// ID tokens
+    IdToken,
+    /// Presentation requests
+    RequestObject,
+    /// Credentials of an organization
+    Credential,
+    /// Status lists of an organization
+    StatusList,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::IdToken => "id-token",
+            Self::RequestObject => "request-object",
+            Self::Credential => "credential",
+            Self::StatusList => "status-list",
+        }
+    }
+}
+
+impl Session<'_, '_> {
+    pub(super) async fn key(&mut self, command: Command) -> Result<(), Failure> {
+        match command {
+            Command::List { all } => {
+                let call = Call::get("/v1/keys");
+                let call = if all { call.with("all", "true") } else { call };
+                self.list(&call, "keys", Self::keys).await
+            }
+            Command::Rotate { purpose, org, alg, compromised, yes, rehearsal } => {
+                if compromised {
+                    self.confirm(purpose.name(), yes, rehearsal.dry_run)?;
+                }
+                let rotate = RotateKey {
+                    purpose: purpose.name().to_owned(),
+                    organization: org,
+                    algorithm: alg,
+                    compromised,
+                };
+                let call = Call::post("/v1/keys/rotate", body(&rotate)?);
+                self.change(call, rehearsal.dry_run, Self::rotation).await
+            }
+        }
+    }
+
+    fn keys(&mut self, rows: Vec<KeyRow>) {
+        let lang = self.lang;
+        let headings = [
+            words::KEY,
+            words::PURPOSE,
+            words::CORPORATE_NUMBER,
+            words::ALGORITHM,
+            words::STATE,
+            words::SINCE,
+            words::UNTIL,
+        ];
+        let mut table = Table::new(headings.iter().map(|text| text.say(lang)));
+        for row in rows {
+            table.row([
+                row.kid,
+                row.purpose,
+                row.organization.unwrap_or_default(),
+                row.algorithm.name().to_owned(),
+                row.state,
+                row.since.map(time).unwrap_or_default(),
+                row.until.map(time).unwrap_or_default(),
+            ]);
+        }
+        self.say(&table.to_string());
+    }
+
+    fn rotation(&mut self, plan: RotationPlan) {
+        let lang = self.lang;
+        let headings = [words::NUMBER, words::STEP, words::KEY, words::ALGORITHM, words::TIME];
+        let mut table = Table::new(headings.iter().map(|text| text.say(lang)));
+        for (at, step) in plan.steps.into_iter().enumerate() {
+            table.row([
+                at.saturating_add(1).to_string(),
+                words::step(&step.step)
+                    .map_or(step.step.as_str(), |text| text.say(lang))
+                    .to_owned(),
+                step.kid.unwrap_or_default(),
+                step.algorithm.name().to_owned(),
+                time(step.at),
+            ]);
+        }
+        self.say(&table.to_string());
+    }
+}

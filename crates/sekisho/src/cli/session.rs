@@ -1,0 +1,157 @@
+//! What every command works with: the terminal, the language, and the admin API.
+
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+
+use sekisho_ambient::Timestamp;
+use sekisho_broker::codes::{Lang, Text};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::api::{Api, Call};
+use crate::settings::Settings;
+use crate::{Failure, Surroundings, words};
+
+/// Standard input, output and error.
+pub struct Terminal<'a> {
+    /// Where answers are typed.
+    pub input: &'a mut (dyn BufRead + Send),
+    /// Where results go.
+    pub output: &'a mut (dyn Write + Send),
+    /// Where questions, notes and errors go.
+    pub notes: &'a mut (dyn Write + Send),
+}
+
+/// One run of the program.
+pub(crate) struct Session<'a, 't> {
+    pub(crate) terminal: &'a mut Terminal<'t>,
+    pub(crate) json: bool,
+    pub(crate) lang: Lang,
+    /// The language that was asked for by name.
+    pub(crate) chosen: Option<Lang>,
+    pub(crate) config: PathBuf,
+    pub(crate) surroundings: Surroundings,
+}
+
+impl Session<'_, '_> {
+    /// The configuration.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        Ok(Settings::read(&self.config)?)
+    }
+
+    /// Calls the admin API of the configured broker.
+    pub(super) async fn call(&self, call: &Call) -> Result<Value, Failure> {
+        Api::find(&self.settings()?, &self.surroundings).await?.call(call).await
+    }
+
+    /// Reads a list, and prints it as JSON or lets `show` print it.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &mut self,
+        call: &Call,
+        name: &str,
+        show: impl FnOnce(&mut Self, Vec<T>),
+    ) -> Result<(), Failure> {
+        let mut answer = self.call(call).await?;
+        if self.json {
+            self.say(&answer.to_string());
+            return Ok(());
+        }
+        let rows = answer.get_mut(name).map(Value::take).unwrap_or_default();
+        let rows: Vec<T> = read(rows)?;
+        if rows.is_empty() {
+            self.remark(&words::NOTHING);
+        } else {
+            show(self, rows);
+        }
+        Ok(())
+    }
+
+    /// Makes a change, or rehearses it, and prints what was done.
+    pub(super) async fn change<T: DeserializeOwned>(
+        &mut self,
+        call: Call,
+        dry_run: bool,
+        show: impl FnOnce(&mut Self, T),
+    ) -> Result<(), Failure> {
+        let call = if dry_run { call.with("dry_run", "true") } else { call };
+        let answer = self.call(&call).await?;
+        if self.json {
+            self.say(&answer.to_string());
+            return Ok(());
+        }
+        if dry_run {
+            self.remark(&words::PLAN);
+        }
+        let audit_id = answer.get("audit_id").and_then(Value::as_str).map(str::to_owned);
+        show(self, read(answer)?);
+        if let Some(id) = audit_id {
+            self.note(&words::AUDIT_ID.fill(self.lang, &[("id", &id)]));
+        }
+        Ok(())
+    }
+
+    /// Asks for `id` to be typed before something is destroyed.
+    pub(super) fn confirm(&mut self, id: &str, yes: bool, dry_run: bool) -> Result<(), Failure> {
+        if yes || dry_run {
+            return Ok(());
+        }
+        let question = words::TYPE_ID.fill(self.lang, &[("id", id)]);
+        let _ = write!(self.terminal.notes, "{question}");
+        let _ = self.terminal.notes.flush();
+        let mut line = String::new();
+        let _ = self.terminal.input.read_line(&mut line);
+        if line.trim() == id {
+            return Ok(());
+        }
+        Err(Failure::Usage(words::NOT_CONFIRMED.say(self.lang).to_owned()))
+    }
+
+    /// A line of the result. Writing to a closed terminal is nothing to report.
+    pub(crate) fn say(&mut self, line: &str) {
+        let _ = writeln!(self.terminal.output, "{}", line.trim_end());
+        let _ = self.terminal.output.flush();
+    }
+
+    /// A line beside the result.
+    pub(crate) fn note(&mut self, line: &str) {
+        let _ = writeln!(self.terminal.notes, "{line}");
+    }
+
+    /// A known text beside the result.
+    pub(super) fn remark(&mut self, text: &Text) {
+        self.note(text.say(self.lang));
+    }
+
+    /// A name and a value of the result.
+    pub(super) fn fact(&mut self, name: &Text, value: &str) {
+        let name = name.say(self.lang);
+        let value: String = value.chars().filter(|c| !c.is_control()).collect();
+        self.say(&format!("{name}: {value}"));
+    }
+
+    /// A text of the two languages that suits the reader.
+    pub(super) fn pick(&self, text: &sekisho_broker::config::Bilingual) -> String {
+        match self.lang {
+            Lang::Ja => text.ja.clone(),
+            Lang::En => text.en.clone(),
+        }
+    }
+}
+
+/// A time for a table: RFC 3339 in Japan Standard Time.
+pub(super) fn time(time: Timestamp) -> String {
+    time.to_rfc3339_jst()
+}
+
+/// An answer of the admin API as its type.
+pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
+    serde_json::from_value(value).map_err(|error| Failure::Refused {
+        name: "answer".to_owned(),
+        message: format!("the server answered what this program does not know: {error}"),
+    })
+}
+
+/// What a change sends.
+pub(super) fn body(value: &impl serde::Serialize) -> Result<Value, Failure> {
+    serde_json::to_value(value).map_err(|error| Failure::Usage(error.to_string()))
+}

@@ -1,0 +1,177 @@
+//! `demo`: a broker, a GPU console and a wallet on this machine, made by `init`, `serve` and the
+//! admin API as any operator makes them.
+//!
+//! Invariants: every port is bound before it is written down; what was written down is used again on
+//! the next start with the same folder; a temporary folder goes with the demonstration.
+
+mod cast;
+mod guide;
+mod notes;
+mod stage;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sekisho_ambient::Secret;
+use sekisho_broker::codes::Lang;
+use tokio::sync::{oneshot, watch};
+
+use crate::api::Api;
+use crate::cli::Session;
+use crate::console::{self, ConsoleConfig};
+use crate::serve::{self, Server, told_to_stop};
+use crate::settings::Settings;
+use crate::{Failure, Surroundings};
+use cast::Cast;
+use stage::{Booth, Place, Stage};
+
+/// Arguments of `demo`.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  sekisho demo
+  sekisho demo --data demo --listen localhost:8080
+  sekisho demo --json --tls
+
+With --json, one line with issuer, console, wallet, admin_socket, clients and offers is printed once
+everything is ready. SIGTERM or Ctrl-C ends it with exit code 0.")]
+pub(crate) struct Demo {
+    /// Where the broker listens; port 0 is any free one, and the same again on the next start
+    #[arg(long, value_name = "HOST:PORT", default_value = "localhost:0")]
+    listen: String,
+    /// Serves https under the private root, for strict wallets
+    #[arg(long)]
+    tls: bool,
+    /// Keeps everything in this folder; the next start goes on where this one ended
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Session<'_, '_> {
+    pub(crate) async fn demo(&mut self, demo: Demo) -> Result<(), Failure> {
+        let stop = told_to_stop()?;
+        let (stopping, stopped) = watch::channel(false);
+        let signal = stopping.clone();
+        tokio::spawn(async move {
+            stop.await;
+            let _ = signal.send(true);
+        });
+        let surroundings = self.surroundings.clone();
+        let place = Place::choose(demo.data.as_deref(), &surroundings)?;
+        let Stage { settings, broker, console, wallet } =
+            Stage::set(&place, &demo.listen, demo.tls, &surroundings).await?;
+
+        let (ready, is_ready) = oneshot::channel();
+        let server = Server::with_listener(settings.clone(), broker);
+        let serving = server.run(&surroundings, ready, over(stopped.clone()));
+        let playing = async {
+            // The server tells itself why it does not start.
+            if is_ready.await.is_err() {
+                return Ok(());
+            }
+            let played = tokio::select! {
+                played = self.play(&place, &settings, console, wallet, &stopped) => played,
+                () = over(stopped.clone()) => return Ok(()),
+            };
+            if played.is_err() {
+                let _ = stopping.send(true);
+            }
+            played
+        };
+        let (served, played) = tokio::join!(serving, playing);
+        served.and(played)
+    }
+
+    /// Fills the open broker, opens console and wallet, and says what there is.
+    async fn play(
+        &mut self,
+        place: &Place,
+        settings: &Settings,
+        console: Booth,
+        wallet: Booth,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<(), Failure> {
+        let api = Api::at(&settings.admin_socket)?;
+        // Scripts get one offer of each type; people try a second wallet on the command line.
+        let wallets = if self.json { 1 } else { 2 };
+        let now = self.surroundings.clock.now();
+        let cast = Cast::assemble(&api, place, settings, &console.origin).await?;
+        let cast = cast.with_offers(&api, wallets, now).await?;
+        let addresses = guide::Addresses {
+            issuer: settings.broker.origin.as_str().to_owned(),
+            console: console.origin.clone(),
+            wallet: wallet.origin.clone(),
+        };
+        let pages = console_pages(settings, &cast, &console.origin, &self.surroundings)?;
+        tokio::spawn(serve::plain(console.listener, pages, stopped.clone()));
+        let pages = wallet_pages(place, settings, self.lang, &self.surroundings)?;
+        tokio::spawn(serve::plain(wallet.listener, pages, stopped.clone()));
+        let text = if self.json {
+            guide::line(&addresses, settings, &cast)
+        } else {
+            guide::guide(&addresses, settings, &cast, place, self.chosen)
+        };
+        self.say(&text);
+        Ok(())
+    }
+}
+
+/// Over as soon as the demonstration is.
+async fn over(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn console_pages(
+    settings: &Settings,
+    cast: &Cast,
+    origin: &str,
+    surroundings: &Surroundings,
+) -> Result<axum::Router, Failure> {
+    let client = &cast.console;
+    let config = ConsoleConfig {
+        issuer: settings.broker.origin.as_str().to_owned(),
+        client_id: client.client_id.clone(),
+        client_secret: Secret::new(client.client_secret.clone().unwrap_or_default()),
+        origin: origin.to_owned(),
+        service: cast::service(settings).to_owned(),
+        ca: roots(settings)?,
+    };
+    console::router(config, surroundings.clock.clone(), surroundings.entropy.clone())
+        .map_err(|error| Failure::Tls(error.to_string()))
+}
+
+fn wallet_pages(
+    place: &Place,
+    settings: &Settings,
+    lang: Lang,
+    surroundings: &Surroundings,
+) -> Result<axum::Router, Failure> {
+    let failed = |error: tegata::WalletError| Failure::Wallet(error.to_string());
+    let outside = tegata::Surroundings {
+        clock: surroundings.clock.clone(),
+        entropy: surroundings.entropy.clone(),
+        roots: roots(settings)?,
+    };
+    let dir = place.wallet();
+    let wallet = if dir.exists() {
+        tegata::Wallet::open(&dir, outside)
+    } else {
+        tegata::Wallet::create(&dir, outside)
+    };
+    let wallet = wallet.map_err(failed)?;
+    wallet.trust(&tegata::read_anchors(&root(settings)?).map_err(failed)?).map_err(failed)?;
+    let lang = match lang {
+        Lang::Ja => tegata::text::Lang::Ja,
+        Lang::En => tegata::text::Lang::En,
+    };
+    Ok(tegata::router(tegata::WalletServer { wallet, auto: false, lang }))
+}
+
+fn root(settings: &Settings) -> Result<Vec<u8>, Failure> {
+    let path = settings.ca_file();
+    std::fs::read(&path).map_err(Failure::file("read", path))
+}
+
+/// The root that TLS of the broker stands under, where it has TLS.
+fn roots(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
+    settings.broker.origin.is_secure().then(|| root(settings)).transpose()
+}

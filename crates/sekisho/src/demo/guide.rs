@@ -1,0 +1,206 @@
+//! What is printed once everything is ready: one line of JSON, or a guide in both languages.
+
+use std::path::Path;
+
+use sekisho_broker::admin::{AddedClient, Offered};
+use sekisho_broker::codes::{Lang, Text};
+use serde_json::{Value, json};
+
+use super::cast::Cast;
+use super::stage::Place;
+use crate::settings::Settings;
+
+/// Where everything is.
+pub(super) struct Addresses {
+    pub(super) issuer: String,
+    pub(super) console: String,
+    pub(super) wallet: String,
+}
+
+impl Addresses {
+    /// The offer as a link to the wallet's page.
+    fn accept(&self, offer: &Offered) -> String {
+        let query = offer.uri.split_once('?').map_or("", |(_, query)| query);
+        format!("{}/accept?{query}", self.wallet)
+    }
+}
+
+/// The line for scripts.
+pub(super) fn line(addresses: &Addresses, settings: &Settings, cast: &Cast) -> String {
+    let client = |client: &AddedClient| {
+        json!({
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+            "redirect_uris": client.redirect_uris,
+        })
+    };
+    let offer = |offer: &Offered| {
+        json!({
+            "type": offer.type_name,
+            "uri": offer.uri,
+            "tx_code": offer.tx_code,
+            "wallet_page": addresses.accept(offer),
+        })
+    };
+    let ca_file = settings.ca_file().display().to_string();
+    let mut line = json!({
+        "issuer": addresses.issuer,
+        "console": addresses.console,
+        "wallet": addresses.wallet,
+        "admin_socket": settings.admin_socket.display().to_string(),
+        "config": settings.path.display().to_string(),
+        "trust_file": ca_file,
+        "clients": [client(&cast.console), client(&cast.own)],
+        "offers": cast.offers.iter().map(offer).collect::<Vec<Value>>(),
+    });
+    if let (true, Some(line)) = (settings.broker.origin.is_secure(), line.as_object_mut()) {
+        line.insert("ca_file".to_owned(), json!(ca_file));
+    }
+    line.to_string()
+}
+
+/// The guide for people, in the language that was asked for or in both.
+pub(super) fn guide(
+    addresses: &Addresses,
+    settings: &Settings,
+    cast: &Cast,
+    place: &Place,
+    lang: Option<Lang>,
+) -> String {
+    let in_page = Wares::of(cast.offers.get(..2), addresses);
+    let at_hand = Wares::of(cast.offers.get(2..), addresses);
+    let trust = quoted(&settings.ca_file());
+    let tls =
+        if settings.broker.origin.is_secure() { format!(" --ca {trust}") } else { String::new() };
+    let values = [
+        ("issuer", addresses.issuer.clone()),
+        ("console", addresses.console.clone()),
+        ("wallet", addresses.wallet.clone()),
+        ("affiliation", in_page.affiliation_page),
+        ("affiliation_code", in_page.code),
+        ("training", in_page.training_page),
+        ("tegata", format!("{}{tls} --wallet {}", tegata(), quoted(&place.other_wallet()))),
+        ("trust", trust),
+        ("affiliation_uri", at_hand.affiliation),
+        ("affiliation_uri_code", at_hand.code),
+        ("training_uri", at_hand.training),
+        ("sekisho", format!("{} --config {}", sekisho(), quoted(&settings.path))),
+    ];
+    let values: Vec<(&str, &str)> =
+        values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let langs = lang.map_or(vec![Lang::Ja, Lang::En], |lang| vec![lang]);
+    let guides: Vec<String> = langs.into_iter().map(|lang| GUIDE.fill(lang, &values)).collect();
+    guides.join("\n")
+}
+
+/// The offers to one wallet.
+#[derive(Default)]
+struct Wares {
+    affiliation: String,
+    affiliation_page: String,
+    code: String,
+    training: String,
+    training_page: String,
+}
+
+impl Wares {
+    fn of(offers: Option<&[Offered]>, addresses: &Addresses) -> Self {
+        let Some([affiliation, training]) = offers else { return Self::default() };
+        Self {
+            affiliation: affiliation.uri.clone(),
+            affiliation_page: addresses.accept(affiliation),
+            code: affiliation.tx_code.clone().unwrap_or_default(),
+            training: training.uri.clone(),
+            training_page: addresses.accept(training),
+        }
+    }
+}
+
+/// This program, as a shell starts it.
+fn sekisho() -> String {
+    std::env::current_exe().map_or_else(|_| "sekisho".to_owned(), |path| quoted(&path))
+}
+
+/// The wallet, as a shell starts it: from where this program is, or built by cargo.
+fn tegata() -> String {
+    let beside = std::env::current_exe().map(|path| path.with_file_name("tegata"));
+    match beside {
+        Ok(path) if path.exists() => quoted(&path),
+        Ok(path) if path.components().any(|part| part.as_os_str() == "target") => {
+            "cargo run --quiet --release --bin tegata --".to_owned()
+        }
+        _ => "tegata".to_owned(),
+    }
+}
+
+/// A path as one word of a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+const GUIDE: Text = Text {
+    ja: "
+関所の体験環境ができました。Ctrl+C で終わります。
+
+  ブローカー      {issuer}
+  GPU コンソール  {console}
+  ウォレット      {wallet}
+
+ブラウザで試す
+  1. 社員証をウォレットに入れます。受け取りコードは {affiliation_code} です。
+     {affiliation}
+  2. GPU コンソールで GPU を 8 枚申し込み、ウォレットでログインします。
+     研修の修了証がないため断られ、足りない条件が示されます（P-3201）。
+     {console}
+  3. 研修の修了証をウォレットに入れます。
+     {training}
+  4. もう一度申し込みます。だれに何を渡すかを確かめて同意すると、割り当てられます。
+  5. 社員証を取り消します。次の申し込みは断られます（C-2001）。
+     {sekisho} credential revoke --last affiliation --yes
+
+コマンドで試す（別のウォレット）
+  {tegata} init --trust {trust}
+  {tegata} accept '{affiliation_uri}' --tx-code {affiliation_uri_code}
+  GPU コンソールで申し込み、ログインの画面で「この端末のウォレット」のリンク（openid4vp://…）を写します。
+  {tegata} present 'リンク'
+  表示された URL を同じブラウザで開くと、断られた理由が示されます。修了証を受け取り、もう一度申し込みます。
+  {tegata} accept '{training_uri}'
+
+記録を見る
+  {sekisho} audit tail
+  {sekisho} audit verify
+",
+    en: "
+Sekisho is ready to be tried out. Ctrl-C ends it.
+
+  Broker       {issuer}
+  GPU console  {console}
+  Wallet       {wallet}
+
+In a browser
+  1. Put the affiliation credential into the wallet. The transaction code is {affiliation_code}.
+     {affiliation}
+  2. Ask for 8 GPUs at the console and log in with the wallet. You are refused and told which
+     condition is not met: the training is missing (P-3201).
+     {console}
+  3. Put the training credential into the wallet.
+     {training}
+  4. Ask again. Look at who asks for what, consent, and the GPUs are yours.
+  5. Revoke the affiliation. The next request is refused (C-2001).
+     {sekisho} credential revoke --last affiliation --yes
+
+With commands (another wallet)
+  {tegata} init --trust {trust}
+  {tegata} accept '{affiliation_uri}' --tx-code {affiliation_uri_code}
+  Ask at the console, and copy the link of \"Wallet on this device\" (openid4vp://…) on the login page.
+  {tegata} present 'LINK'
+  Open the URL that it prints in the same browser to see why you are refused. Then ask again after
+  {tegata} accept '{training_uri}'
+
+Look at the records
+  {sekisho} audit tail
+  {sekisho} audit verify
+",
+};

@@ -1,0 +1,200 @@
+//! How a command fails: one enum, and the exit code of each case.
+//!
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable.
+
+use std::path::PathBuf;
+
+use sekisho_broker::StartError;
+use sekisho_store::StoreError;
+
+use crate::settings::SettingsError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The arguments do not fit together.
+    #[error("{0}")]
+    Usage(String),
+    /// `sekisho.toml` cannot be used.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Something stands already where something new was to be made.
+    #[error("{0}")]
+    Exists(String),
+    /// The folder of the store was made for another origin.
+    #[error(
+        "{} was made for the origin {found}, and sekisho.toml says {wanted}: every subject, type and DID contains the origin, so change it back, or run init with another data_dir",
+        path.display()
+    )]
+    OtherOrigin {
+        /// The file that says so.
+        path: PathBuf,
+        /// The origin that it names.
+        found: String,
+        /// The origin of the configuration.
+        wanted: String,
+    },
+    /// `init` has not run.
+    #[error("there is no store in {}: run `sekisho init` first", .0.display())]
+    NotInitialised(PathBuf),
+    /// systemd passed no root key.
+    #[error(
+        "root_key is \"systemd\", but no credential sekisho-root-key was passed: add LoadCredentialEncrypted=sekisho-root-key to the unit"
+    )]
+    NoCredential,
+    /// Somebody holds the store, and nobody answers at the admin socket.
+    #[error(
+        "another process holds {}, but nothing answers at the admin socket {}: if a server is just starting or stopping, try again; else find the process (`fuser -v {}`) and stop it",
+        store.display(), socket.display(), store.display()
+    )]
+    HeldWithoutSocket {
+        /// The store's file.
+        store: PathBuf,
+        /// Where a server should answer.
+        socket: PathBuf,
+    },
+    /// A second server on one store.
+    #[error(
+        "another server holds {}: stop it first, or give this one a data_dir of its own", .0.display()
+    )]
+    SecondServer(PathBuf),
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A certificate or key of ours could not be made or used.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// A key that everybody has is used where others could reach the server.
+    #[error(
+        "{0} uses a key of keys-dev, whose private half is public: it serves loopback addresses only"
+    )]
+    DevelopmentKey(String),
+    /// An address could not be listened at.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Signals cannot be caught.
+    #[error("signals cannot be caught: {0}")]
+    Signals(std::io::Error),
+    /// The admin API is not to be reached.
+    #[error("the server does not answer at {}: {reason}", socket.display())]
+    Unreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The admin socket may not be used.
+    #[error(
+        "the admin socket {} may be used by the server's own user and root only", .0.display()
+    )]
+    Denied(PathBuf),
+    /// The admin API said no.
+    #[error("{message}")]
+    Refused {
+        /// The error's name.
+        name: String,
+        /// What it means.
+        message: String,
+    },
+    /// The wallet of the demonstration failed.
+    #[error("wallet: {0}")]
+    Wallet(String),
+    /// The audit log is broken.
+    #[error("the audit log is broken at record {seq}: {reason}")]
+    Audit {
+        /// The first broken record.
+        seq: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Failure {
+    /// The program's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Refused { name, .. } => match name.as_str() {
+                "invalid" => 2,
+                "denied" => 3,
+                "not_found" => 4,
+                _ => 1,
+            },
+            Self::Denied(_) => 3,
+            Self::HeldWithoutSocket { .. } | Self::Unreachable { .. } => 5,
+            _ => 1,
+        }
+    }
+
+    /// The error's name in JSON.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Settings(_) => "settings",
+            Self::File { .. } => "file",
+            Self::Exists(_) => "exists",
+            Self::OtherOrigin { .. } => "other_origin",
+            Self::NotInitialised(_) => "not_initialised",
+            Self::NoCredential => "no_credential",
+            Self::HeldWithoutSocket { .. } | Self::Unreachable { .. } => "unreachable",
+            Self::SecondServer(_) => "second_server",
+            Self::Store(_) => "store",
+            Self::Start(_) => "start",
+            Self::Tls(_) => "tls",
+            Self::DevelopmentKey(_) => "development_key",
+            Self::Listen { .. } => "listen",
+            Self::Signals(_) => "signals",
+            Self::Denied(_) => "denied",
+            Self::Refused { name, .. } => name,
+            Self::Wallet(_) => "wallet",
+            Self::Audit { .. } => "audit",
+        }
+    }
+
+    /// A file that could not be worked with.
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { action, path, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_can_tell_failures_apart() {
+        let refused =
+            |name: &str| Failure::Refused { name: name.to_owned(), message: String::new() };
+        let codes =
+            ["exists", "invalid", "denied", "not_found"].map(|name| refused(name).exit_code());
+        assert_eq!(codes, [1, 2, 3, 4]);
+        let path = || PathBuf::from("x");
+        let held = Failure::HeldWithoutSocket { store: path(), socket: path() };
+        assert_eq!(held.exit_code(), 5);
+        assert_eq!(Failure::Denied(path()).exit_code(), 3);
+        assert_eq!(Failure::Usage(String::new()).exit_code(), 2);
+        assert_eq!(Failure::NotInitialised(path()).exit_code(), 1);
+    }
+}

@@ -1,0 +1,77 @@
+//! Opening the store of a configuration: for `serve`, for `init`, and for a command that finds no
+//! server.
+//!
+//! Invariant: a folder that was made for one origin is never opened for another.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use sekisho_ambient::{Clock, Entropy};
+use sekisho_broker::Broker;
+use sekisho_store::{Options, RootKey, Store, StoreError};
+
+use crate::Failure;
+use crate::settings::{RootKeyPlace, Settings};
+
+/// What the program takes from outside: time and randomness.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The present time.
+    pub clock: Clock,
+    /// The source of keys, codes and ids.
+    pub entropy: Entropy,
+}
+
+/// Opens the broker that `settings` describe, whose store `init` has made.
+pub(crate) async fn open(
+    settings: &Settings,
+    surroundings: &Surroundings,
+) -> Result<Broker, Failure> {
+    if !settings.store_file().exists() {
+        return Err(Failure::NotInitialised(settings.data_dir.clone()));
+    }
+    check_origin(settings)?;
+    open_or_make(settings, surroundings).await
+}
+
+/// The same where the store may be new.
+pub(crate) async fn open_or_make(
+    settings: &Settings,
+    surroundings: &Surroundings,
+) -> Result<Broker, Failure> {
+    let root = root_key(settings)?;
+    let entropy = surroundings.entropy.clone();
+    let store = Store::open(&settings.store_file(), &root, entropy.clone(), Options::default())?;
+    let clock = surroundings.clock.clone();
+    Ok(Broker::open(settings.broker.clone(), store, clock, entropy).await?)
+}
+
+fn root_key(settings: &Settings) -> Result<RootKey, Failure> {
+    let read = match &settings.root_key {
+        RootKeyPlace::File(path) => RootKey::read_file(path).map(Some),
+        RootKeyPlace::Systemd => RootKey::from_systemd(),
+    };
+    read.map_err(StoreError::from)?.ok_or(Failure::NoCredential)
+}
+
+/// The file that says which origin a folder was made for.
+pub(crate) fn origin_file(data_dir: &Path) -> PathBuf {
+    data_dir.join("origin")
+}
+
+/// Refuses a folder that was made for another origin than the configured one.
+pub(crate) fn check_origin(settings: &Settings) -> Result<(), Failure> {
+    let path = origin_file(&settings.data_dir);
+    let found = match std::fs::read_to_string(&path) {
+        Ok(found) => found.trim().to_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Failure::NotInitialised(settings.data_dir.clone()));
+        }
+        Err(error) => return Err(Failure::file("read", path)(error)),
+    };
+    let wanted = settings.broker.origin.as_str();
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Failure::OtherOrigin { path, found, wanted: wanted.to_owned() })
+}

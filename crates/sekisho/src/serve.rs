@@ -1,0 +1,138 @@
+//! `serve`: one broker on its public address and its admin socket, until it is told to stop.
+//!
+//! Invariants: the address is bound before the store is opened; a second server on one store does
+//! not start; SIGTERM and SIGINT let running requests end, for so many seconds, and then all ends
+//! with exit code 0.
+
+mod admin_socket;
+mod connections;
+mod tls;
+mod upkeep;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use sekisho_broker::Broker;
+use sekisho_store::StoreError;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+use crate::settings::Settings;
+use crate::{Failure, Surroundings, development_keys, opening};
+use admin_socket::AdminSocket;
+use connections::{Entrance, Peers};
+
+/// How long running requests may take to end, once the server is told to stop.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// A server that has its address, and has opened nothing yet.
+pub(crate) struct Server {
+    settings: Settings,
+    listener: TcpListener,
+}
+
+impl Server {
+    /// Binds the configured address.
+    pub(crate) async fn bind(settings: Settings) -> Result<Self, Failure> {
+        let listener = listen(settings.listen).await?;
+        Ok(Self { settings, listener })
+    }
+
+    /// Takes an address that is bound already.
+    pub(crate) fn with_listener(settings: Settings, listener: TcpListener) -> Self {
+        Self { settings, listener }
+    }
+
+    /// Serves until `stop` is over. Says when it is ready.
+    pub(crate) async fn run(
+        self,
+        surroundings: &Surroundings,
+        ready: oneshot::Sender<()>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), Failure> {
+        let Self { settings, listener } = self;
+        let broker = open(&settings, surroundings).await?;
+        development_keys::refuse(&settings, &broker).await?;
+        let tls = tls::Identity::load(&settings, &broker).await?.map(Arc::new);
+        let socket = AdminSocket::bind(&settings.admin_socket)?;
+
+        let (stopping, stopped) = watch::channel(false);
+        let entrance = Entrance {
+            listener,
+            tls: tls.as_ref().map(|identity| identity.acceptor()),
+            peers: Peers::of(&settings.tls),
+            router: sekisho_web::router(broker.clone()),
+        };
+        let public = tokio::spawn(entrance.serve(stopped.clone()));
+        let router = sekisho_web::admin::router(broker.clone());
+        let admin = tokio::spawn(socket.serve(router, stopped.clone()));
+        let upkeep = tokio::spawn(upkeep::keep(broker, tls, stopped));
+        announce(&settings);
+        let _ = ready.send(());
+
+        stop.await;
+        tracing::info!("stopping");
+        let _ = stopping.send(true);
+        let farewell = async { tokio::join!(public, admin, upkeep) };
+        if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
+            tracing::warn!("some requests did not end in time");
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Serves `router` in clear at `listener` until told to stop.
+pub(crate) async fn plain(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
+    Entrance { listener, tls: None, peers: Peers::All, router }.serve(stopped).await;
+}
+
+/// Listens at an address.
+pub(crate) async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Failure::Listen { address: address.to_string(), source })
+}
+
+/// The certificates of a PEM file, DER.
+pub(crate) fn certificates(path: &std::path::Path) -> Result<Vec<Vec<u8>>, Failure> {
+    Ok(tls::chain(path)?.into_iter().map(|certificate| certificate.to_vec()).collect())
+}
+
+async fn open(settings: &Settings, surroundings: &Surroundings) -> Result<Broker, Failure> {
+    match opening::open(settings, surroundings).await {
+        Err(Failure::Store(StoreError::Locked(store))) => Err(Failure::SecondServer(store)),
+        opened => opened,
+    }
+}
+
+fn announce(settings: &Settings) {
+    let origin = &settings.broker.origin;
+    tracing::info!(
+        issuer = origin.as_str(),
+        listen = %settings.listen,
+        admin_socket = %settings.admin_socket.display(),
+        "serving"
+    );
+    if !origin.is_secure() && !settings.listen.ip().is_loopback() {
+        tracing::warn!(
+            listen = %settings.listen,
+            "http without TLS is reachable from other machines: listen at 127.0.0.1"
+        );
+    }
+}
+
+/// Over at SIGTERM or SIGINT, which are caught from this call on.
+pub(crate) fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Signals)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,171 @@
+//! Connections of the public address: so many at once, each with so much time for its handshake and
+//! its headers.
+//!
+//! Invariant: a peer that sends nothing holds a place for [`PATIENCE`] at most.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::settings::Tls;
+
+/// Connections at once.
+const CONNECTIONS: usize = 4096;
+/// How long a handshake may take, and the headers of one request.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait when the system has no more file descriptors.
+const BREATH: Duration = Duration::from_millis(100);
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 64;
+
+/// Who may connect.
+#[derive(Clone, Debug)]
+pub(super) enum Peers {
+    /// Everybody.
+    All,
+    /// The proxy.
+    Only(Vec<IpAddr>),
+}
+
+impl Peers {
+    pub(super) fn of(tls: &Tls) -> Self {
+        match tls {
+            Tls::Proxy(addresses) => Self::Only(addresses.clone()),
+            _ => Self::All,
+        }
+    }
+
+    fn admit(&self, peer: IpAddr) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(addresses) => addresses.contains(&peer.to_canonical()),
+        }
+    }
+}
+
+/// The public address and what stands behind it.
+pub(super) struct Entrance {
+    pub(super) listener: TcpListener,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) peers: Peers,
+    pub(super) router: Router,
+}
+
+impl Entrance {
+    /// Accepts connections until told to stop; over when the last request has ended.
+    pub(super) async fn serve(self, mut stopped: watch::Receiver<bool>) {
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                _ = stopped.wait_for(|stopped| *stopped) => break,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                }
+            };
+            if !self.peers.admit(peer.ip()) {
+                tracing::warn!(peer = %peer.ip(), "not the proxy");
+                continue;
+            }
+            let _ = stream.set_nodelay(true);
+            let connection = Connection {
+                tls: self.tls.clone(),
+                router: self.router.clone(),
+                watcher: graceful.watcher(),
+            };
+            tokio::spawn(async move {
+                connection.serve(stream).await;
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        graceful.shutdown().await;
+    }
+}
+
+struct Connection {
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    watcher: Watcher,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        let Some(tls) = self.tls else {
+            return http(stream, Version::One, self.router, self.watcher).await;
+        };
+        match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => {
+                let version = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => Version::Two,
+                    _ => Version::One,
+                };
+                http(stream, version, self.router, self.watcher).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake took too long"),
+        }
+    }
+}
+
+/// The version of HTTP, known before the first byte: no peer can hold a place by not choosing.
+#[derive(Clone, Copy)]
+pub(super) enum Version {
+    One,
+    Two,
+}
+
+/// Serves one connection to its end.
+pub(super) async fn http<I>(stream: I, version: Version, router: Router, watcher: Watcher)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = match version {
+        Version::One => builder.http1_only(),
+        Version::Two => builder.http2_only(),
+    };
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PATIENCE)
+        .keep_alive_timeout(PATIENCE)
+        .max_concurrent_streams(STREAMS);
+    let connection =
+        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_proxy_nobody_else_may_connect() {
+        let proxy = Peers::of(&Tls::Proxy(vec!["10.0.0.2".parse().unwrap()]));
+        assert!(proxy.admit("10.0.0.2".parse().unwrap()));
+        assert!(proxy.admit("::ffff:10.0.0.2".parse().unwrap()));
+        assert!(!proxy.admit("127.0.0.1".parse().unwrap()));
+        assert!(Peers::of(&Tls::Own).admit("192.0.2.1".parse().unwrap()));
+    }
+}

@@ -1,0 +1,133 @@
+//! TLS of the public address: a certificate under our own root, or the operator's, read again when
+//! its files change.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use sekisho_broker::Broker;
+use tokio_rustls::TlsAcceptor;
+
+use crate::Failure;
+use crate::settings::{Settings, Tls};
+
+/// Who the server is, as TLS shows it.
+pub(super) struct Identity {
+    presented: Arc<Presented>,
+    config: Arc<ServerConfig>,
+    files: Option<Files>,
+}
+
+/// The certificate that is shown now.
+#[derive(Debug)]
+struct Presented(RwLock<Arc<CertifiedKey>>);
+
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    read: RwLock<Option<SystemTime>>,
+}
+
+impl ResolvesServerCert for Presented {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl Identity {
+    /// The identity that is configured; none where nobody or a proxy ends TLS.
+    pub(super) async fn load(
+        settings: &Settings,
+        broker: &Broker,
+    ) -> Result<Option<Self>, Failure> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let (key, files) = match &settings.tls {
+            Tls::Off | Tls::Proxy(_) => return Ok(None),
+            Tls::Own => (own(broker, &provider).await?, None),
+            Tls::Files { certificate, key } => {
+                let files = Files {
+                    certificate: certificate.clone(),
+                    key: key.clone(),
+                    read: RwLock::new(changed(certificate)),
+                };
+                (from_files(certificate, key, &provider)?, Some(files))
+            }
+        };
+        let presented = Arc::new(Presented(RwLock::new(Arc::new(key))));
+        let resolver: Arc<dyn ResolvesServerCert> = presented.clone();
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(tls)?
+            .with_no_client_auth()
+            .with_cert_resolver(resolver);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Some(Self { presented, config: Arc::new(config), files }))
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+
+    /// Reads the operator's files again if the certificate changed. A pair that does not fit is
+    /// logged, and the one before stays.
+    pub(super) fn refresh(&self) {
+        let Some(files) = &self.files else { return };
+        let now = changed(&files.certificate);
+        if now == *files.read.read().unwrap_or_else(PoisonError::into_inner) {
+            return;
+        }
+        match from_files(&files.certificate, &files.key, self.config.crypto_provider()) {
+            Ok(key) => {
+                *self.presented.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+                *files.read.write().unwrap_or_else(PoisonError::into_inner) = now;
+                tracing::info!("the TLS certificate was read again");
+            }
+            Err(error) => tracing::error!(%error, "the TLS certificate was not read again"),
+        }
+    }
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|found| found.modified()).ok()
+}
+
+async fn own(broker: &Broker, provider: &CryptoProvider) -> Result<CertifiedKey, Failure> {
+    let authority = broker.authority().await.map_err(tls)?;
+    let host = broker.config().origin.host();
+    let identity =
+        authority.tls_identity(host, broker.clock().now(), broker.entropy()).map_err(tls)?;
+    let chain = identity.chain.into_iter().map(CertificateDer::from).collect();
+    let key = PrivatePkcs8KeyDer::from(identity.private.expose().clone());
+    CertifiedKey::from_der(chain, PrivateKeyDer::from(key), provider).map_err(tls)
+}
+
+fn from_files(
+    certificate: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, Failure> {
+    let at = |path: &Path, error: &dyn std::fmt::Display| {
+        Failure::Tls(format!("{}: {error}", path.display()))
+    };
+    let chain = chain(certificate)?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| at(key, &error))?;
+    CertifiedKey::from_der(chain, private, provider).map_err(|error| at(certificate, &error))
+}
+
+/// The certificates of a PEM file.
+pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let at = |error: &dyn std::fmt::Display| Failure::Tls(format!("{}: {error}", path.display()));
+    let read = CertificateDer::pem_file_iter(path).map_err(|error| at(&error))?;
+    let chain: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| at(&error))?;
+    if chain.is_empty() { Err(at(&"no certificate found")) } else { Ok(chain) }
+}
+
+fn tls(error: impl std::fmt::Display) -> Failure {
+    Failure::Tls(error.to_string())
+}

@@ -1,0 +1,38 @@
+//! What a server does by itself, every so often: moves keys on, removes rows whose time is over,
+//! reads a renewed certificate. Nothing depends on it being in time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sekisho_broker::Broker;
+use tokio::sync::watch;
+
+use super::tls::Identity;
+
+/// How often.
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Keeps house until told to stop.
+pub(super) async fn keep(
+    broker: Broker,
+    tls: Option<Arc<Identity>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        }
+        if let Err(error) = broker.sweep_keys().await {
+            tracing::error!(%error, "keys could not be moved on");
+        }
+        match broker.sweep_expired().await {
+            Ok(0) => {}
+            Ok(rows) => tracing::debug!(rows, "expired rows removed"),
+            Err(error) => tracing::error!(%error, "expired rows could not be removed"),
+        }
+        if let Some(tls) = &tls {
+            tls.refresh();
+        }
+    }
+}

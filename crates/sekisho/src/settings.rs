@@ -1,0 +1,222 @@
+//! `sekisho.toml`, parsed once into types that cannot be wrong.
+//!
+//! Invariant: an unknown key is refused, and every error names the file, the line where there is
+//! one, and what to do. Relative paths count from the folder of the file.
+
+mod file;
+mod template;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use sekisho_broker::config::{Config, ConfigError};
+
+use file::{File, RootKeyEntry, TlsEntry};
+pub(crate) use template::{Sample, TlsSample, template};
+
+/// What an operator configured.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// The folder of the store.
+    pub data_dir: PathBuf,
+    /// Where the admin API listens.
+    pub admin_socket: PathBuf,
+    /// Who ends TLS.
+    pub tls: Tls,
+    /// Where the root key is.
+    pub root_key: RootKeyPlace,
+    /// What the broker needs.
+    pub broker: Config,
+}
+
+/// Who ends TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Nobody: an http origin on a loopback host.
+    Off,
+    /// The server, with a certificate under the root that `init` made.
+    Own,
+    /// The server, with a certificate of the operator's.
+    Files {
+        /// Certificates, PEM, the leaf first.
+        certificate: PathBuf,
+        /// The private key, PEM.
+        key: PathBuf,
+    },
+    /// A proxy at one of these addresses; connections from elsewhere are dropped.
+    Proxy(Vec<IpAddr>),
+}
+
+/// Where the root key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RootKeyPlace {
+    /// A file of mode 0600.
+    File(PathBuf),
+    /// The systemd credential `sekisho-root-key`.
+    Systemd,
+}
+
+/// Why `sekisho.toml` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It could not be read.
+    #[error("{}: {source}{}", path.display(), hint(source))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It does not parse.
+    #[error("{}:{line}: {message}; the template of `sekisho init` explains every key", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What was found and what was expected.
+        message: String,
+    },
+    /// It says something that cannot be.
+    #[error("{}: {message}", place(path, *line))]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1, where it is known.
+        line: Option<usize>,
+        /// What was found and what to do.
+        message: String,
+    },
+}
+
+fn hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::NotFound => ": run `sekisho init`, or name the file with --config",
+        _ => "",
+    }
+}
+
+fn place(path: &Path, line: Option<usize>) -> String {
+    match line {
+        Some(line) => format!("{}:{line}", path.display()),
+        None => path.display().to_string(),
+    }
+}
+
+impl Settings {
+    /// Reads the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads `text`, which stands in the file at `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let file: File = toml::from_str(text).map_err(|error| SettingsError::Syntax {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| line_at(text, span.start)),
+            message: one_line(error.message()),
+        })?;
+        let refuse = |needle: &str, message: String| SettingsError::Value {
+            path: path.to_owned(),
+            line: line_of(text, needle),
+            message,
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let data_dir = folder.join(&file.data_dir);
+        let admin_socket = match &file.admin_socket {
+            Some(socket) => folder.join(socket),
+            None => data_dir.join("admin.sock"),
+        };
+        let root_key = match &file.root_key {
+            RootKeyEntry::Systemd => RootKeyPlace::Systemd,
+            RootKeyEntry::File(key) => RootKeyPlace::File(folder.join(key)),
+        };
+        let tls = match &file.tls {
+            TlsEntry::None => Tls::Off,
+            TlsEntry::Own => Tls::Own,
+            TlsEntry::Files { certificate, key } => {
+                Tls::Files { certificate: folder.join(certificate), key: folder.join(key) }
+            }
+            TlsEntry::Proxy(addresses) => Tls::Proxy(addresses.clone()),
+        };
+        let listen = file.listen;
+        let broker =
+            file.into_broker(folder).map_err(|error| refuse(&named(&error), error.to_string()))?;
+        broker.check().map_err(|error| refuse(&named(&error), error.to_string()))?;
+        check_tls(&tls, broker.origin.is_secure()).map_err(|why| refuse("tls", why.to_owned()))?;
+        sekisho_access::Policies::new(&broker.gates)
+            .map_err(|error| refuse("gates", format!("gates: {error}")))?;
+        let path = path.to_owned();
+        Ok(Self { path, listen, data_dir, admin_socket, tls, root_key, broker })
+    }
+
+    /// The store's file.
+    pub fn store_file(&self) -> PathBuf {
+        self.data_dir.join("sekisho.redb")
+    }
+
+    /// Where `init` wrote the root of our own certificates.
+    pub fn ca_file(&self) -> PathBuf {
+        self.data_dir.join("ca.pem")
+    }
+}
+
+fn check_tls(tls: &Tls, secure: bool) -> Result<(), &'static str> {
+    match tls {
+        Tls::Off if secure => {
+            Err("tls is \"none\", but the origin is https: set it to \"own\", files or a proxy")
+        }
+        Tls::Own | Tls::Files { .. } | Tls::Proxy(_) if !secure => {
+            Err("the origin is http, so tls must be \"none\"")
+        }
+        Tls::Proxy(addresses) if addresses.is_empty() => {
+            Err("tls names a proxy without an address: list those that may connect")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What an error of the configuration is about, as it stands in the file.
+fn named(error: &ConfigError) -> String {
+    let value = match error {
+        ConfigError::Origin(text, _) => text,
+        ConfigError::Twice { name, .. }
+        | ConfigError::Name { name, .. }
+        | ConfigError::WalletEndpoint { name } => name,
+        ConfigError::GateWithoutService { service, .. } => service,
+        ConfigError::PreferredWallet(_) => return "[[wallets]]".to_owned(),
+    };
+    format!("\"{value}\"")
+}
+
+/// The last line outside comments on which `needle` stands.
+fn line_of(text: &str, needle: &str) -> Option<usize> {
+    let lines = text.lines().enumerate();
+    let found =
+        lines.filter(|(_, line)| !line.trim_start().starts_with('#') && line.contains(needle));
+    found.last().map(|(at, _)| at.saturating_add(1))
+}
+
+/// The line of the byte at `offset`.
+fn line_at(text: &str, offset: usize) -> usize {
+    let before = text.get(..offset).unwrap_or(text);
+    before.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1)
+}
+
+fn one_line(message: &str) -> String {
+    message
+        .split('\n')
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! The keys of `sekisho.toml`, as they are written.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use sekisho_access::Gate;
+use sekisho_broker::config::{
+    ClientIdPrefix, Config, ConfigError, Origin, OutboundConfig, ResponseMode, Service, WalletEntry,
+};
+use serde::Deserialize;
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    origin: String,
+    pub(super) listen: SocketAddr,
+    pub(super) data_dir: PathBuf,
+    pub(super) admin_socket: Option<PathBuf>,
+    pub(super) root_key: RootKeyEntry,
+    pub(super) tls: TlsEntry,
+    type_authority: Option<String>,
+    #[serde(default)]
+    client_id_prefix: ClientIdPrefix,
+    #[serde(default)]
+    response_mode: ResponseMode,
+    #[serde(default)]
+    outbound: OutboundConfig,
+    #[serde(default)]
+    services: Vec<Service>,
+    #[serde(default)]
+    gates: Vec<Gate>,
+    wallets: Vec<WalletEntry>,
+}
+
+/// `"systemd"` or `{ file = "…" }`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RootKeyEntry {
+    Systemd,
+    File(PathBuf),
+}
+
+/// `"none"`, `"own"`, `{ files = { certificate = "…", key = "…" } }` or `{ proxy = ["…"] }`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum TlsEntry {
+    None,
+    Own,
+    Files { certificate: PathBuf, key: PathBuf },
+    Proxy(Vec<IpAddr>),
+}
+
+impl File {
+    pub(super) fn into_broker(self, folder: &Path) -> Result<Config, ConfigError> {
+        let origin = Origin::parse(&self.origin)?;
+        let type_authority = match self.type_authority {
+            Some(authority) => Origin::parse(&authority)?.as_str().to_owned(),
+            None => origin.as_str().to_owned(),
+        };
+        let ca_file = self.outbound.ca_file.map(|path| folder.join(path).display().to_string());
+        Ok(Config {
+            type_authority,
+            services: self.services,
+            gates: self.gates,
+            wallets: self.wallets,
+            client_id_prefix: self.client_id_prefix,
+            response_mode: self.response_mode,
+            outbound: OutboundConfig { ca_file, ..self.outbound },
+            origin,
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! The commented `sekisho.toml` that `init` writes.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// What `init` fills in.
+pub(crate) struct Sample<'a> {
+    /// The origin.
+    pub(crate) origin: &'a str,
+    /// Where the server listens, `host:port`.
+    pub(crate) listen: String,
+    /// The folder of the store.
+    pub(crate) data_dir: &'a Path,
+    /// Whether the root key is a systemd credential.
+    pub(crate) systemd: bool,
+    /// Who ends TLS.
+    pub(crate) tls: TlsSample,
+    /// The preferred wallet's URL; the scheme `openid4vp://` if absent.
+    pub(crate) wallet: Option<String>,
+}
+
+/// Who ends TLS, as arguments say it.
+#[derive(Clone, Debug)]
+pub(crate) enum TlsSample {
+    None,
+    Own,
+    Files { certificate: PathBuf, key: PathBuf },
+    Proxy(Vec<IpAddr>),
+}
+
+/// The file's text.
+pub(crate) fn template(sample: &Sample<'_>) -> String {
+    let data_dir = sample.data_dir.display().to_string();
+    let root_key = if sample.systemd {
+        "\"systemd\"".to_owned()
+    } else {
+        format!("{{ file = {} }}", quoted(&format!("{data_dir}/root.key")))
+    };
+    let values = [
+        ("{origin}", quoted(sample.origin)),
+        ("{listen}", quoted(&sample.listen)),
+        ("{data_dir}", quoted(&data_dir)),
+        ("{root_key}", root_key),
+        ("{tls}", tls(&sample.tls)),
+        ("{wallets}", wallets(sample.wallet.as_deref())),
+    ];
+    let mut out = String::with_capacity(TEMPLATE.len());
+    let mut rest = TEMPLATE;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        rest = after;
+        let value = values.iter().find_map(|(name, value)| {
+            Some((after.strip_prefix(name.trim_start_matches('{'))?, value))
+        });
+        match value {
+            Some((after, value)) => {
+                out.push_str(value);
+                rest = after;
+            }
+            None => out.push('{'),
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn tls(sample: &TlsSample) -> String {
+    match sample {
+        TlsSample::None => "\"none\"".to_owned(),
+        TlsSample::Own => "\"own\"".to_owned(),
+        TlsSample::Files { certificate, key } => format!(
+            "{{ files = {{ certificate = {}, key = {} }} }}",
+            quoted(&certificate.display().to_string()),
+            quoted(&key.display().to_string())
+        ),
+        TlsSample::Proxy(addresses) => {
+            let list: Vec<String> =
+                addresses.iter().map(|address| quoted(&address.to_string())).collect();
+            format!("{{ proxy = [{}] }}", list.join(", "))
+        }
+    }
+}
+
+fn wallets(url: Option<&str>) -> String {
+    let mut out = String::new();
+    if let Some(url) = url {
+        let _ = write!(
+            out,
+            r#"[[wallets]]
+name = "web"
+label = {{ ja = "ウェブの手形", en = "Tegata on the web" }}
+authorization_endpoint = {}
+preferred = true
+
+"#,
+            quoted(url)
+        );
+    }
+    let _ = write!(
+        out,
+        r#"[[wallets]]
+name = "device"
+label = {{ ja = "この端末のウォレット", en = "Wallet on this device" }}
+authorization_endpoint = "openid4vp://"
+preferred = {}
+"#,
+        url.is_none()
+    );
+    out
+}
+
+/// A basic string (TOML 1.0).
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+const TEMPLATE: &str = r#"# sekisho.toml — the settings of one Sekisho.
+#
+# Organizations, clients, trust, keys and credentials do not stand here: they are in the store, and
+# `sekisho org`, `client`, `trust`, `key` and `credential` manage them.
+# Restart `sekisho serve` after a change. Relative paths count from the folder of this file.
+
+# Where people and services reach this broker: scheme, host and port, nothing more. Every subject,
+# credential type and DID contains it, so it is fixed once `init` has run. http is for this machine
+# only (localhost, 127.0.0.1).
+origin = {origin}
+
+# The address and port that `sekisho serve` listens at.
+listen = {listen}
+
+# Store, certificates and admin socket; only the server's user may read it (mode 0700).
+data_dir = {data_dir}
+
+# The admin API; the default is admin.sock in data_dir. A path of at most 100 bytes.
+# admin_socket = "/run/sekisho/admin.sock"
+
+# The key above all keys. Without it the store does not open: keep a copy elsewhere.
+#   { file = "…" }   a file that only its owner can read (mode 0600)
+#   "systemd"        the credential sekisho-root-key (LoadCredentialEncrypted= of the unit)
+root_key = {root_key}
+
+# Who ends TLS.
+#   "none"                                        nobody: an http origin on this machine
+#   "own"                                         this server, under its own root (ca.pem in data_dir)
+#   { files = { certificate = "…", key = "…" } }  this server, with your certificate (PEM, leaf first);
+#                                                 read again when the files change
+#   { proxy = ["10.0.0.2"] }                      a proxy; connections from other addresses are dropped
+tls = {tls}
+
+# Under which origin credential types are named ({authority}/types/affiliation/1). Several brokers
+# of one federation use one authority. The default is the origin. Fixed once credentials exist.
+# type_authority = "https://types.example.jp"
+
+# How wallets know this broker: "x509_hash" (as HAIP demands) or "x509_san_dns".
+client_id_prefix = "x509_hash"
+
+# How wallets answer: "direct_post.jwt" (encrypted) or "direct_post" (inside TLS only).
+response_mode = "direct_post.jwt"
+
+# Where this broker may call out to, over https. Empty means nowhere: nothing leaves this machine.
+# A host is needed only to read status lists of foreign issuers.
+[outbound]
+allow_hosts = []
+# ca_file = "issuers-tls-roots.pem"
+
+# The services that people log in to. `id` is what clients, gates and requests name.
+[[services]]
+id = "gpu-console"
+name = { ja = "GPU コンソール", en = "GPU Console" }
+operator = { ja = "北海AI計算基盤株式会社", en = "Hokkai AI Compute" }
+operator_number = "8900000000001"
+residency = { ja = "北海道石狩市", en = "Ishikari, Hokkaido" }
+retention = { ja = "利用終了から1年間", en = "One year after the last use" }
+transfer_abroad = { ja = "国外へは渡しません", en = "Not transferred abroad" }
+# policy_uri = "https://gpu.example.jp/privacy"
+# tos_uri = "https://gpu.example.jp/terms"
+
+# The conditions of one service: who may use how many GPUs. Every unmet condition is told.
+[[gates]]
+id = "gpu-console"
+service = "gpu-console"
+max_gpus = 16
+max_gpu_hours = 1024
+# max_walltime_h = 72
+permit_hours = 24
+partitions = ["general"]
+gpu_models = ["h100"]
+# regular, fixed_term, seconded, dispatched, contractor, faculty, staff, student, visiting
+allowed_affiliation_types = ["regular", "fixed_term", "seconded", "faculty", "staff"]
+# Any of these achievements, at this level or above, completed at most so many days ago.
+training = { achievements = ["ai-safety-basic"], min_level = 1, max_age_days = 730 }
+
+# The wallets that the login page offers; exactly one is preferred, and its button comes first.
+# authorization_endpoint is openid4vp://, haip-vp:// or the https URL of a wallet on the web.
+{wallets}"#;

@@ -1,0 +1,102 @@
+//! Every word that the command line says to people, in both languages. Data and errors' texts are
+//! the API's, in English.
+
+use sekisho_broker::codes::Text;
+
+const fn text(ja: &'static str, en: &'static str) -> Text {
+    Text { ja, en }
+}
+
+macro_rules! words {
+    ($($name:ident = $ja:literal, $en:literal;)*) => {
+        $(pub(crate) const $name: Text = text($ja, $en);)*
+    };
+}
+
+words! {
+    // headings
+    ACTION = "操作", "Action";
+    ACTOR = "実行者", "Actor";
+    ALGORITHM = "方式", "Algorithm";
+    ANCHORS = "ルート証明書", "Roots";
+    AUDIT_RECORDS = "監査記録", "Audit records";
+    CLIENT_ID = "クライアントID", "Client ID";
+    CLIENT_SECRET = "クライアントシークレット", "Client secret";
+    CLIENTS = "クライアント", "Clients";
+    CORPORATE_NUMBER = "法人番号", "Corporate number";
+    CREDENTIAL_ENDS = "証明書の期限", "Credential ends";
+    ENDS = "期限", "Ends";
+    ID = "ID", "ID";
+    ISSUED = "発行", "Issued";
+    ISSUER = "発行者", "Issuer";
+    KEY = "鍵", "Key";
+    KEYS = "鍵", "Keys";
+    LINK = "リンク", "Link";
+    METHOD = "認証方式", "Authentication";
+    NAME = "名称", "Name";
+    NUMBER = "番号", "No.";
+    OBJECT = "対象", "Object";
+    OFFER_ENDS = "受け取りの期限", "Offer ends";
+    ORGANIZATIONS = "組織", "Organizations";
+    OUTCOME = "結果", "Outcome";
+    PERSON = "本人", "Person";
+    POLICY_VERSION = "規則の版", "Policy version";
+    PURPOSE = "用途", "Purpose";
+    REASON = "理由", "Reason";
+    REDIRECT_URI = "戻り先", "Redirect URI";
+    SERVER = "サーバー", "Server";
+    SERVICE = "サービス", "Service";
+    SINCE = "開始", "Since";
+    STATE = "状態", "State";
+    STEP = "手順", "Step";
+    TIME = "日本時間", "Time (JST)";
+    TRUSTED = "信頼する発行者", "Trusted issuers";
+    TX_CODE = "受け取りコード", "Transaction code";
+    TYPE = "種類", "Type";
+    UNTIL = "次の変更", "Until";
+    VERSION = "版", "Version";
+    // steps of a rotation
+    STEP_ACTIVATE = "公開済みの予備鍵を使用", "use the published spare";
+    STEP_PUBLISH_SPARE = "新しい予備鍵を公開", "publish a new spare";
+    STEP_RETIRE = "旧鍵を検証専用にする", "keep the old key for verifying only";
+    STEP_UNPUBLISH = "旧鍵を公開リストから外す", "take the old key off the documents";
+    STEP_WITHDRAW = "旧鍵をすぐに取り消す", "withdraw the old key at once";
+    // remarks
+    AUDIT_ID = "監査ID: {id}", "Audit ID: {id}";
+    AUDIT_SOUND =
+        "監査記録 {records} 件に誤りはありません。最後の記録: {hash}",
+        "All {records} records of the audit log are sound. The last is {hash}";
+    INIT_DONE =
+        "{config} と {data_dir} を作りました。\n\n次の手順:\n  1. {config} を確かめる（サービス、条件、ウォレット）\n  2. sekisho --config {config} serve\n  3. sekisho --config {config} org add 法人番号 --name-ja … --name-en …\n  4. sekisho --config {config} client add …\n\n{data_dir}/root.key がないと保管データは開きません。別の場所に控えを取ってください。\n{ca_file} は、このブローカーのルート証明書です。ウォレットに渡してください。",
+        "Made {config} and {data_dir}.\n\nNext:\n  1. look through {config} (services, gates, wallets)\n  2. sekisho --config {config} serve\n  3. sekisho --config {config} org add NUMBER --name-ja … --name-en …\n  4. sekisho --config {config} client add …\n\nWithout {data_dir}/root.key the store does not open: keep a copy elsewhere.\n{ca_file} is the root of this broker's certificates: give it to wallets.";
+    NOT_CONFIRMED =
+        "同じ文字が入力されなかったため、何も変更していません。スクリプトでは --yes を付けてください。",
+        "Nothing was changed: what was typed is not the same. In scripts, add --yes.";
+    NOT_RUNNING =
+        "動いていません（保管データを直接開きました）",
+        "not running (the store was opened directly)";
+    NOTHING = "ありません。", "There are none.";
+    PLAIN_HTTP =
+        "このブローカーは http で動いています。試用のためだけに使ってください。",
+        "This broker speaks http: for trying out only. Cookies have neither Secure nor __Host-.";
+    PLAN = "計画 (dry-run)", "Plan (dry run): nothing was changed";
+    RUNNING = "動いています", "running";
+    SECRET_ONCE =
+        "シークレットは今だけ表示しています。",
+        "The secret is shown this once.";
+    TYPE_ID =
+        "元に戻せません。続けるには {id} と入力してください: ",
+        "This cannot be undone. Type {id} to go on: ";
+}
+
+/// The words for a step of a rotation, by its name in the API.
+pub(crate) fn step(name: &str) -> Option<Text> {
+    match name {
+        "activate" => Some(STEP_ACTIVATE),
+        "publish spare" => Some(STEP_PUBLISH_SPARE),
+        "retire" => Some(STEP_RETIRE),
+        "unpublish" => Some(STEP_UNPUBLISH),
+        "withdraw" => Some(STEP_WITHDRAW),
+        _ => None,
+    }
+}

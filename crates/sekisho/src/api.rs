@@ -77,12 +77,20 @@ pub fn segment(text: &str) -> String {
 impl Api {
     /// Finds the server, or opens the store.
     pub async fn find(settings: &Settings, surroundings: &Surroundings) -> Result<Self, Failure> {
-        match UnixStream::connect(&settings.admin_socket).await {
-            Ok(_) => Self::at(&settings.admin_socket),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                Err(Failure::Denied(settings.admin_socket.clone()))
+        let mut tries = opening::Tries::default();
+        loop {
+            match UnixStream::connect(&settings.admin_socket).await {
+                Ok(_) => return Self::at(&settings.admin_socket),
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    return Err(Failure::Denied(settings.admin_socket.clone()));
+                }
+                Err(_) => {}
             }
-            Err(_) => Self::here(settings, surroundings).await,
+            match opening::open(settings, surroundings).await {
+                // A server is starting or stopping, or another command is running.
+                Err(Failure::Store(StoreError::Locked(_))) => tries.again(settings).await?,
+                opened => return opened.map(Self::of),
+            }
         }
     }
 
@@ -94,17 +102,6 @@ impl Api {
             .build()
             .map_err(|error| unreachable(path, &error))?;
         Ok(Self(Way::Socket { path: path.to_owned(), client }))
-    }
-
-    async fn here(settings: &Settings, surroundings: &Surroundings) -> Result<Self, Failure> {
-        let broker = match opening::open(settings, surroundings).await {
-            Err(Failure::Store(StoreError::Locked(store))) => {
-                let socket = settings.admin_socket.clone();
-                return Err(Failure::HeldWithoutSocket { store, socket });
-            }
-            opened => opened?,
-        };
-        Ok(Self::of(broker))
     }
 
     /// The broker that this process opened itself.

@@ -1,5 +1,5 @@
 //! The command line: `sekisho init | serve | status | org | client | trust | credential | key |
-//! audit | demo | completions`.
+//! audit | explain | demo | completions`.
 //!
 //! `--json` prints one JSON document on standard output, errors included; questions and logs go to
 //! standard error. Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable.
@@ -7,6 +7,7 @@
 mod audit;
 mod client;
 mod credential;
+mod explain;
 mod key;
 mod org;
 mod server;
@@ -92,6 +93,13 @@ enum Command {
     /// The audit log
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Says what a code means and what to do about it
+    ///
+    /// Example: sekisho explain C-2008
+    Explain {
+        /// The code, as pages and logs show it
+        code: String,
+    },
     /// Runs a broker, a GPU console and a wallet to try everything out
     Demo(demo::Demo),
     /// Prints completions for a shell
@@ -150,6 +158,7 @@ impl Session<'_, '_> {
             Command::Credential(command) => self.credential(command).await,
             Command::Key(command) => self.key(command).await,
             Command::Audit(command) => self.audit(command).await,
+            Command::Explain { code } => self.explain(&code),
             Command::Demo(demo) => self.demo(demo).await,
             Command::Completions { shell } => {
                 let mut script = Vec::new();

@@ -54,7 +54,7 @@ pub enum Failure {
     NoCredential,
     /// Somebody holds the store, and nobody answers at the admin socket.
     #[error(
-        "another process holds {}, but nothing answers at the admin socket {}: if a server is just starting or stopping, try again; else find the process (`fuser -v {}`) and stop it",
+        "another process holds {}, but nothing answers at the admin socket {}: find the process (`fuser -v {}`) and stop it, then try again",
         store.display(), socket.display(), store.display()
     )]
     HeldWithoutSocket {
@@ -83,7 +83,7 @@ pub enum Failure {
     )]
     DevelopmentKey(String),
     /// An address could not be listened at.
-    #[error("cannot listen at {address}: {source}")]
+    #[error("cannot listen at {address}: {source}{}", listen_hint(source))]
     Listen {
         /// The address.
         address: String,
@@ -125,6 +125,16 @@ pub enum Failure {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+fn listen_hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::AddrInUse => ": is a server running already?",
+        std::io::ErrorKind::PermissionDenied => {
+            ": ports below 1024 need the capability CAP_NET_BIND_SERVICE"
+        }
+        _ => "",
+    }
 }
 
 impl Failure {

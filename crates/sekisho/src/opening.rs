@@ -5,6 +5,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sekisho_ambient::{Clock, Entropy};
 use sekisho_broker::Broker;
@@ -52,6 +53,27 @@ fn root_key(settings: &Settings) -> Result<RootKey, Failure> {
         RootKeyPlace::Systemd => RootKey::from_systemd(),
     };
     read.map_err(StoreError::from)?.ok_or(Failure::NoCredential)
+}
+
+/// Waiting for whoever else holds the store: commands are short.
+#[derive(Default)]
+pub(crate) struct Tries(u32);
+
+impl Tries {
+    /// How often, and how long in between: three seconds in all.
+    const MOST: u32 = 12;
+    const PAUSE: Duration = Duration::from_millis(250);
+
+    /// Waits for the next try; fails when there were enough.
+    pub(crate) async fn again(&mut self, settings: &Settings) -> Result<(), Failure> {
+        self.0 = self.0.saturating_add(1);
+        if self.0 > Self::MOST {
+            let (store, socket) = (settings.store_file(), settings.admin_socket.clone());
+            return Err(Failure::HeldWithoutSocket { store, socket });
+        }
+        tokio::time::sleep(Self::PAUSE).await;
+        Ok(())
+    }
 }
 
 /// The file that says which origin a folder was made for.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use axum::Router;
 use sekisho_broker::Broker;
 use sekisho_store::StoreError;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::{oneshot, watch};
 
 use crate::settings::Settings;
@@ -25,7 +25,7 @@ use admin_socket::AdminSocket;
 use connections::{Entrance, Peers};
 
 /// How long running requests may take to end, once the server is told to stop.
-const FAREWELL: Duration = Duration::from_secs(10);
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A server that has its address, and has opened nothing yet.
 pub(crate) struct Server {
@@ -101,10 +101,19 @@ pub(crate) fn certificates(path: &std::path::Path) -> Result<Vec<Vec<u8>>, Failu
     Ok(tls::chain(path)?.into_iter().map(|certificate| certificate.to_vec()).collect())
 }
 
+/// Opens the store, for which a command that is just running may have to be waited.
 async fn open(settings: &Settings, surroundings: &Surroundings) -> Result<Broker, Failure> {
-    match opening::open(settings, surroundings).await {
-        Err(Failure::Store(StoreError::Locked(store))) => Err(Failure::SecondServer(store)),
-        opened => opened,
+    let mut tries = opening::Tries::default();
+    loop {
+        match opening::open(settings, surroundings).await {
+            Err(Failure::Store(StoreError::Locked(store))) => {
+                if UnixStream::connect(&settings.admin_socket).await.is_ok() {
+                    return Err(Failure::SecondServer(store));
+                }
+                tries.again(settings).await?;
+            }
+            opened => return opened,
+        }
     }
 }
 

@@ -26,6 +26,9 @@ words! {
     CORPORATE_NUMBER = "法人番号", "Corporate number";
     CREDENTIAL_ENDS = "証明書の期限", "Credential ends";
     ENDS = "期限", "Ends";
+    FOR_ADMINISTRATORS = "管理者ができること", "For administrators";
+    FOR_USERS = "利用者ができること", "For users";
+    HTTP_STATUS = "HTTP ステータス", "HTTP status";
     ID = "ID", "ID";
     ISSUED = "発行", "Issued";
     ISSUER = "発行者", "Issuer";
@@ -35,6 +38,7 @@ words! {
     METHOD = "認証方式", "Authentication";
     NAME = "名称", "Name";
     NUMBER = "番号", "No.";
+    OAUTH_ERROR = "OAuth エラー", "OAuth error";
     OBJECT = "対象", "Object";
     OFFER_ENDS = "受け取りの期限", "Offer ends";
     ORGANIZATIONS = "組織", "Organizations";

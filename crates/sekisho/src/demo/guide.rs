@@ -70,8 +70,7 @@ pub(super) fn guide(
     let in_page = Wares::of(cast.offers.get(..2), addresses);
     let at_hand = Wares::of(cast.offers.get(2..), addresses);
     let trust = quoted(&settings.ca_file());
-    let tls =
-        if settings.broker.origin.is_secure() { format!(" --ca {trust}") } else { String::new() };
+    let secure = settings.broker.origin.is_secure();
     let values = [
         ("issuer", addresses.issuer.clone()),
         ("console", addresses.console.clone()),
@@ -79,12 +78,14 @@ pub(super) fn guide(
         ("affiliation", in_page.affiliation_page),
         ("affiliation_code", in_page.code),
         ("training", in_page.training_page),
-        ("tegata", format!("{}{tls} --wallet {}", tegata(), quoted(&place.other_wallet()))),
+        ("programs", programs()),
+        ("config", quoted(&settings.path)),
+        ("other_wallet", quoted(&place.other_wallet())),
+        ("ca", if secure { format!("--ca {trust} ") } else { String::new() }),
         ("trust", trust),
         ("affiliation_uri", at_hand.affiliation),
         ("affiliation_uri_code", at_hand.code),
         ("training_uri", at_hand.training),
-        ("sekisho", format!("{} --config {}", sekisho(), quoted(&settings.path))),
     ];
     let values: Vec<(&str, &str)> =
         values.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -116,21 +117,14 @@ impl Wares {
     }
 }
 
-/// This program, as a shell starts it.
-fn sekisho() -> String {
-    std::env::current_exe().map_or_else(|_| "sekisho".to_owned(), |path| quoted(&path))
-}
-
-/// The wallet, as a shell starts it: from where this program is, or built by cargo.
-fn tegata() -> String {
-    let beside = std::env::current_exe().map(|path| path.with_file_name("tegata"));
-    match beside {
-        Ok(path) if path.exists() => quoted(&path),
-        Ok(path) if path.components().any(|part| part.as_os_str() == "target") => {
-            "cargo run --quiet --release --bin tegata --".to_owned()
-        }
-        _ => "tegata".to_owned(),
-    }
+/// What lets a shell find this program and the wallet: where this program is, or cargo.
+fn programs() -> String {
+    let Ok(program) = std::env::current_exe() else { return String::new() };
+    let folder = program.parent().map(quoted).unwrap_or_default();
+    let built = program.with_file_name("tegata").exists();
+    let wallet =
+        if built { "" } else { "\n  alias tegata='cargo run -q --release --bin tegata --'" };
+    format!("export PATH={folder}:\"$PATH\"{wallet}")
 }
 
 /// A path as one word of a shell.
@@ -157,20 +151,21 @@ const GUIDE: Text = Text {
   3. 研修の修了証をウォレットに入れます。
      {training}
   4. もう一度申し込みます。だれに何を渡すかを確かめて同意すると、割り当てられます。
-  5. 社員証を取り消します。次の申し込みは断られます（C-2001）。
-     {sekisho} credential revoke --last affiliation --yes
+  5. 別の端末で社員証を取り消します（下の export の後）。次の申し込みは断られます（C-2001）。
+     sekisho credential revoke --last affiliation --yes
 
-コマンドで試す（別のウォレット）
-  {tegata} init --trust {trust}
-  {tegata} accept '{affiliation_uri}' --tx-code {affiliation_uri_code}
-  GPU コンソールで申し込み、ログインの画面で「この端末のウォレット」のリンク（openid4vp://…）を写します。
-  {tegata} present 'リンク'
+コマンドで試す（別の端末、別のウォレット）
+  {programs}
+  export SEKISHO_CONFIG={config} TEGATA_WALLET={other_wallet}
+  tegata {ca}init --trust {trust}
+  tegata {ca}accept '{affiliation_uri}' --tx-code {affiliation_uri_code}
+  GPU コンソールで申し込み、ログインの画面にある openid4vp://… のリンクを写します。
+  tegata {ca}present 'リンク'
   表示された URL を同じブラウザで開くと、断られた理由が示されます。修了証を受け取り、もう一度申し込みます。
-  {tegata} accept '{training_uri}'
-
-記録を見る
-  {sekisho} audit tail
-  {sekisho} audit verify
+  tegata {ca}accept '{training_uri}'
+  sekisho credential revoke --last affiliation --yes
+  sekisho audit tail
+  sekisho audit verify
 ",
     en: "
 Sekisho is ready to be tried out. Ctrl-C ends it.
@@ -188,19 +183,21 @@ In a browser
   3. Put the training credential into the wallet.
      {training}
   4. Ask again. Look at who asks for what, consent, and the GPUs are yours.
-  5. Revoke the affiliation. The next request is refused (C-2001).
-     {sekisho} credential revoke --last affiliation --yes
+  5. Revoke the affiliation in another terminal (after the exports below). The next request is
+     refused (C-2001).
+     sekisho credential revoke --last affiliation --yes
 
-With commands (another wallet)
-  {tegata} init --trust {trust}
-  {tegata} accept '{affiliation_uri}' --tx-code {affiliation_uri_code}
-  Ask at the console, and copy the link of \"Wallet on this device\" (openid4vp://…) on the login page.
-  {tegata} present 'LINK'
+With commands (another terminal, another wallet)
+  {programs}
+  export SEKISHO_CONFIG={config} TEGATA_WALLET={other_wallet}
+  tegata {ca}init --trust {trust}
+  tegata {ca}accept '{affiliation_uri}' --tx-code {affiliation_uri_code}
+  Ask at the console, and copy the openid4vp://… link on the login page.
+  tegata {ca}present 'LINK'
   Open the URL that it prints in the same browser to see why you are refused. Then ask again after
-  {tegata} accept '{training_uri}'
-
-Look at the records
-  {sekisho} audit tail
-  {sekisho} audit verify
+  tegata {ca}accept '{training_uri}'
+  sekisho credential revoke --last affiliation --yes
+  sekisho audit tail
+  sekisho audit verify
 ",
 };

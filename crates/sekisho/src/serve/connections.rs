@@ -67,9 +67,13 @@ impl Entrance {
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-            let accepted = tokio::select! {
-                accepted = self.listener.accept() => accepted,
+            let next = async {
+                // Without a place, the next connection waits in the system's queue.
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, self.listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                next = next => next,
                 _ = stopped.wait_for(|stopped| *stopped) => break,
             };
             let (stream, peer) = match accepted {
@@ -89,6 +93,7 @@ impl Entrance {
                 tls: self.tls.clone(),
                 router: self.router.clone(),
                 watcher: graceful.watcher(),
+                stopped: stopped.clone(),
             };
             tokio::spawn(async move {
                 connection.serve(stream).await;
@@ -104,10 +109,19 @@ struct Connection {
     tls: Option<TlsAcceptor>,
     router: Router,
     watcher: Watcher,
+    stopped: watch::Receiver<bool>,
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream) {
+    async fn serve(mut self, stream: TcpStream) {
+        // Browsers open connections ahead of need: those hold up nobody's farewell.
+        let spoken = tokio::select! {
+            spoken = tokio::time::timeout(PATIENCE, stream.readable()) => spoken.is_ok(),
+            _ = self.stopped.wait_for(|stopped| *stopped) => false,
+        };
+        if !spoken {
+            return;
+        }
         let Some(tls) = self.tls else {
             return http(stream, Version::One, self.router, self.watcher).await;
         };

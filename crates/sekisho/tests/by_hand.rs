@@ -1,0 +1,267 @@
+//! The journey of the demonstration, made by hand: `init`, `serve`, the admin API by its commands,
+//! a relying party of our own, and the holder's own program.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use support::{Home, OPERATOR, TENANT};
+use url::Url;
+
+const CALLBACK: &str = "http://127.0.0.1:8888/callback";
+/// A verifier and its S256 challenge (RFC 7636, appendix B).
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+/// A browser that keeps cookies of one origin.
+struct Browser {
+    http: reqwest::Client,
+    cookies: BTreeMap<String, String>,
+}
+
+/// A page, or the answer that leaves for the relying party.
+struct Page {
+    url: String,
+    body: String,
+}
+
+impl Browser {
+    fn new() -> Self {
+        let http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        Self { http: http.build().unwrap(), cookies: BTreeMap::new() }
+    }
+
+    /// Goes on to the last page, or to the relying party.
+    async fn open(&mut self, request: reqwest::RequestBuilder) -> Page {
+        let mut request = request;
+        loop {
+            let line: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let sent = request.header("accept-language", "ja").header("cookie", line.join("; "));
+            let answer = sent.send().await.unwrap();
+            for line in answer.headers().get_all("set-cookie") {
+                let pair = line.to_str().unwrap().split(';').next().unwrap();
+                let (name, value) = pair.split_once('=').unwrap();
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+            let url = answer.url().clone();
+            let Some(location) = answer.headers().get("location") else {
+                return Page { url: url.into(), body: answer.text().await.unwrap() };
+            };
+            let next = url.join(location.to_str().unwrap()).unwrap();
+            if next.as_str().starts_with(CALLBACK) {
+                return Page { url: next.into(), body: String::new() };
+            }
+            request = self.http.get(next);
+        }
+    }
+
+    async fn get(&mut self, url: &str) -> Page {
+        self.open(self.http.get(url)).await
+    }
+}
+
+impl Page {
+    /// What stands between two marks.
+    fn between(&self, before: &str, after: &str) -> String {
+        let (_, rest) = self.body.split_once(before).unwrap_or_else(|| panic!("{}", self.body));
+        rest.split_once(after).unwrap().0.replace("&#38;", "&")
+    }
+
+    fn wallet_link(&self) -> String {
+        format!("openid4vp://{}", self.between("\"openid4vp://", "\""))
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        let url = Url::parse(&self.url).unwrap();
+        url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+}
+
+/// The holder's program.
+struct Holder<'h> {
+    home: &'h Home,
+}
+
+impl Holder<'_> {
+    async fn run(&self, arguments: &[&str]) -> Value {
+        use clap::Parser as _;
+        let dir = self.home.path("holder").display().to_string();
+        let words = [&["tegata", "--json", "--wallet", &dir], arguments].concat();
+        let arguments = tegata::cli::Arguments::parse_from(words);
+        let (mut input, mut output, mut notes) = (std::io::empty(), Vec::new(), Vec::new());
+        let mut terminal =
+            tegata::cli::Terminal { input: &mut input, output: &mut output, notes: &mut notes };
+        let code = tegata::cli::run(arguments, tegata::Surroundings::system(), &mut terminal).await;
+        let text = String::from_utf8(output).unwrap();
+        assert_eq!(code, 0, "{text}{}", String::from_utf8_lossy(&notes));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Answers the request of a login page; the browser goes where the wallet sends it.
+    async fn present(&self, page: &Page, browser: &mut Browser) -> Page {
+        let shown = self.run(&["present", &page.wallet_link(), "--yes"]).await;
+        browser.get(shown["redirect_uri"].as_str().unwrap()).await
+    }
+}
+
+fn request(origin: &str, client: &str) -> String {
+    let details = json!([{
+        "type": "gpu_access", "service": "gpu-console", "actions": ["submit"],
+        "gpus": 8, "gpu_hours": 64,
+    }]);
+    let mut url = Url::parse(&format!("{origin}/authorize")).unwrap();
+    url.query_pairs_mut().extend_pairs([
+        ("response_type", "code"),
+        ("client_id", client),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid profile gpu_access"),
+        ("state", "s-1"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+        ("authorization_details", &details.to_string()),
+    ]);
+    url.into()
+}
+
+/// An operator's commands, from an empty folder to two offers and a client's secret.
+fn set_up(home: &Home) -> (String, String, String) {
+    for (number, ja, en, types) in [
+        (TENANT, "瀬戸内精密工業株式会社", "Setouchi Precision Industries", "affiliation"),
+        (OPERATOR, "北海AI計算基盤株式会社", "Hokkai AI Compute", "ai-training"),
+    ] {
+        home.json(&["org", "add", number, "--name-ja", ja, "--name-en", en]);
+        home.json(&["trust", "add", number, "--type", types]);
+    }
+    let client = home.json(&[
+        "client",
+        "add",
+        "--id",
+        "portal",
+        "--name-ja",
+        "ポータル",
+        "--name-en",
+        "Portal",
+        "--purpose-ja",
+        "利用者の確認",
+        "--purpose-en",
+        "Knowing users",
+        "--redirect-uri",
+        CALLBACK,
+        "--scope",
+        "openid profile gpu_access",
+        "--service",
+        "gpu-console",
+    ]);
+    let claims = json!({
+        "org_corporate_number": TENANT, "org_name": "瀬戸内精密工業株式会社",
+        "affiliation_type": "regular", "member_ref": "m-0001", "name": "山田 太郎",
+    });
+    std::fs::write(home.path("taro.json"), claims.to_string()).unwrap();
+    let affiliation = home.json(&[
+        "credential",
+        "offer",
+        "--org",
+        TENANT,
+        "--type",
+        "affiliation",
+        "--claims",
+        "taro.json",
+    ]);
+    let training = home.json(&[
+        "credential",
+        "offer",
+        "--org",
+        OPERATOR,
+        "--type",
+        "ai-training",
+        "--subject",
+        "m-0001",
+        "--claim",
+        "achievement_id=ai-safety-basic",
+        "--claim",
+        "achievement_name=AI安全研修",
+        "--claim",
+        "framework=internal",
+        "--claim",
+        "valid_through=2099-03-31",
+        "--claim",
+        "level:=2",
+        "--claim",
+        "level_gte_1:=true",
+        "--claim",
+        "level_gte_2:=true",
+        "--claim",
+        "level_gte_3:=false",
+        "--claim",
+        "completed_on=2026-10-01",
+    ]);
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&client["client_secret"]), text(&affiliation["uri"]), text(&training["uri"]))
+}
+
+#[tokio::test]
+async fn a_person_is_refused_told_why_granted_and_refused_again_after_a_revocation() {
+    let home = Home::new();
+    let origin = home.init();
+    let server = home.serve();
+    let (secret, affiliation, training) = set_up(&home);
+    let holder = Holder { home: &home };
+    holder.run(&["init", "--trust", &home.path("data/ca.pem").display().to_string()]).await;
+    holder.run(&["accept", &affiliation]).await;
+    let mut browser = Browser::new();
+
+    let page = browser.get(&request(&origin, "portal")).await;
+    let denied = holder.present(&page, &mut browser).await;
+    assert!(denied.body.contains("P-3201"), "{}", denied.body);
+
+    holder.run(&["accept", &training]).await;
+    let page = browser.get(&request(&origin, "portal")).await;
+    let consent = holder.present(&page, &mut browser).await;
+    assert!(consent.body.contains("consent-allow"), "{}", consent.body);
+    let token = consent.between("name=\"form_token\" value=\"", "\"");
+    let form = [("form_token", token.as_str()), ("decision", "allow")];
+    let answer = browser.open(browser.http.post(&consent.url).form(&form)).await;
+    assert_eq!(answer.parameter("state").as_deref(), Some("s-1"));
+    assert_eq!(answer.parameter("iss"), Some(origin.clone()));
+    let code = answer.parameter("code").unwrap();
+
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", VERIFIER),
+    ];
+    let sent = browser.http.post(format!("{origin}/token")).basic_auth("portal", Some(&secret));
+    let tokens: Value = sent.form(&form).send().await.unwrap().json().await.unwrap();
+    assert_eq!(tokens["authorization_details"][0]["gpus"], 8, "{tokens}");
+    let sent = browser.http.get(format!("{origin}/userinfo"));
+    let sent = sent.bearer_auth(tokens["access_token"].as_str().unwrap());
+    let person: Value = sent.send().await.unwrap().json().await.unwrap();
+    assert_eq!(person["name"], "山田 太郎");
+
+    let revoked = home.json(&["credential", "revoke", "--last", "affiliation", "--yes"]);
+    assert_eq!(revoked["status"], "revoked");
+    let refused = browser.get(&request(&origin, "portal")).await;
+    assert!(refused.body.contains("C-2001"), "{}", refused.body);
+    assert_eq!(home.json(&["audit", "verify"])["fault"], Value::Null);
+    assert_eq!(server.stop(), 0);
+
+    let log = std::fs::read_to_string(home.path("log")).unwrap();
+    let store = std::fs::read(home.path("data/sekisho.redb")).unwrap();
+    for secret in ["山田 太郎", "m-0001", &secret, &code, tokens["access_token"].as_str().unwrap()]
+    {
+        assert!(!log.contains(secret), "{secret} in the log");
+        let found = store.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!found, "{secret} in the store");
+    }
+}

@@ -1,0 +1,181 @@
+//! The program as an operator runs it: a folder, commands, and a server that is told to stop.
+//!
+//! Everything is bounded in time: a command or server that does not end is killed and told.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How often and how long in between a child is looked at: one minute in all.
+const LOOKS: u32 = 1200;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The tenant of the tests.
+pub(crate) const TENANT: &str = "7900000000002";
+/// The operator of the GPU service.
+pub(crate) const OPERATOR: &str = "8900000000001";
+
+/// A folder in which the program runs.
+pub(crate) struct Home {
+    dir: TempDir,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho"));
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .env("LANG", "C.UTF-8")
+            .env_remove("LC_ALL")
+            .env_remove("LC_MESSAGES")
+            .env_remove("SEKISHO_CONFIG")
+            .env_remove("SEKISHO_LOG")
+            .env("TMPDIR", self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
+        self.run_with(arguments, "")
+    }
+
+    /// The same with something typed.
+    pub(crate) fn run_with(&self, arguments: &[&str], typed: &str) -> Done {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        let status = wait(&mut child);
+        let Output { stdout, stderr, .. } = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Done { status, stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Runs a command that must succeed, and reads its JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let done = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(done.code(), 0, "{arguments:?}: {done:?}");
+        serde_json::from_str(&done.stdout).unwrap()
+    }
+
+    /// `init` on a free port; gives the origin.
+    pub(crate) fn init(&self) -> String {
+        let origin = format!("http://localhost:{}", free_port());
+        let made = self.json(&["init", "--origin", &origin]);
+        assert_eq!(made["issuer"], origin);
+        origin
+    }
+
+    /// A server that is ready.
+    pub(crate) fn serve(&self) -> Running {
+        self.start(&["serve", "--json"])
+    }
+
+    /// A server or demonstration that has said that it is ready.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let log = self.path("log");
+        let file = std::fs::File::create(&log).unwrap();
+        let mut child = self.command(arguments).stderr(file).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let log = || std::fs::read_to_string(&log).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", log()));
+        Running { child: Some(child), stdout, ready }
+    }
+}
+
+/// A port that was free just now.
+pub(crate) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    pub(crate) fn code(&self) -> i32 {
+        self.status.code().unwrap_or(-1)
+    }
+}
+
+/// A program that serves.
+pub(crate) struct Running {
+    child: Option<Child>,
+    stdout: BufReader<ChildStdout>,
+    /// The line that said so.
+    pub(crate) ready: Value,
+}
+
+impl Running {
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.ready[name].as_str().unwrap_or_else(|| panic!("no {name}: {}", self.ready)).to_owned()
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub(crate) fn stop(mut self) -> i32 {
+        let mut child = self.child.take().unwrap();
+        signal(&child, "TERM");
+        wait(&mut child).code().unwrap_or(-1)
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    for _ in 0..LOOKS {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    child.kill().unwrap();
+    panic!("the program did not end");
+}
+
+/// The mode of a file, in octal digits.
+pub(crate) fn mode(path: &Path) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    format!("{:03o}", std::fs::metadata(path).unwrap().permissions().mode() & 0o777)
+}

@@ -3,64 +3,29 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
-use sekisho_tests::{
-    Browser, NOW, OPERATOR, Page, Rp, TENANT, Wallet, World, affiliation, training,
-};
+use sekisho_tests::{Browser, TENANT, World};
 use serde_json::json;
-
-/// A wallet with the person's affiliation.
-async fn wallet_of_member(world: &World) -> Wallet {
-    let mut wallet = Wallet::new(NOW);
-    let offer = world.offer(TENANT, "affiliation", affiliation()).await;
-    wallet.accept(&offer.uri, None).await;
-    wallet
-}
-
-async fn add_training(world: &World, wallet: &mut Wallet) {
-    let offer = world.offer(OPERATOR, "ai-training", training()).await;
-    wallet.accept(&offer.uri, None).await;
-}
-
-/// From a request to the page after the wallet's answer in the same browser.
-async fn wallet_answers(browser: &mut Browser, wallet: &Wallet, url: &str, rp: &Rp) -> Page {
-    let begun = browser.get(url).await;
-    let page = browser.follow(begun, &rp.redirect_uri).await;
-    assert_eq!(page.status, 200, "{}", page.body);
-    let answer = wallet.present(&page.link("wallet-open")).await;
-    let back = browser.get(&answer.redirect_uri()).await;
-    browser.follow(back, &rp.redirect_uri).await
-}
-
-/// Agrees on a consent page; gives where the relying party's answer goes.
-async fn agree(browser: &mut Browser, page: &Page) -> String {
-    assert!(page.body.contains("consent-allow"), "{}", page.body);
-    let form = [("form_token", page.form_token()), ("decision", "allow".to_owned())];
-    let form: Vec<(&str, &str)> =
-        form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let answered = browser.post(&page.url, &form).await;
-    answered.location.expect("a redirect to the relying party")
-}
 
 #[tokio::test]
 async fn a_person_is_refused_learns_why_and_then_gets_the_gpus() {
     let world = World::start().await;
     let rp = world.rp().await;
-    let mut wallet = wallet_of_member(&world).await;
+    let mut wallet = world.member().await;
     let mut browser = Browser::new();
 
     // Without the training: every unmet condition, and the way back.
     let expected = rp.gpu_request(8);
-    let page = wallet_answers(&mut browser, &wallet, &expected.url, &rp).await;
+    let page = browser.show(&wallet, &expected.url, &rp).await;
     assert_eq!(page.reasons(), ["P-3201"], "{}", page.body);
     let back = page.link("denied-return");
     assert_eq!(sekisho_tests::parameter(&back, "error").as_deref(), Some("access_denied"));
     assert_eq!(sekisho_tests::parameter(&back, "state").as_ref(), Some(&expected.state));
 
     // With it: consent, code, tokens, and the allocation.
-    add_training(&world, &mut wallet).await;
+    world.train(&mut wallet).await;
     let expected = rp.gpu_request(8);
-    let page = wallet_answers(&mut browser, &wallet, &expected.url, &rp).await;
-    let location = agree(&mut browser, &page).await;
+    let page = browser.show(&wallet, &expected.url, &rp).await;
+    let location = browser.agree(&page).await;
     let code = rp.code(&expected, &location);
     let tokens = rp.tokens(&expected, &code).await;
     assert_eq!(tokens.body["authorization_details"][0]["gpus"], 8);
@@ -89,8 +54,7 @@ async fn a_person_is_refused_learns_why_and_then_gets_the_gpus() {
     let refused = browser.get(&expected.url).await;
     assert_eq!(refused.code().as_deref(), Some("C-2001"), "{}", refused.body);
     // And the wallet is refused, too.
-    let begun = browser.get(&rp.gpu_request(4).url).await;
-    let page = browser.follow(begun, &rp.redirect_uri).await;
+    let page = browser.begin(&rp.gpu_request(4).url, &rp).await;
     let answer = wallet.present(&page.link("wallet-open")).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2001"));
 

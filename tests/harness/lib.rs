@@ -15,11 +15,13 @@
 )]
 
 mod browser;
+mod journey;
 mod rp;
 mod wallet;
 mod world;
 
 pub use browser::{Browser, Page};
+pub use journey::error_of;
 pub use rp::{Expected, Rp, Tokens};
 pub use wallet::{Answer, Wallet};
 pub use world::{NOW, OPERATOR, TENANT, World, affiliation, training};

@@ -1,0 +1,92 @@
+//! Steps that many tests take: from a request to a page, from a page to consent, to tokens.
+
+use serde_json::Value;
+
+use crate::{Browser, Expected, NOW, OPERATOR, Page, Rp, TENANT, Tokens, Wallet, World};
+
+impl World {
+    /// A wallet with the person's affiliation.
+    pub async fn member(&self) -> Wallet {
+        let mut wallet = Wallet::new(NOW);
+        let offer = self.offer(TENANT, "affiliation", crate::affiliation()).await;
+        wallet.accept(&offer.uri, None).await;
+        wallet
+    }
+
+    /// The same with the training that the gate asks for.
+    pub async fn trained_member(&self) -> Wallet {
+        let mut wallet = self.member().await;
+        self.train(&mut wallet).await;
+        wallet
+    }
+
+    pub async fn train(&self, wallet: &mut Wallet) {
+        let offer = self.offer(OPERATOR, "ai-training", crate::training()).await;
+        wallet.accept(&offer.uri, None).await;
+    }
+}
+
+impl Browser {
+    /// The login page of a request.
+    pub async fn begin(&mut self, url: &str, rp: &Rp) -> Page {
+        let begun = self.get(url).await;
+        let page = self.follow(begun, &rp.redirect_uri).await;
+        assert_eq!(page.status, 200, "{}", page.body);
+        page
+    }
+
+    /// From a request to the page after the wallet's answer in this browser.
+    pub async fn show(&mut self, wallet: &Wallet, url: &str, rp: &Rp) -> Page {
+        let page = self.begin(url, rp).await;
+        let answer = wallet.present(&page.link("wallet-open")).await;
+        let back = self.get(&answer.redirect_uri()).await;
+        self.follow(back, &rp.redirect_uri).await
+    }
+
+    /// Answers a consent page; what comes is usually a redirect to the relying party.
+    pub async fn decide(&mut self, page: &Page, decision: &str, optional: &[&str]) -> Page {
+        let token = page.form_token();
+        let mut form = vec![("form_token", token.as_str()), ("decision", decision)];
+        form.extend(optional.iter().map(|name| ("optional", *name)));
+        self.post(&page.url, &form).await
+    }
+
+    /// Agrees on a consent page; gives where the relying party's answer goes.
+    pub async fn agree(&mut self, page: &Page) -> String {
+        assert!(page.body.contains("consent-allow"), "{}", page.body);
+        self.decide(page, "allow", &[]).await.location.expect("a redirect to the relying party")
+    }
+
+    /// A whole login: the code's answer at the relying party.
+    pub async fn answer_of(&mut self, wallet: &Wallet, expected: &Expected, rp: &Rp) -> String {
+        let page = self.show(wallet, &expected.url, rp).await;
+        match page.location.clone() {
+            Some(location) => location,
+            None => self.agree(&page).await,
+        }
+    }
+
+    /// A whole login, to its tokens.
+    pub async fn log_in(&mut self, wallet: &Wallet, expected: &Expected, rp: &Rp) -> Tokens {
+        let location = self.answer_of(wallet, expected, rp).await;
+        rp.tokens(expected, &rp.code(expected, &location)).await
+    }
+}
+
+impl Rp {
+    /// A login without GPUs.
+    pub fn plain_request(&self) -> Expected {
+        self.request("openid profile organization", &[])
+    }
+
+    /// `error` of a token answer, with its status.
+    pub async fn refused(&self, form: &[(&str, &str)]) -> (u16, String) {
+        let (status, body) = self.token_request(form).await;
+        (status, error_of(&body))
+    }
+}
+
+/// `error` of a JSON answer.
+pub fn error_of(body: &Value) -> String {
+    body["error"].as_str().unwrap_or_default().to_owned()
+}

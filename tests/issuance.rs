@@ -1,0 +1,340 @@
+//! Issuing (OpenID4VCI 1.0): what a wallet that follows the rules gets, and what every other gets.
+//! A refused request consumes nothing; the corrected one succeeds with the same handle.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+use sekisho_ambient::Entropy;
+use sekisho_jose::{Algorithm, Header, SigningKey, b64u};
+use sekisho_openid4vci::offer::CredentialOffer;
+use sekisho_openid4vci::proof;
+use sekisho_tests::{NOW, OPERATOR, TENANT, Wallet, World, affiliation, error_of, http, training};
+use serde_json::{Value, json};
+
+/// A wallet with a redeemed offer: its offer and access token.
+async fn redeemed(world: &World) -> (Wallet, CredentialOffer, String) {
+    let wallet = Wallet::new(NOW);
+    let link = world.offer(TENANT, "affiliation", affiliation()).await.uri;
+    let offer = wallet.read_offer(&link).await;
+    let answer = wallet.redeem_offer(&offer, None).await;
+    let token = answer.body["access_token"].as_str().unwrap().to_owned();
+    (wallet, offer, token)
+}
+
+fn request(proof: &str) -> Value {
+    json!({"credential_configuration_id": "affiliation", "proofs": {"jwt": [proof]}})
+}
+
+/// VCI-1 to VCI-7: metadata of each organization, at both places, and none of a stranger.
+#[tokio::test]
+async fn each_organization_is_an_issuer_of_its_own() {
+    let world = World::start().await;
+    let get =
+        async |path: String| http().get(format!("{}{path}", world.origin)).send().await.unwrap();
+    for number in [TENANT, OPERATOR] {
+        let answer = get(format!("/.well-known/openid-credential-issuer/orgs/{number}")).await;
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        let document: Value = answer.json().await.unwrap();
+        assert_eq!(document["credential_issuer"], world.issuer(number));
+        assert_eq!(document["authorization_servers"], json!([world.origin]));
+        let configuration = &document["credential_configurations_supported"]["affiliation"];
+        assert_eq!(configuration["format"], "dc+sd-jwt");
+        assert_eq!(configuration["cryptographic_binding_methods_supported"], json!(["jwk"]));
+        let appended = get(format!("/orgs/{number}/.well-known/openid-credential-issuer")).await;
+        assert_eq!(appended.json::<Value>().await.unwrap(), document);
+        let keys: Value =
+            get(format!("/.well-known/jwt-vc-issuer/orgs/{number}")).await.json().await.unwrap();
+        assert_eq!(keys["issuer"], world.issuer(number));
+        assert_eq!(
+            keys["jwks"]["keys"].as_array().unwrap().len(),
+            2,
+            "one signs, one is the spare"
+        );
+        let did: Value = get(format!("/orgs/{number}/did.json")).await.json().await.unwrap();
+        assert!(did["id"].as_str().unwrap().starts_with("did:web:localhost%3A"));
+    }
+    let stranger = "5900000000004";
+    for path in [
+        format!("/.well-known/openid-credential-issuer/orgs/{stranger}"),
+        format!("/.well-known/jwt-vc-issuer/orgs/{stranger}"),
+        format!("/orgs/{stranger}/did.json"),
+        format!("/orgs/{stranger}/status/0"),
+    ] {
+        assert_eq!(get(path.clone()).await.status(), 404, "{path}");
+    }
+}
+
+/// SDJ-1 to SDJ-8: what is issued, read by a holder.
+#[tokio::test]
+async fn a_credential_says_what_it_must_and_hides_what_it_can() {
+    let world = World::start().await;
+    let wallet = world.member().await;
+    let text = &wallet.held[0];
+    let issuer_jwt = text.split('~').next().unwrap();
+    let mut parts = issuer_jwt.split('.');
+    let read =
+        |part: &str| -> Value { serde_json::from_slice(&b64u::decode(part).unwrap()).unwrap() };
+    let header = read(parts.next().unwrap());
+    let open = read(parts.next().unwrap());
+    assert_eq!(header["typ"], "dc+sd-jwt");
+    assert_eq!(header["x5c"].as_array().unwrap().len(), 1, "the leaf, without the root");
+    assert_eq!(open["iss"], world.issuer(TENANT));
+    assert_eq!(open["iat"].as_i64().unwrap() % 3600, 0);
+    assert!(
+        open["status"]["status_list"]["uri"].as_str().unwrap().starts_with(&world.issuer(TENANT))
+    );
+    for hidden in ["name", "member_ref", "email", "affiliation_type"] {
+        assert_eq!(open.get(hidden), None, "{hidden}");
+    }
+    let vct = open["vct"].as_str().unwrap();
+    let path = vct.strip_prefix("https://types.example.jp").unwrap();
+    let metadata =
+        http().get(format!("{}{path}", world.origin)).send().await.unwrap().bytes().await.unwrap();
+    let hash = sekisho_credential::types::integrity(&metadata);
+    assert_eq!(open["vct#integrity"], hash, "of the very bytes that are served");
+}
+
+/// VCI-18: an offer by reference is there until it is redeemed.
+#[tokio::test]
+async fn an_offer_is_gone_once_it_is_redeemed() {
+    let world = World::start().await;
+    let link = world.offer(TENANT, "affiliation", affiliation()).await.uri;
+    let mut wallet = Wallet::new(NOW);
+    let offer = wallet.read_offer(&link).await;
+    wallet.accept(&link, None).await;
+    let again = wallet.redeem_offer(&offer, None).await;
+    assert_eq!((again.status, error_of(&again.body).as_str()), (400, "invalid_grant"));
+    let url =
+        sekisho_tests::parameter(&link.replace("://", "://x/"), "credential_offer_uri").unwrap();
+    assert_eq!(http().get(url).send().await.unwrap().status(), 404);
+
+    let late = world.offer(TENANT, "affiliation", affiliation()).await.uri;
+    let offer = wallet.read_offer(&late).await;
+    world.clock.advance(3600);
+    assert_eq!(error_of(&wallet.redeem_offer(&offer, None).await.body), "invalid_grant");
+}
+
+/// VI-01 to VI-03: the transaction code.
+#[tokio::test]
+async fn a_transaction_code_has_five_tries() {
+    let world = World::start().await;
+    let offered = async || {
+        world.offer_with(TENANT, "affiliation", affiliation(), |offer| offer.tx_code = true).await
+    };
+    let wallet = Wallet::new(NOW);
+    let one = offered().await;
+    let right = one.tx_code.clone().unwrap();
+    assert!(right.len() == 6 && right.bytes().all(|digit| digit.is_ascii_digit()));
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let offer = wallet.read_offer(&one.uri).await;
+    // A missing one is not counted.
+    for _ in 0..6 {
+        assert_eq!(error_of(&wallet.redeem_offer(&offer, None).await.body), "invalid_request");
+    }
+    for _ in 0..4 {
+        assert_eq!(error_of(&wallet.redeem_offer(&offer, Some(wrong)).await.body), "invalid_grant");
+    }
+    assert_eq!(wallet.redeem_offer(&offer, Some(&right)).await.status, 200);
+
+    let two = offered().await;
+    let right = two.tx_code.clone().unwrap();
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    let offer = wallet.read_offer(&two.uri).await;
+    for _ in 0..5 {
+        assert_eq!(error_of(&wallet.redeem_offer(&offer, Some(wrong)).await.body), "invalid_grant");
+    }
+    assert_eq!(error_of(&wallet.redeem_offer(&offer, Some(&right)).await.body), "invalid_grant");
+
+    // One that nobody asked for.
+    let plain = world.offer(TENANT, "affiliation", affiliation()).await.uri;
+    let offer = wallet.read_offer(&plain).await;
+    assert_eq!(
+        error_of(&wallet.redeem_offer(&offer, Some("123456")).await.body),
+        "invalid_request"
+    );
+    assert_eq!(wallet.redeem_offer(&offer, None).await.status, 200);
+}
+
+/// VCI-41 to VCI-47, VI-04 to VI-07: each fault has its code, and nothing is issued.
+#[tokio::test]
+async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
+    let world = World::start().await;
+    let (wallet, offer, token) = redeemed(&world).await;
+    let issuer = world.issuer(TENANT);
+    let nonce = async || wallet.nonce(&offer).await;
+    let good = async |nonce: &str| proof::build(&wallet.key, &issuer, nonce, None, NOW).unwrap();
+    let signed = |header: Value, claims: &Value| {
+        let input =
+            format!("{}.{}", b64u::encode(header.to_string()), b64u::encode(claims.to_string()));
+        let signature = wallet.key.sign(input.as_bytes()).unwrap();
+        format!("{input}.{}", b64u::encode(signature))
+    };
+    let jwk = wallet.key.public_jwk().minimal();
+    let header = json!({"typ": "openid4vci-proof+jwt", "alg": "ES256", "jwk": jwk});
+    let fresh = nonce().await;
+    let claims = json!({"aud": issuer, "iat": NOW.unix(), "nonce": fresh});
+    let change = |base: &Value, name: &str, value: Value| {
+        let mut changed = base.clone();
+        match value {
+            Value::Null => drop(changed.as_object_mut().unwrap().remove(name)),
+            value => changed[name] = value,
+        }
+        changed
+    };
+    let with_header =
+        |name: &str, value: Value| request(&signed(change(&header, name, value), &claims));
+    let with_claim =
+        |name: &str, value: Value| request(&signed(header.clone(), &change(&claims, name, value)));
+    let private = {
+        let mut jwk = jwk.clone();
+        jwk["d"] = json!(b64u::encode([1_u8; 32]));
+        jwk
+    };
+    let right = request(&good(&fresh).await);
+    let elsewhere = {
+        let link = world.offer(OPERATOR, "ai-training", training()).await.uri;
+        let other = wallet.read_offer(&link).await;
+        wallet.nonce(&other).await
+    };
+    let two = {
+        let (one, other) = (good(&fresh).await, good(&fresh).await);
+        json!({"credential_configuration_id": "affiliation", "proofs": {"jwt": [one, other]}})
+    };
+    let invalid = "invalid_credential_request";
+    for (what, body, error) in [
+        ("no configuration", json!({"proofs": right["proofs"]}), invalid),
+        ("both", change(&right, "credential_identifier", json!("affiliation")), invalid),
+        (
+            "an unknown configuration",
+            change(&right, "credential_configuration_id", json!("passport")),
+            "unknown_credential_configuration",
+        ),
+        (
+            "another configuration",
+            change(&right, "credential_configuration_id", json!("organization")),
+            "credential_request_denied",
+        ),
+        (
+            "an unknown identifier",
+            json!({"credential_identifier": "x", "proofs": right["proofs"]}),
+            "unknown_credential_identifier",
+        ),
+        (
+            "encryption",
+            change(&right, "credential_response_encryption", json!({"enc": "A128GCM"})),
+            "invalid_encryption_parameters",
+        ),
+        ("no proof", json!({"credential_configuration_id": "affiliation"}), "invalid_proof"),
+        ("two proofs", two, invalid),
+        (
+            "another kind of proof",
+            json!({"credential_configuration_id": "affiliation", "proofs": {"di_vp": [{}]}}),
+            "invalid_proof",
+        ),
+        ("typ", with_header("typ", json!("JWT")), "invalid_proof"),
+        ("alg none", with_header("alg", json!("none")), "invalid_proof"),
+        ("a symmetric alg", with_header("alg", json!("HS256")), "invalid_proof"),
+        ("no key", with_header("jwk", Value::Null), "invalid_proof"),
+        ("a private key", with_header("jwk", private), "invalid_proof"),
+        ("kid beside jwk", with_header("kid", json!("did:jwk:x#0")), "invalid_proof"),
+        ("crit", with_header("crit", json!(["exp"])), "invalid_proof"),
+        ("aud", with_claim("aud", json!(world.origin)), "invalid_proof"),
+        ("iat in the past", with_claim("iat", json!(NOW.unix() - 3600)), "invalid_proof"),
+        ("iat in the future", with_claim("iat", json!(NOW.unix() + 3600)), "invalid_proof"),
+        ("iat a text", with_claim("iat", json!(NOW.unix().to_string())), "invalid_proof"),
+        ("no nonce", with_claim("nonce", Value::Null), "invalid_proof"),
+        ("a forged nonce", with_claim("nonce", json!("AAAA")), "invalid_nonce"),
+        ("another issuer's nonce", with_claim("nonce", json!(elsewhere)), "invalid_nonce"),
+    ] {
+        let answer = wallet.request_credential(&offer, &token, &body).await;
+        assert_eq!((answer.status, error_of(&answer.body).as_str()), (400, error), "{what}");
+    }
+    // A signature of another key.
+    let stranger = SigningKey::generate(Algorithm::Es256, &Entropy::system()).unwrap();
+    let header =
+        Header::new(Algorithm::Es256, "openid4vci-proof+jwt").with_jwk(wallet.key.public_jwk());
+    let forged = request(&sekisho_jose::sign(&stranger, &header, &claims).unwrap());
+    let answer = wallet.request_credential(&offer, &token, &forged).await;
+    assert_eq!(error_of(&answer.body), "invalid_proof");
+    // Not JSON, or not said to be.
+    let url = format!("{}/credential", world.issuer(TENANT));
+    for sent in [
+        http().post(&url).bearer_auth(&token).header("content-type", "application/json").body("{"),
+        http().post(&url).bearer_auth(&token).body(right.to_string()),
+        http()
+            .post(&url)
+            .bearer_auth(&token)
+            .header("content-type", "application/json")
+            .body("{\"a\":1,\"a\":2}"),
+    ] {
+        let answer = sent.send().await.unwrap();
+        assert_eq!(answer.status(), 400);
+        assert_eq!(error_of(&answer.json().await.unwrap()), invalid);
+    }
+    // Tokens.
+    for token in ["", "unknown"] {
+        assert_eq!(wallet.request_credential(&offer, token, &right).await.status, 401);
+    }
+    assert!(world.credentials().await.is_empty());
+    // After all of that, the right request succeeds, once for its nonce.
+    assert_eq!(wallet.request_credential(&offer, &token, &right).await.status, 200);
+    let replayed = wallet.request_credential(&offer, &token, &right).await;
+    assert_eq!(error_of(&replayed.body), "invalid_nonce");
+    assert_eq!(world.credentials().await.len(), 1);
+}
+
+/// VI-05: a nonce ends after five minutes, a token too, and a token is one organization's.
+#[tokio::test]
+async fn what_is_late_or_elsewhere_is_refused() {
+    let world = World::start().await;
+    let (mut wallet, offer, token) = redeemed(&world).await;
+    let stale = wallet.honest_request(&offer).await;
+    let link = world.offer(OPERATOR, "ai-training", training()).await.uri;
+    let other = wallet.read_offer(&link).await;
+    let body = wallet.honest_request(&other).await;
+    assert_eq!(wallet.request_credential(&other, &token, &body).await.status, 401);
+    world.clock.advance(299);
+    wallet.now = world.broker.clock().now();
+    let late = wallet.redeem_offer(&other, None).await;
+    let late = late.body["access_token"].as_str().unwrap().to_owned();
+    world.clock.advance(1);
+    assert_eq!(wallet.request_credential(&offer, &token, &stale).await.status, 401);
+    let answer = wallet.request_credential(&other, &late, &body).await;
+    assert_eq!(error_of(&answer.body), "invalid_nonce");
+    let fresh = wallet.honest_request(&other).await;
+    assert_eq!(wallet.request_credential(&other, &late, &fresh).await.status, 200);
+}
+
+/// No credential outlives its type, or carries what it may not.
+#[tokio::test]
+async fn an_operator_cannot_offer_what_the_type_forbids() {
+    let world = World::start().await;
+    let offer = |claims: Value| sekisho_broker::admin::OfferCredential {
+        organization: TENANT.to_owned(),
+        type_name: "affiliation".to_owned(),
+        claims: claims.as_object().unwrap().clone(),
+        subject: None,
+        tx_code: false,
+        days: None,
+        wallet: None,
+    };
+    let change = |name: &str, value: Value| {
+        let mut claims = affiliation();
+        claims[name] = value;
+        claims
+    };
+    let mut without = affiliation();
+    without.as_object_mut().unwrap().remove("member_ref");
+    for claims in [
+        without,
+        change("org_corporate_number", json!(OPERATOR)),
+        change("org_corporate_number", json!("7900000000003")),
+        change("affiliation_type", json!("king")),
+        change("individual_number", json!("123456789018")),
+        change("clearance", json!("secret")),
+        change("iss", json!("https://issuer.example.jp")),
+        change("favourite_colour", json!("blue")),
+    ] {
+        let refused = world.broker.offer_credential(&world.act(), &offer(claims.clone())).await;
+        assert!(refused.is_err(), "{claims}");
+    }
+}

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::{Browser, Expected, NOW, OPERATOR, Page, Rp, TENANT, Tokens, Wallet, World};
+use crate::{Browser, Expected, OPERATOR, Page, Rp, TENANT, Tokens, Wallet, World};
 
 impl World {
     /// A wallet with the person's affiliation.
     pub async fn member(&self) -> Wallet {
-        let mut wallet = Wallet::new(NOW);
+        let mut wallet = Wallet::new(self.broker.clock().now());
         let offer = self.offer(TENANT, "affiliation", crate::affiliation()).await;
         wallet.accept(&offer.uri, None).await;
         wallet

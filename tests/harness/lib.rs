@@ -16,6 +16,7 @@
 
 mod browser;
 mod journey;
+pub mod malform;
 mod rp;
 mod wallet;
 mod world;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_credential::sd_jwt::{self, SdJwt};
+use sekisho_jose::x5c::TrustAnchor;
 use sekisho_jose::{Algorithm, SigningKey};
 use sekisho_openid4vci::credential::CredentialRequest;
 use sekisho_openid4vci::offer::{self, CredentialOffer, OfferLink, PRE_AUTHORIZED_CODE_GRANT};
@@ -20,6 +21,8 @@ pub struct Wallet {
     pub key: SigningKey,
     pub held: Vec<String>,
     pub now: Timestamp,
+    /// Authorities of verifiers; without any, every leaf that fits its `x509_hash` is believed.
+    pub anchors: Vec<TrustAnchor>,
 }
 
 /// What the verifier answered.
@@ -46,7 +49,7 @@ impl Answer {
 impl Wallet {
     pub fn new(now: Timestamp) -> Self {
         let key = SigningKey::generate(Algorithm::Es256, &Entropy::system()).unwrap();
-        Self { key, held: Vec::new(), now }
+        Self { key, held: Vec::new(), now, anchors: Vec::new() }
     }
 
     /// The offer that a link leads to.
@@ -125,7 +128,11 @@ impl Wallet {
         let answer = http().get(&link.request_uri).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 200);
         let jwt = answer.text().await.unwrap();
-        request::verify(&jwt, &link.client_id, &RequestTrust::DangerousAnyLeaf, self.now).unwrap()
+        let trust = match self.anchors.as_slice() {
+            [] => RequestTrust::DangerousAnyLeaf,
+            anchors => RequestTrust::Anchors(anchors),
+        };
+        request::verify(&jwt, &link.client_id, &trust, self.now).unwrap()
     }
 
     /// The presentations that answer a request from what the wallet holds.

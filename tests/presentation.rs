@@ -1,0 +1,263 @@
+//! Presenting (OpenID4VP 1.0): what a wallet that lies gets. A failed attempt consumes nothing but a
+//! counted try.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeMap;
+
+use sekisho_ambient::Entropy;
+use sekisho_broker::config::{ClientIdPrefix, ResponseMode};
+use sekisho_jose::{Algorithm, SigningKey};
+use sekisho_openid4vp::response;
+use sekisho_tests::malform::{Liar, honest, malformed};
+use sekisho_tests::{Answer, Browser, NOW, OPERATOR, TENANT, Wallet, World, affiliation, http};
+use serde_json::{Value, json};
+
+/// One request of one login: its link.
+async fn link(world: &World) -> String {
+    let rp = world.rp().await;
+    Browser::new().begin(&rp.plain_request().url, &rp).await.link("wallet-open")
+}
+
+async fn send(wallet: &Wallet, link: &str, presentation: &str) -> Answer {
+    let request = wallet.open(link).await;
+    let vp_token = BTreeMap::from([("affiliation".to_owned(), vec![presentation.to_owned()])]);
+    wallet.send(&request, &vp_token).await
+}
+
+/// SD-01 to SD-16, VP-05 to VP-09, VP-30 to VP-33: every malformed form, then the right one.
+#[tokio::test]
+async fn every_malformed_presentation_is_refused() {
+    let world = World::start().await;
+    let wallet = world.member().await;
+    let stranger = SigningKey::generate(Algorithm::Es256, &Entropy::system()).unwrap();
+    let mut refused = 0;
+    let mut at = link(&world).await;
+    loop {
+        let request = wallet.open(&at).await;
+        let valid = wallet.presentations(&request)["affiliation"][0].clone();
+        let liar = Liar {
+            holder: &wallet.key,
+            stranger: &stranger,
+            now: NOW,
+            audience: request.client_id(),
+            nonce: request.nonce(),
+        };
+        let forms = malformed(&valid, &liar);
+        // A request is dead after five failures: four at each, then the right answer.
+        for (what, form) in forms.iter().skip(refused).take(4) {
+            let answer = send(&wallet, &at, form).await;
+            assert_eq!(answer.status, 400, "{what}: {}", answer.body);
+            assert!(answer.body.get("redirect_uri").is_none(), "{what}");
+            refused += 1;
+        }
+        send(&wallet, &at, &honest(&valid, &liar)).await.redirect_uri();
+        if refused == forms.len() {
+            break;
+        }
+        at = link(&world).await;
+    }
+    assert!(refused > 30);
+}
+
+/// A request takes five bad answers, and then none at all.
+#[tokio::test]
+async fn the_fifth_bad_answer_ends_the_request() {
+    let world = World::start().await;
+    let wallet = world.member().await;
+    let at = link(&world).await;
+    let request = wallet.open(&at).await;
+    for _ in 0..5 {
+        assert_eq!(send(&wallet, &at, "x").await.status, 400);
+    }
+    let vp_token = wallet.presentations(&request);
+    let answer = wallet.send(&request, &vp_token).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "A-1001"));
+}
+
+/// VP-10: a presentation of another login is worth nothing here; an answer counts once.
+#[tokio::test]
+async fn a_presentation_is_for_one_request_and_once() {
+    let world = World::start().await;
+    let wallet = world.member().await;
+    let (one, two) = (link(&world).await, link(&world).await);
+    let (first, second) = (wallet.open(&one).await, wallet.open(&two).await);
+    let vp_token = wallet.presentations(&first);
+    let relayed = wallet.send(&second, &vp_token).await;
+    assert_eq!((relayed.status, relayed.code().as_str()), (400, "C-2007"));
+    wallet.send(&first, &vp_token).await.redirect_uri();
+    let again = wallet.send(&first, &vp_token).await;
+    assert_eq!(again.status, 400, "{}", again.body);
+    let fetched = http().get(
+        sekisho_tests::parameter(&one.replace("openid4vp://", "x://x/"), "request_uri").unwrap(),
+    );
+    assert_eq!(
+        fetched.send().await.unwrap().status(),
+        400,
+        "an answered request is not given again"
+    );
+}
+
+/// VP-21: what is asked for encrypted is not taken in the clear, nor with another state.
+#[tokio::test]
+async fn an_answer_in_another_form_than_asked_is_refused() {
+    let world = World::start().await;
+    let wallet = world.member().await;
+    let (at, other) = (link(&world).await, link(&world).await);
+    let (request, other) = (wallet.open(&at).await, wallet.open(&other).await);
+    let vp_token = wallet.presentations(&request);
+    let sealed = response::build(&vp_token, &request, &Entropy::system()).unwrap();
+    let clear = vec![("vp_token".to_owned(), json!(vp_token).to_string())];
+    for (what, form) in [
+        ("in the clear", clear.clone()),
+        ("in the clear and sealed", [clear, sealed.clone()].concat()),
+        ("twice", [sealed.clone(), sealed.clone()].concat()),
+        ("sealed to another key", response::build(&vp_token, &other, &Entropy::system()).unwrap()),
+        ("nothing", Vec::new()),
+    ] {
+        let answer = wallet.post(&request, &form).await;
+        assert_eq!(answer.status, 400, "{what}: {}", answer.body);
+    }
+}
+
+/// VP-13: an answer without what is required is refused, and one with what nobody asked for.
+#[tokio::test]
+async fn an_answer_holds_what_was_asked_and_no_more() {
+    let world = World::start().await;
+    let wallet = world.trained_member().await;
+    let at = link(&world).await;
+    let request = wallet.open(&at).await;
+    let right = wallet.presentations(&request)["affiliation"].clone();
+    let answers: [(&str, Value); 5] = [
+        ("nothing", json!({})),
+        ("an id that was not asked", json!({"affiliation": right, "another": right})),
+        ("two where one was asked", json!({"affiliation": [right[0], right[0]]})),
+        ("an empty list", json!({"affiliation": []})),
+        ("not a list", json!({"affiliation": right[0]})),
+    ];
+    for (what, vp_token) in answers.into_iter().take(4) {
+        let vp_token: BTreeMap<String, Vec<String>> = serde_json::from_value(vp_token).unwrap();
+        assert_eq!(wallet.send(&request, &vp_token).await.status, 400, "{what}");
+    }
+}
+
+/// C-2005: a chain of another organization, or for another type, is no reason to believe.
+#[tokio::test]
+async fn an_issuer_is_believed_for_its_own_organization_and_types_only() {
+    let world = World::start().await;
+    // The operator attests affiliations, and is trusted for trainings only.
+    let mut claims = affiliation();
+    claims["org_corporate_number"] = json!(OPERATOR);
+    let mut wallet = Wallet::new(NOW);
+    wallet.accept(&world.offer(OPERATOR, "affiliation", claims).await.uri, None).await;
+    let answer = wallet.present(&link(&world).await).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "C-2005"));
+    // Trusted for the type, for another organization than it attests.
+    let add = sekisho_broker::admin::AddTrust {
+        issuer: world.issuer(OPERATOR),
+        types: vec!["affiliation".to_owned()],
+        organizations: vec![TENANT.to_owned()],
+        anchors_pem: None,
+    };
+    world.broker.add_trust(&world.act(), &add).await.unwrap();
+    let answer = wallet.present(&link(&world).await).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "C-2005"));
+    // Trusted rightly, it is believed; and no longer when trust is taken away.
+    world.trust(OPERATOR, &["affiliation"]).await;
+    wallet.present(&link(&world).await).await.redirect_uri();
+    world.broker.remove_trust(&world.act(), &world.issuer(OPERATOR)).await.unwrap();
+    let answer = wallet.present(&link(&world).await).await;
+    assert_eq!(answer.code(), "C-2005");
+}
+
+/// VP-51, C-2007: credentials of two holders are not one person.
+#[tokio::test]
+async fn credentials_of_two_holders_are_refused() {
+    let world = World::start().await;
+    let rp = world.rp().await;
+    let wallet = world.member().await;
+    let mut other = Wallet::new(NOW);
+    world.train(&mut other).await;
+    let page = Browser::new().begin(&rp.gpu_request(8).url, &rp).await;
+    let request = wallet.open(&page.link("wallet-open")).await;
+    let mut vp_token = wallet.presentations(&request);
+    let parsed = sekisho_credential::sd_jwt::SdJwt::parse(&other.held[0]).unwrap();
+    let all = parsed.select(&[]);
+    let bound = sekisho_credential::sd_jwt::bind(
+        &all,
+        request.client_id(),
+        request.nonce(),
+        NOW,
+        &other.key,
+    )
+    .unwrap();
+    vp_token.insert("ai-training".to_owned(), vec![bound]);
+    let answer = wallet.send(&request, &vp_token).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "C-2007"), "{}", answer.body);
+}
+
+/// VP-2: after five minutes the request is over, fetched or not.
+#[tokio::test]
+async fn a_late_answer_is_refused() {
+    let world = World::start().await;
+    let mut wallet = world.member().await;
+    let at = link(&world).await;
+    let request = wallet.open(&at).await;
+    world.clock.advance(300);
+    wallet.now = world.broker.clock().now();
+    let vp_token = wallet.presentations(&request);
+    assert_eq!(wallet.send(&request, &vp_token).await.code(), "A-1001");
+}
+
+/// VP-2 to VP-8: the request object, as a wallet reads it.
+#[tokio::test]
+async fn the_request_is_signed_fresh_and_says_who_asks() {
+    let world = World::start().await;
+    let wallet = Wallet::new(NOW);
+    let at = link(&world).await;
+    assert!(at.starts_with("openid4vp://?client_id=x509_hash"), "{at}");
+    let request = wallet.open(&at).await;
+    let statement = request.service().unwrap();
+    assert_eq!(statement.service.name.ja, "GPU コンソール");
+    assert_eq!(statement.service.operator.unwrap().corporate_number, OPERATOR);
+    assert_eq!(statement.purpose.en, "To know who uses the machines");
+    assert!(request.response_uri().starts_with(&world.origin));
+    let other = wallet.open(&link(&world).await).await;
+    assert_ne!(request.nonce(), other.nonce());
+    // By POST, with the wallet's own nonce.
+    let url =
+        sekisho_tests::parameter(&at.replace("openid4vp://", "x://x/"), "request_uri").unwrap();
+    let posted = http().post(&url).form(&[("wallet_nonce", "n-1")]).send().await.unwrap();
+    assert_eq!(posted.headers()["content-type"], "application/oauth-authz-req+jwt");
+    let jwt =
+        sekisho_jose::UnverifiedJwt::<sekisho_jose::Claims>::parse(&posted.text().await.unwrap())
+            .unwrap();
+    let claims = jwt.dangerous_claims().unwrap();
+    assert_eq!(claims["wallet_nonce"], "n-1");
+    assert_eq!(claims["aud"], "https://self-issued.me/v2");
+    assert_eq!(jwt.header().typ.as_deref(), Some("oauth-authz-req+jwt"));
+}
+
+/// The other mode and the other prefix work as well.
+#[tokio::test]
+async fn plain_answers_and_names_by_host_can_be_configured() {
+    let world = World::with(|config| {
+        config.response_mode = ResponseMode::DirectPost;
+        config.client_id_prefix = ClientIdPrefix::X509SanDns;
+    })
+    .await;
+    let rp = world.rp().await;
+    let mut wallet = world.member().await;
+    wallet.anchors = vec![world.broker.own_root().await.unwrap()];
+    let at = link(&world).await;
+    assert!(at.starts_with("openid4vp://?client_id=x509_san_dns%3Alocalhost"), "{at}");
+    let request = wallet.open(&at).await;
+    let vp_token = json!(wallet.presentations(&request)).to_string();
+    // `state` finds the request; another one, or none, does not.
+    for state in [None, Some("another")] {
+        let mut form = vec![("vp_token".to_owned(), vp_token.clone())];
+        form.extend(state.map(|state| ("state".to_owned(), state.to_owned())));
+        assert_eq!(wallet.post(&request, &form).await.code(), "A-1007", "{state:?}");
+    }
+    Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
+}

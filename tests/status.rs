@@ -127,7 +127,7 @@ async fn an_expired_credential_ends_its_session() {
     let mut wallet = sekisho_tests::Wallet::new(NOW);
     let short = world
         .offer_with(TENANT, "affiliation", sekisho_tests::affiliation(), |offer| {
-            offer.days = Some(1)
+            offer.days = Some(1);
         })
         .await;
     wallet.accept(&short.uri, None).await;

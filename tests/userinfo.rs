@@ -38,7 +38,7 @@ async fn a_token_comes_in_one_of_two_ways() {
         assert!(challenge.starts_with("Bearer"), "{challenge}");
         match error {
             Some(error) => {
-                assert!(challenge.contains(&format!("error=\"{error}\"")), "{challenge}")
+                assert!(challenge.contains(&format!("error=\"{error}\"")), "{challenge}");
             }
             None => assert!(!challenge.contains("error"), "{challenge}"),
         }

@@ -43,8 +43,8 @@ impl Page {
 
     /// The codes of the reasons of a denial.
     pub fn reasons(&self) -> Vec<String> {
-        let list = self.body.split_once("class=\"reasons\"").map(|(_, list)| list).unwrap_or("");
-        let list = list.split_once("</ol>").map(|(list, _)| list).unwrap_or("");
+        let list = self.body.split_once("class=\"reasons\"").map_or("", |(_, list)| list);
+        let list = list.split_once("</ol>").map_or("", |(list, _)| list);
         let heads = list.split("<span class=\"code\">").skip(1);
         heads.filter_map(|rest| Some(rest.split_once('<')?.0.to_owned())).collect()
     }

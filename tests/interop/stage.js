@@ -1,0 +1,126 @@
+// Starts `sekisho demo --json`, and gives what scripts need: its one line of JSON, a browser without
+// JavaScript, the wallet's command line, and the end of it all.
+
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const binaries = process.env.SEKISHO_BINARIES ?? new URL('../../target/debug/', import.meta.url).pathname;
+const LIMIT = 60_000;
+
+/** A broker with its console and wallet page, on free ports. */
+export class Stage {
+  static async open(...more) {
+    const child = spawn(join(binaries, 'sekisho'), ['demo', '--json', '--listen', '127.0.0.1:0', ...more], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log = [];
+    createInterface({ input: child.stderr }).on('line', (line) => log.push(line));
+    const stage = new Stage();
+    stage.child = child;
+    stage.log = log;
+    stage.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
+    const first = new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve));
+    const failed = stage.ended.then(() => { throw new Error(`demo ended: ${log.join('\n')}`); });
+    Object.assign(stage, JSON.parse(await bounded(Promise.race([first, failed]))));
+    stage.folder = await mkdtemp(join(tmpdir(), 'sekisho-interop-'));
+    return stage;
+  }
+
+  client(id) { return this.clients.find((client) => client.client_id === id); }
+
+  offer(type) { return this.offers.find((offer) => offer.type === type); }
+
+  /** Runs the operator's command line; gives its JSON. */
+  async sekisho(...args) {
+    const all = ['--config', this.config, '--json', ...args];
+    return JSON.parse((await run(join(binaries, 'sekisho'), all, { timeout: LIMIT })).stdout);
+  }
+
+  /** Runs the wallet's command line; gives its JSON. */
+  async tegata(...args) {
+    const all = ['--wallet', join(this.folder, 'wallet'), '--json', ...args];
+    return JSON.parse((await run(join(binaries, 'tegata'), all, { timeout: LIMIT })).stdout);
+  }
+
+  /** Ends the demo as an operator does. */
+  async close() {
+    this.child.kill('SIGTERM');
+    const end = await bounded(this.ended);
+    await rm(this.folder, { recursive: true, force: true });
+    assert.deepEqual(end, { code: 0, signal: null }, this.log.join('\n'));
+  }
+}
+
+export function bounded(promise, limit = LIMIT) {
+  let timer;
+  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error('too late')), limit); });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Cookies and redirects, one at a time. */
+export class Browser {
+  cookies = new Map();
+
+  async get(url) { return this.send(url, {}); }
+
+  async post(url, form) { return this.send(url, { method: 'POST', body: new URLSearchParams(form) }); }
+
+  /** Follows redirects until a page, or until the next hop begins with `stop`. */
+  async follow(page, stop) {
+    while (page.location && !page.location.startsWith(stop)) page = await this.get(page.location);
+    return page;
+  }
+
+  async send(url, init) {
+    const host = new URL(url).hostname;
+    const jar = this.cookies.get(host) ?? new Map();
+    this.cookies.set(host, jar);
+    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
+    const answer = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { 'accept-language': 'ja', ...(cookie && { cookie }) },
+      signal: AbortSignal.timeout(LIMIT),
+    });
+    for (const line of answer.headers.getSetCookie()) {
+      const [name, value] = line.split(';')[0].split('=');
+      jar.set(name, value);
+    }
+    const to = answer.headers.get('location');
+    const body = await answer.text();
+    return { url, status: answer.status, location: to && new URL(to, url).href, body };
+  }
+}
+
+/** The attribute of the element with this id. */
+export function attribute(page, id, name) {
+  const tag = page.body.match(new RegExp(`<[^>]*id="${id}"[^>]*>`))?.[0];
+  assert.ok(tag, `no ${id} on ${page.url}: ${page.status} ${page.body}`);
+  const value = tag.match(new RegExp(` ${name}="([^"]*)"`))[1];
+  return value.replace(/&#38;|&amp;/g, '&').replace(/&#34;|&quot;/g, '"').replace(/&#39;/g, "'");
+}
+
+/** The answer to a consent page. */
+export async function agree(browser, page) {
+  assert.match(page.body, /id="consent-allow"/);
+  const form_token = page.body.match(/name="form_token" value="([^"]*)"/)[1];
+  return (await browser.post(page.url, { form_token, decision: 'allow' })).location;
+}
+
+/** The link for a wallet on another device: a custom scheme, as a QR code holds it. */
+export function crossLink(page) { return attribute(page, 'qr-link', 'value'); }
+
+/** Types the number that the wallet's device was sent to. */
+export async function typeNumber(browser, login, redirectUri) {
+  const phone = await new Browser().get(redirectUri);
+  const number = phone.body.match(/id="match-number"[^>]*>(\d{4})</)[1];
+  const entry = await browser.get(login.url);
+  const form_token = entry.body.match(/name="form_token" value="([^"]*)"/)[1];
+  return browser.post(`${login.url}/number`, { form_token, number });
+}

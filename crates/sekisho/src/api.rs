@@ -98,6 +98,8 @@ impl Api {
     pub fn at(path: &Path) -> Result<Self, Failure> {
         let client = reqwest::Client::builder()
             .unix_socket(path.to_owned())
+            // Nothing here speaks TLS, and a machine without any authority is none the worse.
+            .tls_certs_only([])
             .timeout(PATIENCE)
             .build()
             .map_err(|error| unreachable(path, &error))?;

@@ -4,8 +4,10 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::Value;
-use support::{Done, Home, OPERATOR, TENANT, mode};
+use support::{Done, Home, OPERATOR, TENANT, free_port, mode};
 
 const ADD_ORG: [&str; 7] =
     ["org", "add", TENANT, "--name-ja", "瀬戸内精密工業株式会社", "--name-en", "Setouchi"];
@@ -230,7 +232,6 @@ fn init_keeps_others_out_and_overwrites_nothing() {
 
 #[test]
 fn a_root_key_that_others_can_read_is_refused() {
-    use std::os::unix::fs::PermissionsExt as _;
     let home = Home::new();
     home.init();
     let key = home.path("data/root.key");
@@ -298,6 +299,43 @@ fn mistakes_in_the_configuration_are_told_with_their_line() {
         std::fs::write(&path, changed).unwrap();
         assert_failed(&home.run(&["status"]), 1, &words);
     }
+}
+
+#[test]
+fn keys_that_everybody_has_serve_this_machine_only() {
+    let home = Home::new();
+    let key = |name: &str| format!("{}/../../keys-dev/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (certificate, private) = (key("localhost.pem"), key("localhost.key"));
+    let tls = ["--tls", "files", "--certificate", &certificate, "--key", &private];
+    let origin = format!("https://localhost:{}", free_port());
+    home.json(&[&["init", "--origin", &origin, "--listen", "127.0.0.1:0"], &tls[..]].concat());
+    assert_eq!(home.serve().stop(), 0);
+    let config = std::fs::read_to_string(home.path("sekisho.toml")).unwrap();
+    let open = config.replace("127.0.0.1:0", "0.0.0.0:0");
+    assert_ne!(open, config);
+    std::fs::write(home.path("sekisho.toml"), open).unwrap();
+    assert_failed(&home.run(&["serve"]), 1, &["keys-dev", "loopback"]);
+}
+
+#[test]
+fn the_root_key_may_come_from_systemd() {
+    let home = Home::new();
+    let credentials = home.path("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let origin = format!("http://localhost:{}", free_port());
+    let init = ["init", "--origin", &origin, "--root-key", "systemd"];
+    assert_failed(&home.run(&init), 1, &["LoadCredentialEncrypted"]);
+    std::fs::write(credentials.join("sekisho-root-key"), "ab".repeat(32)).unwrap();
+    let open = |arguments: &[&str]| {
+        let mut command = home.command(arguments);
+        command.env("CREDENTIALS_DIRECTORY", &credentials).output().unwrap().status.code()
+    };
+    let private = std::fs::Permissions::from_mode(0o400);
+    std::fs::set_permissions(credentials.join("sekisho-root-key"), private).unwrap();
+    assert_eq!(open(&init), Some(0));
+    assert!(!home.path("data/root.key").exists());
+    assert_eq!(open(&["status"]), Some(0));
+    assert_failed(&home.run(&["status"]), 1, &["LoadCredentialEncrypted"]);
 }
 
 #[test]

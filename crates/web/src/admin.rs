@@ -298,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn the_description_names_just_the_paths_that_are_routed() {
+        let described = include_str!("../../../spec/openapi-admin.yaml");
+        let described = described.lines().filter_map(|line| line.strip_prefix("  /v1/"));
+        let described: Vec<&str> = described.map(|line| line.trim_end_matches(':')).collect();
+        let source = include_str!("admin.rs");
+        let routed = source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"/v1/"));
+        let routed: Vec<&str> = routed.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(routed.len() > 10);
+        assert_eq!(described, routed);
+    }
+
+    #[test]
     fn errors_have_the_status_that_a_program_can_act_on() {
         let not_found = AdminError::NotFound { kind: "client", id: "x".to_owned() };
         assert_eq!(Failed::Admin(not_found).status(), 404);

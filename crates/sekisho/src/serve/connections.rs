@@ -115,8 +115,11 @@ struct Connection {
 impl Connection {
     async fn serve(mut self, stream: TcpStream) {
         // Browsers open connections ahead of need: those hold up nobody's farewell.
+        let mut first = [0];
         let spoken = tokio::select! {
-            spoken = tokio::time::timeout(PATIENCE, stream.readable()) => spoken.is_ok(),
+            spoken = tokio::time::timeout(PATIENCE, stream.peek(&mut first)) => {
+                matches!(spoken, Ok(Ok(1..)))
+            }
             _ = self.stopped.wait_for(|stopped| *stopped) => false,
         };
         if !spoken {

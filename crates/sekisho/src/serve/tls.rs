@@ -47,18 +47,34 @@ impl Identity {
         broker: &Broker,
     ) -> Result<Option<Self>, Failure> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let (key, files) = match &settings.tls {
-            Tls::Off | Tls::Proxy(_) => return Ok(None),
-            Tls::Own => (own(broker, &provider).await?, None),
-            Tls::Files { certificate, key } => {
-                let files = Files {
-                    certificate: certificate.clone(),
-                    key: key.clone(),
-                    read: RwLock::new(changed(certificate)),
-                };
-                (from_files(certificate, key, &provider)?, Some(files))
+        match &settings.tls {
+            Tls::Off | Tls::Proxy(_) => Ok(None),
+            Tls::Own => {
+                let key = own(broker, &provider).await?;
+                Self::new(key, None, provider).map(Some)
             }
+            Tls::Files { certificate, key } => Self::of_files(certificate, key, provider).map(Some),
+        }
+    }
+
+    fn of_files(
+        certificate: &Path,
+        key: &Path,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, Failure> {
+        let files = Files {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            read: RwLock::new(changed(certificate)),
         };
+        Self::new(from_files(certificate, key, &provider)?, Some(files), provider)
+    }
+
+    fn new(
+        key: CertifiedKey,
+        files: Option<Files>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, Failure> {
         let presented = Arc::new(Presented(RwLock::new(Arc::new(key))));
         let resolver: Arc<dyn ResolvesServerCert> = presented.clone();
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -67,7 +83,7 @@ impl Identity {
             .with_no_client_auth()
             .with_cert_resolver(resolver);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Some(Self { presented, config: Arc::new(config), files }))
+        Ok(Self { presented, config: Arc::new(config), files })
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
@@ -130,4 +146,48 @@ pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure
 
 fn tls(error: impl std::fmt::Display) -> Failure {
     Failure::Tls(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn development(name: &str) -> PathBuf {
+        PathBuf::from(format!("{}/../../keys-dev/{name}", env!("CARGO_MANIFEST_DIR")))
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("tls.pem"), dir.path().join("tls.key"));
+        let put = |name: &str, at: i64| {
+            std::fs::copy(development(&format!("{name}.key")), &key).unwrap();
+            std::fs::copy(development(&format!("{name}.pem")), &certificate).unwrap();
+            touch(&certificate, at);
+        };
+        put("localhost", 1);
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let identity = Identity::of_files(&certificate, &key, provider).unwrap();
+        let shown = || identity.presented.0.read().unwrap().cert[0].to_vec();
+        let first = shown();
+        put("issuer", 2);
+        identity.refresh();
+        let second = shown();
+        assert_ne!(second, first);
+        std::fs::write(&certificate, "not a certificate").unwrap();
+        touch(&certificate, 3);
+        identity.refresh();
+        assert_eq!(shown(), second);
+        put("localhost", 4);
+        identity.refresh();
+        assert_eq!(shown(), first);
+    }
+
+    /// Sets the time of a file's change, which two quick writes may share.
+    fn touch(path: &Path, seconds: i64) {
+        use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+        let time = Timespec { tv_sec: seconds, tv_nsec: 0 };
+        let times = Timestamps { last_access: time, last_modification: time };
+        utimensat(CWD, path, &times, AtFlags::empty()).unwrap();
+    }
 }

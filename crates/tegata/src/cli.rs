@@ -32,7 +32,7 @@ struct Common {
     #[arg(long, global = true, value_name = "DIR", env = "TEGATA_WALLET")]
     wallet: Option<PathBuf>,
     /// Certificates (PEM) of authorities that TLS servers may be under, beside the system's
-    #[arg(long, global = true, value_name = "PEM")]
+    #[arg(long, visible_alias = "ca-file", global = true, value_name = "PEM")]
     ca: Option<PathBuf>,
     /// Prints JSON
     #[arg(long, global = true)]
@@ -47,7 +47,7 @@ enum Command {
     /// Makes a wallet
     Init {
         /// Certificates (PEM) of the authorities to trust, as issuers' and as verifiers'
-        #[arg(long, value_name = "PEM")]
+        #[arg(long, visible_alias = "trust-ca", value_name = "PEM")]
         trust: Option<PathBuf>,
     },
     /// Trusts more authorities
@@ -63,7 +63,7 @@ enum Command {
         #[arg(long, value_name = "N")]
         tx_code: Option<String>,
         /// Authorities to trust for this time
-        #[arg(long, value_name = "PEM")]
+        #[arg(long, visible_alias = "trust-ca", value_name = "PEM")]
         trust: Option<PathBuf>,
     },
     /// Lists what the wallet keeps
@@ -77,32 +77,39 @@ enum Command {
     Present {
         /// The link of the request (openid4vp://, haip-vp:// or https://)
         request: String,
-        /// Shows them without asking
+        /// Shows them without asking, if an authority vouches for the verifier
         #[arg(long, conflicts_with = "decline")]
         yes: bool,
         /// Declines without asking
         #[arg(long)]
         decline: bool,
         /// Authorities to trust for this time
-        #[arg(long, value_name = "PEM")]
+        #[arg(long, visible_alias = "trust-ca", value_name = "PEM")]
         trust: Option<PathBuf>,
     },
     /// Serves the wallet's page to browsers on this machine
     Serve {
         /// Where to listen; an address of this machine only
-        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790")]
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790", value_parser = parse_address)]
         listen: SocketAddr,
-        /// Answers every question with yes, for scripts
+        /// Answers with yes without asking, for scripts, where an authority vouches for the verifier
         #[arg(long)]
         yes: bool,
         /// Authorities to trust for this time
-        #[arg(long, value_name = "PEM")]
+        #[arg(long, visible_alias = "trust-ca", value_name = "PEM")]
         trust: Option<PathBuf>,
     },
 }
 
 fn parse_lang(text: &str) -> Result<Lang, &'static str> {
     Lang::parse(text).ok_or("expected ja or en")
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, std::net::AddrParseError> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}").parse(),
+        None => text.parse(),
+    }
 }
 
 /// Standard input, output and error.
@@ -152,7 +159,9 @@ pub async fn run(
 
 /// Writing to a closed terminal is nothing to report.
 fn report(error: &WalletError, json: bool, lang: Lang, terminal: &mut Terminal<'_>) {
-    if json {
+    if json && matches!(error, WalletError::Declined) {
+        // Its document, with the way back, is printed already.
+    } else if json {
         let document = json!({"error": {
             "kind": error.kind(), "code": error.code(), "message": error.to_string(), "text": error.explain(lang),
         }});

@@ -101,6 +101,9 @@ pub enum WalletError {
     /// The presentation request has ended.
     #[error("request: expired")]
     Expired,
+    /// No authority of the wallet vouches for the verifier, and nobody was asked.
+    #[error("{0}: no authority of the wallet vouches for this verifier")]
+    Unknown(String),
     /// A credential that the request cannot do without is not in the wallet.
     #[error("the wallet lacks a required credential: {}", names(.0, Lang::En))]
     Missing(Vec<Both>),
@@ -122,7 +125,7 @@ impl WalletError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Link(_) | Self::TxCode(_) | Self::AlreadyThere(_) => 2,
-            Self::Refused { .. } | Self::Declined => 3,
+            Self::Refused { .. } | Self::Declined | Self::Unknown(_) => 3,
             Self::NoWallet(_) | Self::NotFound(_) | Self::Missing(_) => 4,
             Self::Unreachable { .. } => 5,
             _ => 1,
@@ -149,6 +152,7 @@ impl WalletError {
             Self::Credential { .. } => "credential",
             Self::Request(_) => "request",
             Self::Expired => "expired",
+            Self::Unknown(_) => "unknown_verifier",
             Self::Missing(_) => "missing_credential",
             Self::Declined => "declined",
             Self::NotFound(_) => "not_found",
@@ -189,6 +193,7 @@ impl WalletError {
             Self::Credential { why, .. } => text::E_CREDENTIAL.with(lang, &[why]),
             Self::Request(why) => text::E_REQUEST.with(lang, &[why]),
             Self::Expired => text::E_EXPIRED.of(lang).to_owned(),
+            Self::Unknown(address) => text::E_UNKNOWN.with(lang, &[address]),
             Self::Missing(list) => text::E_MISSING.with(lang, &[&names(list, lang)]),
             Self::Declined => text::E_DECLINED.of(lang).to_owned(),
             Self::NotFound(id) => text::E_NOT_FOUND.with(lang, &[id]),

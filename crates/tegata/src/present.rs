@@ -4,12 +4,16 @@
 //! [`Wallet::prepare`] fetches and verifies the request and finds out who asks, for what and why;
 //! nothing leaves. [`Wallet::present`] or [`Wallet::decline`] answers.
 //!
+//! A verifier whose certificate leads to no authority of the wallet is unknown: its request is shown
+//! with a warning, and only the holder can answer it ([`Prepared::unattended`]).
+//!
 //! Invariant: what is sent is what [`Prepared`] showed: the presentations are cut to the asked claims
 //! while preparing, and only the key binding is added afterwards.
 
 use std::collections::BTreeMap;
 
 use sekisho_credential::sd_jwt::{self, SdJwt};
+use sekisho_jose::x5c::ChainError;
 use sekisho_jose::{ClaimError, Claims};
 use sekisho_openid4vp::dcql::{self, Candidate, Match};
 use sekisho_openid4vp::request::{self, RequestRefusal, RequestTrust, VerifiedRequest};
@@ -102,6 +106,17 @@ pub struct PresentOutcome {
     pub foreign: bool,
 }
 
+impl Prepared {
+    /// Whether the request can be answered with credentials without asking the holder: nothing is
+    /// missing, and an authority of the wallet vouches for the verifier.
+    pub fn unattended(&self) -> Result<(), WalletError> {
+        if !self.missing.is_empty() {
+            return Err(WalletError::Missing(self.missing.clone()));
+        }
+        if self.who.anchored { Ok(()) } else { Err(WalletError::Unknown(self.who.address.clone())) }
+    }
+}
+
 impl Wallet {
     /// Fetches the request that `link` leads to, verifies it, and chooses what answers it.
     pub async fn prepare(&self, link: &str) -> Result<Prepared, WalletError> {
@@ -110,15 +125,25 @@ impl Wallet {
         let jwt = self.fetch.read(&link.request_uri, MEDIA_TYPE).await?.bytes(MEDIA_TYPE)?;
         let jwt =
             String::from_utf8(jwt).map_err(|_| WalletError::Request("not a token".to_owned()))?;
+        self.choose(self.verify(jwt.trim(), &link.client_id)?)
+    }
+
+    /// Without a path to an authority, the request object still has to be signed by the very
+    /// certificate that its client identifier is the hash of.
+    fn verify(&self, jwt: &str, client_id: &str) -> Result<VerifiedRequest, WalletError> {
         let anchors = self.anchors()?;
-        let trust = if anchors.is_empty() {
-            RequestTrust::DangerousAnyLeaf
-        } else {
-            RequestTrust::Anchors(&anchors)
+        let verify = |trust| request::verify(jwt, client_id, &trust, self.now());
+        let verified = match verify(RequestTrust::Anchors(&anchors)) {
+            Err(RequestRefusal::Chain(no_path @ ChainError::Path(_))) => {
+                match verify(RequestTrust::DangerousAnyLeaf) {
+                    // Of a name that nobody vouches for, the missing path is what to mend.
+                    Err(RequestRefusal::Prefix(_)) => Err(RequestRefusal::Chain(no_path)),
+                    unknown => unknown,
+                }
+            }
+            other => other,
         };
-        let request =
-            request::verify(jwt.trim(), &link.client_id, &trust, self.now()).map_err(refused)?;
-        self.choose(request)
+        verified.map_err(refused)
     }
 
     fn choose(&self, request: VerifiedRequest) -> Result<Prepared, WalletError> {

@@ -7,11 +7,12 @@
 //!
 //! Invariant: a credential is written to disk only after [`check`] has passed it.
 
+mod token;
+
 use std::collections::BTreeMap;
 
 use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_credential::vc::{self, Binding, Check, TrustList, TrustedIssuer};
-use sekisho_jose::Claims;
 use sekisho_openid4vci::credential::{self, CredentialRequest};
 use sekisho_openid4vci::metadata::{self, IssuerMetadata};
 use sekisho_openid4vci::offer::{
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use crate::fetch::{allowed, printable};
 use crate::text::Both;
 use crate::{Credential, Wallet, WalletError, label};
+use token::Token;
 
 /// The one format that this wallet keeps.
 const FORMAT: &str = "dc+sd-jwt";
@@ -61,13 +63,6 @@ struct Offered {
     configuration: String,
     vct: String,
     name: Both,
-}
-
-/// What a token response gives.
-struct Token {
-    access_token: String,
-    /// Credential identifiers by configuration, where the server gave any (section 6.2).
-    identifiers: BTreeMap<String, Vec<String>>,
 }
 
 impl Wallet {
@@ -195,7 +190,7 @@ impl Wallet {
             form.push(("tx_code".to_owned(), tx_code.to_owned()));
         }
         let answer = self.fetch.post_form(&offer.token_endpoint, "application/json", &form).await?;
-        read_token(&answer.json()?).map_err(|why| answer_error(&offer.token_endpoint, why))
+        token::read(&answer.json()?).map_err(|why| answer_error(&offer.token_endpoint, why))
     }
 
     async fn nonce(&self, metadata: &IssuerMetadata) -> Result<Option<String>, WalletError> {
@@ -315,35 +310,6 @@ fn authorization_server<'a>(
     })
 }
 
-fn read_token(answer: &Claims) -> Result<Token, &'static str> {
-    let text = |name: &str| answer.get(name).and_then(Value::as_str);
-    if !text("token_type").is_some_and(|found| found.eq_ignore_ascii_case("bearer")) {
-        return Err("token_type is not Bearer");
-    }
-    let access_token = text("access_token")
-        .filter(|token| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic()));
-    let access_token = access_token.ok_or("no access_token")?.to_owned();
-    let mut identifiers = BTreeMap::new();
-    for detail in
-        answer.get("authorization_details").and_then(Value::as_array).into_iter().flatten()
-    {
-        let text = |name: &str| detail.get(name).and_then(Value::as_str);
-        let (Some("openid_credential"), Some(configuration)) =
-            (text("type"), text("credential_configuration_id"))
-        else {
-            continue;
-        };
-        let list =
-            detail.get("credential_identifiers").and_then(Value::as_array).into_iter().flatten();
-        let list: Vec<String> = list.filter_map(Value::as_str).map(ToOwned::to_owned).collect();
-        if list.is_empty() {
-            return Err("authorization_details without credential_identifiers");
-        }
-        identifiers.insert(configuration.to_owned(), list);
-    }
-    Ok(Token { access_token, identifiers })
-}
-
 fn answer_error(address: &str, why: impl Into<String>) -> WalletError {
     WalletError::Answer { address: address.to_owned(), why: why.into() }
 }
@@ -363,40 +329,6 @@ fn both(names: &BTreeMap<String, String>) -> Both {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn token(value: &Value) -> Result<Token, &'static str> {
-        read_token(value.as_object().unwrap())
-    }
-
-    #[test]
-    fn a_token_response_without_identifiers_leaves_the_configuration() {
-        let read = token(&json!({"access_token": "a", "token_type": "bearer"})).unwrap();
-        assert!(read.identifiers.is_empty());
-    }
-
-    #[test]
-    fn credential_identifiers_are_used_where_given() {
-        let details = json!([{"type": "openid_credential", "credential_configuration_id": "x", "credential_identifiers": ["1", "2"]}]);
-        let read = token(
-            &json!({"access_token": "a", "token_type": "Bearer", "authorization_details": details}),
-        )
-        .unwrap();
-        assert_eq!(read.identifiers["x"], ["1", "2"]);
-    }
-
-    #[test]
-    fn a_token_that_the_wallet_cannot_use_is_refused() {
-        for bad in [
-            json!({"access_token": "a", "token_type": "DPoP"}),
-            json!({"access_token": "a"}),
-            json!({"token_type": "Bearer"}),
-            json!({"access_token": "a b", "token_type": "Bearer"}),
-            json!({"access_token": "a", "token_type": "Bearer", "authorization_details":
-                [{"type": "openid_credential", "credential_configuration_id": "x", "credential_identifiers": []}]}),
-        ] {
-            assert!(token(&bad).is_err());
-        }
-    }
 
     #[test]
     fn names_are_found_by_language() {

@@ -1,7 +1,7 @@
 //! The wallet's page: receive what an issuer offers, see what is kept, show it or not.
 //!
 //! ```text
-//! GET  /                               the credentials
+//! GET  /                               the credentials; with a link's query, as the two below
 //! GET  /accept?credential_offer…       who offers what; asks (OpenID4VCI 1.0, section 4.1)
 //! POST /accept/{id}                    receives, or does not
 //! GET  /authorize?client_id&request_uri  who asks for what and why (OpenID4VP 1.0, section 5)
@@ -9,7 +9,9 @@
 //! GET  /style.css
 //! ```
 //! Pages work without JavaScript; none is sent. With `auto`, the two questions are answered with
-//! yes at once, for scripts: then whoever can reach the page can use the wallet.
+//! yes at once, for scripts: then whoever can reach the page can use the wallet. A verifier that no
+//! authority of the wallet vouches for is asked about all the same, or any site that a browser opens
+//! could have what it likes.
 //!
 //! Invariant: without `auto`, a credential is received or shown only by a POST that carries the
 //! token of a page which this process rendered for this very question, and the cookie of the browser
@@ -53,7 +55,7 @@ pub fn router(server: WalletServer) -> Router {
     let questions = Questions::new(&wallet.entropy);
     let state = Arc::new(State { wallet, auto, lang, questions });
     Router::new()
-        .route("/", get(routes::list))
+        .route("/", get(routes::home))
         .route("/accept", get(routes::ask_to_accept))
         .route("/accept/{id}", post(routes::accept))
         .route("/authorize", get(routes::ask_to_present))

@@ -142,6 +142,7 @@ texts! {
     ADDRESS: "送り先" / "Sent to";
     VERIFIED: "証明書の連鎖を確認しました" / "Certificate chain verified";
     NOT_ANCHORED: "この提示先を保証する認証局は登録されていません" / "No registered authority vouches for this verifier";
+    UNKNOWN_LEAD: "提示先の名前と目的は、本人がそう名乗っているだけです。心当たりがなければ、見せないでください。" / "Its name and its purpose are its own words. Do not show anything unless you expect this request.";
     WHY: "目的" / "Why";
     NO_REASON: "目的は示されていません" / "No purpose was given";
     LEAVES: "送る項目" / "What leaves this wallet";
@@ -193,6 +194,7 @@ texts! {
     E_CREDENTIAL: "届いた証明書を受け取りませんでした: {0}" / "The credential that came was not kept: {0}";
     E_REQUEST: "この提示の要求には答えません: {0}" / "This request is not answered: {0}";
     E_EXPIRED: "時間が過ぎたため、この要求は使えなくなりました。元の画面からやり直してください。" / "This request has ended. Begin again where you came from.";
+    E_UNKNOWN: "登録した認証局が保証していない提示先のため、確認なしには見せません: {0}。`tegata trust` で認証局を登録するか、--yes を付けずに実行してください。" / "Nothing is shown without asking, because no registered authority vouches for {0}. Register one with `tegata trust`, or leave out --yes.";
     E_MISSING: "必要な証明書がありません: {0}" / "A required credential is missing: {0}";
     E_DECLINED: "見せませんでした。" / "Not shown.";
     E_NOT_FOUND: "その番号の証明書はありません: {0}" / "There is no credential {0}.";

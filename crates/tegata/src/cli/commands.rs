@@ -53,10 +53,13 @@ impl Session<'_, '_> {
     ) -> Result<(), WalletError> {
         let wallet = self.open(trust)?;
         let offer = wallet.prepare_offer(link).await?;
+        let issuer = format!("{} ({})", offer.issuer_name.of(self.lang), offer.issuer);
+        self.item(text::ISSUER, &issuer);
+        for name in &offer.credentials {
+            self.item(text::OFFERED, name.of(self.lang));
+        }
         let tx_code = match tx_code {
             None if offer.tx_code.is_some() => {
-                let issuer = format!("{} ({})", offer.issuer_name.of(self.lang), offer.issuer);
-                self.note(&format!("{}: {issuer}", text::ISSUER.of(self.lang)));
                 self.ask(text::CLI_TX_CODE.of(self.lang)).filter(|typed| !typed.is_empty())
             }
             given => given,
@@ -115,8 +118,12 @@ impl Session<'_, '_> {
         let wallet = self.open(trust)?;
         let prepared = wallet.prepare(link).await?;
         self.show(&prepared);
-        if !prepared.missing.is_empty() && answer != Some(false) {
-            return Err(WalletError::Missing(prepared.missing));
+        match answer {
+            Some(true) => prepared.unattended()?,
+            None if !prepared.missing.is_empty() => {
+                return Err(WalletError::Missing(prepared.missing));
+            }
+            _ => {}
         }
         let yes = answer.unwrap_or_else(|| {
             let typed = self.ask(text::CLI_ASK.of(self.lang)).unwrap_or_default();
@@ -143,6 +150,9 @@ impl Session<'_, '_> {
         self.item(text::ASKS, &name);
         if !who.residency.is_empty() {
             self.item(text::RESIDENCY, who.residency.of(lang));
+        }
+        if !who.anchored {
+            self.note(text::UNKNOWN_LEAD.of(lang));
         }
         let proof = if who.anchored { text::VERIFIED } else { text::NOT_ANCHORED };
         self.item(text::ADDRESS, &format!("{} ({})", who.address, proof.of(lang)));

@@ -95,7 +95,9 @@ fn status(error: &WalletError) -> StatusCode {
         | WalletError::Offer(_)
         | WalletError::Request(_)
         | WalletError::Expired => StatusCode::BAD_REQUEST,
-        WalletError::Declined | WalletError::Refused { .. } => StatusCode::FORBIDDEN,
+        WalletError::Declined | WalletError::Refused { .. } | WalletError::Unknown(_) => {
+            StatusCode::FORBIDDEN
+        }
         WalletError::NotFound(_) | WalletError::Missing(_) => StatusCode::NOT_FOUND,
         WalletError::Unreachable { .. }
         | WalletError::Answer { .. }

@@ -16,8 +16,25 @@ use crate::{Credential, Prepared, PreparedOffer, PresentOutcome, WalletError};
 
 type Wallets = Shared<Arc<State>>;
 
-pub(super) async fn list(Shared(state): Wallets, uri: Uri, headers: HeaderMap) -> Response {
-    let frame = frame(&state, &uri, &headers);
+/// The wallet's own address, which may be registered as that of all links.
+pub(super) async fn home(
+    state: Wallets,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let has = |name| parameter(query.as_deref().unwrap_or_default().as_bytes(), name).is_some();
+    if has("credential_offer") || has("credential_offer_uri") {
+        ask_to_accept(state, uri, RawQuery(query), headers).await
+    } else if has("request_uri") {
+        ask_to_present(state, uri, RawQuery(query), headers).await
+    } else {
+        list(&state, &uri, &headers)
+    }
+}
+
+fn list(state: &State, uri: &Uri, headers: &HeaderMap) -> Response {
+    let frame = frame(state, uri, headers);
     match state.wallet.credentials() {
         Ok(credentials) => {
             let now = state.wallet.now();
@@ -70,9 +87,7 @@ pub(super) async fn accept(
     match state.wallet.receive(&offer, parameter(&form, "tx_code").as_deref()).await {
         Ok(_) => Redirect::to("/").into_response(),
         // A mistyped code may be typed again, until the issuer has had enough.
-        Err(error @ (WalletError::TxCode(_) | WalletError::Refused { .. }))
-            if offer.tx_code.is_some() =>
-        {
+        Err(error) if offer.tx_code.is_some() && is_mistyped(&error) => {
             let failure = error.explain(frame.lang);
             accept_page(&state, frame, offer, Some(failure))
         }
@@ -106,7 +121,7 @@ pub(super) async fn ask_to_present(
         Ok(prepared) => prepared,
         Err(error) => return pages::failure(frame, &error),
     };
-    if state.auto && prepared.missing.is_empty() {
+    if state.auto && prepared.unattended().is_ok() {
         return match state.wallet.present(prepared).await {
             Ok(PresentOutcome { redirect_uri: Some(to), .. }) => found(&to),
             outcome => returned(frame, outcome, text::DONE_TITLE, text::DONE_LEAD),
@@ -149,6 +164,15 @@ pub(super) async fn present(
             text::DECLINED_TITLE,
             text::DECLINED_LEAD,
         ),
+    }
+}
+
+/// `invalid_grant` is what a wrong code is called (OpenID4VCI 1.0, section 6.3).
+fn is_mistyped(error: &WalletError) -> bool {
+    match error {
+        WalletError::TxCode(_) => true,
+        WalletError::Refused { error, .. } => error == "invalid_grant",
+        _ => false,
     }
 }
 

@@ -2,14 +2,11 @@
 //!
 //! They use the protocol crates' other side, and can be told to misbehave.
 
+mod routes;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use sekisho_ambient::{Clock, Entropy, Timestamp};
 use sekisho_credential::claim_path::ClaimPath;
@@ -18,18 +15,12 @@ use sekisho_credential::vc::{Issuance, TrustList, TrustedIssuer};
 use sekisho_jose::jwe::DecryptionKey;
 use sekisho_jose::x5c::TrustAnchor;
 use sekisho_jose::{Algorithm, PublicJwk, SigningKey};
-use sekisho_oauth::params::Params;
-use sekisho_openid4vci::offer::{
-    CredentialOffer, PRE_AUTHORIZED_CODE_GRANT, PreAuthorizedGrant, TxCode,
-};
-use sekisho_openid4vci::proof::{self, ProofCheck};
-use sekisho_openid4vci::{metadata, nonce};
+use sekisho_openid4vci::offer::{CredentialOffer, PreAuthorizedGrant, TxCode};
 use sekisho_openid4vp::dcql::{ClaimsQuery, CredentialQuery, CredentialSet, Query};
 use sekisho_openid4vp::request::{
     LocalizedText, Operator, RequestObject, ResponseMode, ServiceDescription, ServiceStatement,
     client_id_x509_hash,
 };
-use sekisho_openid4vp::response::{self, ResponseCheck, WalletAnswer};
 use serde_json::{Value, json};
 
 pub(crate) const NUMBER: &str = "7900000000002";
@@ -47,6 +38,8 @@ pub(crate) struct Mood {
     pub(crate) redirect_elsewhere: bool,
     pub(crate) late_request: bool,
     pub(crate) plain_answer: bool,
+    pub(crate) no_credential: bool,
+    pub(crate) foreign_signature: bool,
 }
 
 pub(crate) struct Peers {
@@ -126,7 +119,7 @@ impl Peers {
             anchors: vec![anchor.clone()],
             answers: Mutex::default(),
         });
-        let app = routes().with_state(Arc::clone(&inner));
+        let app = routes::routes().with_state(Arc::clone(&inner));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { base, anchors: vec![anchor], clock, inner }
     }
@@ -151,32 +144,17 @@ impl Peers {
     }
 
     pub(crate) fn request(&self) -> String {
-        let client_id = client_id_x509_hash(&self.inner.verifier.der);
-        sekisho_openid4vp::request::wallet_url(
-            "openid4vp://",
-            &client_id,
-            &format!("{}/request", self.base),
-        )
+        self.request_of(&client_id_x509_hash(&self.inner.verifier.der))
+    }
+
+    pub(crate) fn request_of(&self, client_id: &str) -> String {
+        let request_uri = format!("{}/request", self.base);
+        sekisho_openid4vp::request::wallet_url("openid4vp://", client_id, &request_uri)
     }
 
     pub(crate) fn vct(&self) -> String {
         types::AFFILIATION.vct(&self.base)
     }
-}
-
-type Shared = State<Arc<Inner>>;
-
-fn routes() -> Router<Arc<Inner>> {
-    let issuer = format!("/orgs/{NUMBER}");
-    Router::new()
-        .route(&format!("/.well-known/openid-credential-issuer{issuer}"), get(issuer_metadata))
-        .route("/.well-known/oauth-authorization-server", get(server_metadata))
-        .route("/offer", get(|State(peer): Shared| async move { Json(peer.offer().to_value()) }))
-        .route("/token", post(token))
-        .route("/nonce", post(c_nonce))
-        .route("/credential", post(credential))
-        .route("/request", get(request))
-        .route("/response", post(answer))
 }
 
 impl Inner {
@@ -291,122 +269,4 @@ impl Inner {
         let x5c = vec![self.issuer.der.clone()];
         sekisho_credential::vc::issue(&issuance, x5c, &self.issuer.key, &self.entropy).unwrap()
     }
-}
-
-async fn issuer_metadata(State(peer): Shared) -> Json<Value> {
-    let vct = if peer.mood().wrong_type {
-        "https://other.example/types/affiliation/1".to_owned()
-    } else {
-        types::AFFILIATION.vct(&peer.base)
-    };
-    let issuer =
-        if peer.mood().wrong_credential_issuer { peer.base.clone() } else { peer.issuer() };
-    Json(metadata::build(&metadata::IssuerDescription {
-        identifier: &issuer,
-        authorization_server: &peer.base,
-        credential_endpoint: &format!("{}/credential", peer.base),
-        nonce_endpoint: &format!("{}/nonce", peer.base),
-        name_ja: "瀬戸内精密工業株式会社",
-        name_en: "Setouchi Precision Industries",
-        configurations: &[metadata::Configuration {
-            id: "affiliation".to_owned(),
-            scope: "affiliation".to_owned(),
-            vct,
-            credential_type: &types::AFFILIATION,
-        }],
-    }))
-}
-
-async fn server_metadata(State(peer): Shared) -> Json<Value> {
-    Json(json!({
-        "issuer": peer.base,
-        "token_endpoint": format!("{}/token", peer.base),
-        "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
-        "pre-authorized_grant_anonymous_access_supported": true,
-    }))
-}
-
-async fn token(State(peer): Shared, body: String) -> Response {
-    let params = Params::parse(&body).unwrap();
-    let one = |name| params.one(name).unwrap();
-    let expected = peer.mood().tx_code.then_some(TX_CODE);
-    let good = one("grant_type") == Some(PRE_AUTHORIZED_CODE_GRANT)
-        && one("pre-authorized_code") == Some(CODE)
-        && one("client_id").is_none()
-        && one("tx_code") == expected;
-    if !good {
-        return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
-    }
-    Json(json!({"access_token": "token", "token_type": "Bearer", "expires_in": 300}))
-        .into_response()
-}
-
-async fn c_nonce(State(peer): Shared) -> Json<Value> {
-    Json(json!({"c_nonce": nonce::mint(&NONCE_KEY, peer.clock.now(), &peer.entropy)}))
-}
-
-async fn credential(State(peer): Shared, headers: HeaderMap, Json(body): Json<Value>) -> Response {
-    if headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok())
-        != Some("Bearer token")
-    {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
-    assert_eq!(body["credential_configuration_id"], "affiliation");
-    let check = ProofCheck {
-        issuer: &peer.issuer(),
-        client_id: None,
-        now: peer.clock.now(),
-        nonce_key: &NONCE_KEY,
-    };
-    let proven = proof::verify(body.get("proofs"), &check).unwrap();
-    let foreign = SigningKey::generate(Algorithm::Es256, &peer.entropy).unwrap().public_jwk();
-    let holder = if peer.mood().foreign_holder { &foreign } else { proven.key() };
-    Json(sekisho_openid4vci::credential::response(&[peer.issue(holder, peer.clock.now())]))
-        .into_response()
-}
-
-async fn request(State(peer): Shared) -> Response {
-    let jwt =
-        peer.request_object().sign(vec![peer.verifier.der.clone()], &peer.verifier.key).unwrap();
-    ([(header::CONTENT_TYPE, "application/oauth-authz-req+jwt")], jwt).into_response()
-}
-
-async fn answer(State(peer): Shared, body: String) -> Response {
-    let asked = peer.request_object();
-    let answer = response::parse(
-        &Params::parse(&body).unwrap(),
-        asked.response_mode,
-        Some(&peer.encryption),
-    )
-    .unwrap();
-    assert_eq!(answer.state(), Some(STATE));
-    let answer = match answer {
-        WalletAnswer::Refused { error, .. } => Answer::Refused(error.to_string()),
-        WalletAnswer::Presented { vp_token, .. } => {
-            let organization_claims = BTreeMap::from([(
-                types::AFFILIATION.vct(&peer.base),
-                "org_corporate_number".to_owned(),
-            )]);
-            let verified = response::verify(
-                &vp_token,
-                &ResponseCheck {
-                    query: &asked.dcql_query,
-                    client_id: &asked.client_id,
-                    nonce: &asked.nonce,
-                    trust: &peer.trust(),
-                    now: peer.clock.now(),
-                    organization_claims: &organization_claims,
-                },
-            );
-            let verified = verified.unwrap();
-            let claims = |(id, credential): (&str, &sekisho_credential::vc::VerifiedCredential)| {
-                (id.to_owned(), Value::Object(credential.claims().clone()))
-            };
-            Answer::Presented(verified.credentials().map(claims).collect())
-        }
-    };
-    peer.answers.lock().unwrap().push(answer);
-    let base =
-        if peer.mood().redirect_elsewhere { "https://elsewhere.example" } else { &peer.base };
-    Json(json!({"redirect_uri": format!("{base}/done?response_code=c")})).into_response()
 }

@@ -1,0 +1,157 @@
+//! The peers' endpoints.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use sekisho_credential::types;
+use sekisho_jose::{Algorithm, SigningKey};
+use sekisho_oauth::params::Params;
+use sekisho_openid4vci::offer::PRE_AUTHORIZED_CODE_GRANT;
+use sekisho_openid4vci::proof::{self, ProofCheck};
+use sekisho_openid4vci::{metadata, nonce};
+use sekisho_openid4vp::response::{self, ResponseCheck, WalletAnswer};
+use serde_json::{Value, json};
+
+use super::{Answer, CODE, Inner, NONCE_KEY, NUMBER, STATE, TX_CODE};
+
+type Shared = State<Arc<Inner>>;
+
+pub(super) fn routes() -> Router<Arc<Inner>> {
+    let issuer = format!("/orgs/{NUMBER}");
+    Router::new()
+        .route(&format!("/.well-known/openid-credential-issuer{issuer}"), get(issuer_metadata))
+        .route("/.well-known/oauth-authorization-server", get(server_metadata))
+        .route("/offer", get(|State(peer): Shared| async move { Json(peer.offer().to_value()) }))
+        .route("/token", post(token))
+        .route("/nonce", post(c_nonce))
+        .route("/credential", post(credential))
+        .route("/request", get(request))
+        .route("/response", post(answer))
+}
+
+async fn issuer_metadata(State(peer): Shared) -> Json<Value> {
+    let vct = if peer.mood().wrong_type {
+        "https://other.example/types/affiliation/1".to_owned()
+    } else {
+        types::AFFILIATION.vct(&peer.base)
+    };
+    let issuer =
+        if peer.mood().wrong_credential_issuer { peer.base.clone() } else { peer.issuer() };
+    Json(metadata::build(&metadata::IssuerDescription {
+        identifier: &issuer,
+        authorization_server: &peer.base,
+        credential_endpoint: &format!("{}/credential", peer.base),
+        nonce_endpoint: &format!("{}/nonce", peer.base),
+        name_ja: "瀬戸内精密工業株式会社",
+        name_en: "Setouchi Precision Industries",
+        configurations: &[metadata::Configuration {
+            id: "affiliation".to_owned(),
+            scope: "affiliation".to_owned(),
+            vct,
+            credential_type: &types::AFFILIATION,
+        }],
+    }))
+}
+
+async fn server_metadata(State(peer): Shared) -> Json<Value> {
+    Json(json!({
+        "issuer": peer.base,
+        "token_endpoint": format!("{}/token", peer.base),
+        "grant_types_supported": [PRE_AUTHORIZED_CODE_GRANT],
+        "pre-authorized_grant_anonymous_access_supported": true,
+    }))
+}
+
+async fn token(State(peer): Shared, body: String) -> Response {
+    let params = Params::parse(&body).unwrap();
+    let one = |name| params.one(name).unwrap();
+    let expected = peer.mood().tx_code.then_some(TX_CODE);
+    let good = one("grant_type") == Some(PRE_AUTHORIZED_CODE_GRANT)
+        && one("pre-authorized_code") == Some(CODE)
+        && one("client_id").is_none()
+        && one("tx_code") == expected;
+    if !good {
+        return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
+    }
+    Json(json!({"access_token": "token", "token_type": "Bearer", "expires_in": 300}))
+        .into_response()
+}
+
+async fn c_nonce(State(peer): Shared) -> Json<Value> {
+    Json(json!({"c_nonce": nonce::mint(&NONCE_KEY, peer.clock.now(), &peer.entropy)}))
+}
+
+async fn credential(State(peer): Shared, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    if headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok())
+        != Some("Bearer token")
+    {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    assert_eq!(body["credential_configuration_id"], "affiliation");
+    if peer.mood().no_credential {
+        let error = json!({"error": "credential_request_denied"});
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
+    }
+    let check = ProofCheck {
+        issuer: &peer.issuer(),
+        client_id: None,
+        now: peer.clock.now(),
+        nonce_key: &NONCE_KEY,
+    };
+    let proven = proof::verify(body.get("proofs"), &check).unwrap();
+    let foreign = SigningKey::generate(Algorithm::Es256, &peer.entropy).unwrap().public_jwk();
+    let holder = if peer.mood().foreign_holder { &foreign } else { proven.key() };
+    Json(sekisho_openid4vci::credential::response(&[peer.issue(holder, peer.clock.now())]))
+        .into_response()
+}
+
+async fn request(State(peer): Shared) -> Response {
+    let signer = if peer.mood().foreign_signature { &peer.issuer } else { &peer.verifier };
+    let jwt = peer.request_object().sign(vec![peer.verifier.der.clone()], &signer.key).unwrap();
+    ([(header::CONTENT_TYPE, "application/oauth-authz-req+jwt")], jwt).into_response()
+}
+
+async fn answer(State(peer): Shared, body: String) -> Response {
+    let asked = peer.request_object();
+    let answer = response::parse(
+        &Params::parse(&body).unwrap(),
+        asked.response_mode,
+        Some(&peer.encryption),
+    )
+    .unwrap();
+    assert_eq!(answer.state(), Some(STATE));
+    let answer = match answer {
+        WalletAnswer::Refused { error, .. } => Answer::Refused(error.to_string()),
+        WalletAnswer::Presented { vp_token, .. } => {
+            let organization_claims = BTreeMap::from([(
+                types::AFFILIATION.vct(&peer.base),
+                "org_corporate_number".to_owned(),
+            )]);
+            let verified = response::verify(
+                &vp_token,
+                &ResponseCheck {
+                    query: &asked.dcql_query,
+                    client_id: &asked.client_id,
+                    nonce: &asked.nonce,
+                    trust: &peer.trust(),
+                    now: peer.clock.now(),
+                    organization_claims: &organization_claims,
+                },
+            );
+            let verified = verified.unwrap();
+            let claims = |(id, credential): (&str, &sekisho_credential::vc::VerifiedCredential)| {
+                (id.to_owned(), Value::Object(credential.claims().clone()))
+            };
+            Answer::Presented(verified.credentials().map(claims).collect())
+        }
+    };
+    peer.answers.lock().unwrap().push(answer);
+    let base =
+        if peer.mood().redirect_elsewhere { "https://elsewhere.example" } else { &peer.base };
+    Json(json!({"redirect_uri": format!("{base}/done?response_code=c")})).into_response()
+}

@@ -165,7 +165,7 @@ pub(crate) fn credential_name(id: &str) -> String {
     format!("{CREDENTIALS}/{id}")
 }
 
-/// Whether `id` can be the name of a file of ours: what [`Entropy::id`] gives, and nothing with a
+/// Whether `id` can be the name of a file of ours: the letters of [`Entropy::id`], and nothing with a
 /// slash or a dot.
 pub(crate) fn is_id(id: &str) -> bool {
     !id.is_empty()

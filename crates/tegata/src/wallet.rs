@@ -196,7 +196,8 @@ impl Wallet {
     ) -> Held {
         Held {
             version: VERSION,
-            id: self.entropy.id(),
+            // A leading hyphen would make it an option of `tegata remove`.
+            id: format!("c{}", self.entropy.id()),
             received: self.now(),
             issuer: issuer.to_owned(),
             issuer_name,

@@ -13,6 +13,7 @@ async fn a_credential_is_received_by_value_and_by_reference_and_kept() {
         let received = holder.wallet.accept(&link, None).await.unwrap();
         assert_eq!(received.len(), 1);
         assert_eq!(received[0].vct, peers.vct());
+        assert!(received[0].id.starts_with('c'), "an id is never an option");
     }
     let again = Wallet::open(&holder.path, surroundings(&peers.clock)).unwrap();
     let kept = again.credentials().unwrap();

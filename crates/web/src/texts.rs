@@ -40,7 +40,7 @@ texts! {
     LOGIN_TITLE: "ウォレットでログイン", "Log in with your wallet";
     LOGIN_LEAD: "パスワードは使いません。スマートフォンのウォレットにある証明書を見せてログインします。", "No password. You log in by showing a credential from the wallet on your phone.";
     WALLET_HERE: "この端末のウォレットを使う", "Use a wallet on this device";
-    WALLET_OPEN: "このスマートフォンのウォレットを開く", "Open the wallet on this phone";
+    WALLET_OPEN: "ウォレットを開く", "Open the wallet";
     WALLET_CHOOSE: "ウォレットを選ぶ", "Choose a wallet";
     WALLET_ONLY: "開くウォレット", "Opens";
     WALLET_NONE: "この画面から開けるウォレットがありません。サービスの運営者に確認してください。(A-1003)", "There is no wallet that this page can open. Ask the service's operator. (A-1003)";

@@ -38,7 +38,10 @@ async fn each_organization_is_an_issuer_of_its_own() {
         assert_eq!(document["authorization_servers"], json!([world.origin]));
         let configuration = &document["credential_configurations_supported"]["affiliation"];
         assert_eq!(configuration["format"], "dc+sd-jwt");
-        assert_eq!(configuration["cryptographic_binding_methods_supported"], json!(["jwk"]));
+        assert_eq!(
+            configuration["cryptographic_binding_methods_supported"],
+            json!(["jwk", "did:jwk", "did:key"])
+        );
         let appended = get(format!("/orgs/{number}/.well-known/openid-credential-issuer")).await;
         assert_eq!(appended.json::<Value>().await.unwrap(), document);
         let keys: Value =
@@ -182,6 +185,11 @@ async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
     };
     let with_header =
         |name: &str, value: Value| request(&signed(change(&header, name, value), &claims));
+    let with_key = |kid: Value| {
+        let mut header = change(&header, "jwk", Value::Null);
+        header["kid"] = kid;
+        request(&signed(header, &claims))
+    };
     let with_claim =
         |name: &str, value: Value| request(&signed(header.clone(), &change(&claims, name, value)));
     let private = {
@@ -235,6 +243,13 @@ async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
         ("a symmetric alg", with_header("alg", json!("HS256")), "invalid_proof"),
         ("no key", with_header("jwk", Value::Null), "invalid_proof"),
         ("a private key", with_header("jwk", private), "invalid_proof"),
+        (
+            "a DID of a method that asks somebody",
+            with_key(json!("did:web:evil.example#0")),
+            "invalid_proof",
+        ),
+        ("a DID without a key's name", with_key(json!("did:jwk:eyJ9")), "invalid_proof"),
+        ("a key's name without a DID", with_key(json!("key-1")), "invalid_proof"),
         ("kid beside jwk", with_header("kid", json!("did:jwk:x#0")), "invalid_proof"),
         ("crit", with_header("crit", json!(["exp"])), "invalid_proof"),
         ("aud", with_claim("aud", json!(world.origin)), "invalid_proof"),
@@ -280,6 +295,38 @@ async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
     let replayed = wallet.request_credential(&offer, &token, &right).await;
     assert_eq!(error_of(&replayed.body), "invalid_nonce");
     assert_eq!(world.credentials().await.len(), 1);
+}
+
+/// VCI-44: a holder's key may be named by a DID that holds it, and may be on Ed25519; the credential
+/// is bound to it and logs in.
+#[tokio::test]
+async fn holders_may_name_their_key_by_a_did() {
+    let world = World::start().await;
+    let rp = world.rp().await;
+    for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+        for method in ["jwk", "key"] {
+            let (mut wallet, offer, token) = redeemed(&world).await;
+            wallet.key = SigningKey::generate(algorithm, &Entropy::system()).unwrap();
+            let jwk = wallet.key.public_jwk();
+            let kid = match method {
+                "jwk" => format!("{}#0", sekisho_did::did_jwk(&jwk)),
+                _ => {
+                    let did = sekisho_did::did_key(&jwk).unwrap();
+                    format!("{did}#{}", did.trim_start_matches("did:key:"))
+                }
+            };
+            let nonce = wallet.nonce(&offer).await;
+            let claims = json!({"aud": offer.credential_issuer, "iat": NOW.unix(), "nonce": nonce});
+            let mut header = Header::new(algorithm, "openid4vci-proof+jwt");
+            header.kid = Some(kid);
+            let proof = sekisho_jose::sign(&wallet.key, &header, &claims).unwrap();
+            let answer = wallet.request_credential(&offer, &token, &request(&proof)).await;
+            assert_eq!(answer.status, 200, "{method} {algorithm}: {}", answer.body);
+            let credential = answer.body["credentials"][0]["credential"].as_str().unwrap();
+            wallet.held.push(credential.to_owned());
+            sekisho_tests::Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
+        }
+    }
 }
 
 /// VI-05: a nonce ends after five minutes, a token too, and a token is one organization's.

@@ -76,7 +76,7 @@ fn configuration(one: &Configuration) -> Value {
         "format": FORMAT,
         "vct": one.vct,
         "scope": one.scope,
-        "cryptographic_binding_methods_supported": ["jwk"],
+        "cryptographic_binding_methods_supported": ["jwk", "did:jwk", "did:key"],
         "credential_signing_alg_values_supported": [Algorithm::Es256.name()],
         "proof_types_supported": {
             "jwt": {"proof_signing_alg_values_supported": proof_algorithms},

@@ -7,6 +7,7 @@
 //! Leaves to others: recording that the nonce was used, in the transaction that issues.
 
 use sekisho_ambient::Timestamp;
+use sekisho_did::{DidError, Relationship};
 use sekisho_jose::{
     Algorithm, ClaimError, Claims, Expected, Header, JwkError, JwtError, KeyError, PublicJwk,
     SigningKey, TimeRule, UnverifiedJwt, numeric_date,
@@ -64,8 +65,11 @@ pub enum ProofError {
     #[error("proof: {0}")]
     Jwt(#[from] JwtError),
     /// Not exactly one of `jwk`, `kid` and `x5c`, or one that is not supported.
-    #[error("proof: the key has to stand in jwk, and nowhere else")]
+    #[error("proof: the key has to stand in jwk, or kid has to name it by did:jwk or did:key")]
     KeyPlace,
+    /// The DID in `kid` cannot be read.
+    #[error("proof: {0}")]
+    Did(#[from] DidError),
     /// The key cannot be used.
     #[error("proof: {0}")]
     Key(#[from] JwkError),
@@ -137,15 +141,25 @@ fn single(proofs: Option<&Value>) -> Result<&str, ProofError> {
     }
 }
 
-/// The key in `jwk`. A second way to a key beside it, of whatever kind, is refused (attack VI-06).
+/// The key in `jwk`, or the one that `kid` names by a DID which holds its key itself. A second way to
+/// a key, of whatever kind, is refused (attack VI-06).
 fn header_key(header: &Header) -> Result<PublicJwk, ProofError> {
-    let elsewhere = header.kid.is_some()
-        || !header.x5c.is_empty()
+    let elsewhere = !header.x5c.is_empty()
         || ["x5u", "jku", "trust_chain"].iter().any(|name| header.other.contains_key(*name));
-    match &header.jwk {
-        Some(key) if !elsewhere => Ok(key.clone()),
+    match (&header.jwk, &header.kid) {
+        (Some(key), None) if !elsewhere => Ok(key.clone()),
+        (None, Some(kid)) if !elsewhere => did_key(kid),
         _ => Err(ProofError::KeyPlace),
     }
+}
+
+/// The key of a DID URL such as `did:jwk:…#0`: one that authenticates, of a method that asks nobody.
+fn did_key(kid: &str) -> Result<PublicJwk, ProofError> {
+    let (did, fragment) = kid.split_once('#').ok_or(ProofError::KeyPlace)?;
+    let document = sekisho_did::resolve_offline(did)?;
+    let name = format!("#{fragment}");
+    let key = document.key_for(Relationship::Authentication, &name);
+    key.cloned().ok_or(ProofError::KeyPlace)
 }
 
 /// One rule about the claims of a proof whose signature was verified.

@@ -59,7 +59,7 @@ fn a_configuration_has_the_members_of_the_specification() {
             "format": "dc+sd-jwt",
             "vct": "https://auth.example.jp/types/affiliation/1",
             "scope": "credential_affiliation",
-            "cryptographic_binding_methods_supported": ["jwk"],
+            "cryptographic_binding_methods_supported": ["jwk", "did:jwk", "did:key"],
             "credential_signing_alg_values_supported": ["ES256"],
             "proof_types_supported": {
                 "jwt": {"proof_signing_alg_values_supported": ["ES256", "EdDSA"]},

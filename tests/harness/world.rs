@@ -11,6 +11,7 @@ use sekisho_broker::config::{
     Bilingual, ClientIdPrefix, Config, Origin, OutboundConfig, ResponseMode, Service, WalletEntry,
 };
 use sekisho_jose::Algorithm;
+use sekisho_store::hostile::HostileOptions;
 use sekisho_store::{Options, RootKey, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -92,6 +93,12 @@ impl World {
     /// The same with another configuration.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let world = Self::bare(change).await;
+        world.found().await;
+        world
+    }
+
+    /// Adds the tenant and the operator, and trusts each for what it attests.
+    async fn found(&self) {
         for (number, ja, en, types) in [
             (
                 TENANT,
@@ -107,25 +114,37 @@ impl World {
             ),
         ] {
             let add = AddOrganization { corporate_number: number.to_owned(), name: text(ja, en) };
-            world.broker.add_organization(&world.act(), &add).await.unwrap();
-            world.trust(number, &types).await;
+            self.broker.add_organization(&self.act(), &add).await.unwrap();
+            self.trust(number, &types).await;
         }
-        world
     }
 
-    /// A broker that knows nobody.
+    /// A broker that knows nobody, on a file of its own.
     pub async fn bare(change: impl FnOnce(&mut Config)) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-        let (clock, hand) = Clock::manual(NOW);
         let entropy = Entropy::system();
         let dir = tempfile::tempdir().unwrap();
         let root = RootKey::generate(&entropy);
         let path = dir.path().join("sekisho.redb");
-        let store = Store::open(&path, &root, entropy.clone(), Options::default()).unwrap();
+        let store = Store::open(&path, &root, entropy, Options::default()).unwrap();
+        Self::on(store, dir, change).await
+    }
+
+    /// The usual broker on an engine in memory that runs every closure twice, lets others go first,
+    /// and claims conflicts.
+    pub async fn hostile(seed: u64) -> Self {
+        let store = Store::open_hostile(HostileOptions::new(seed));
+        let world = Self::on(store, tempfile::tempdir().unwrap(), |_| {}).await;
+        world.found().await;
+        world
+    }
+
+    async fn on(store: Store, dir: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let (clock, hand) = Clock::manual(NOW);
         let mut config = config(&origin);
         change(&mut config);
-        let broker = Broker::open(config, store, clock, entropy).await.unwrap();
+        let broker = Broker::open(config, store, clock, Entropy::system()).await.unwrap();
         let router = sekisho_web::router(broker.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { broker, origin, clock: hand, dir, server }

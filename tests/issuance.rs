@@ -308,12 +308,11 @@ async fn holders_may_name_their_key_by_a_did() {
             let (mut wallet, offer, token) = redeemed(&world).await;
             wallet.key = SigningKey::generate(algorithm, &Entropy::system()).unwrap();
             let jwk = wallet.key.public_jwk();
-            let kid = match method {
-                "jwk" => format!("{}#0", sekisho_did::did_jwk(&jwk)),
-                _ => {
-                    let did = sekisho_did::did_key(&jwk).unwrap();
-                    format!("{did}#{}", did.trim_start_matches("did:key:"))
-                }
+            let kid = if method == "jwk" {
+                format!("{}#0", sekisho_did::did_jwk(&jwk))
+            } else {
+                let did = sekisho_did::did_key(&jwk).unwrap();
+                format!("{did}#{}", did.trim_start_matches("did:key:"))
             };
             let nonce = wallet.nonce(&offer).await;
             let claims = json!({"aud": offer.credential_issuer, "iat": NOW.unix(), "nonce": nonce});

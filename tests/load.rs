@@ -236,6 +236,7 @@ async fn main() {
 
 /// A login in a browser of its own, up to the code.
 async fn log_in(wallet: &Wallet, rp: &Rp) -> (Browser, String) {
+    let wallet = Wallet { now: Clock::system().now(), ..wallet.clone() };
     let expected = rp.request("openid profile", &[]);
     let mut browser = Browser::new();
     let page = browser.begin(&expected.url, rp).await;

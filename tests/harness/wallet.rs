@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::http;
 
 /// A wallet. Its clock stands where it was made.
+#[derive(Clone)]
 pub struct Wallet {
     pub key: SigningKey,
     pub held: Vec<String>,

@@ -159,7 +159,7 @@ async fn log_in(lie: Lie) -> String {
     let asked: BTreeMap<String, String> = url.query_pairs().into_owned().collect();
     assert_eq!(asked["code_challenge_method"], "S256");
     assert!(asked["authorization_details"].contains("\"gpus\":8"));
-    *op.nonce.lock().unwrap() = asked["nonce"].clone();
+    op.nonce.lock().unwrap().clone_from(&asked["nonce"]);
     let state = if lie == Lie::State { "another" } else { &asked["state"] };
     let iss = if lie == Lie::Iss { "https://another.example" } else { &issuer };
     let answer = [("code", "c"), ("state", state), ("iss", iss)];

@@ -108,7 +108,8 @@ impl Broker {
         let credential_type = types::find(&offer.type_name).ok_or_else(|| {
             AdminError::NotFound { kind: "credential type", id: offer.type_name.clone() }
         })?;
-        if let Some(name) = types::REGISTERED.iter().find(|name| offer.claims.contains_key(**name)) {
+        if let Some(name) = types::REGISTERED.iter().find(|name| offer.claims.contains_key(**name))
+        {
             return Err(AdminError::Invalid(format!("{name} is set by the issuer")));
         }
         types::validate(credential_type, &offer.claims).map_err(AdminError::invalid)?;

@@ -2,12 +2,12 @@
 //!
 //! | step | who | here |
 //! |---|---|---|
-//! | `GET /authorize` | browser | [`Broker::begin`]: ordered checks, then a wallet is asked |
-//! | `GET /request/…` | wallet | [`Broker::request_object`]: the signed request |
-//! | `POST /response/…` | wallet | [`Broker::wallet_answers`]: verified, then kept |
-//! | `GET /login/…/complete` | browser | [`Broker::complete`]: cookie and response code |
-//! | `POST /login/…/number` | browser | [`Broker::type_number`]: cookie and number |
-//! | `POST /consent/…` | browser | [`Broker::consent`]: the code is minted |
+//! | `GET /authorize` | browser | [`Broker::begin`](crate::Broker::begin): ordered checks, then a wallet is asked |
+//! | `GET /request/…` | wallet | [`Broker::request_object`](crate::Broker::request_object): the signed request |
+//! | `POST /response/…` | wallet | [`Broker::wallet_answers`](crate::Broker::wallet_answers): verified, then kept |
+//! | `GET /login/…/complete` | browser | [`Broker::complete`](crate::Broker::complete): cookie and response code |
+//! | `POST /login/…/number` | browser | [`Broker::type_number`](crate::Broker::type_number): cookie and number |
+//! | `POST /consent/…` | browser | [`Broker::consent`](crate::Broker::consent): the code is minted |
 //!
 //! Invariant: a code exists only after a wallet's answer was verified, the browser that began was
 //! proven, the policies permitted, and the person agreed.

@@ -5,7 +5,7 @@
 //! type that was offered, signed under a chain that leads to an authority of the wallet, by the
 //! issuer that offered it, and bound to the wallet's holder key.
 //!
-//! Invariant: a credential is written to disk only after [`check`] has passed it.
+//! Invariant: a credential is written to disk only after [`Wallet::check`] has passed it.
 
 mod token;
 

@@ -157,7 +157,7 @@ impl Line<'_> {
 }
 
 /// Applies a step to the record that it names. [`Step::PublishSpare`] makes a new record instead,
-/// see [`spare`].
+/// see [`super::spare`].
 pub fn apply(record: &mut KeyRecord, step: &Step, now: Timestamp) {
     let state = match (step, &record.state) {
         (Step::Publish { .. }, KeyState::Prepared { private }) => {

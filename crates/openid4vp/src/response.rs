@@ -1,5 +1,5 @@
-//! The wallet's answer (OpenID4VP 1.0, section 8), read ([`parse`]), verified ([`verify`]) and, on the
-//! wallet's side, made ([`build`], [`refuse`]).
+//! The wallet's answer (OpenID4VP 1.0, section 8), read ([`parse`]), verified ([`verify()`]) and, on the
+//! wallet's side, made ([`build()`], [`refuse`]).
 //!
 //! Invariant: an answer that was asked for encrypted is not taken plain; only an error may come so.
 

@@ -198,3 +198,20 @@ async fn a_session_answers_only_what_it_may() {
     let tokens = rp.tokens(&lenient, &rp.code(&lenient, &location)).await;
     assert_eq!(tokens.id_token["auth_time"], json!(sekisho_tests::NOW.unix()));
 }
+
+/// Single sign-on: another service is answered from the session, after a consent of its own.
+#[tokio::test]
+async fn one_login_serves_two_services() {
+    let world = World::start().await;
+    let (one, two) = (world.rp().await, world.rp().await);
+    let wallet = world.member().await;
+    let mut browser = Browser::new();
+    let first = browser.log_in(&wallet, &one.plain_request(), &one).await;
+    let expected = two.plain_request();
+    let page = browser.begin(&expected.url, &two).await;
+    let location = browser.agree(&page).await;
+    let second = two.tokens(&expected, &two.code(&expected, &location)).await;
+    assert_eq!(first.id_token["sid"], second.id_token["sid"]);
+    assert_eq!(first.id_token["auth_time"], second.id_token["auth_time"]);
+    assert_ne!(first.access_token, second.access_token);
+}

@@ -261,3 +261,32 @@ async fn plain_answers_and_names_by_host_can_be_configured() {
     }
     Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
 }
+
+/// Part 6: each kind of wallet that can be registered has its link, and the login page shows them all.
+#[tokio::test]
+async fn wallets_of_every_kind_can_be_opened() {
+    let endpoints = ["openid4vp://", "haip-vp://", "https://wallet.example.jp/authorize"];
+    let world = World::with(|config| {
+        config.wallets = endpoints
+            .iter()
+            .enumerate()
+            .map(|(n, endpoint)| {
+                let mut wallet = config.wallets[0].clone();
+                wallet.name = format!("w{n}");
+                wallet.preferred = n == 2;
+                (*endpoint).clone_into(&mut wallet.authorization_endpoint);
+                wallet
+            })
+            .collect();
+    })
+    .await;
+    let rp = world.rp().await;
+    let wallet = world.member().await;
+    for (n, endpoint) in endpoints.iter().enumerate() {
+        let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
+        let link = page.link(&format!("wallet-w{n}"));
+        assert!(link.starts_with(&format!("{endpoint}?client_id=x509_hash")), "{link}");
+        assert_eq!(page.link("wallet-open"), page.link("wallet-w2"), "the preferred one");
+        wallet.present(&link).await.redirect_uri();
+    }
+}

@@ -2,9 +2,11 @@
 // desktop, Japanese and English, with JavaScript and without. Screenshots go to SEKISHO_SHOTS.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { Stage } from './stage.js';
 
@@ -54,6 +56,13 @@ async function fits(page) {
     scroll: document.documentElement.scrollWidth, inner: window.innerWidth,
   }));
   assert.ok(scroll <= inner, `${page.url()} is ${scroll} wide in a window of ${inner}`);
+}
+
+/** What a camera reads. */
+async function scan(code, path) {
+  await code.screenshot({ path });
+  const { stdout } = await promisify(execFile)('zbarimg', ['-q', '--raw', path], { timeout: 15_000 });
+  return stdout.trim();
 }
 
 async function accept(page, offer) {
@@ -151,10 +160,11 @@ test('a wallet on another device, and the number typed', { timeout: 120_000 }, a
     await accept(phone.page, stage.offer('affiliation'));
     await accept(phone.page, stage.offer('ai-training'));
     await ask(desk.page, stage);
-    const qr = await desk.page.inputValue('#qr-link', { timeout: 15_000 });
+    const qr = await scan(desk.page.locator('.qr svg'), join(stage.folder, 'qr.png'));
+    assert.equal(qr, await desk.page.inputValue('#qr-link'));
     await fits(desk.page);
 
-    // What a camera does with the code: the phone's wallet opens its request.
+    // The phone's wallet opens the request of the code.
     await phone.page.goto(`${stage.wallet}/authorize?${qr.split('?')[1]}`);
     await phone.page.click('#present');
     await phone.page.waitForLoadState();

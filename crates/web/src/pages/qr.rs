@@ -1,6 +1,7 @@
 //! A QR code as the data of one SVG path, so that its template escapes it like any other value.
 
-use qrcode::{Color, EcLevel, QrCode};
+use qrcode::canvas::{Canvas, MaskPattern};
+use qrcode::{Color, EcLevel, bits, ec};
 
 /// Light modules around the code (ISO/IEC 18004, section 9.1).
 const QUIET_ZONE: usize = 4;
@@ -14,11 +15,23 @@ pub(super) struct Qr {
 }
 
 /// The QR code of `text` at level M; `None` if the text is too long for one.
+///
+/// Every reader undoes whichever mask the code names. The search for the best of eight (ISO/IEC
+/// 18004, section 7.8.3) would cost more than the rest of a login, each time that a page is looked
+/// at; what is masked here is random anyway, so none would be better by much.
 pub(super) fn qr(text: &str) -> Option<Qr> {
-    let code = QrCode::with_error_correction_level(text, EcLevel::M).ok()?;
-    let modules = code.to_colors();
+    let bits = bits::encode_auto(text.as_bytes(), EcLevel::M).ok()?;
+    let version = bits.version();
+    let (data, correction) =
+        ec::construct_codewords(&bits.into_bytes(), version, EcLevel::M).ok()?;
+    let mut canvas = Canvas::new(version, EcLevel::M);
+    canvas.draw_all_functional_patterns();
+    canvas.draw_data(&data, &correction);
+    canvas.apply_mask(MaskPattern::DiagonalLines);
+    let width = usize::try_from(version.width()).ok()?;
+    let modules = canvas.into_colors();
     let mut runs = Vec::new();
-    for (y, row) in modules.chunks(code.width()).enumerate() {
+    for (y, row) in modules.chunks(width).enumerate() {
         let mut x = 0;
         for run in row.chunk_by(PartialEq::eq) {
             if run.first() == Some(&Color::Dark) {
@@ -28,7 +41,7 @@ pub(super) fn qr(text: &str) -> Option<Qr> {
             x += run.len();
         }
     }
-    Some(Qr { size: code.width() + 2 * QUIET_ZONE, path: runs.concat() })
+    Some(Qr { size: width + 2 * QUIET_ZONE, path: runs.concat() })
 }
 
 #[cfg(test)]

@@ -297,6 +297,21 @@ async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
     assert_eq!(world.credentials().await.len(), 1);
 }
 
+/// A token is good for a few credentials, each with a status entry of its own, and then for none.
+#[tokio::test]
+async fn a_token_issues_no_flood() {
+    let world = World::start().await;
+    let (wallet, offer, token) = redeemed(&world).await;
+    for _ in 0..5 {
+        let body = wallet.honest_request(&offer).await;
+        assert_eq!(wallet.request_credential(&offer, &token, &body).await.status, 200);
+    }
+    let body = wallet.honest_request(&offer).await;
+    let answer = wallet.request_credential(&offer, &token, &body).await;
+    assert_eq!(error_of(&answer.body), "credential_request_denied");
+    assert_eq!(world.credentials().await.len(), 5);
+}
+
 /// VCI-44: a holder's key may be named by a DID that holds it, and may be on Ed25519; the credential
 /// is bound to it and logs in.
 #[tokio::test]

@@ -38,7 +38,9 @@ pub(crate) const OFFERED: &str = "offered claims";
 /// Decoy digests beside the disclosures of a credential.
 const DECOYS: u32 = 2;
 /// Random indexes drawn for one allocation; a list is closed long before all of them are taken.
-const CANDIDATES: usize = 8;
+const CANDIDATES: usize = 32;
+/// Credentials that one token is good for: a wallet may ask again when an answer was lost.
+const MAX_ISSUED: u8 = 5;
 /// The list that is open for allocation is the newest; a list is full at this share of its size.
 const FULL: u64 = LIST_SIZE / 2;
 
@@ -176,10 +178,7 @@ impl Broker {
         let accepted = self.accept_request(&granted, &issuer, body, now)?;
         let holder = accepted.proof.key().clone();
         let nonce_row = accepted.proof.nonce().row;
-        let allocation = self
-            .allocate(&granted, &holder, &nonce_row, now)
-            .await?
-            .ok_or_else(|| failure(CredentialErrorCode::InvalidNonce, "get a fresh nonce"))?;
+        let allocation = self.allocate(&token, &granted, &holder, &nonce_row, now).await??;
         let credential = self.sign_credential(&granted, &issuer, &holder, &allocation, now).await?;
         Ok(credential::response(&[credential]))
     }
@@ -208,15 +207,16 @@ impl Broker {
         credential::check(body, &grant, &check).map_err(|error| refused(&error))
     }
 
-    /// Uses the nonce, gives out a status index, and records what is about to be signed; `None` if
-    /// the nonce was used before.
+    /// Uses the nonce, gives out a status index, and records what is about to be signed; or says why
+    /// not: the nonce was used before, or the token often enough.
     async fn allocate(
         &self,
+        token: &HandleKey,
         granted: &IssuanceToken,
         holder: &PublicJwk,
         nonce_row: &HandleKey,
         now: Timestamp,
-    ) -> Result<Option<Allocation>, IssuanceFailure> {
+    ) -> Result<Result<Allocation, IssuanceFailure>, IssuanceFailure> {
         let list = self.open_list(&granted.organization).await?;
         let size = u32::try_from(LIST_SIZE).unwrap_or(u32::MAX);
         let candidates: Vec<u64> =
@@ -230,8 +230,17 @@ impl Broker {
             .store()
             .transact(|tx| {
                 if !tx.insert::<UsedNonces>(nonce_row, &())? {
-                    return Ok(None);
+                    let used = CredentialErrorCode::InvalidNonce;
+                    return Ok(Err(failure(used, "get a fresh nonce")));
                 }
+                let Some(row) = tx.get::<IssuanceTokens>(token)? else {
+                    return Ok(Err(IssuanceFailure::Token));
+                };
+                if row.issued >= MAX_ISSUED {
+                    return Ok(Err(denied("this token was used often enough")));
+                }
+                let issued = row.issued.saturating_add(1);
+                tx.put::<IssuanceTokens>(token, &IssuanceToken { issued, ..row })?;
                 let mut free = None;
                 for &index in &candidates {
                     if free.is_none() && !tx.contains::<StatusEntries>(&list.entry(index))? {
@@ -269,7 +278,7 @@ impl Broker {
                         .with("status_index", index)
                         .with("kid", signer.key.kid()),
                 );
-                Ok(Some(Allocation { list: list.clone(), index }))
+                Ok(Ok(Allocation { list: list.clone(), index }))
             })
             .await?;
         Ok(allocation)
@@ -349,6 +358,7 @@ fn issuance_token(offer: &OfferRow, client_id: Option<String>) -> IssuanceToken 
         claims: offer.claims.clone(),
         credential_expires: offer.credential_expires,
         client_id,
+        issued: 0,
     }
 }
 

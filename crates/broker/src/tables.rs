@@ -335,6 +335,8 @@ pub struct IssuanceToken {
     pub credential_expires: Timestamp,
     /// The client, if it named itself.
     pub client_id: Option<String>,
+    /// Credentials that were issued with it.
+    pub issued: u8,
 }
 
 /// A credential that was issued.

@@ -74,7 +74,7 @@ impl Broker {
                 ReleasedClaim { name, value, optional }
             })
             .collect::<Vec<_>>();
-        let not_released = not_released(&claims, &row.request.scopes);
+        let not_released = not_released(&claims, &row.request.scopes, &username);
         Ok(ConsentQuestion { facts, released, granted: decided.granted, not_released })
     }
 
@@ -153,19 +153,54 @@ impl Broker {
     }
 }
 
-/// Claims that were disclosed to us, and do not leave under these scopes.
-fn not_released(claims: &ClaimsByType, scopes: &[String]) -> Vec<String> {
-    let wanted = relying_party::wallet_claims(scopes);
+/// Claims that were disclosed to us and make no difference to what is released.
+fn not_released(claims: &ClaimsByType, scopes: &[String], username: &str) -> Vec<String> {
+    let released = relying_party::release(scopes, claims, username);
     let mut names = Vec::new();
-    for (type_name, claims) in claims {
-        for name in claims.keys() {
-            let leaves = wanted
-                .get(type_name)
-                .is_some_and(|paths| paths.iter().any(|path| path.first() == Some(name)));
-            if !leaves {
+    for (type_name, of_type) in claims {
+        for name in of_type.keys() {
+            let mut others = claims.clone();
+            others.entry(type_name.clone()).or_default().remove(name);
+            if relying_party::release(scopes, &others, username) == released {
                 names.push(asked_name(type_name, std::slice::from_ref(name)));
             }
         }
     }
     names
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_given_is_what_makes_no_difference() {
+        let claims: ClaimsByType = serde_json::from_value(json!({
+            "affiliation": {
+                "member_ref": "m-0001",
+                "org_corporate_number": "7900000000002",
+                "name": "山田 太郎",
+            },
+            "ai-training": {
+                "achievement_id": "ai-safety-basic",
+                "level_gte_1": true,
+                "valid_through": "2027-11-25",
+                "completed_on": "2026-10-26",
+            },
+        }))
+        .unwrap();
+        let not_given = |scopes: &[&str]| {
+            let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+            not_released(&claims, &scopes, "u1")
+        };
+        assert_eq!(
+            not_given(&["openid", "profile", "organization", "training"]),
+            ["affiliation/member_ref", "ai-training/completed_on"],
+        );
+        assert_eq!(not_given(&["openid"]).len(), 7);
+    }
 }

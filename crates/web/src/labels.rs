@@ -3,6 +3,7 @@
 //! Nothing is decided here: facts are chosen by language, claims get their labels, values become
 //! text as a person would read it.
 
+use sekisho_access::AffiliationType;
 use sekisho_ambient::Handle;
 use sekisho_broker::ask;
 use sekisho_broker::codes::Text;
@@ -55,6 +56,7 @@ pub(crate) fn denied_view(
     DeniedView {
         lang,
         service: service_card(facts, lang),
+        login_path: format!("/login/{}", login.expose()),
         what: String::new(),
         unmet: denied.reasons.iter().map(reason).collect(),
         total: denied.conditions,
@@ -145,16 +147,31 @@ fn readable(value: &Value, lang: Lang) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(true) => texts::YES.say(lang).to_owned(),
         Value::Bool(false) => texts::NO.say(lang).to_owned(),
-        Value::Array(values) => join(values.iter(), lang),
-        Value::Object(members) => join(members.values(), lang),
+        Value::Array(values) => {
+            let texts = values.iter().map(|value| readable(value, lang));
+            texts.collect::<Vec<_>>().join(texts::LIST_COMMA.say(lang))
+        }
+        Value::Object(members) => {
+            let texts = members.iter().map(|(name, value)| member(name, value, lang));
+            texts.collect::<Vec<_>>().join(texts::LIST_COMMA.say(lang))
+        }
         Value::Null => String::new(),
         Value::Number(number) => number.to_string(),
     }
 }
 
-fn join<'v>(values: impl Iterator<Item = &'v Value>, lang: Lang) -> String {
-    let texts: Vec<String> = values.map(|value| readable(value, lang)).collect();
-    texts.join(texts::LIST_COMMA.say(lang))
+/// A member of a released claim. Where its value says too little by itself, words say what it is.
+fn member(name: &str, value: &Value, lang: Lang) -> String {
+    let plain = readable(value, lang);
+    let value = ("value", plain.as_str());
+    match name {
+        "corporate_number" => texts::VALUE_CORPORATE_NUMBER.fill(lang, &[value]),
+        "affiliation_type" => AffiliationType::from_name(&plain)
+            .map_or_else(|| plain.clone(), |kind| pick(lang, kind.ja(), kind.en())),
+        "level_gte" => texts::VALUE_LEVEL.fill(lang, &[value]),
+        "until" => texts::VALUE_UNTIL.fill(lang, &[value]),
+        _ => plain,
+    }
 }
 
 fn say(lang: Lang, text: &Bilingual) -> String {
@@ -205,5 +222,16 @@ mod tests {
     fn values_are_read_without_their_syntax() {
         let value = json!({"name": "瀬戸内工業", "roles": ["gpu-user", "lead"], "verified": true});
         assert_eq!(readable(&value, Lang::En), "瀬戸内工業, gpu-user, lead, Yes");
+    }
+
+    #[test]
+    fn values_that_say_too_little_have_words() {
+        let value = json!({"corporate_number": "7900000000002", "affiliation_type": "seconded"});
+        assert_eq!(readable(&value, Lang::Ja), "法人番号 7900000000002、出向");
+        let value = json!([{"achievement": "safety", "level_gte": 1, "until": "2027-11-25"}]);
+        assert_eq!(readable(&value, Lang::Ja), "safety、レベル1以上、2027-11-25まで有効");
+        assert_eq!(readable(&value, Lang::En), "safety, level 1 or higher, valid until 2027-11-25");
+        let value = json!({"affiliation_type": "of another kind"});
+        assert_eq!(readable(&value, Lang::En), "of another kind");
     }
 }

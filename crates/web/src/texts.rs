@@ -106,6 +106,9 @@ texts! {
     CLAIM_ORGANIZATION: "所属組織", "Organization";
     CLAIM_GROUPS: "役割", "Roles";
     CLAIM_TRAINING: "修了した研修", "Completed training";
+    VALUE_CORPORATE_NUMBER: "法人番号 {value}", "corporate number {value}";
+    VALUE_LEVEL: "レベル{value}以上", "level {value} or higher";
+    VALUE_UNTIL: "{value}まで有効", "valid until {value}";
     LIST_COMMA: "、", ", ";
     CONSENT_DENY: "渡さずにやめる", "Do not give";
     CONSENT_ALLOW: "渡してログインする", "Give and log in";

@@ -40,6 +40,8 @@ pub struct DeniedView {
     pub lang: Lang,
     /// Who asks.
     pub service: ServiceCard,
+    /// The page's own path.
+    pub login_path: String,
     /// What did not happen, as a sentence; empty for the usual one (no GPU was allocated).
     pub what: String,
     /// The conditions that are not met, in the order of their codes.
@@ -68,7 +70,7 @@ pub fn denied(view: &DeniedView) -> String {
     let lang = view.lang;
     let what = if view.what.is_empty() { texts::DENIED_WHAT.say(lang) } else { view.what.as_str() };
     layout::html(&DeniedPage {
-        page: Page::still(lang, what, "denied"),
+        page: Page::still(lang, what, "denied").at(&view.login_path),
         view,
         count: (!view.unmet.is_empty()).then(|| count(lang, view.unmet.len(), view.total)),
         time: layout::time(lang, view.time),

@@ -143,6 +143,7 @@ fn denied_view(lang: Lang, make: Make<'_>) -> DeniedView {
     DeniedView {
         lang,
         service: service(lang, make),
+        login_path: make("/login/4f1c"),
         what: String::new(),
         unmet: vec![
             Reason {

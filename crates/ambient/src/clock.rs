@@ -61,6 +61,11 @@ impl Timestamp {
         self.zoned(Offset::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
 
+    /// The second that an RFC 3339 text names.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        Some(Self(text.parse::<jiff::Timestamp>().ok()?.as_second()))
+    }
+
     /// `2026-11-21T14:32:00+09:00` (RFC 3339, Japan Standard Time).
     pub fn to_rfc3339_jst(self) -> String {
         self.zoned(Offset::constant(JST_OFFSET_HOURS))
@@ -167,6 +172,9 @@ mod tests {
         assert_eq!(time.to_rfc3339(), "2026-11-21T05:32:00Z");
         assert_eq!(time.to_rfc3339_jst(), "2026-11-21T14:32:00+09:00");
         assert_eq!(time.to_japanese(), "2026年11月21日 14時32分");
+        assert_eq!(Timestamp::from_rfc3339(&time.to_rfc3339()), Some(time));
+        assert_eq!(Timestamp::from_rfc3339(&time.to_rfc3339_jst()), Some(time));
+        assert_eq!(Timestamp::from_rfc3339("2026-11-21"), None);
         assert_eq!(time.to_english(), "2026-11-21 14:32 JST");
     }
 

@@ -111,7 +111,12 @@ async fn token(State(op): State<Arc<Provider>>) -> Json<Value> {
         "access_token": "access",
         "token_type": "Bearer",
         "id_token": id_token,
-        "authorization_details": [{"type": "gpu_access", "gpus": 8, "gpu_hours": 64}],
+        "authorization_details": [{
+            "type": "gpu_access",
+            "gpus": 8,
+            "gpu_hours": 64,
+            "expires": "2026-11-26T11:17:23Z",
+        }],
     });
     if op.lie == Lie::NoIdToken {
         answer.as_object_mut().unwrap().remove("id_token");
@@ -179,6 +184,7 @@ async fn log_in(lie: Lie) -> String {
 async fn an_honest_provider_logs_somebody_in_with_what_was_granted() {
     let page = log_in(Lie::None).await;
     assert!(page.contains("id=\"granted\"") && page.contains("山田 太郎"), "{page}");
+    assert!(page.contains("2026-11-26 20:17 JST") || page.contains("2026年11月26日 20時17分"));
 }
 
 #[tokio::test]

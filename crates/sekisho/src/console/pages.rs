@@ -7,6 +7,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use sekisho_ambient::Timestamp;
 use sekisho_web::pages::Lang;
 use serde_json::{Map, Value};
 
@@ -137,7 +138,9 @@ fn rows(lang: Lang, session: &Session) -> Vec<(&'static str, String)> {
     ];
     for (name, ja, en) in labels {
         if let Some(value) = session.granted.get(name) {
-            rows.push((if lang == Lang::Ja { ja } else { en }, readable(value)));
+            let time = (name == "expires").then(|| time(lang, value)).flatten();
+            let text = time.unwrap_or_else(|| readable(value));
+            rows.push((if lang == Lang::Ja { ja } else { en }, text));
         }
     }
     rows.extend(residency(lang, &session.userinfo));
@@ -147,6 +150,12 @@ fn rows(lang: Lang, session: &Session) -> Vec<(&'static str, String)> {
 fn residency(lang: Lang, userinfo: &Map<String, Value>) -> Option<(&'static str, String)> {
     let label = if lang == Lang::Ja { "国内所在" } else { "Residency in Japan" };
     userinfo.get("svc_residency").map(|value| (label, readable(value)))
+}
+
+/// A time in Japan.
+fn time(lang: Lang, value: &Value) -> Option<String> {
+    let time = Timestamp::from_rfc3339(value.as_str()?)?;
+    Some(if lang == Lang::Ja { time.to_japanese() } else { time.to_english() })
 }
 
 fn readable(value: &Value) -> String {

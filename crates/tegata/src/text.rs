@@ -138,7 +138,7 @@ texts! {
     PRESENT_TITLE: "証明書を見せますか" / "Show your credentials?";
     ASKS: "提示先" / "Who asks";
     OPERATOR: "運営者" / "Operator";
-    RESIDENCY: "データの所在" / "Where data stays";
+    RESIDENCY: "国内所在" / "Residency in Japan";
     ADDRESS: "送り先" / "Sent to";
     VERIFIED: "証明書の連鎖を確認しました" / "Certificate chain verified";
     NOT_ANCHORED: "この提示先を保証する認証局は登録されていません" / "No registered authority vouches for this verifier";

@@ -1,9 +1,10 @@
 // A wallet on @openid4vc/openid4vci and @openid4vc/openid4vp (npm), with dcql and @sd-jwt/core: none
-// of its code is ours. It accepts an offer with a transaction code, and logs in with it.
+// of its code is ours. It accepts an offer with a transaction code, and logs in with it, on this
+// device and on another; over http, and over https with nothing insecure allowed.
 
 import assert from 'node:assert/strict';
 import { X509Certificate, createHash, randomBytes } from 'node:crypto';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { clientAuthenticationAnonymous, preAuthorizedCodeGrantIdentifier } from '@openid4vc/oauth2';
 import { Openid4vciClient } from '@openid4vc/openid4vci';
 import { Openid4vpClient } from '@openid4vc/openid4vp';
@@ -12,13 +13,7 @@ import { ES256, digest, generateSalt } from '@sd-jwt/crypto-nodejs';
 import { DcqlQuery } from 'dcql';
 import * as jose from 'jose';
 import { setGlobalConfig } from '@openid4vc/oauth2';
-import { Browser, Stage, agree, attribute } from './stage.js';
-
-setGlobalConfig({ allowInsecureUrls: true });
-
-let stage;
-before(async () => { stage = await Stage.open(); }, { timeout: 60_000 });
-after(() => stage.close(), { timeout: 60_000 });
+import { Browser, Stage, agree, crossLink, typeNumber, walletLink } from './stage.js';
 
 /** What the libraries leave to a wallet: cryptography. */
 async function wallet() {
@@ -62,9 +57,15 @@ async function accept(holder, { uri, tx_code }) {
   const credentialOffer = await vci.resolveCredentialOffer(uri);
   assert.ok(credentialOffer.grants[preAuthorizedCodeGrantIdentifier]);
   const issuerMetadata = await vci.resolveIssuerMetadata(credentialOffer.credential_issuer);
-  const { accessTokenResponse } = await vci.retrievePreAuthorizedCodeAccessTokenFromOffer({
-    credentialOffer, issuerMetadata, ...(tx_code && { txCode: tx_code }),
+  const redeem = (txCode) => vci.retrievePreAuthorizedCodeAccessTokenFromOffer({
+    credentialOffer, issuerMetadata, ...(txCode && { txCode }),
   });
+  if (tx_code) {
+    // A mistyped code is a counted try, and the offer is as good as before.
+    const mistyped = tx_code.replace(/^./, (digit) => (Number(digit) + 1) % 10);
+    await assert.rejects(redeem(mistyped), (error) => error.errorResponse.error === 'invalid_grant');
+  }
+  const { accessTokenResponse } = await redeem(tx_code);
   const [credentialConfigurationId] = credentialOffer.credential_configuration_ids;
   const { c_nonce: nonce } = await vci.requestNonce({ issuerMetadata });
   const { jwt } = await vci.createCredentialRequestJwtProof({
@@ -152,26 +153,58 @@ async function present(holder, link) {
   return body.redirect_uri;
 }
 
-/** The console's own page after a request for 8 GPUs, however it ends. */
-async function ask(browser, holder) {
-  const begun = await browser.follow(await browser.get(`${stage.console}/login?gpus=8`), 'openid4vp:');
-  if (begun.url.startsWith(stage.console)) return begun;
-  // The preferred wallet of the demo is a page; its request is the same for every wallet.
-  const link = attribute(begun, 'wallet-open', 'href').replace(/^[^?]*\?/, 'openid4vp://?');
-  return browser.follow(await browser.get(await present(holder, link)), 'openid4vp:');
+/** A login that is answered on this device. */
+async function here(holder, browser, login) {
+  return browser.get(await present(holder, walletLink(login)));
 }
 
-test('a wallet that is not ours is filled, refused, filled again, and gets the GPUs', { timeout: 120_000 }, async () => {
-  const holder = await wallet();
-  await accept(holder, stage.offer('affiliation'));
-  const browser = new Browser();
-  const denied = await ask(browser, holder);
-  assert.match(denied.body, /P-3201/);
+/** A login that is answered on another device, whose number is typed here. */
+async function elsewhere(holder, browser, login) {
+  return typeNumber(browser, login, await present(holder, crossLink(login)));
+}
 
-  await accept(holder, stage.offer('ai-training'));
-  const consent = await ask(browser, holder);
-  const location = await agree(browser, consent);
-  const granted = await browser.follow(await browser.get(location), 'openid4vp:');
-  assert.match(granted.body, /id="granted"/);
-  assert.match(granted.body, />8</);
-});
+for (const [name, flags] of [['over http', []], ['over https', ['--tls']]]) {
+  describe(name, () => {
+    let stage;
+    before(async () => {
+      stage = await Stage.open(...flags);
+      setGlobalConfig({ allowInsecureUrls: stage.insecure });
+    }, { timeout: 60_000 });
+    after(() => stage.close(), { timeout: 60_000 });
+
+    /** The page after a request for 8 GPUs at the console, however it ends. */
+    async function ask(browser, answer) {
+      const login = await browser.follow(await browser.get(`${stage.console}/login?gpus=8`), 'openid4vp:');
+      if (!login.body.includes('id="wallet-open"')) return login;
+      return browser.follow(await answer(login), 'openid4vp:');
+    }
+
+    test('a wallet that is not ours is filled, refused, filled again, and gets the GPUs', { timeout: 120_000 }, async () => {
+      const holder = await wallet();
+      await accept(holder, stage.offer('affiliation'));
+      const browser = new Browser();
+      const denied = await ask(browser, (login) => here(holder, browser, login));
+      assert.match(denied.body, /P-3201/);
+
+      await accept(holder, stage.offer('ai-training'));
+      const consent = await ask(browser, (login) => here(holder, browser, login));
+      const location = await agree(browser, consent);
+      const granted = await browser.follow(await browser.get(location), 'openid4vp:');
+      assert.match(granted.body, /id="granted"/);
+      assert.match(granted.body, />8</);
+
+      // Another browser begins, and the same wallet answers from another device.
+      const desk = new Browser();
+      const again = await ask(desk, (login) => elsewhere(holder, desk, login));
+      const there = again.body.includes('id="consent-allow"')
+        ? await desk.follow(await desk.get(await agree(desk, again)), 'openid4vp:')
+        : again;
+      assert.match(there.body, /id="granted"/);
+
+      // Revoked, whoever shows it and wherever.
+      await stage.sekisho('credential', 'revoke', '--last', 'affiliation', '--yes');
+      const late = await ask(browser, () => assert.fail('the session answers'));
+      assert.match(late.body, /C-2001/);
+    });
+  });
+}

@@ -3,11 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { Agent, setGlobalDispatcher } from 'undici';
 
 const run = promisify(execFile);
 const binaries = process.env.SEKISHO_BINARIES ?? new URL('../../target/debug/', import.meta.url).pathname;
@@ -19,16 +20,23 @@ export class Stage {
     const child = spawn(join(binaries, 'sekisho'), ['demo', '--json', '--listen', '127.0.0.1:0', ...more], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const log = [];
+    const [said, log] = [[], []];
     createInterface({ input: child.stderr }).on('line', (line) => log.push(line));
+    const out = createInterface({ input: child.stdout }).on('line', (line) => said.push(line));
     const stage = new Stage();
-    stage.child = child;
-    stage.log = log;
-    stage.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
-    const first = new Promise((resolve) => createInterface({ input: child.stdout }).once('line', resolve));
-    const failed = stage.ended.then(() => { throw new Error(`demo ended: ${log.join('\n')}`); });
-    Object.assign(stage, JSON.parse(await bounded(Promise.race([first, failed]))));
+    Object.assign(stage, { child, said, log });
+    stage.ended = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
+    try {
+      const first = new Promise((resolve) => out.once('line', resolve));
+      const failed = stage.ended.then(() => { throw new Error(`demo ended: ${log.join('\n')}`); });
+      Object.assign(stage, JSON.parse(await bounded(Promise.race([first, failed]))));
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
     stage.folder = await mkdtemp(join(tmpdir(), 'sekisho-interop-'));
+    // With --tls, its private root is all that anybody here trusts.
+    if (stage.ca_file) setGlobalDispatcher(new Agent({ connect: { ca: await readFile(stage.ca_file) } }));
     return stage;
   }
 
@@ -44,9 +52,13 @@ export class Stage {
 
   /** Runs the wallet's command line; gives its JSON. */
   async tegata(...args) {
-    const all = ['--wallet', join(this.folder, 'wallet'), '--json', ...args];
+    const root = this.ca_file ? ['--ca', this.ca_file] : [];
+    const all = ['--wallet', join(this.folder, 'wallet'), '--json', ...root, ...args];
     return JSON.parse((await run(join(binaries, 'tegata'), all, { timeout: LIMIT })).stdout);
   }
+
+  /** Whether outside clients must be told that http is meant. */
+  get insecure() { return this.issuer.startsWith('http:'); }
 
   /** Ends the demo as an operator does. */
   async close() {
@@ -54,6 +66,7 @@ export class Stage {
     const end = await bounded(this.ended);
     await rm(this.folder, { recursive: true, force: true });
     assert.deepEqual(end, { code: 0, signal: null }, this.log.join('\n'));
+    assert.equal(this.said.length, 1, 'one line for scripts, and nothing more');
   }
 }
 
@@ -111,6 +124,11 @@ export async function agree(browser, page) {
   assert.match(page.body, /id="consent-allow"/);
   const form_token = page.body.match(/name="form_token" value="([^"]*)"/)[1];
   return (await browser.post(page.url, { form_token, decision: 'allow' })).location;
+}
+
+/** The link for a wallet on this device: by its own scheme, as any wallet would be opened. */
+export function walletLink(page) {
+  return attribute(page, 'wallet-open', 'href').replace(/^[^?]*\?/, 'openid4vp://?');
 }
 
 /** The link for a wallet on another device: a custom scheme, as a QR code holds it. */

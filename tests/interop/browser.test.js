@@ -12,9 +12,38 @@ import { Stage } from './stage.js';
 
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
+const PLAIN = { javaScriptEnabled: false };
+
+/** What the pages must say, in each language. */
 const WORDS = {
-  ja: { denied: '研修', count: '条件', consent: '同意', locale: 'ja-JP' },
-  en: { denied: 'training', count: 'Conditions not met', consent: 'Allow', locale: 'en-US' },
+  ja: {
+    locale: 'ja-JP',
+    one: '3つの条件のうち1つを満たしていません。',
+    two: '3つの条件のうち2つを満たしていません。',
+    training: '必要な研修の条件を満たしていません。',
+    size: '求めたGPUの数または時間が上限を超えています。',
+    service: 'GPU コンソール',
+    operator: '北海AI計算基盤株式会社',
+    purpose: 'GPU を使う資格があるかを確かめるため',
+    given: ['山田 太郎', '法人番号 7900000000002', '正社員', 'レベル1以上'],
+    not_given: '修了日',
+    revoked: 'この証明書は発行元によって取り消されています。',
+    wrong: '番号が違います。',
+  },
+  en: {
+    locale: 'en-US',
+    one: 'Conditions not met: 1 of 3.',
+    two: 'Conditions not met: 2 of 3.',
+    training: 'The required training is not met.',
+    size: 'More GPUs or hours were requested than the limit allows.',
+    service: 'GPU Console',
+    operator: 'Hokkai AI Compute',
+    purpose: 'To check whether you may use its GPUs',
+    given: ['山田 太郎', 'corporate number 7900000000002', 'regular employee', 'level 1 or higher'],
+    not_given: 'Completed on',
+    revoked: 'revoked by its issuer',
+    wrong: 'That is not the number.',
+  },
 };
 
 let browser;
@@ -23,40 +52,187 @@ before(async () => {
 }, { timeout: 60_000 });
 after(() => browser.close());
 
-/** A person's browser that reports every complaint, and every request to elsewhere. */
-async function person(stage, lang, device, more = {}) {
-  const context = await browser.newContext({ ...device, locale: WORDS[lang].locale, ...more });
-  context.setDefaultTimeout(15_000);
-  const page = await context.newPage();
-  const complaints = [];
-  const ours = [stage.issuer, stage.console, stage.wallet];
-  page.on('console', (message) => {
-    // A page that says why not is sent with its status, which Chromium reports as an error.
-    const status = /the server responded with a status of 4\d\d/.test(message.text());
-    if (['error', 'warning'].includes(message.type()) && !status) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('request', (request) => {
-    const url = request.url();
-    if (!ours.some((origin) => url.startsWith(`${origin}/`))) complaints.push(`a request to ${url}`);
-  });
-  return { context, page, complaints };
+/** A person's browser. It notes every complaint of Chromium (a page's own policy among them), and
+ *  every request to elsewhere. */
+class Person {
+  static async at(stage, lang, device, more = {}) {
+    const person = new Person();
+    const context = await browser.newContext({ ...device, locale: WORDS[lang].locale, ...more });
+    context.setDefaultTimeout(15_000);
+    const complaints = [];
+    const ours = [stage.issuer, stage.console, stage.wallet];
+    context.on('console', (message) => {
+      // A page that says why not is sent with its status, which Chromium reports as an error.
+      const status = /the server responded with a status of 4\d\d/.test(message.text());
+      if (['error', 'warning'].includes(message.type()) && !status) complaints.push(message.text());
+    });
+    context.on('weberror', (error) => complaints.push(String(error.error())));
+    context.on('request', (request) => {
+      const url = request.url();
+      if (!ours.some((origin) => url.startsWith(`${origin}/`))) complaints.push(`a request to ${url}`);
+    });
+    return Object.assign(person, { stage, lang, words: WORDS[lang], context, complaints, page: await context.newPage() });
+  }
+
+  /** What every page is held to: its language, one heading, nothing wider than the window. */
+  async look(name) {
+    const { page } = this;
+    await page.waitForLoadState();
+    const found = await page.evaluate(() => ({
+      lang: document.documentElement.lang,
+      headings: document.querySelectorAll('h1').length,
+      scroll: document.documentElement.scrollWidth,
+      inner: window.innerWidth,
+    }));
+    assert.equal(found.lang, this.lang, page.url());
+    assert.equal(found.headings, 1, page.url());
+    assert.ok(found.scroll <= found.inner, `${page.url()} is ${found.scroll} wide in a window of ${found.inner}`);
+    await this.shot(name);
+  }
+
+  async shot(name) {
+    const folder = process.env.SEKISHO_SHOTS;
+    if (!folder) return;
+    await mkdir(folder, { recursive: true });
+    await this.page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  }
+
+  async says(...texts) {
+    for (const text of texts) await this.page.locator('main', { hasText: text }).waitFor();
+  }
+
+  /** Follows a link or sends a form, to the page where that ends. */
+  async click(id) {
+    await Promise.all([this.page.waitForEvent('load'), this.page.click(id)]);
+  }
+
+  /** Takes the offer of this type into the wallet. */
+  async accept(type) {
+    const offer = this.stage.offer(type);
+    await this.page.goto(offer.wallet_page);
+    if (offer.tx_code) await this.page.fill('#tx_code', offer.tx_code);
+    await this.click('#accept');
+  }
+
+  /** Asks for GPUs at the console, up to the login page or whatever answers at once. */
+  async ask(gpus) {
+    await this.page.goto(this.stage.console);
+    await this.page.fill('#gpus', String(gpus));
+    await this.click('#ask');
+  }
+
+  /** Opens the wallet from the login page and shows what is asked. */
+  async show() {
+    await this.click('#wallet-open');
+    await this.click('#present');
+  }
+
+  /** The codes of a refusal's reasons. */
+  async reasons() {
+    await this.page.waitForSelector('.reasons');
+    return this.page.locator('.reasons .code').allInnerTexts();
+  }
+
+  /** Everything is over; nothing was out of order. */
+  async leave() {
+    await this.context.close();
+    assert.deepEqual(this.complaints, []);
+  }
 }
 
-async function shot(page, name) {
-  const folder = process.env.SEKISHO_SHOTS;
-  if (!folder) return;
-  await mkdir(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+/** Plays on a stage of its own, and clears it whatever happens. */
+async function play(scene) {
+  const stage = await Stage.open();
+  try {
+    await scene(stage);
+  } finally {
+    await stage.close();
+  }
 }
 
-/** Nothing is cut off: no page is wider than its window. */
-async function fits(page) {
-  const { scroll, inner } = await page.evaluate(() => ({
-    scroll: document.documentElement.scrollWidth, inner: window.innerWidth,
-  }));
-  assert.ok(scroll <= inner, `${page.url()} is ${scroll} wide in a window of ${inner}`);
+async function journey(stage, lang, device, name, more) {
+  const person = await Person.at(stage, lang, device, more);
+  const { page, words } = person;
+  const look = (what) => person.look(`${name}-${what}`);
+
+  await page.goto(stage.console);
+  await look('console');
+  await page.goto(stage.offer('affiliation').wallet_page);
+  await look('offer');
+  await person.accept('affiliation');
+  await look('accepted');
+  await page.goto(stage.wallet);
+  await look('held');
+
+  // Refused, with every unmet condition: one, and two where more is asked for than there is.
+  await person.ask(8);
+  assert.ok(page.url().startsWith(`${stage.issuer}/login/`), page.url());
+  await person.says(words.service, words.operator, words.purpose);
+  await look('login');
+  await person.click('#wallet-open');
+  await person.says(words.service, words.purpose);
+  await look('wallet');
+  await person.click('#present');
+  assert.deepEqual(await person.reasons(), ['P-3201']);
+  await person.says(words.one, words.training);
+  await look('denied');
+  await person.click('#denied-return');
+  await page.waitForSelector('#error');
+  await look('console-refused');
+  await person.ask(64);
+  await person.show();
+  assert.deepEqual(await person.reasons(), ['P-3201', 'P-3501']);
+  await person.says(words.two, words.training, words.size);
+  await look('denied-two');
+
+  // The same in the other language, and back.
+  const other = WORDS[lang === 'ja' ? 'en' : 'ja'];
+  await person.click('.switch');
+  await person.says(other.two, other.training, other.size);
+  await person.click('.switch');
+  await person.says(words.two);
+
+  // With the training: who asks, for what; two buttons of one size; nothing chosen beforehand.
+  await person.accept('ai-training');
+  await person.ask(8);
+  await person.show();
+  await page.waitForSelector('#consent-allow');
+  await person.says(words.service, words.operator, words.purpose, words.not_given, ...words.given);
+  const [allow, deny] = await Promise.all(
+    ['#consent-allow', '#consent-deny'].map((id) => page.locator(id).boundingBox()),
+  );
+  assert.deepEqual([allow.width, allow.height], [deny.width, deny.height]);
+  assert.equal(await page.locator('input[name=optional]:checked').count(), 0);
+  await look('consent');
+
+  // No is an answer: nothing is given. Asked again, the session knows who it is; consent is new.
+  await person.click('#consent-deny');
+  assert.match(await page.innerText('#error'), /access_denied/);
+  await person.ask(8);
+  await person.click('#consent-allow');
+  await page.waitForSelector('#granted');
+  assert.equal(new URL(page.url()).origin, stage.console);
+  assert.deepEqual((await page.locator('#granted dd').allInnerTexts()).slice(1, 3), ['8', '64']);
+  await look('granted');
+
+  // Revoked elsewhere: the live session and the remembered consent are worth nothing.
+  await stage.sekisho('credential', 'revoke', '--last', 'affiliation', '--yes');
+  await person.ask(8);
+  assert.match(await page.innerText('#error'), /C-2001/);
+  await person.says(words.revoked);
+  await look('revoked');
+  await person.leave();
 }
+
+for (const lang of ['ja', 'en']) {
+  for (const [name, device] of [['phone', PHONE], ['desktop', DESKTOP]]) {
+    test(`the journey on a ${name} in ${lang}`, { timeout: 120_000 }, () =>
+      play((stage) => journey(stage, lang, device, `${name}-${lang}`)));
+  }
+}
+
+test('the journey without JavaScript', { timeout: 120_000 }, () =>
+  play((stage) => journey(stage, 'ja', PHONE, 'plain', PLAIN)));
 
 /** What a camera reads. */
 async function scan(code, path) {
@@ -65,126 +241,58 @@ async function scan(code, path) {
   return stdout.trim();
 }
 
-async function accept(page, offer) {
-  await page.goto(offer.wallet_page);
-  if (offer.tx_code) await page.fill('#tx_code', offer.tx_code);
-  await page.click('#accept');
-  await page.waitForLoadState();
+async function acrossDevices(stage, lang, more = {}) {
+  const script = more.javaScriptEnabled !== false;
+  const name = `cross-${lang}${script ? '' : '-plain'}`;
+  const desk = await Person.at(stage, lang, DESKTOP, more);
+  const phone = await Person.at(stage, lang, PHONE, more);
+  await phone.accept('affiliation');
+  await phone.accept('ai-training');
+  await desk.ask(8);
+  const qr = await scan(desk.page.locator('.qr svg'), join(stage.folder, 'qr.png'));
+  assert.equal(qr, await desk.page.inputValue('#qr-link'));
+  await desk.page.click('details:has(#qr-link) summary');
+  await desk.look(`${name}-help`);
+
+  // The phone's wallet opens the request of the code, and its browser shows a number.
+  await phone.page.goto(`${stage.wallet}/authorize?${qr.split('?')[1]}`);
+  await phone.click('#present');
+  const next = phone.page.locator('#continue');
+  if (await next.count()) await phone.click('#continue');
+  const number = (await phone.page.innerText('#match-number')).trim();
+  assert.match(number, /^\d{4}$/);
+  await phone.says(desk.words.service);
+  await phone.look(`${name}-phone`);
+
+  // The desk's page notices by itself; without JavaScript it asks again every few seconds.
+  await desk.page.waitForSelector('#number');
+  await desk.look(`${name}-desk`);
+  const wrong = String((Number(number) + 1) % 10_000).padStart(4, '0');
+  await desk.page.fill('#number', wrong);
+  await desk.click('#number-submit');
+  await desk.says(desk.words.wrong);
+  await desk.look(`${name}-wrong`);
+  await desk.page.fill('#number', number);
+  await desk.click('#number-submit');
+  await desk.click('#consent-allow');
+  await desk.page.waitForSelector('#granted');
+  await desk.leave();
+  await phone.leave();
 }
 
-/** Asks for 8 GPUs at the console, up to the login page or whatever answers at once. */
-async function ask(page, stage) {
-  await page.goto(stage.console);
-  await page.fill('#gpus', '8');
-  await page.click('#ask');
-  await page.waitForLoadState();
+for (const [name, lang, more] of [['in ja', 'ja'], ['in en', 'en'], ['without JavaScript', 'ja', PLAIN]]) {
+  test(`a wallet on another device, and the number typed, ${name}`, { timeout: 120_000 }, () =>
+    play((stage) => acrossDevices(stage, lang, more)));
 }
 
-/** Opens the wallet from the login page and shows what is asked. */
-async function show(page, shoot = () => {}) {
-  await page.click('#wallet-open');
-  await page.waitForSelector('#present');
-  await shoot();
-  await page.click('#present');
-  await page.waitForLoadState();
-}
-
-async function journey(lang, device, name, more) {
-  const words = WORDS[lang];
-  const stage = await Stage.open();
-  const { context, page, complaints } = await person(stage, lang, device, more);
-  const plain = more?.javaScriptEnabled === false;
-  const check = async (what) => {
-    if (!plain) await fits(page);
-    await shot(page, `${name}-${what}`);
-  };
-  try {
-    await accept(page, stage.offer('affiliation'));
-    await ask(page, stage);
-    assert.ok(page.url().startsWith(`${stage.issuer}/login/`), page.url());
-    await check('login');
-    await show(page, () => check('wallet'));
-
-    // Refused, with every unmet condition.
-    await page.waitForSelector('.reasons');
-    const text = await page.innerText('main');
-    assert.match(text, /P-3201/);
-    assert.ok(text.includes(words.denied) && text.includes(words.count), text);
-    await check('denied');
-    await page.click('#denied-return');
-    await page.waitForSelector('#error');
-    await check('console-refused');
-
-    // With the training: consent, two buttons of one size, and the GPUs.
-    await accept(page, stage.offer('ai-training'));
-    await ask(page, stage);
-    await show(page);
-    await page.waitForSelector('#consent-allow');
-    const [allow, deny] = await Promise.all(
-      ['#consent-allow', '#consent-deny'].map((id) => page.locator(id).boundingBox()),
-    );
-    assert.deepEqual([allow.width, allow.height], [deny.width, deny.height]);
-    assert.equal(await page.locator('input[name=optional]:checked').count(), 0);
-    await check('consent');
-    await page.click('#consent-allow');
-    await page.waitForSelector('#granted');
-    await check('granted');
-
-    // Revoked elsewhere: the live session and the remembered consent are worth nothing.
-    await stage.sekisho('credential', 'revoke', '--last', 'affiliation', '--yes');
-    await ask(page, stage);
-    await page.waitForSelector('#error');
-    assert.match(await page.innerText('#error'), /C-2001/);
-    await check('revoked');
-    assert.deepEqual(complaints, []);
-  } finally {
-    await context.close();
-    await stage.close();
-  }
-}
-
-for (const lang of ['ja', 'en']) {
-  for (const [name, device] of [['phone', PHONE], ['desktop', DESKTOP]]) {
-    test(`the journey on a ${name} in ${lang}`, { timeout: 120_000 }, () => journey(lang, device, `${name}-${lang}`));
-  }
-}
-
-test('the journey without JavaScript', { timeout: 120_000 }, () =>
-  journey('ja', PHONE, 'plain', { javaScriptEnabled: false }));
-
-test('a wallet on another device, and the number typed', { timeout: 120_000 }, async () => {
-  const stage = await Stage.open();
-  const desk = await person(stage, 'ja', DESKTOP);
-  const phone = await person(stage, 'ja', PHONE);
-  try {
-    await accept(phone.page, stage.offer('affiliation'));
-    await accept(phone.page, stage.offer('ai-training'));
-    await ask(desk.page, stage);
-    const qr = await scan(desk.page.locator('.qr svg'), join(stage.folder, 'qr.png'));
-    assert.equal(qr, await desk.page.inputValue('#qr-link'));
-    await fits(desk.page);
-
-    // The phone's wallet opens the request of the code.
-    await phone.page.goto(`${stage.wallet}/authorize?${qr.split('?')[1]}`);
-    await phone.page.click('#present');
-    await phone.page.waitForLoadState();
-    const next = phone.page.locator('#continue');
-    if (await next.count()) await next.click();
-    const number = (await phone.page.innerText('#match-number')).trim();
-    assert.match(number, /^\d{4}$/);
-    await shot(phone.page, 'cross-phone');
-
-    // The desk's page notices by itself.
-    await desk.page.waitForSelector('#number');
-    await shot(desk.page, 'cross-desk');
-    await desk.page.fill('#number', number);
-    await desk.page.click('#number-submit');
-    await desk.page.click('#consent-allow');
-    await desk.page.waitForSelector('#granted');
-    assert.deepEqual([...desk.complaints, ...phone.complaints], []);
-  } finally {
-    await desk.context.close();
-    await phone.context.close();
-    await stage.close();
-  }
-});
+test('whoever declines in the wallet gives nothing', { timeout: 120_000 }, () =>
+  play(async (stage) => {
+    const person = await Person.at(stage, 'en', PHONE);
+    await person.accept('affiliation');
+    await person.ask(8);
+    await person.click('#wallet-open');
+    await person.click('#decline');
+    assert.match(await person.page.innerText('#error'), /A-1002/);
+    await person.look('declined');
+    await person.leave();
+  }));

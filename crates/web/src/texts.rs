@@ -56,6 +56,7 @@ texts! {
     QR_RENEW: "新しいQRコードを表示する", "Show a new QR code";
     QR_HELP: "QRコードを読み取れないとき", "If you cannot scan the QR code";
     QR_LINK: "このリンクを、ウォレットのある端末で開いてください。", "Open this link on the device that has your wallet.";
+    QR_OPEN: "リンクを開く", "Open the link";
     COPY: "リンクを写す", "Copy the link";
     COPIED: "リンクを写しました。", "The link was copied.";
     WAITING: "ウォレットで見せ終わると、この画面は次に進みます。", "This screen moves on when you have finished in your wallet.";

@@ -5,13 +5,14 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { Agent, setGlobalDispatcher } from 'undici';
 
 const run = promisify(execFile);
-const binaries = process.env.SEKISHO_BINARIES ?? new URL('../../target/debug/', import.meta.url).pathname;
+const target = process.env.CARGO_TARGET_DIR ?? new URL('../../target', import.meta.url).pathname;
+const binaries = process.env.SEKISHO_BINARIES ?? resolve(target, 'debug');
 const LIMIT = 60_000;
 
 /** A broker with its console and wallet page, on free ports. */

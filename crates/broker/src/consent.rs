@@ -88,12 +88,12 @@ impl Broker {
         let (row, decided) = self.awaiting_consent(login, visitor).await?;
         let now = self.clock().now();
         let Answer::Allow { optional } = answer else {
-            self.finish_refused(login, &row, &decided, "consent.deny").await?;
+            self.finish_refused(login, &decided, "consent.deny").await?;
             let denied = AuthorizationErrorCode::AccessDenied;
             return Ok(Consented::Redirect(self.error_url(&row.request, denied, None)));
         };
         if let Some(code) = self.fallen(&decided.evidence.relied, now).await {
-            self.finish_refused(login, &row, &decided, "consent.late").await?;
+            self.finish_refused(login, &decided, "consent.late").await?;
             return Err(Refusal::code(code, login.key().reference()));
         }
         let withheld = relying_party::optional_claims()
@@ -132,24 +132,28 @@ impl Broker {
         }
     }
 
+    /// Ends a login that waits for consent, unless it was answered in the meantime.
     async fn finish_refused(
         &self,
         login: &Handle,
-        row: &Login,
         decided: &Decided,
         action: &str,
     ) -> Result<(), Refusal> {
         let now = self.clock().now();
         let key = login.key();
         let actor = Actor::Person(decided.evidence.person);
-        self.store()
+        let finished = self
+            .store()
             .transact(|tx| {
-                tx.put::<Logins>(&key, &Login { state: LoginState::Finished, ..row.clone() })?;
+                let row = tx.get::<Logins>(&key)?;
+                let open = |row: &Login| matches!(row.state, LoginState::AwaitingConsent(_));
+                let Some(row) = row.filter(open) else { return Ok(false) };
+                tx.put::<Logins>(&key, &Login { state: LoginState::Finished, ..row })?;
                 tx.append(entry(now, &actor, action, key.reference(), "refused"));
-                Ok(())
+                Ok(true)
             })
             .await?;
-        Ok(())
+        if finished { Ok(()) } else { Err(Refusal::code("A-1004", key.reference())) }
     }
 }
 

@@ -84,6 +84,11 @@ impl Params {
         self
     }
 
+    /// The same parameters as a query.
+    pub fn to_query(&self) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(self.iter()).finish()
+    }
+
     /// Names and values in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
@@ -137,6 +142,12 @@ mod tests {
         let params = Params::parse("state=&state=x&nonce=").unwrap();
         assert_eq!(params.one("state"), Ok(Some("x")));
         assert!(!params.has("nonce"));
+    }
+
+    #[test]
+    fn a_query_says_the_same_again() {
+        let params = Params::parse("scope=openid+email&state=%E7%A5%9E%26&b=1=2&b=1").unwrap();
+        assert_eq!(Params::parse(&params.to_query()), Ok(params));
     }
 
     #[test]

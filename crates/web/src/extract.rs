@@ -1,5 +1,7 @@
 //! Typed extractors: what comes from outside is parsed here, once.
 
+use std::convert::Infallible;
+
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -7,11 +9,12 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use sekisho_ambient::Handle;
 use sekisho_broker::Broker;
-use sekisho_broker::login::Visitor;
+use sekisho_broker::login::{Refusal, Visitor};
 use sekisho_oauth::params::Params;
 
 use crate::cookies;
-use crate::pages::{Lang, choose_language};
+use crate::pages::{Lang, choose_language, from_ui_locales};
+use crate::reply::refusal_page;
 
 /// The parameters of the query.
 pub(crate) struct Query(pub(crate) Params);
@@ -50,6 +53,30 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     }
 }
 
+/// The query of a page: what cannot be read has no parameters, and gets the page that says so.
+pub(crate) struct PageQuery(pub(crate) Params);
+
+impl<S: Sync> FromRequestParts<S> for PageQuery {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let query = Query::from_request_parts(parts, state).await;
+        Ok(Self(query.map(|Query(params)| params).unwrap_or_default()))
+    }
+}
+
+/// The form of a page: the same.
+pub(crate) struct PageForm(pub(crate) Params);
+
+impl<S: Send + Sync> FromRequest<S> for PageForm {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        let form = Form::from_request(request, state).await;
+        Ok(Self(form.map(|Form(params)| params).unwrap_or_default()))
+    }
+}
+
 /// A handle in the path. What is none names nothing.
 pub(crate) struct InPath(pub(crate) Handle);
 
@@ -74,6 +101,33 @@ pub(crate) struct Browser {
     pub(crate) lang: Lang,
     /// Whether the language was chosen just now.
     pub(crate) chosen: bool,
+    /// Whether the person chose it, now or before.
+    own_choice: bool,
+}
+
+/// A login that the path names, and the browser that asks for it, spoken to in the language that the
+/// login's service wished for, unless the person chose one.
+pub(crate) struct AtLogin {
+    /// The login.
+    pub(crate) login: Handle,
+    /// The browser.
+    pub(crate) browser: Browser,
+}
+
+impl FromRequestParts<Broker> for AtLogin {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Self, Response> {
+        let mut browser = Browser::from_request_parts(parts, broker).await?;
+        let Ok(InPath(login)) = InPath::from_request_parts(parts, broker).await else {
+            return Err(refusal_page(broker, &browser, &Refusal::NotFound, None));
+        };
+        if !browser.own_choice {
+            let wished = broker.ui_locales(&login, &browser.visitor).await;
+            browser.lang = from_ui_locales(&wished).unwrap_or(browser.lang);
+        }
+        Ok(Self { login, browser })
+    }
 }
 
 impl FromRequestParts<Broker> for Browser {
@@ -91,10 +145,11 @@ impl FromRequestParts<Broker> for Browser {
         let asked = query.one("lang").ok().flatten().map(str::to_owned);
         let chosen = asked.is_some();
         let wanted = asked.or_else(|| cookie(cookies::LANGUAGE));
+        let own_choice = wanted.is_some();
         let locales = query.one("ui_locales").ok().flatten();
         let accept = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let lang = choose_language(wanted.as_deref(), locales, accept);
-        Ok(Self { visitor, secret, lang, chosen })
+        Ok(Self { visitor, secret, lang, chosen, own_choice })
     }
 }
 

@@ -22,11 +22,14 @@ use crate::paths::{
 
 /// The most that a body may weigh, in bytes.
 const MAX_BODY: usize = 256 * 1024;
+/// The most that an authorization request may weigh that is posted, in bytes: it goes on as a query.
+const MAX_POSTED_REQUEST: usize = 16 * 1024;
 
 pub(crate) fn router() -> Router<Broker> {
     let router = Router::new()
         // browsers
-        .route(AUTHORIZE, get(authorize::by_query).post(authorize::by_form))
+        .route(AUTHORIZE, get(authorize::by_query))
+        .route(AUTHORIZE, post(authorize::by_form).layer(DefaultBodyLimit::max(MAX_POSTED_REQUEST)))
         .route(LOGIN, get(login::page))
         .route(COMPLETE, get(login::complete))
         .route(NUMBER, post(login::number))

@@ -157,19 +157,25 @@ impl Broker {
         }
     }
 
-    /// The person gave up on the login page.
+    /// The person gave up on the login page, before anything was decided.
     pub async fn cancel(&self, login: &Handle, visitor: &Visitor) -> Result<String, Refusal> {
         let row = self.login_of(login, visitor).await?;
         let now = self.clock().now();
         let key = login.key();
-        self.store()
+        let cancelled = self
+            .store()
             .transact(|tx| {
-                let Some(row) = tx.get::<Logins>(&key)? else { return Ok(()) };
+                let row = tx.get::<Logins>(&key)?;
+                let open = |row: &Login| matches!(row.state, LoginState::Presentation(_));
+                let Some(row) = row.filter(open) else { return Ok(false) };
                 tx.put::<Logins>(&key, &Login { state: LoginState::Finished, ..row })?;
                 tx.append(entry(now, &Actor::Public, "login.cancel", key.reference(), "refused"));
-                Ok(())
+                Ok(true)
             })
             .await?;
+        if !cancelled {
+            return Err(Refusal::code("A-1004", key.reference()));
+        }
         Ok(self.error_url(&row.request, AuthorizationErrorCode::AccessDenied, None))
     }
 

@@ -117,6 +117,12 @@ impl Broker {
         origin.is_tuple().then(|| origin.ascii_serialization())
     }
 
+    /// The `ui_locales` of the login's request; empty if this browser did not begin the login.
+    pub async fn ui_locales(&self, login: &Handle, visitor: &Visitor) -> String {
+        let row = self.login_of(login, visitor).await;
+        row.map(|row| row.request.ui_locales.join(" ")).unwrap_or_default()
+    }
+
     /// The number that the phone shows after a cross-device answer: only with the response code.
     pub async fn phone_number(
         &self,

@@ -20,6 +20,9 @@ pub enum TokenError {
     /// A parameter that this grant or offer does not have, or that cannot be read.
     #[error("parameter {0} is not expected here, or malformed")]
     Unexpected(&'static str),
+    /// No form, or one that cannot be read.
+    #[error("the request is not a form, or cannot be read")]
+    Unreadable,
     /// An unknown grant.
     #[error("unknown grant_type")]
     UnsupportedGrantType,
@@ -156,9 +159,11 @@ impl TokenError {
     /// What the client is told.
     pub fn code(&self) -> TokenErrorCode {
         match self {
-            Self::Duplicate(_) | Self::Missing(_) | Self::Unexpected(_) | Self::SeveralMethods => {
-                TokenErrorCode::InvalidRequest
-            }
+            Self::Duplicate(_)
+            | Self::Missing(_)
+            | Self::Unexpected(_)
+            | Self::Unreadable
+            | Self::SeveralMethods => TokenErrorCode::InvalidRequest,
             Self::NotAuthenticated
             | Self::UnsupportedMethod
             | Self::MalformedBasic

@@ -7,14 +7,13 @@ use sekisho_broker::Broker;
 use sekisho_broker::consent::{Answer, Consented};
 
 use super::login::{is_ours, other_browser};
-use crate::extract::{Browser, Form, InPath};
+use crate::extract::{AtLogin, PageForm};
 use crate::reply::{html, refusal_page, see_other};
 use crate::{labels, pages};
 
 pub(crate) async fn page(
     State(broker): State<Broker>,
-    InPath(login): InPath,
-    browser: Browser,
+    AtLogin { login, browser }: AtLogin,
 ) -> Response {
     match broker.consent_question(&login, &browser.visitor).await {
         Ok(question) => {
@@ -31,9 +30,8 @@ pub(crate) async fn page(
 
 pub(crate) async fn answer(
     State(broker): State<Broker>,
-    InPath(login): InPath,
-    browser: Browser,
-    Form(form): Form,
+    AtLogin { login, browser }: AtLogin,
+    PageForm(form): PageForm,
 ) -> Response {
     if !is_ours(&broker, &browser, &login, &form) {
         return refusal_page(&broker, &browser, &other_browser(&login), None);

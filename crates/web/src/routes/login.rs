@@ -9,15 +9,14 @@ use sekisho_broker::login::{AskScreen, Next, Number, Refusal, Screen};
 use sekisho_oauth::params::Params;
 use sekisho_openid4vp::presentation::NUMBER_DIGITS;
 
-use crate::extract::{Browser, Form, InPath, Query};
+use crate::extract::{AtLogin, Browser, PageForm, PageQuery};
 use crate::labels;
 use crate::reply::{html, refusal_page, see_other};
 use crate::{cookies, pages};
 
 pub(crate) async fn page(
     State(broker): State<Broker>,
-    InPath(login): InPath,
-    browser: Browser,
+    AtLogin { login, browser }: AtLogin,
 ) -> Response {
     match broker.login_screen(&login, &browser.visitor).await {
         Ok(screen) => show(&broker, &browser, &login, screen).await,
@@ -95,9 +94,8 @@ fn login_view(
 
 pub(crate) async fn complete(
     State(broker): State<Broker>,
-    InPath(login): InPath,
-    browser: Browser,
-    Query(query): Query,
+    AtLogin { login, browser }: AtLogin,
+    PageQuery(query): PageQuery,
 ) -> Response {
     let Some(code) = handle(&query, "response_code") else {
         return refusal_page(&broker, &browser, &Refusal::NotFound, None);
@@ -110,9 +108,8 @@ pub(crate) async fn complete(
 
 pub(crate) async fn number(
     State(broker): State<Broker>,
-    InPath(login): InPath,
-    browser: Browser,
-    Form(form): Form,
+    AtLogin { login, browser }: AtLogin,
+    PageForm(form): PageForm,
 ) -> Response {
     if !is_ours(&broker, &browser, &login, &form) {
         return refusal_page(&broker, &browser, &other_browser(&login), None);
@@ -149,9 +146,8 @@ async fn wrong_number(broker: &Broker, browser: &Browser, login: &Handle) -> Res
 
 pub(crate) async fn cancel(
     State(broker): State<Broker>,
-    InPath(login): InPath,
-    browser: Browser,
-    Form(form): Form,
+    AtLogin { login, browser }: AtLogin,
+    PageForm(form): PageForm,
 ) -> Response {
     if !is_ours(&broker, &browser, &login, &form) {
         return refusal_page(&broker, &browser, &other_browser(&login), None);
@@ -164,9 +160,8 @@ pub(crate) async fn cancel(
 
 pub(crate) async fn renew(
     State(broker): State<Broker>,
-    InPath(login): InPath,
-    browser: Browser,
-    Form(form): Form,
+    AtLogin { login, browser }: AtLogin,
+    PageForm(form): PageForm,
 ) -> Response {
     if !is_ours(&broker, &browser, &login, &form) {
         return refusal_page(&broker, &browser, &other_browser(&login), None);
@@ -180,9 +175,8 @@ pub(crate) async fn renew(
 
 pub(crate) async fn phone(
     State(broker): State<Broker>,
-    InPath(login): InPath,
-    browser: Browser,
-    Query(query): Query,
+    AtLogin { login, browser }: AtLogin,
+    PageQuery(query): PageQuery,
 ) -> Response {
     let shown = match handle(&query, "response_code") {
         Some(code) => broker.phone_number(&login, &code).await,

@@ -12,9 +12,15 @@ use crate::reply::json;
 
 pub(crate) async fn token(
     State(broker): State<Broker>,
-    Authorization(authorization): Authorization,
-    Form(form): Form,
+    authorization: Result<Authorization, Response>,
+    form: Result<Form, Response>,
 ) -> Response {
+    let (Authorization(authorization), Form(form)) = match (authorization, form) {
+        (Ok(authorization), Ok(form)) => (authorization, form),
+        (Err(unread), _) | (_, Err(unread)) => {
+            return json(unread.status().as_u16(), &TokenError::Unreadable.body());
+        }
+    };
     let error = match broker.token(authorization.as_deref(), &form).await {
         Ok(answer) => match serde_json::to_value(&answer) {
             Ok(body) => return json(200, &body),

@@ -79,6 +79,7 @@ async fn a_dry_run_changes_nothing() {
         subject: None,
         tx_code: true,
         days: None,
+        by_value: false,
         wallet: None,
     };
     let planned = world.broker.offer_credential(&act, &offer).await.unwrap();

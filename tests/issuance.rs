@@ -297,6 +297,23 @@ async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
     assert_eq!(world.credentials().await.len(), 1);
 }
 
+/// VCI-12: the same offer in the link itself.
+#[tokio::test]
+async fn an_offer_may_stand_in_its_link() {
+    let world = World::start().await;
+    let rp = world.rp().await;
+    let offered = world
+        .offer_with(TENANT, "affiliation", affiliation(), |offer| {
+            offer.by_value = true;
+            offer.tx_code = true;
+        })
+        .await;
+    assert!(offered.uri.starts_with("openid-credential-offer://?credential_offer="));
+    let mut wallet = Wallet::new(NOW);
+    wallet.accept(&offered.uri, offered.tx_code.as_deref()).await;
+    sekisho_tests::Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
+}
+
 /// A token is good for a few credentials, each with a status entry of its own, and then for none.
 #[tokio::test]
 async fn a_token_issues_no_flood() {
@@ -376,6 +393,7 @@ async fn an_operator_cannot_offer_what_the_type_forbids() {
         subject: None,
         tx_code: false,
         days: None,
+        by_value: false,
         wallet: None,
     };
     let change = |name: &str, value: Value| {

@@ -228,6 +228,7 @@ impl World {
             subject: Some("person-1".to_owned()),
             tx_code: false,
             days: None,
+            by_value: false,
             wallet: None,
         };
         change(&mut offer);

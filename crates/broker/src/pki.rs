@@ -24,9 +24,9 @@ use sekisho_jose::{Algorithm, KeyError, PublicJwk, SigningKey, b64u};
 const DAY: i64 = 86_400;
 /// How long a root is valid, in seconds: ten years.
 pub const ROOT_VALIDITY: i64 = 3653 * DAY;
-/// How long a leaf is valid, in seconds: three years. A key signs for half a year at most after it
-/// was a spare for as long, and what it signs may be valid for a year.
-pub const LEAF_VALIDITY: i64 = 1096 * DAY;
+/// How long a leaf is valid, in seconds: five years. A key signs for half a year at most after it
+/// was a spare for as long, and what it signs may be valid for three years.
+pub const LEAF_VALIDITY: i64 = 1827 * DAY;
 /// How long before it is made a root is valid, in seconds, for clocks that are behind.
 const ROOT_AHEAD: i64 = DAY;
 /// How long before it is made a leaf is valid, in seconds; less than its root.
@@ -138,7 +138,7 @@ impl Authority {
         self.not_after
     }
 
-    /// A leaf for the public key `key`, valid for three years from `now` but not longer than the root.
+    /// A leaf for the public key `key`, valid for five years from `now` but not longer than the root.
     /// Gives the chain for `x5c`: DER, leaf first, without the root.
     pub fn certify(
         &self,

@@ -28,7 +28,7 @@ pub(crate) const ROOT: &str = "root";
 /// How far clocks of verifiers may differ from ours, in seconds.
 const SKEW: i64 = 60;
 /// How long a credential may live at most, in seconds: as long its key stays in the documents.
-const CREDENTIAL_LIFETIME: i64 = 366 * 86_400;
+const CREDENTIAL_LIFETIME: i64 = 3 * 366 * 86_400;
 /// After how many seconds of signing a key is rotated without being asked: half a year.
 const ROTATE_AFTER: i64 = 180 * 86_400;
 /// The most keys that are read at once.

@@ -43,6 +43,10 @@ pub struct OfferCredential {
     /// Days until the credential ends; the type's own limit holds all the same.
     #[serde(default)]
     pub days: Option<u32>,
+    /// Whether the link holds the whole offer, for channels that keep it to themselves; else it holds
+    /// a reference, which is dead once the offer is redeemed.
+    #[serde(default)]
+    pub by_value: bool,
     /// What the link begins with: `openid-credential-offer://`, or a wallet's https URL.
     #[serde(default)]
     pub wallet: Option<String>,
@@ -139,13 +143,13 @@ impl Broker {
         let wallet = offer.wallet.as_deref().unwrap_or("openid-credential-offer://");
         let result = Offered {
             type_name: offer.type_name.clone(),
-            uri: offer::link_by_reference(wallet, &reference),
+            uri: String::new(),
             tx_code: tx_code.as_ref().map(|code| code.expose().clone()),
             expires,
             credential_expires,
         };
         if act.dry_run {
-            let result = Offered { uri: String::new(), tx_code: None, ..result };
+            let result = Offered { tx_code: None, ..result };
             return Ok(Changed { audit_id: None, result });
         }
         let document = CredentialOffer {
@@ -161,6 +165,12 @@ impl Broker {
                 authorization_server: None,
             }),
         };
+        let uri = if offer.by_value {
+            document.link_by_value(wallet)
+        } else {
+            offer::link_by_reference(wallet, &reference)
+        };
+        let result = Offered { uri, ..result };
         let mac_key = self.store().mac_key("tx-code");
         let digest =
             tx_code.as_ref().map(|code| TxCodeDigest::new(code.expose(), &mac_key, self.entropy()));
@@ -184,7 +194,9 @@ impl Broker {
         self.store()
             .transact(|tx| {
                 tx.put::<Offers>(&code.key(), &row)?;
-                tx.put::<OfferLinks>(&link.key(), &link_row)?;
+                if !offer.by_value {
+                    tx.put::<OfferLinks>(&link.key(), &link_row)?;
+                }
                 tx.append(entry.clone());
                 Ok(())
             })

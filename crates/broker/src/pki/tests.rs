@@ -65,7 +65,7 @@ fn a_chain_never_holds_the_root() {
 }
 
 #[test]
-fn a_leaf_is_valid_for_three_years_and_never_longer_than_its_root() {
+fn a_leaf_is_valid_for_five_years_and_never_longer_than_its_root() {
     let root = root();
     let chain = certify(&root, &ISSUER);
     assert!(verify(&chain, &root, NOW.plus(-60)).is_ok());

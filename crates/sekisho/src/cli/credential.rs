@@ -69,6 +69,9 @@ pub(super) struct Offer {
     /// Days until the credential ends; the type's own limit holds all the same
     #[arg(long, value_name = "N")]
     days: Option<u32>,
+    /// The link holds the whole offer instead of a reference to it
+    #[arg(long)]
+    by_value: bool,
     /// What the link begins with: a wallet's URL [default: openid-credential-offer://]
     #[arg(long, value_name = "URL")]
     wallet: Option<String>,
@@ -88,6 +91,7 @@ impl Session<'_, '_> {
                     subject: offer.subject,
                     tx_code: offer.tx_code,
                     days: offer.days,
+                    by_value: offer.by_value,
                     wallet: offer.wallet,
                 };
                 let call = Call::post("/v1/credentials/offer", body(&request)?);

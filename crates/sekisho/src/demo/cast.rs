@@ -201,6 +201,7 @@ async fn offer(
         subject: Some(PERSON.to_owned()),
         tx_code,
         days: None,
+        by_value: false,
         wallet: None,
     };
     read(post(api, "/v1/credentials/offer", &offer).await?)

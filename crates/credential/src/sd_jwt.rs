@@ -16,7 +16,7 @@ mod reveal;
 pub use holder::SdJwt;
 pub use issue::{Issue, IssueError, issue};
 pub use key_binding::{BindError, Binding, KEY_BINDING_ALGORITHMS, KeyBindingError, bind};
-pub(crate) use presentation::ISSUER_ALGORITHMS;
+pub use presentation::ISSUER_ALGORITHMS;
 pub use presentation::{Presentation, Processed, Requirements, SdJwtError, process};
 pub use reveal::DisclosureError;
 

@@ -36,10 +36,6 @@ pub const AUDIENCE: &str = "https://self-issued.me/v2";
 /// The longest life of a request object, in seconds.
 pub const MAX_LIFETIME: i64 = 600;
 
-/// The algorithm of issuers' signatures that is asked for: the one that every wallet has. More are
-/// accepted.
-const ISSUER_ALGORITHMS: &[Algorithm] = &[Algorithm::Es256];
-
 /// How the wallet answers (section 8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ResponseMode {
@@ -136,7 +132,7 @@ impl RequestObject {
     /// What we accept, and how the answer is to be encrypted (sections 5.1 and 8.3).
     fn client_metadata(&self) -> Value {
         let formats = json!({FORMAT: {
-            "sd-jwt_alg_values": names(ISSUER_ALGORITHMS),
+            "sd-jwt_alg_values": names(sekisho_credential::sd_jwt::ISSUER_ALGORITHMS),
             "kb-jwt_alg_values": names(KEY_BINDING_ALGORITHMS),
         }});
         let mut metadata = Claims::new();

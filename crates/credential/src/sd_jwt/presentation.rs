@@ -147,6 +147,5 @@ pub fn process(
     Ok(Processed { header, claims: revealed.claims, holder_key })
 }
 
-/// The algorithms that are accepted of issuers.
-pub(crate) const ISSUER_ALGORITHMS: &[Algorithm] =
-    &[Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa, Algorithm::Ps256];
+/// Algorithms of issuers (HAIP 1.0, section 7). What asks a wallet advertises exactly these.
+pub const ISSUER_ALGORITHMS: &[Algorithm] = &[Algorithm::Es256];

@@ -1,0 +1,107 @@
+//! Credentials of an issuer elsewhere, under its own root (`keys-dev`): believed as far as it is
+//! trusted, and not at all where its status cannot be known. Nothing is fetched that no operator
+//! listed.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sekisho_ambient::Entropy;
+use sekisho_broker::admin::AddTrust;
+use sekisho_credential::status::StatusReference;
+use sekisho_credential::types;
+use sekisho_credential::vc::{self, Issuance};
+use sekisho_jose::{Algorithm, SigningKey};
+use sekisho_tests::{Browser, TENANT, Wallet, World, affiliation};
+
+const ISSUER: &str = "https://issuer.example.jp";
+
+fn fixture(name: &str) -> String {
+    std::fs::read_to_string(format!("{}/../keys-dev/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn der(pem: &str) -> Vec<u8> {
+    let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    STANDARD.decode(text).unwrap()
+}
+
+/// A world a year on, when the fixtures are valid, that trusts the issuer for the tenant.
+async fn world() -> World {
+    let world = World::start().await;
+    world.clock.advance(365 * 86_400);
+    world.broker.sweep_keys().await.unwrap();
+    let add = AddTrust {
+        issuer: ISSUER.to_owned(),
+        types: vec!["affiliation".to_owned()],
+        organizations: vec![TENANT.to_owned()],
+        anchors_pem: Some(fixture("root.pem")),
+    };
+    world.broker.add_trust(&world.act(), &add).await.unwrap();
+    world
+}
+
+/// A wallet with a credential of the issuer, whose status stands at `status`.
+fn wallet(world: &World, status: Option<&str>) -> Wallet {
+    let mut wallet = Wallet::new(world.broker.clock().now());
+    let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
+    let leaf = der(&fixture("issuer.pem"));
+    let status = status.map(|uri| StatusReference { uri: uri.to_owned(), index: 7 });
+    let holder = wallet.key.public_jwk();
+    let claims = affiliation();
+    let issuance = Issuance {
+        credential_type: types::find("affiliation").unwrap(),
+        authority: &world.broker.config().type_authority,
+        issuer: ISSUER,
+        claims: claims.as_object().unwrap(),
+        holder_key: &holder,
+        status: status.as_ref(),
+        issued_at: wallet.now,
+        expires: None,
+        decoys: 0,
+    };
+    wallet.held.push(vc::issue(&issuance, vec![leaf], &key, &Entropy::system()).unwrap());
+    wallet
+}
+
+#[tokio::test]
+async fn a_foreign_issuer_is_believed_as_far_as_it_is_trusted() {
+    let world = world().await;
+    let rp = world.rp().await;
+    let wallet = wallet(&world, None);
+    Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
+    world.broker.remove_trust(&world.act(), ISSUER).await.unwrap();
+    let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
+    assert_eq!(wallet.present(&page.link("wallet-open")).await.code(), "C-2005");
+}
+
+/// C-2008, NET-01: what cannot be known is refused, and the address in the credential is not called.
+#[tokio::test]
+async fn a_status_elsewhere_fails_closed_and_nobody_is_called() {
+    let world = world().await;
+    let rp = world.rp().await;
+    let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = canary.local_addr().unwrap().port();
+    for uri in [
+        format!("https://127.0.0.1:{port}/list"),
+        format!("https://localhost:{port}/list"),
+        format!("http://localhost:{port}/list"),
+        format!("{}.evil.example/orgs/{TENANT}/status/0", world.origin),
+    ] {
+        let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
+        let answer = wallet(&world, Some(&uri)).present(&page.link("wallet-open")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "C-2008"), "{uri}");
+    }
+    let called = tokio::time::timeout(std::time::Duration::from_millis(50), canary.accept()).await;
+    assert!(called.is_err(), "the canary was called");
+}
+
+/// A list of ours that the foreign credential points into is no list of its issuer.
+#[tokio::test]
+async fn a_foreign_credential_cannot_borrow_our_list() {
+    let world = world().await;
+    let rp = world.rp().await;
+    let uri = format!("{}/status/0", world.issuer(TENANT));
+    let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
+    let answer = wallet(&world, Some(&uri)).present(&page.link("wallet-open")).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "C-2008"));
+}

@@ -26,7 +26,8 @@ async fn logins(world: &World) -> usize {
     world.broker.store().scan::<Logins>(std::ops::Bound::Unbounded, 100).await.unwrap().len()
 }
 
-/// AUTH-1, AUTH-2, OA-01: without a client and a registered redirect URI, nobody is redirected.
+/// AUTH-2, AUTH-3, OA-14, GEN-19: without a client and a registered redirect URI, nobody is
+/// redirected.
 #[tokio::test]
 async fn an_unknown_client_or_redirect_uri_is_a_page_and_never_a_redirect() {
     let world = World::start().await;
@@ -52,7 +53,8 @@ async fn an_unknown_client_or_redirect_uri_is_a_page_and_never_a_redirect() {
     assert_eq!(logins(&world).await, 0);
 }
 
-/// AUTH-5 to AUTH-20: each fault has its closed error, with `state` and `iss`.
+/// AUTH-4, AUTH-6, AUTH-11, GEN-4, OA-16, OA-32: each fault has its closed error, with
+/// `state` and `iss`.
 #[tokio::test]
 async fn every_other_fault_is_an_error_at_the_redirect_uri() {
     let world = World::start().await;
@@ -104,7 +106,7 @@ async fn every_other_fault_is_an_error_at_the_redirect_uri() {
     assert_eq!(logins(&world).await, 0);
 }
 
-/// AUTH-10: a public client has to use PKCE.
+/// AUTH-31: a public client has to use PKCE.
 #[tokio::test]
 async fn a_public_client_without_pkce_is_refused() {
     let world = World::start().await;
@@ -135,7 +137,7 @@ async fn a_client_gets_no_further_than_its_registration() {
     assert_eq!(parameter(&location, "error").as_deref(), Some("invalid_authorization_details"));
 }
 
-/// Without `openid` it is plain OAuth: no ID token, and nothing at userinfo.
+/// AUTH-7: Without `openid` it is plain OAuth: no ID token, and nothing at userinfo.
 #[tokio::test]
 async fn without_openid_there_is_no_id_token_and_no_userinfo() {
     let world = World::start().await;
@@ -147,7 +149,7 @@ async fn without_openid_there_is_no_id_token_and_no_userinfo() {
     assert_eq!(rp.userinfo(body["access_token"].as_str().unwrap()).await.0, 403);
 }
 
-/// Core, 3.1.2.1: GET and POST are one.
+/// AUTH-1: Core, 3.1.2.1: GET and POST are one.
 #[tokio::test]
 async fn a_request_may_be_posted() {
     let world = World::start().await;
@@ -161,7 +163,8 @@ async fn a_request_may_be_posted() {
     assert!(page.body.contains("id=\"wallet-open\""));
 }
 
-/// AUTH-22, AUTH-24: `prompt` and `max_age` against a live session and a remembered consent.
+/// AUTH-20, AUTH-21, AUTH-22, OI-06: `prompt` and `max_age` against a live session and a
+/// remembered consent.
 #[tokio::test]
 async fn a_session_answers_only_what_it_may() {
     let world = World::start().await;

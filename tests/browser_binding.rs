@@ -40,7 +40,7 @@ fn is_session(browser: &Browser, world: &World) -> bool {
     browser.cookie(&world.origin, "sekisho-session").is_some()
 }
 
-/// Cookie and response code: four combinations, one passes.
+/// VP-25, AUTH-26, OA-17: Cookie and response code: four combinations, one passes.
 #[tokio::test]
 async fn of_cookie_and_response_code_both_are_needed() {
     let world = World::start().await;
@@ -78,8 +78,9 @@ async fn of_cookie_and_response_code_both_are_needed() {
     assert_eq!(again.code().as_deref(), Some("A-1004"));
 }
 
-/// VP-01: an attacker begins, the victim's wallet answers on another device. Whatever the attacker's
-/// browser tries without the number, and whatever the victim's browser tries, nobody is logged in.
+/// VP-01: an attacker begins, the victim's wallet answers on another device. Whatever the
+/// attacker's browser tries without the number, and whatever the victim's browser tries, nobody is
+/// logged in.
 #[tokio::test]
 async fn a_victims_answer_from_another_device_logs_no_attacker_in() {
     let world = World::start().await;
@@ -103,7 +104,7 @@ async fn a_victims_answer_from_another_device_logs_no_attacker_in() {
     assert!(!is_session(&attacker, &world));
 }
 
-/// The number is shown to whoever holds the response code, and to nobody else.
+/// VP-14: The number is shown to whoever holds the response code, and to nobody else.
 #[tokio::test]
 async fn the_number_is_shown_with_the_response_code_only() {
     let world = World::start().await;
@@ -161,7 +162,8 @@ async fn a_late_number_ends_the_attempt() {
     assert!(!is_session(&browser, &world));
 }
 
-/// A login over another device has no `acr`, and a client that demands one offers no such way.
+/// OI-06: A login over another device has no `acr`, and a client that demands one offers no such
+/// way.
 #[tokio::test]
 async fn a_login_over_another_device_is_not_phishing_resistant() {
     let world = World::start().await;
@@ -184,7 +186,7 @@ async fn a_login_over_another_device_is_not_phishing_resistant() {
     assert!(page.body.contains("id=\"wallet-open\"") && !page.body.contains("qr-link"));
 }
 
-/// Forms of other sites, and of other logins, do nothing.
+/// OA-17, GEN-20: Forms of other sites, and of other logins, do nothing.
 #[tokio::test]
 async fn a_form_needs_the_token_of_its_login_and_browser() {
     let world = World::start().await;
@@ -208,7 +210,7 @@ async fn a_form_needs_the_token_of_its_login_and_browser() {
     assert_eq!(browser.decide(&page, "allow", &[]).await.code().as_deref(), Some("A-1004"));
 }
 
-/// Consent is what was pressed; everything else denies.
+/// AUTH-25: Consent is what was pressed; everything else denies.
 #[tokio::test]
 async fn only_the_word_allow_allows() {
     let world = World::start().await;
@@ -222,7 +224,7 @@ async fn only_the_word_allow_allows() {
     }
 }
 
-/// Giving up, and the wallet's own refusal, are told to the relying party.
+/// AUTH-25, VP-26: Giving up, and the wallet's own refusal, are told to the relying party.
 #[tokio::test]
 async fn who_cancels_or_declines_is_sent_back_with_an_error() {
     let world = World::start().await;
@@ -243,7 +245,7 @@ async fn who_cancels_or_declines_is_sent_back_with_an_error() {
     assert_eq!(parameter(&back, "error").as_deref(), Some("access_denied"));
 }
 
-/// A session cookie that somebody planted is worth nothing, before and after.
+/// OA-17, OA-19: A session cookie that somebody planted is worth nothing, before and after.
 #[tokio::test]
 async fn a_login_gives_a_session_of_its_own() {
     let world = World::start().await;

@@ -63,6 +63,7 @@ fn wallet(world: &World, status: Option<&str>) -> Wallet {
     wallet
 }
 
+/// VP-30.
 #[tokio::test]
 async fn a_foreign_issuer_is_believed_as_far_as_it_is_trusted() {
     let world = world().await;
@@ -74,7 +75,8 @@ async fn a_foreign_issuer_is_believed_as_far_as_it_is_trusted() {
     assert_eq!(wallet.present(&page.link("wallet-open")).await.code(), "C-2005");
 }
 
-/// C-2008, NET-01: what cannot be known is refused, and the address in the credential is not called.
+/// NET-01, ST-02, TSL-6: what cannot be known is refused, and the address in the credential is not
+/// called.
 #[tokio::test]
 async fn a_status_elsewhere_fails_closed_and_nobody_is_called() {
     let world = world().await;
@@ -95,7 +97,7 @@ async fn a_status_elsewhere_fails_closed_and_nobody_is_called() {
     assert!(called.is_err(), "the canary was called");
 }
 
-/// A list of ours that the foreign credential points into is no list of its issuer.
+/// ST-03: A list of ours that the foreign credential points into is no list of its issuer.
 #[tokio::test]
 async fn a_foreign_credential_cannot_borrow_our_list() {
     let world = world().await;

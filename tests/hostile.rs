@@ -24,8 +24,8 @@ async fn a_login_is_the_same_whatever_the_engine_does() {
     }
 }
 
-/// Every race has one winner: redeeming a code, redeeming an offer, using a nonce, answering a
-/// request, returning with a response code, agreeing.
+/// OA-04, VP-02, VI-01: Every race has one winner: redeeming a code, redeeming an offer, using a
+/// nonce, answering a request, returning with a response code, agreeing.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_race_has_one_winner() {
     let world = World::hostile(7).await;

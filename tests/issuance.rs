@@ -24,7 +24,8 @@ fn request(proof: &str) -> Value {
     json!({"credential_configuration_id": "affiliation", "proofs": {"jwt": [proof]}})
 }
 
-/// VCI-1 to VCI-7: metadata of each organization, at both places, and none of a stranger.
+/// VCI-1, VCI-3, VCI-6: metadata of each organization, at both places, and none of a
+/// stranger.
 #[tokio::test]
 async fn each_organization_is_an_issuer_of_its_own() {
     let world = World::start().await;
@@ -66,7 +67,8 @@ async fn each_organization_is_an_issuer_of_its_own() {
     }
 }
 
-/// SDJ-1 to SDJ-8: what is issued, read by a holder.
+/// SDJ-1, SDJ-2, SDJ-3, SDJ-4, SDJ-5, SDJ-6, SDJ-7, SDJ-8, VCI-50: what is issued, read
+/// by a holder.
 #[tokio::test]
 async fn a_credential_says_what_it_must_and_hides_what_it_can() {
     let world = World::start().await;
@@ -96,7 +98,7 @@ async fn a_credential_says_what_it_must_and_hides_what_it_can() {
     assert_eq!(open["vct#integrity"], hash, "of the very bytes that are served");
 }
 
-/// VCI-18: an offer by reference is there until it is redeemed.
+/// VCI-10, VCI-11, VI-01: an offer by reference is there until it is redeemed.
 #[tokio::test]
 async fn an_offer_is_gone_once_it_is_redeemed() {
     let world = World::start().await;
@@ -116,7 +118,7 @@ async fn an_offer_is_gone_once_it_is_redeemed() {
     assert_eq!(error_of(&wallet.redeem_offer(&offer, None).await.body), "invalid_grant");
 }
 
-/// VI-01 to VI-03: the transaction code.
+/// VCI-20, VI-02, VI-03: the transaction code.
 #[tokio::test]
 async fn a_transaction_code_has_five_tries() {
     let world = World::start().await;
@@ -157,7 +159,8 @@ async fn a_transaction_code_has_five_tries() {
     assert_eq!(wallet.redeem_offer(&offer, None).await.status, 200);
 }
 
-/// VCI-41 to VCI-47, VI-04 to VI-07: each fault has its code, and nothing is issued.
+/// VCI-41, VCI-42, VCI-43, VCI-44, VCI-45, VCI-53, VI-06, VI-07: each
+/// fault has its code, and nothing is issued.
 #[tokio::test]
 async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
     let world = World::start().await;
@@ -297,7 +300,7 @@ async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
     assert_eq!(world.credentials().await.len(), 1);
 }
 
-/// VCI-12: the same offer in the link itself.
+/// VCI-10, VCI-11: the same offer in the link itself.
 #[tokio::test]
 async fn an_offer_may_stand_in_its_link() {
     let world = World::start().await;
@@ -314,7 +317,8 @@ async fn an_offer_may_stand_in_its_link() {
     sekisho_tests::Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
 }
 
-/// A token is good for a few credentials, each with a status entry of its own, and then for none.
+/// VCI-22, TSL-5: A token is good for a few credentials, each with a status entry of its own, and
+/// then for none.
 #[tokio::test]
 async fn a_token_issues_no_flood() {
     let world = World::start().await;
@@ -329,8 +333,8 @@ async fn a_token_issues_no_flood() {
     assert_eq!(world.credentials().await.len(), 5);
 }
 
-/// VCI-44: a holder's key may be named by a DID that holds it, and may be on Ed25519; the credential
-/// is bound to it and logs in.
+/// VCI-44: a holder's key may be named by a DID that holds it, and may be on Ed25519; the
+/// credential is bound to it and logs in.
 #[tokio::test]
 async fn holders_may_name_their_key_by_a_did() {
     let world = World::start().await;
@@ -360,7 +364,8 @@ async fn holders_may_name_their_key_by_a_did() {
     }
 }
 
-/// VI-05: a nonce ends after five minutes, a token too, and a token is one organization's.
+/// VCI-30, VI-05, VI-10: a nonce ends after five minutes, a token too, and a token is one
+/// organization's.
 #[tokio::test]
 async fn what_is_late_or_elsewhere_is_refused() {
     let world = World::start().await;

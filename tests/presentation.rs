@@ -25,7 +25,7 @@ async fn send(wallet: &Wallet, link: &str, presentation: &str) -> Answer {
     wallet.send(&request, &vp_token).await
 }
 
-/// SD-01 to SD-16, VP-05 to VP-09, VP-30 to VP-33: every malformed form, then the right one.
+/// SD-01, SD-05, SD-12, SD-13, SD-14, VP-03, VP-09, VP-24, VP-31, VP-32: every malformed form, then the right one.
 #[tokio::test]
 async fn every_malformed_presentation_is_refused() {
     let world = World::start().await;
@@ -60,7 +60,7 @@ async fn every_malformed_presentation_is_refused() {
     assert!(refused > 30);
 }
 
-/// A request takes five bad answers, and then none at all.
+/// VP-02: A request takes five bad answers, and then none at all.
 #[tokio::test]
 async fn the_fifth_bad_answer_ends_the_request() {
     let world = World::start().await;
@@ -75,7 +75,8 @@ async fn the_fifth_bad_answer_ends_the_request() {
     assert_eq!((answer.status, answer.code().as_str()), (400, "A-1001"));
 }
 
-/// VP-10: a presentation of another login is worth nothing here; an answer counts once.
+/// VP-02, VP-04, VP-21, VP-50: a presentation of another login is worth nothing here; an answer
+/// counts once.
 #[tokio::test]
 async fn a_presentation_is_for_one_request_and_once() {
     let world = World::start().await;
@@ -98,7 +99,8 @@ async fn a_presentation_is_for_one_request_and_once() {
     );
 }
 
-/// VP-21: what is asked for encrypted is not taken in the clear, nor with another state.
+/// VP-06, VP-20, VP-22: what is asked for encrypted is not taken in the clear, nor with another
+/// state.
 #[tokio::test]
 async fn an_answer_in_another_form_than_asked_is_refused() {
     let world = World::start().await;
@@ -120,7 +122,8 @@ async fn an_answer_in_another_form_than_asked_is_refused() {
     }
 }
 
-/// VP-13: an answer without what is required is refused, and one with what nobody asked for.
+/// VP-07, VP-13, VP-23: an answer without what is required is refused, and one with what nobody
+/// asked for.
 #[tokio::test]
 async fn an_answer_holds_what_was_asked_and_no_more() {
     let world = World::start().await;
@@ -141,7 +144,8 @@ async fn an_answer_holds_what_was_asked_and_no_more() {
     }
 }
 
-/// C-2005: a chain of another organization, or for another type, is no reason to believe.
+/// VP-30, attack VP-12: a chain of another organization, or for another type, is no reason to
+/// believe.
 #[tokio::test]
 async fn an_issuer_is_believed_for_its_own_organization_and_types_only() {
     let world = World::start().await;
@@ -170,7 +174,7 @@ async fn an_issuer_is_believed_for_its_own_organization_and_types_only() {
     assert_eq!(answer.code(), "C-2005");
 }
 
-/// VP-51, C-2007: credentials of two holders are not one person.
+/// VP-51, attack VP-10: credentials of two holders are not one person.
 #[tokio::test]
 async fn credentials_of_two_holders_are_refused() {
     let world = World::start().await;
@@ -196,7 +200,7 @@ async fn credentials_of_two_holders_are_refused() {
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2007"), "{}", answer.body);
 }
 
-/// VP-2: after five minutes the request is over, fetched or not.
+/// VP-5: after five minutes the request is over, fetched or not.
 #[tokio::test]
 async fn a_late_answer_is_refused() {
     let world = World::start().await;
@@ -209,7 +213,7 @@ async fn a_late_answer_is_refused() {
     assert_eq!(wallet.send(&request, &vp_token).await.code(), "A-1001");
 }
 
-/// VP-2 to VP-8: the request object, as a wallet reads it.
+/// VP-1, VP-2, VP-3, VP-5, VP-6, VP-05: the request object, as a wallet reads it.
 #[tokio::test]
 async fn the_request_is_signed_fresh_and_says_who_asks() {
     let world = World::start().await;
@@ -238,7 +242,7 @@ async fn the_request_is_signed_fresh_and_says_who_asks() {
     assert_eq!(jwt.header().typ.as_deref(), Some("oauth-authz-req+jwt"));
 }
 
-/// The other mode and the other prefix work as well.
+/// VP-4: The other mode and the other prefix work as well.
 #[tokio::test]
 async fn plain_answers_and_names_by_host_can_be_configured() {
     let world = World::with(|config| {
@@ -262,7 +266,8 @@ async fn plain_answers_and_names_by_host_can_be_configured() {
     Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
 }
 
-/// Part 6: each kind of wallet that can be registered has its link, and the login page shows them all.
+/// VP-7: each kind of wallet that can be registered has its link, and the login page shows
+/// them all.
 #[tokio::test]
 async fn wallets_of_every_kind_can_be_opened() {
     let endpoints = ["openid4vp://", "haip-vp://", "https://wallet.example.jp/authorize"];

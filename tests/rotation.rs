@@ -55,8 +55,8 @@ async fn id_token(world: &World, rp: &Rp) -> String {
     tokens.body["id_token"].as_str().unwrap().to_owned()
 }
 
-/// Part 10: through a whole rotation, every ID token verifies with keys that were fetched no longer
-/// ago than they may be kept, from when it was made until it ends.
+/// DISC-17: Part 10: through a whole rotation, every ID token verifies with keys that were fetched
+/// no longer ago than they may be kept, from when it was made until it ends.
 #[tokio::test]
 async fn every_signature_of_a_rotation_can_be_verified() {
     let world = World::start().await;
@@ -111,7 +111,8 @@ async fn a_plan_is_a_plan() {
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }
 
-/// A key in other hands is gone from every document at once, and nothing is signed with it.
+/// DISC-17: A key in other hands is gone from every document at once, and nothing is signed with
+/// it.
 #[tokio::test]
 async fn a_compromised_key_is_withdrawn_at_once() {
     let world = World::start().await;

@@ -15,7 +15,7 @@ fn texts(value: &Value, out: &mut Vec<String>) {
     }
 }
 
-/// ST-04.
+/// GEN-7.
 #[tokio::test]
 async fn the_database_file_holds_no_secret_and_no_claim_in_the_clear() {
     let world = World::start().await;

@@ -7,7 +7,8 @@ use sekisho_broker::tables::StatusEntries;
 use sekisho_credential::status::{CheckToken, Status, verify_token};
 use sekisho_tests::{Browser, NOW, TENANT, World, http};
 
-/// TSL-1 to TSL-4: the list is a signed token that a verifier elsewhere can check.
+/// TSL-1, TSL-2, TSL-3, TSL-4: the list is a signed token that a verifier elsewhere can
+/// check.
 #[tokio::test]
 async fn the_list_is_served_and_says_what_was_revoked() {
     let world = World::start().await;
@@ -34,7 +35,7 @@ async fn the_list_is_served_and_says_what_was_revoked() {
     assert_eq!(read().await.0, Status::Invalid);
 }
 
-/// Between any two steps of a login, a revocation ends it.
+/// OA-37, VP-33: Between any two steps of a login, a revocation ends it.
 #[tokio::test]
 async fn a_revocation_between_two_steps_ends_the_login() {
     for step in ["return", "consent", "redeem", "userinfo"] {
@@ -71,7 +72,7 @@ async fn a_revocation_between_two_steps_ends_the_login() {
     }
 }
 
-/// A revocation between the phone's answer and the typed number counts, too.
+/// OA-37: A revocation between the phone's answer and the typed number counts, too.
 #[tokio::test]
 async fn a_revocation_before_the_number_is_typed_ends_the_login() {
     let world = World::start().await;
@@ -102,7 +103,7 @@ async fn a_revoked_training_takes_the_gpus_and_not_the_login() {
     browser.log_in(&wallet, &rp.request("openid", &[("prompt", "login")]), &rp).await;
 }
 
-/// C-2008: an entry of ours that is not there says nothing good.
+/// ST-02: an entry of ours that is not there says nothing good.
 #[tokio::test]
 async fn an_entry_that_is_lost_fails_closed() {
     let world = World::start().await;

@@ -11,7 +11,7 @@ async fn sub(wallet: &Wallet, rp: &Rp) -> String {
     tokens.id_token["sub"].as_str().unwrap().to_owned()
 }
 
-/// Two issuers that attest one member reference are two people.
+/// OI-05, IDT-5: Two issuers that attest one member reference are two people.
 #[tokio::test]
 async fn the_subject_contains_the_issuer() {
     let world = World::start().await;
@@ -26,7 +26,8 @@ async fn the_subject_contains_the_issuer() {
     assert_ne!(sub(&one, &rp).await, sub(&other, &rp).await);
 }
 
-/// A new phone, a new credential, new keys: the same subject. Another service: another one.
+/// OI-04, IDT-5: A new phone, a new credential, new keys: the same subject. Another service:
+/// another one.
 #[tokio::test]
 async fn the_subject_outlives_credentials_and_keys_and_is_no_other_services() {
     let world = World::start().await;
@@ -81,7 +82,7 @@ async fn a_service_learns_what_was_agreed_to_and_no_more() {
     }
 }
 
-/// A client may be registered to find the claims in its ID token, as Kubernetes needs.
+/// IDT-4: A client may be registered to find the claims in its ID token, as Kubernetes needs.
 #[tokio::test]
 async fn claims_stand_in_the_id_token_of_clients_that_are_registered_so() {
     let world = World::start().await;

@@ -11,7 +11,8 @@ async fn code_of(world: &World, rp: &Rp, expected: &Expected) -> String {
     rp.code(expected, &location)
 }
 
-/// TOK-3, TOK-4, TOK-7, OA-08: each wrong request is refused, and the right one still succeeds.
+/// TOK-3, TOK-4, TOK-5, CA-1, OA-01, OA-02, GEN-13: each wrong request is refused, and the right
+/// one still succeeds.
 #[tokio::test]
 async fn a_wrong_request_consumes_nothing() {
     let world = World::start().await;
@@ -71,7 +72,7 @@ async fn a_wrong_request_consumes_nothing() {
     assert_eq!(status, 200, "{body}");
 }
 
-/// AUTH-31, OA-07: the second redemption is refused and ends what the first one gave.
+/// TOK-3, RES-4, OA-03: the second redemption is refused and ends what the first one gave.
 #[tokio::test]
 async fn a_replayed_code_ends_its_grant() {
     let world = World::start().await;
@@ -85,7 +86,7 @@ async fn a_replayed_code_ends_its_grant() {
     assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
 }
 
-/// AUTH-30: a code is good for a minute.
+/// AUTH-30, RES-4: a code is good for a minute.
 #[tokio::test]
 async fn a_code_and_a_token_end() {
     let world = World::start().await;
@@ -106,7 +107,7 @@ async fn a_code_and_a_token_end() {
     assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
 }
 
-/// ST-01: 64 at once, one success.
+/// OA-04: 64 at once, one success.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_redemptions_at_once_one_succeeds() {
     let world = World::start().await;
@@ -128,7 +129,8 @@ async fn of_many_redemptions_at_once_one_succeeds() {
     assert_eq!(succeeded, 1);
 }
 
-/// CA-1 to CA-4: every method that discovery names, and both algorithms.
+/// CA-1, CA-2, IDT-2, IDT-3, TOK-2: every method that discovery names, and both
+/// algorithms.
 #[tokio::test]
 async fn each_kind_of_client_gets_its_tokens() {
     let world = World::start().await;
@@ -147,7 +149,7 @@ async fn each_kind_of_client_gets_its_tokens() {
     }
 }
 
-/// A client that is removed loses its codes and tokens with it.
+/// OA-37: A client that is removed loses its codes and tokens with it.
 #[tokio::test]
 async fn nothing_of_a_removed_client_is_good() {
     let world = World::start().await;
@@ -159,7 +161,7 @@ async fn nothing_of_a_removed_client_is_good() {
     assert_eq!(Browser::new().get(&expected.url).await.code().as_deref(), Some("R-4001"));
 }
 
-/// TOK-1: only POST, only a form, never cached.
+/// TOK-1, GEN-5, GEN-6: only POST, only a form, never cached.
 #[tokio::test]
 async fn the_endpoint_takes_forms_by_post_and_its_answers_are_not_kept() {
     let world = World::start().await;

@@ -4,8 +4,8 @@ use sekisho_access::Gate;
 use sekisho_ambient::{Clock, Entropy, ManualClock, Timestamp};
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    Act, AddClient, AddOrganization, AddTrust, AddedClient, CredentialRow, OfferCredential,
-    Offered, RevokeCredential,
+    Act, AddClient, AddOrganization, AddTrust, AddedClient, ChangeStatus, CredentialRow,
+    OfferCredential, Offered,
 };
 use sekisho_broker::config::{
     Bilingual, ClientIdPrefix, Config, Origin, OutboundConfig, ResponseMode, Service, WalletEntry,
@@ -180,9 +180,17 @@ impl World {
             name: text("GPU コンソール", "GPU Console"),
             purpose: text("計算資源の利用者を確かめるため", "To know who uses the machines"),
             redirect_uris: vec!["http://127.0.0.1:4000/callback".to_owned()],
-            scopes: ["openid", "profile", "email", "organization", "training", "gpu_access"]
-                .map(str::to_owned)
-                .to_vec(),
+            scopes: [
+                "openid",
+                "profile",
+                "email",
+                "organization",
+                "training",
+                "gpu_access",
+                "offline_access",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             token_endpoint_auth_method: "client_secret_basic".to_owned(),
             id_token_signed_response_alg: Algorithm::Rs256,
             service: Some("console".to_owned()),
@@ -192,6 +200,9 @@ impl World {
             require_pkce: false,
             required_acr: None,
             default_max_age: None,
+            jwks: None,
+            jwks_uri: None,
+            post_logout_redirect_uris: Vec::new(),
         };
         change(&mut add);
         let added = self.broker.add_client(&self.act(), &add).await.unwrap().result;
@@ -245,7 +256,7 @@ impl World {
         let mut rows = rows.into_iter().filter(|row| row.type_name == type_name);
         let row = rows.next().expect("a credential of this type");
         assert!(rows.next().is_none(), "one credential of this type");
-        let revoke = RevokeCredential { reason: Some("left".to_owned()) };
+        let revoke = ChangeStatus { reason: Some("left".to_owned()) };
         self.broker.revoke_credential(&self.act(), &row.id, &revoke).await.unwrap();
     }
 }

@@ -4,6 +4,9 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as jose from 'jose';
 import * as client from 'openid-client';
 import { Browser, Stage, agree, crossLink, typeNumber, walletLink } from './stage.js';
 
@@ -122,6 +125,58 @@ for (const [name, flags] of [['over http', []], ['over https', ['--tls']]]) {
         const header = JSON.parse(Buffer.from(tokens.id_token.split('.')[0], 'base64url'));
         assert.equal(header.alg, algorithm);
       }
+    });
+
+    test('private_key_jwt: log in, refresh, introspect, revoke, log out', { timeout: 60_000 }, async () => {
+      const redirect_uri = 'http://127.0.0.1:8888/callback';
+      const goodbye = 'http://127.0.0.1:8888/goodbye';
+      const { publicKey, privateKey } = await jose.generateKeyPair('ES256', { extractable: true });
+      const kid = 'first';
+      const jwks = { keys: [{ ...await jose.exportJWK(publicKey), kid, alg: 'ES256', use: 'sig' }] };
+      const file = join(stage.folder, 'jwks.json');
+      await writeFile(file, JSON.stringify(jwks));
+      const added = await stage.sekisho(
+        'client', 'add', '--id', 'by-key', '--auth', 'private_key_jwt', '--jwks', file, '--native',
+        '--redirect-uri', redirect_uri, '--post-logout-redirect-uri', goodbye,
+        '--scope', 'openid profile offline_access',
+        '--name-ja', '試験', '--name-en', 'Test', '--purpose-ja', '試験のため', '--purpose-en', 'To test',
+      );
+      assert.equal(added.client_secret, null);
+      const config = await discovered(added, () => client.PrivateKeyJwt({ key: privateKey, kid }));
+      const { url, checks } = await request(config, redirect_uri, { scope: 'openid profile offline_access', prompt: 'consent' });
+      const browser = new Browser();
+      const location = await logIn(browser, url, redirect_uri);
+      const tokens = await client.authorizationCodeGrant(config, new URL(location), checks);
+      const { sub, sid } = tokens.claims();
+
+      const next = await client.refreshTokenGrant(config, tokens.refresh_token);
+      assert.equal(next.claims().sub, sub);
+      assert.equal(next.claims().sid, sid);
+      assert.notEqual(next.refresh_token, tokens.refresh_token);
+      // An answer that was lost is given again.
+      const again = await client.refreshTokenGrant(config, tokens.refresh_token);
+      assert.equal(again.refresh_token, next.refresh_token);
+      const described = await client.tokenIntrospection(config, again.access_token);
+      assert.equal(described.active, true);
+      assert.equal(described.sub, sub);
+
+      const leave = client.buildEndSessionUrl(config, {
+        id_token_hint: next.id_token, post_logout_redirect_uri: goodbye, state: 'bye',
+      });
+      const left = await browser.get(leave.href);
+      assert.equal(left.location, `${goodbye}?state=bye`);
+      const silent = await request(config, redirect_uri, { scope: 'openid', prompt: 'none' });
+      const refused = await browser.get(silent.url.href);
+      await assert.rejects(
+        client.authorizationCodeGrant(config, new URL(refused.location), silent.checks), { error: 'login_required' },
+      );
+
+      // Offline access outlives the session, and ends when the client gives it back.
+      const offline = await client.refreshTokenGrant(config, next.refresh_token);
+      await client.tokenRevocation(config, offline.refresh_token);
+      await assert.rejects(client.refreshTokenGrant(config, offline.refresh_token), { error: 'invalid_grant' });
+      assert.deepEqual(await client.tokenIntrospection(config, offline.access_token), { active: false });
+      await assert.rejects(client.fetchUserInfo(config, offline.access_token, sub), { status: 401 });
     });
 
     test('an error of the authorization endpoint arrives as one', { timeout: 60_000 }, async () => {

@@ -15,7 +15,7 @@ use sekisho_store::{AuditEntry, StoreError};
 use serde::{Deserialize, Serialize};
 
 pub use clients::{AddClient, AddedClient, ClientRow};
-pub use credentials::{CredentialRow, OfferCredential, Offered, RevokeCredential};
+pub use credentials::{ChangeStatus, CredentialRow, OfferCredential, Offered};
 pub use organizations::{AddOrganization, OrganizationRow};
 pub use state::{AuditVerified, BrokerState, KeyRow, PlanStep, RotateKey, RotationPlan};
 pub use trust::{AddTrust, TrustRow};

@@ -81,7 +81,8 @@ impl<'c> Ask<'c> {
         let login = wanted.entry(LOGIN_TYPE.to_owned()).or_default();
         login.required = true;
         login.needed.extend(LOGIN_CLAIMS.iter().map(|&name| vec![name.to_owned()]));
-        for (type_name, paths) in relying_party::wallet_claims(&request.scopes) {
+        let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
+        for (type_name, paths) in relying_party::wallet_claims(&request.scopes, &named) {
             wanted.entry(type_name).or_default().welcome.extend(paths);
         }
         if let Some((gate, _)) = &access {

@@ -1,7 +1,9 @@
 //! Consent: what the person sees before anything is released, and what they decide.
 
 use sekisho_ambient::Handle;
+use sekisho_jose::Claims;
 use sekisho_oauth::authorization::AuthorizationErrorCode;
+use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_oauth::relying_party;
 use serde_json::Value;
 
@@ -22,6 +24,8 @@ pub struct ConsentQuestion {
     pub granted: Option<Granted>,
     /// Claims that the credentials had and that are not released, as `type/claim`.
     pub not_released: Vec<String>,
+    /// Whether the service may read it again while the person is away.
+    pub offline: bool,
 }
 
 /// A claim that would be released.
@@ -66,16 +70,21 @@ impl Broker {
         let claims = self.open_claims(&decided.evidence).await?;
         let client_id = &facts.client.client_id;
         let username = self.digests().username(client_id, &decided.evidence.person);
-        let released = relying_party::release(&row.request.scopes, &claims, &username);
-        let released = released
+        let named: Vec<&str> = row.request.claims.names().map(String::as_str).collect();
+        let release = |claims: &ClaimsByType| {
+            relying_party::release_named(&row.request.scopes, &named, claims, &username)
+        };
+        let released = release(&claims)
             .into_iter()
             .map(|(name, value)| {
                 let optional = relying_party::is_optional(&name);
                 ReleasedClaim { name, value, optional }
             })
             .collect::<Vec<_>>();
-        let not_released = not_released(&claims, &row.request.scopes, &username);
-        Ok(ConsentQuestion { facts, released, granted: decided.granted, not_released })
+        let not_released = not_released(&claims, &release);
+        let offline = row.request.asks_for(OFFLINE_ACCESS);
+        let granted = decided.granted;
+        Ok(ConsentQuestion { facts, released, granted, not_released, offline })
     }
 
     /// Takes the person's answer; the decision is made again before a code is minted.
@@ -92,9 +101,9 @@ impl Broker {
             let denied = AuthorizationErrorCode::AccessDenied;
             return Ok(Consented::Redirect(self.error_url(&row.request, denied, None)));
         };
-        if let Some(code) = self.fallen(&decided.evidence.relied, now).await {
+        if let Some(fallen) = self.fallen(&decided.evidence.relied, now).await {
             self.finish_refused(login, &decided, "consent.late").await?;
-            return Err(Refusal::code(code, login.key().reference()));
+            return Err(Refusal::code(fallen.code, login.key().reference()));
         }
         let withheld = relying_party::optional_claims()
             .filter(|name| !optional.iter().any(|chosen| chosen == name))
@@ -113,7 +122,7 @@ impl Broker {
             })
             .await?;
         match settled {
-            Some(Settled::Code(url)) => Ok(Consented::Redirect(url)),
+            Some(Settled::Redirect(url)) => Ok(Consented::Redirect(url)),
             Some(Settled::Denied) => Ok(Consented::Login),
             Some(Settled::Refused(code)) => Err(Refusal::code(code, key.reference())),
             Some(Settled::Consent) | None => Err(Refusal::code("A-1004", key.reference())),
@@ -158,14 +167,14 @@ impl Broker {
 }
 
 /// Claims that were disclosed to us and make no difference to what is released.
-fn not_released(claims: &ClaimsByType, scopes: &[String], username: &str) -> Vec<String> {
-    let released = relying_party::release(scopes, claims, username);
+fn not_released(claims: &ClaimsByType, release: &dyn Fn(&ClaimsByType) -> Claims) -> Vec<String> {
+    let released = release(claims);
     let mut names = Vec::new();
     for (type_name, of_type) in claims {
         for name in of_type.keys() {
             let mut others = claims.clone();
             others.entry(type_name.clone()).or_default().remove(name);
-            if relying_party::release(scopes, &others, username) == released {
+            if release(&others) == released {
                 names.push(asked_name(type_name, std::slice::from_ref(name)));
             }
         }
@@ -199,7 +208,7 @@ mod tests {
         .unwrap();
         let not_given = |scopes: &[&str]| {
             let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
-            not_released(&claims, &scopes, "u1")
+            not_released(&claims, &|claims| relying_party::release(&scopes, claims, "u1"))
         };
         assert_eq!(
             not_given(&["openid", "profile", "organization", "training"]),

@@ -3,20 +3,22 @@
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_jose::Claims;
-use sekisho_oauth::authentication::{self, AuthenticatedClient, Presented};
-use sekisho_oauth::client::Client;
+use sekisho_oauth::authentication::{AuthenticatedClient, Presented};
+use sekisho_oauth::client::{Client, OFFLINE_ACCESS};
 use sekisho_oauth::id_token::IdToken;
 use sekisho_oauth::params::Params;
+use sekisho_oauth::refresh::{Family, RefreshToken};
 use sekisho_oauth::relying_party;
 use sekisho_oauth::token::{self, TokenError, TokenRequest, TokenResponse};
 use sekisho_oauth::userinfo::BearerError;
-use sekisho_store::StoreError;
+use sekisho_store::{StoreError, Tx};
 
 use crate::Broker;
 use crate::audit::{Actor, Detail as _, entry};
 use crate::keys::Purpose;
 use crate::login::{Refusal, TOKEN_LIFETIME};
 use crate::settle::acr;
+use crate::standing::Fallen;
 use crate::tables::{AccessToken, AccessTokens, Clients, CodeRow, Codes, Grant, Grants};
 
 /// How long an ID token is good, in seconds.
@@ -55,7 +57,7 @@ impl From<StoreError> for UserinfoFailure {
 
 /// What redeeming a code came to.
 enum Redeemed {
-    Granted(Box<Grant>),
+    Granted(HandleKey, Box<Grant>),
     Rejected(TokenError),
 }
 
@@ -73,21 +75,15 @@ impl Broker {
                 let client = self.authenticate(&presented).await?;
                 self.redeem_code(&client, &request, code).await
             }
+            TokenRequest::RefreshToken { token, scope } => {
+                let presented = Presented::from_request(authorization, form)?;
+                let client = self.authenticate(&presented).await?;
+                self.refresh(&client, token, scope.as_deref()).await
+            }
             TokenRequest::PreAuthorizedCode { .. } => {
                 self.redeem_offer(authorization, form, &request).await
             }
         }
-    }
-
-    pub(crate) async fn authenticate(
-        &self,
-        presented: &Presented,
-    ) -> Result<AuthenticatedClient, TokenFailure> {
-        let client_id = presented.client_id().ok_or(TokenError::NotAuthenticated)?;
-        let registered = self.store().get::<Clients>(&client_id.to_owned()).await?;
-        let unknown = TokenError::UnknownClient { basic: presented.is_basic() };
-        let registered = registered.ok_or(unknown)?;
-        Ok(authentication::authenticate(presented, &registered)?)
     }
 
     async fn redeem_code(
@@ -98,17 +94,31 @@ impl Broker {
     ) -> Result<TokenResponse, TokenFailure> {
         let now = self.clock().now();
         let code = Handle::parse(code).ok_or(TokenError::InvalidGrant)?.key();
+        self.end_if_fallen(&code, now).await?;
         let token = Handle::new(now.plus(TOKEN_LIFETIME), self.entropy());
         let redeemed = self
             .store()
             .transact(|tx| self.redeem(tx, client, request, &code, &token.key(), now))
             .await?;
-        let grant = match redeemed {
-            Redeemed::Granted(grant) => grant,
+        let (key, grant) = match redeemed {
+            Redeemed::Granted(key, grant) => (key, grant),
             Redeemed::Rejected(error) => return Err(error.into()),
         };
+        let refresh = grant.refresh.map(|_| RefreshToken { family: key, generation: 0 });
+        self.token_response(client.client(), *grant, &token, refresh, now).await
+    }
+
+    /// The answer for a fresh access token of `grant`.
+    pub(crate) async fn token_response(
+        &self,
+        client: &Client,
+        grant: Grant,
+        token: &Handle,
+        refresh: Option<RefreshToken>,
+        now: Timestamp,
+    ) -> Result<TokenResponse, TokenFailure> {
         let id_token = if grant.scopes.iter().any(|scope| scope == "openid") {
-            Some(self.id_token(client.client(), &grant, token.expose(), now).await?)
+            Some(self.id_token(client, &grant, token.expose(), now).await?)
         } else {
             None
         };
@@ -117,16 +127,54 @@ impl Broker {
             token_type: "Bearer",
             expires_in: TOKEN_LIFETIME,
             scope: Some(grant.scopes.join(" ")),
+            refresh_token: refresh.map(|token| token.to_text(self.digests().refresh_key())),
             id_token,
             authorization_details: grant.granted.map(|granted| vec![granted.details]),
         })
+    }
+
+    /// Ends the grant of a code if what it stands on has fallen: foreign lists and expiry are looked
+    /// at here, our own lists once more in the transaction.
+    async fn end_if_fallen(&self, code: &HandleKey, now: Timestamp) -> Result<(), TokenFailure> {
+        let Some(CodeRow::Minted { grant: key, .. }) = self.store().get::<Codes>(code).await?
+        else {
+            return Ok(());
+        };
+        let Some(grant) = self.store().get::<Grants>(&key).await? else { return Ok(()) };
+        match self.fallen(&grant.evidence.relied, now).await {
+            None => Ok(()),
+            Some(fallen) => {
+                self.end_grant(&key, &fallen, now).await?;
+                Err(TokenError::InvalidGrant.into())
+            }
+        }
+    }
+
+    /// Ends a grant because of a credential: its code, its refresh tokens and its access tokens are
+    /// dead from here on. Where the status only cannot be read, nothing is written.
+    pub(crate) async fn end_grant(
+        &self,
+        key: &HandleKey,
+        fallen: &Fallen,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if !fallen.is_final() {
+            return Ok(());
+        }
+        self.store()
+            .transact(|tx| {
+                let row = tx.get::<Grants>(key)?.filter(|row| row.revoked.is_none());
+                let Some(row) = row else { return Ok(()) };
+                end(tx, key, row, fallen, now)
+            })
+            .await
     }
 
     /// Single use: the first redemption that fits wins, and one that comes again ends the grant.
     /// What does not fit consumes nothing.
     fn redeem(
         &self,
-        tx: &mut sekisho_store::Tx,
+        tx: &mut Tx,
         client: &AuthenticatedClient,
         request: &TokenRequest,
         code: &HandleKey,
@@ -155,16 +203,21 @@ impl Broker {
                     return Ok(Redeemed::Rejected(error));
                 }
                 let row = tx.get::<Grants>(&grant)?.filter(|row| row.revoked.is_none());
-                let Some(row) = row else { return rejected() };
+                let Some(mut row) = row else { return rejected() };
                 if let Some(fallen) = self.fallen_in(tx, &row.evidence.relied)? {
-                    tx.append(attempt("refused").because(fallen));
+                    tx.append(attempt("refused").because(fallen.code));
+                    end(tx, &grant, row, &fallen, now)?;
                     return rejected();
+                }
+                if row.scopes.iter().any(|scope| scope == OFFLINE_ACCESS) {
+                    row.refresh = Some(Family::begin(now));
+                    tx.put::<Grants>(&grant, &row)?;
                 }
                 let client_id = client.client_id().to_owned();
                 tx.put::<Codes>(code, &CodeRow::Redeemed { grant, client_id })?;
-                tx.put::<super::tables::AccessTokens>(token, &AccessToken { grant })?;
-                tx.append(attempt("done"));
-                Ok(Redeemed::Granted(Box::new(row)))
+                tx.put::<AccessTokens>(token, &AccessToken { grant, scopes: None })?;
+                tx.append(attempt("done").with("grant", grant.reference()));
+                Ok(Redeemed::Granted(grant, Box::new(row)))
             }
         }
     }
@@ -179,10 +232,11 @@ impl Broker {
         let algorithm = client.id_token_signed_response_alg;
         let ring = self.ring();
         let active = ring.active(&Purpose::IdToken, algorithm).ok_or(Refusal::NoKey)?;
-        let extra = if client.claims_in_id_token {
-            self.released_claims(client, grant).await?
-        } else {
+        let scopes: &[String] = if client.claims_in_id_token { &grant.scopes } else { &[] };
+        let extra = if scopes.is_empty() && grant.claims.id_token.is_empty() {
             Claims::new()
+        } else {
+            self.released_claims(client, grant, scopes, &grant.claims.id_token).await?
         };
         let token = IdToken {
             iss: self.config().origin.as_str().to_owned(),
@@ -210,31 +264,52 @@ impl Broker {
             return Err(invalid());
         }
         let row = self.store().get::<AccessTokens>(&token).await?.ok_or_else(invalid)?;
-        let grant = self.store().get::<Grants>(&row.grant).await?.ok_or_else(invalid)?;
-        if grant.revoked.is_some() {
-            return Err(invalid());
-        }
-        if !grant.scopes.iter().any(|scope| scope == "openid") {
+        let grant = self.standing_grant(&row.grant, now).await?.ok_or_else(invalid)?;
+        let scopes = row.scopes.as_ref().unwrap_or(&grant.scopes);
+        if !scopes.iter().any(|scope| scope == "openid") {
             return Err(UserinfoFailure::Bearer(BearerError::InsufficientScope("openid")));
-        }
-        if self.fallen(&grant.evidence.relied, now).await.is_some() {
-            return Err(invalid());
         }
         let client = self.store().get::<Clients>(&grant.client_id).await?.ok_or_else(invalid)?;
         let mut claims = Claims::new();
         claims.insert("sub".to_owned(), grant.sub.clone().into());
-        claims.extend(self.released_claims(&client, &grant).await?);
+        let named = &grant.claims.userinfo;
+        claims.extend(self.released_claims(&client, &grant, scopes, named).await?);
         Ok(claims)
     }
 
-    /// The claims that a grant releases: from verified claims and the grant, and nowhere else.
-    async fn released_claims(&self, client: &Client, grant: &Grant) -> Result<Claims, Refusal> {
+    /// A grant that has not ended and whose credentials all stand.
+    pub(crate) async fn standing_grant(
+        &self,
+        key: &HandleKey,
+        now: Timestamp,
+    ) -> Result<Option<Grant>, StoreError> {
+        let grant = self.store().get::<Grants>(key).await?;
+        let Some(grant) = grant.filter(|grant| grant.revoked.is_none()) else { return Ok(None) };
+        match self.fallen(&grant.evidence.relied, now).await {
+            None => Ok(Some(grant)),
+            Some(fallen) => {
+                self.end_grant(key, &fallen, now).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The claims that a grant releases for `scopes` and by name: from verified claims and the grant,
+    /// and nowhere else.
+    async fn released_claims(
+        &self,
+        client: &Client,
+        grant: &Grant,
+        scopes: &[String],
+        named: &[String],
+    ) -> Result<Claims, Refusal> {
         let claims = self.open_claims(&grant.evidence).await?;
         let username = self.digests().username(&client.client_id, &grant.evidence.person);
-        let mut released = relying_party::release(&grant.scopes, &claims, &username);
+        let named: Vec<&str> = named.iter().map(String::as_str).collect();
+        let mut released = relying_party::release_named(scopes, &named, &claims, &username);
         released.retain(|name, _| !grant.withheld.contains(name));
         drop_gate_groups(&mut released);
-        if let Some(granted) = &grant.granted {
+        if let Some(granted) = grant.granted.as_ref().filter(|_| !scopes.is_empty()) {
             let details = vec![serde_json::Value::Object(granted.details.clone())];
             released.insert("authorization_details".to_owned(), details.into());
             merge_groups(&mut released, &granted.groups);
@@ -246,6 +321,25 @@ impl Broker {
         }
         Ok(released)
     }
+}
+
+/// Writes that a grant has ended, and because of which credential.
+pub(crate) fn end(
+    tx: &mut Tx,
+    key: &HandleKey,
+    mut row: Grant,
+    fallen: &Fallen,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    row.revoked = Some(fallen.code.to_owned());
+    tx.put::<Grants>(key, &row)?;
+    tx.append(
+        entry(now, &Actor::Broker, "grant.end", key.reference(), "done")
+            .because(fallen.code)
+            .with("client", row.client_id.as_str())
+            .with("credential", fallen.credential.as_str()),
+    );
+    Ok(())
 }
 
 /// Groups that begin with `gpu:` come from a gate's decision alone: a tenant that writes such a role

@@ -10,6 +10,7 @@
 pub mod admin;
 pub mod ask;
 pub mod audit;
+mod client_keys;
 pub mod codes;
 pub mod config;
 pub mod consent;
@@ -17,10 +18,12 @@ pub mod grants;
 pub mod issuance;
 pub mod keys;
 pub mod login;
+pub mod logout;
 pub mod outbound;
 pub mod person;
 pub mod pki;
 pub mod published;
+pub mod refresh;
 pub mod ring;
 pub mod rotation;
 mod settle;
@@ -36,6 +39,7 @@ use sekisho_ambient::{Clock, Entropy};
 use sekisho_credential::vc::TrustList;
 use sekisho_store::{Store, StoreError};
 
+use crate::client_keys::PublishedKeys;
 use crate::config::{Config, ConfigError};
 use crate::outbound::Outbound;
 use crate::person::Digests;
@@ -59,6 +63,7 @@ struct Inner {
     trust: RwLock<Arc<TrustList>>,
     published: PublishedLists,
     foreign: ForeignLists,
+    client_keys: PublishedKeys,
 }
 
 /// Why a broker does not start.
@@ -99,6 +104,7 @@ impl Broker {
             trust: RwLock::new(Arc::new(TrustList(Vec::new()))),
             published: PublishedLists::default(),
             foreign: ForeignLists::default(),
+            client_keys: PublishedKeys::default(),
             config,
             store,
             clock,
@@ -146,6 +152,10 @@ impl Broker {
 
     pub(crate) fn published_lists(&self) -> &PublishedLists {
         &self.0.published
+    }
+
+    pub(crate) fn published_keys(&self) -> &PublishedKeys {
+        &self.0.client_keys
     }
 
     pub(crate) fn foreign_lists(&self) -> &ForeignLists {

@@ -37,6 +37,8 @@ pub const CODE_LIFETIME: i64 = 60;
 pub const TOKEN_LIFETIME: i64 = 300;
 /// How long a grant outlives its code, in seconds: as long as anything points to it.
 pub const GRANT_LIFETIME: i64 = CODE_LIFETIME + TOKEN_LIFETIME + 60;
+/// How long refresh tokens of one grant live, in seconds; never longer than its credentials.
+pub const REFRESH_LIFETIME: i64 = 30 * 86_400;
 /// Wallet answers that may fail to verify before a request is dead.
 pub const MAX_FAILURES: u8 = 5;
 /// How long a browser cookie lives, in seconds.

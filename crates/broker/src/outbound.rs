@@ -108,6 +108,7 @@ mod tests {
         Outbound { client: None, allow }
     }
 
+    /// GEN-17, NET-01, OA-21.
     #[test]
     fn only_listed_hosts_are_admitted() {
         let outbound = outbound(&["lists.example.jp", "localhost:8443"]);

@@ -18,6 +18,7 @@ pub struct Digests {
     consent: Secret<[u8; 32]>,
     form: Secret<[u8; 32]>,
     nonce: Secret<[u8; 32]>,
+    refresh: Secret<[u8; 32]>,
 }
 
 impl Digests {
@@ -31,6 +32,7 @@ impl Digests {
             consent: key("consent"),
             form: key("form-token"),
             nonce: key("credential-nonce"),
+            refresh: key("refresh-token"),
         }
     }
 
@@ -69,6 +71,11 @@ impl Digests {
     /// Whether `token` is the one of this login and browser.
     pub fn is_form_token(&self, token: &str, login: &str, browser: &str) -> bool {
         constant_time_eq(token.as_bytes(), self.form_token(login, browser).as_bytes())
+    }
+
+    /// The key under which refresh tokens are made.
+    pub(crate) fn refresh_key(&self) -> &[u8; 32] {
+        self.refresh.expose()
     }
 
     /// The key under which nonces of one credential issuer are made.

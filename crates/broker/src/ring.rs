@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sekisho_jose::{Algorithm, Header, JwkSet, KeyError, PublicJwk, SigningKey};
+use sekisho_jose::{Algorithm, Header, JwkSet, KeyError, PublicJwk, SigningKey, VerifyingKey};
 
 use crate::keys::{KeyRecord, KeyState, Purpose};
 
@@ -31,6 +31,7 @@ impl ActiveKey {
 pub struct Ring {
     active: BTreeMap<(Purpose, Algorithm), ActiveKey>,
     published: Vec<(Purpose, PublicJwk)>,
+    hints: Vec<VerifyingKey>,
     documents: Documents,
 }
 
@@ -56,6 +57,13 @@ impl Ring {
         for record in records {
             if record.is_published() {
                 ring.published.push((record.purpose.clone(), record.public.clone()));
+            }
+            let signed = matches!(
+                record.state,
+                KeyState::Active { .. } | KeyState::Retiring { .. } | KeyState::Retired { .. }
+            );
+            if signed && record.purpose == Purpose::IdToken {
+                ring.hints.extend(record.public.verifying_key().ok());
             }
             if let KeyState::Active { private, .. } = &record.state {
                 let key = SigningKey::from_pkcs8_der(record.algorithm, private)?
@@ -87,6 +95,11 @@ impl Ring {
     pub fn algorithms(&self, purpose: &Purpose) -> Vec<Algorithm> {
         let lines = self.active.keys().filter(|(signs, _)| signs == purpose);
         lines.map(|(_, algorithm)| *algorithm).collect()
+    }
+
+    /// The keys that ever signed ID tokens and are not compromised: a hint may be old.
+    pub fn hint_keys(&self) -> &[VerifyingKey] {
+        &self.hints
     }
 
     /// The published keys of the purposes that `wanted` accepts.

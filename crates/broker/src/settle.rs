@@ -5,15 +5,17 @@
 
 use sekisho_access::{Decision, Facts};
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
-use sekisho_oauth::authorization::{self, AuthorizationRequest, Prompt};
-use sekisho_oauth::client::Client;
+use sekisho_oauth::authorization::{self, AuthorizationErrorCode, AuthorizationRequest, Prompt};
+use sekisho_oauth::client::{Client, OFFLINE_ACCESS};
+use sekisho_oauth::id_token;
 use sekisho_oauth::token::CodeBinding;
 use sekisho_store::{StoreError, Tx};
 
 use crate::Broker;
 use crate::ask::{Ask, LOGIN_TYPE};
 use crate::audit::{Actor, Detail as _, entry};
-use crate::login::{CODE_LIFETIME, GRANT_LIFETIME, Refusal};
+use crate::login::{CODE_LIFETIME, GRANT_LIFETIME, REFRESH_LIFETIME, Refusal};
+use crate::standing::Fallen;
 use crate::tables::{
     Channel, ClaimsByType, Clients, CodeRow, Codes, Consent, Consents, Decided, DeniedLogin,
     Evidence, Grant, Granted, Grants, Login, LoginState, Logins, Session, Sessions,
@@ -25,6 +27,7 @@ pub(crate) struct Prepared {
     client_id: String,
     access: Access,
     sub: String,
+    other_subject: bool,
     consent_key: [u8; 32],
     code: Handle,
     grant: HandleKey,
@@ -40,8 +43,8 @@ enum Access {
 
 /// How a decision came out.
 pub(crate) enum Settled {
-    /// To the relying party, with a code.
-    Code(String),
+    /// To the relying party, with a code or an error.
+    Redirect(String),
     /// The person must be asked.
     Consent,
     /// The policies refused; the reasons are shown.
@@ -66,16 +69,27 @@ impl Broker {
             .and_then(|claims| claims.get("member_ref")?.as_str())
             .unwrap_or_default();
         let sector = sector(&request.redirect_uri);
+        let sub = self.digests().subject(&sector, &evidence.issuer, member_ref);
+        let expected = [self.hinted_subject(request), request.claims.sub.clone()];
         Ok(Prepared {
             broker: self.clone(),
             access,
-            sub: self.digests().subject(&sector, &evidence.issuer, member_ref),
+            other_subject: expected.iter().flatten().any(|expected| *expected != sub),
+            sub,
             consent_key: self.digests().consent(&client.client_id, &evidence.person),
             client_id: client.client_id,
             code: Handle::new(now.plus(CODE_LIFETIME), self.entropy()),
-            grant: Handle::new(now.plus(GRANT_LIFETIME), self.entropy()).key(),
+            grant: Handle::new(grant_end(request, evidence, now), self.entropy()).key(),
             now,
         })
+    }
+
+    /// The subject of a request's `id_token_hint`, if it is a token of ours for this client.
+    pub(crate) fn hinted_subject(&self, request: &AuthorizationRequest) -> Option<String> {
+        let hint = request.id_token_hint.as_deref()?;
+        let hint =
+            id_token::read_hint(hint, self.ring().hint_keys(), self.config().origin.as_str());
+        hint.filter(|hint| hint.client_id == request.client_id).map(|hint| hint.sub)
     }
 
     /// The client, as registered now.
@@ -130,6 +144,29 @@ pub(crate) fn acr(channel: Channel) -> Option<&'static str> {
     }
 }
 
+/// The `acr` without which a login is refused: the client's, or the request's.
+pub(crate) fn required_acr<'c>(
+    client: &'c Client,
+    request: &AuthorizationRequest,
+) -> Option<&'c str> {
+    if request.claims.acr.is_some() {
+        return Some(PHISHING_RESISTANT);
+    }
+    client.required_acr.as_deref()
+}
+
+/// When a grant ends: with its code and access token, or with the refresh tokens that go with it,
+/// which never outlive a credential.
+fn grant_end(request: &AuthorizationRequest, evidence: &Evidence, now: Timestamp) -> Timestamp {
+    let soonest = now.plus(GRANT_LIFETIME);
+    if !request.asks_for(OFFLINE_ACCESS) {
+        return soonest;
+    }
+    let credentials = evidence.relied.iter().filter_map(|relied| relied.expires).min();
+    let latest = now.plus(REFRESH_LIFETIME);
+    credentials.map_or(latest, |end| end.min(latest)).max(soonest)
+}
+
 /// The sector of a redirect URI: its host (OpenID Connect Core 1.0, section 8.1).
 fn sector(redirect_uri: &str) -> String {
     url::Url::parse(redirect_uri)
@@ -139,6 +176,11 @@ fn sector(redirect_uri: &str) -> String {
 }
 
 impl Prepared {
+    /// Whether the request expects somebody else: by `id_token_hint`, or by `sub` in `claims`.
+    pub(crate) fn is_other_subject(&self) -> bool {
+        self.other_subject
+    }
+
     /// The code's redirect, or what else must happen first. Writes the login's new state, except
     /// where nothing may be shown (`prompt=none`) and something would have to be.
     pub(crate) fn settle(
@@ -150,13 +192,28 @@ impl Prepared {
         evidence: &Evidence,
     ) -> Result<Settled, StoreError> {
         let silent = login.request.prompt.contains(&Prompt::None);
-        if let Some(code) = self.broker.fallen_in(tx, &evidence.relied)? {
+        if let Some(Fallen { code, credential }) = self.broker.fallen_in(tx, &evidence.relied)? {
             tx.delete::<Sessions>(session)?;
+            let person = Actor::Person(evidence.person);
+            tx.append(
+                entry(self.now, &person, "session.end", session.reference(), "done")
+                    .because(code)
+                    .with("credential", credential),
+            );
             self.audit(tx, key, evidence, "login.settle", Some(code));
             if !silent {
                 tx.put::<Logins>(key, &Login { state: LoginState::Finished, ..login })?;
             }
             return Ok(Settled::Refused(code));
+        }
+        if self.other_subject {
+            self.audit(tx, key, evidence, "login.settle", Some("another subject was expected"));
+            let required = AuthorizationErrorCode::LoginRequired;
+            let url = self.broker.error_url(&login.request, required, None);
+            if !silent {
+                tx.put::<Logins>(key, &Login { state: LoginState::Finished, ..login })?;
+            }
+            return Ok(Settled::Redirect(url));
         }
         let granted = match &self.access {
             Access::Deny(denied) => {
@@ -195,6 +252,7 @@ impl Prepared {
     ) -> Result<Settled, StoreError> {
         let consent = Consent {
             scopes: login.request.scopes.clone(),
+            claims: login.request.claims.names().cloned().collect(),
             withheld: withheld.to_vec(),
             time: self.now,
         };
@@ -227,7 +285,7 @@ impl Prepared {
         let issuer = self.broker.config().origin.as_str();
         let url = authorization::success_url(request, self.code.expose(), issuer);
         tx.put::<Logins>(key, &Login { state: LoginState::Finished, ..login })?;
-        Ok(Settled::Code(url))
+        Ok(Settled::Redirect(url))
     }
 
     fn grant_of(
@@ -242,10 +300,12 @@ impl Prepared {
             sub: self.sub.clone(),
             sid: session.sid.clone(),
             scopes: request.scopes.clone(),
+            claims: request.claims.clone(),
             withheld: withheld.to_vec(),
             nonce: request.nonce.clone(),
             evidence: decided.evidence.clone(),
             granted: decided.granted.clone(),
+            refresh: None,
             revoked: None,
         }
     }
@@ -281,4 +341,5 @@ impl Prepared {
 fn covers(consent: &Consent, request: &AuthorizationRequest) -> bool {
     !request.prompt.contains(&Prompt::Consent)
         && request.scopes.iter().all(|scope| consent.scopes.contains(scope))
+        && request.claims.names().all(|name| consent.claims.contains(name))
 }

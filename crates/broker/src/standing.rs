@@ -31,12 +31,18 @@ impl ForeignLists {
         (now < *until).then(|| Arc::clone(list))
     }
 
+    /// When the newest list that was ever kept of this URI was issued: an older one is a rollback.
+    fn newest(&self, uri: &str) -> Option<Timestamp> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(uri).map(|(_, list)| list.issued_at())
+    }
+
     fn keep(&self, uri: &str, now: Timestamp, list: &Arc<VerifiedStatusList>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {
             kept.retain(|_, (until, _)| now < *until);
         }
-        if kept.len() < KEPT {
+        if kept.len() < KEPT || kept.contains_key(uri) {
             let age = list.ttl().unwrap_or(MAX_AGE).clamp(0, MAX_AGE);
             let until = list.expires().map_or(now.plus(age), |end| end.min(now.plus(age)));
             kept.insert(uri.to_owned(), (until, Arc::clone(list)));
@@ -44,21 +50,51 @@ impl ForeignLists {
     }
 }
 
+/// A credential that no longer stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fallen {
+    /// `C-2001` revoked, `C-2002` suspended, `C-2003` expired, `C-2008` status unknown.
+    pub(crate) code: &'static str,
+    /// The id under which it was issued here, or the start of its digest: what the audit log calls
+    /// it, so that cause and effect can be found together.
+    pub(crate) credential: String,
+}
+
+impl Fallen {
+    /// Whether it stays so: what stands on it has ended for good. A status that cannot be read just
+    /// now may come back.
+    pub(crate) fn is_final(&self) -> bool {
+        self.code != "C-2008"
+    }
+}
+
 impl Broker {
-    /// The code of the first credential that no longer stands (`C-2001` revoked, `C-2002`
-    /// suspended, `C-2003` expired, `C-2008` status unknown), or `None` if all stand.
-    pub(crate) async fn fallen(&self, relied: &[Relied], now: Timestamp) -> Option<&'static str> {
+    /// The first credential that no longer stands, or `None` if all stand.
+    pub(crate) async fn fallen(&self, relied: &[Relied], now: Timestamp) -> Option<Fallen> {
         for credential in relied {
-            if credential.expires.is_some_and(|end| end <= now) {
-                return Some("C-2003");
-            }
-            if let Some(reference) = &credential.status
-                && let Some(code) = self.status_code(credential, reference, now).await
-            {
-                return Some(code);
+            let code = if credential.expires.is_some_and(|end| end <= now) {
+                Some("C-2003")
+            } else if let Some(reference) = &credential.status {
+                self.status_code(credential, reference, now).await
+            } else {
+                None
+            };
+            if let Some(code) = code {
+                let credential = self.audit_name(credential).await;
+                return Some(Fallen { code, credential });
             }
         }
         None
+    }
+
+    async fn audit_name(&self, credential: &Relied) -> String {
+        let digest = || crate::audit::short(&credential.digest);
+        let Some(reference) = &credential.status else { return digest() };
+        let Some(own) = OwnList::from_uri(&self.config().origin, &reference.uri) else {
+            return digest();
+        };
+        let entry = self.store().get::<StatusEntries>(&own.entry(reference.index)).await;
+        entry.ok().flatten().map_or_else(digest, |entry| entry.credential)
     }
 
     async fn status_code(
@@ -103,7 +139,7 @@ impl Broker {
             return Ok(list);
         }
         let uri = own.uri(&self.config().origin);
-        let list = Arc::new(self.verify_list(published.token(), &uri, credential, now)?);
+        let list = Arc::new(self.verify_list(published.token(), &uri, credential, now, None)?);
         published.set_verified(&list);
         Ok(list)
     }
@@ -119,7 +155,9 @@ impl Broker {
         }
         let body = self.outbound().fetch(&reference.uri, "application/statuslist+jwt").await?;
         let token = String::from_utf8(body).map_err(|_| StandingError::NotText)?;
-        let list = Arc::new(self.verify_list(&token, &reference.uri, credential, now)?);
+        let newest = self.foreign_lists().newest(&reference.uri);
+        let list = self.verify_list(&token, &reference.uri, credential, now, newest)?;
+        let list = Arc::new(list);
         self.foreign_lists().keep(&reference.uri, now, &list);
         Ok(list)
     }
@@ -130,6 +168,7 @@ impl Broker {
         uri: &str,
         credential: &Relied,
         now: Timestamp,
+        not_older_than: Option<Timestamp>,
     ) -> Result<VerifiedStatusList, StandingError> {
         let trust = self.trust();
         let vct =
@@ -140,7 +179,7 @@ impl Broker {
             issuer: &credential.issuer,
             trust: &trust,
             vct: &vct,
-            not_older_than: None,
+            not_older_than,
         };
         Ok(status::verify_token(token, &check)?)
     }
@@ -151,19 +190,22 @@ impl Broker {
         &self,
         tx: &mut Tx,
         relied: &[Relied],
-    ) -> Result<Option<&'static str>, StoreError> {
+    ) -> Result<Option<Fallen>, StoreError> {
         for credential in relied {
             let Some(reference) = &credential.status else { continue };
             let Some(own) = OwnList::from_uri(&self.config().origin, &reference.uri) else {
                 continue;
             };
-            let code = match tx.get::<StatusEntries>(&own.entry(reference.index))? {
+            let entry = tx.get::<StatusEntries>(&own.entry(reference.index))?;
+            let code = match &entry {
                 Some(entry) if entry.value == 0 => continue,
                 Some(entry) if entry.value == 1 => "C-2001",
                 Some(entry) if entry.value == 2 => "C-2002",
                 _ => "C-2008",
             };
-            return Ok(Some(code));
+            let digest = || crate::audit::short(&credential.digest);
+            let credential = entry.map_or_else(digest, |entry| entry.credential);
+            return Ok(Some(Fallen { code, credential }));
         }
         Ok(None)
     }

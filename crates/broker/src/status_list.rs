@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Timestamp, sha256};
 use sekisho_credential::status::{self, IssueToken, StatusList, VerifiedStatusList};
 use sekisho_jose::Algorithm;
 use sekisho_store::StoreError;
@@ -62,6 +62,7 @@ pub struct Published {
     version: u64,
     renew_at: Timestamp,
     token: String,
+    etag: String,
     verified: Mutex<Option<Arc<VerifiedStatusList>>>,
 }
 
@@ -69,6 +70,11 @@ impl Published {
     /// The status list token.
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// The entity tag of this token, quoted (RFC 9110, section 8.8.3).
+    pub fn etag(&self) -> &str {
+        &self.etag
     }
 
     pub(crate) fn verified(&self) -> Option<Arc<VerifiedStatusList>> {
@@ -154,7 +160,8 @@ impl Broker {
             .with_jwk(active.key.public_jwk().with_kid(active.key.kid()));
         let token = status::issue_token(&bits, &issue, &header, &active.key)?;
         let renew_at = now.plus(LIFETIME / 3);
-        Ok(Published { version, renew_at, token, verified: Mutex::new(None) })
+        let etag = format!("\"{}\"", crate::audit::short(&sha256(token.as_bytes())));
+        Ok(Published { version, renew_at, token, etag, verified: Mutex::new(None) })
     }
 }
 

@@ -8,7 +8,7 @@ use sekisho_store::{StoreError, Table};
 use crate::Broker;
 use crate::tables::{
     AccessTokens, Codes, Grants, IssuanceTokens, Logins, OfferLinks, Offers, Requests, Sessions,
-    UsedNonces,
+    UsedAssertions, UsedNonces,
 };
 
 /// The most rows of one table that one batch removes: others get their turn in between.
@@ -28,6 +28,7 @@ impl Broker {
             self.sweep_table::<OfferLinks>().await?,
             self.sweep_table::<IssuanceTokens>().await?,
             self.sweep_table::<UsedNonces>().await?,
+            self.sweep_table::<UsedAssertions>().await?,
         ];
         Ok(counts.iter().sum())
     }

@@ -10,7 +10,9 @@ use sekisho_credential::status::StatusReference;
 use sekisho_credential::vc::TrustedIssuer;
 use sekisho_jose::Claims;
 use sekisho_oauth::authorization::AuthorizationRequest;
+use sekisho_oauth::claims_request::ClaimsRequest;
 use sekisho_oauth::client::Client;
+use sekisho_oauth::refresh::Family;
 use sekisho_openid4vp::dcql::Query;
 use sekisho_openid4vp::presentation::Presentation;
 use sekisho_store::{PersonSealed, Table};
@@ -58,6 +60,8 @@ table!(/// Grants: handle → what was granted, and the credentials it stands on
     Grants = "grants_1": HandleKey => Grant);
 table!(/// Access tokens of relying parties: handle → grant.
     AccessTokens = "access_tokens_1": HandleKey => AccessToken);
+table!(/// Client assertions that were used: expiry and digest → nothing.
+    UsedAssertions = "used_assertions_1": HandleKey => ());
 table!(/// Offers: pre-authorized code → what is offered, and the tries at its transaction code.
     Offers = "offers_1": HandleKey => OfferRow);
 table!(/// Offers by reference: handle of the link → the offer's document.
@@ -239,6 +243,9 @@ pub struct Session {
 pub struct Consent {
     /// Scopes agreed to.
     pub scopes: Vec<String>,
+    /// Claims agreed to that were named one by one.
+    #[serde(default)]
+    pub claims: Vec<String>,
     /// Claims that the person chose to leave out, by wallet claim id.
     pub withheld: Vec<String>,
     /// When.
@@ -275,6 +282,9 @@ pub struct Grant {
     pub sid: String,
     /// Scopes.
     pub scopes: Vec<String>,
+    /// Claims that were named one by one.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
     /// Claims that the person chose to leave out.
     pub withheld: Vec<String>,
     /// `nonce` of the request.
@@ -283,6 +293,9 @@ pub struct Grant {
     pub evidence: Evidence,
     /// What was granted of a GPU service.
     pub granted: Option<Granted>,
+    /// How far its refresh tokens have come, if it has any.
+    #[serde(default)]
+    pub refresh: Option<Family>,
     /// Why it ended, if it did.
     pub revoked: Option<String>,
 }
@@ -292,6 +305,9 @@ pub struct Grant {
 pub struct AccessToken {
     /// Its grant.
     pub grant: HandleKey,
+    /// The scopes of this token, if they are fewer than the grant's (RFC 6749, section 6).
+    #[serde(default)]
+    pub scopes: Option<Vec<String>>,
 }
 
 /// A credential that is offered.

@@ -299,6 +299,7 @@ mod tests {
         assert_eq!(read.key_for(Relationship::AssertionMethod, &id), Some(&keys[1]));
     }
 
+    /// DID-01.
     #[test]
     fn a_document_counts_for_its_own_did_only() {
         let value = DidDocument::for_keys(DID, &[key(1)]).to_value();
@@ -312,6 +313,7 @@ mod tests {
         ));
     }
 
+    /// DID-03.
     #[test]
     fn a_key_is_found_through_its_relationship_only() {
         let key = key(1);
@@ -327,6 +329,7 @@ mod tests {
         assert_eq!(unlisted.key_for(Relationship::Authentication, "#a"), None);
     }
 
+    /// DID-03.
     #[test]
     fn an_embedded_key_is_for_its_relationship_only() {
         let key = key(1);
@@ -341,6 +344,7 @@ mod tests {
         assert!(matches!(borrowed, Err(DidError::Dangling(_))));
     }
 
+    /// DID-03.
     #[test]
     fn one_id_has_one_method() {
         let twice = document(json!({

@@ -157,6 +157,7 @@ mod tests {
         }
     }
 
+    /// DID-02.
     #[test]
     fn another_spelling_of_a_key_is_no_did_key() {
         let hex = "did:key:fed013b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29";
@@ -166,6 +167,7 @@ mod tests {
         }
     }
 
+    /// DID-02.
     #[test]
     fn keys_of_other_kinds_are_refused() {
         // secp256k1, X25519, P-384, from the did:key specification.
@@ -179,6 +181,7 @@ mod tests {
         assert!(did_key(&key(Algorithm::Es384, 3)).is_err());
     }
 
+    /// DID-02.
     #[test]
     fn a_did_jwk_is_read_strictly() {
         let did = |json: &str| format!("did:jwk:{}", b64u::encode(json));

@@ -1,4 +1,4 @@
-//! Client authentication at the token endpoint (RFC 6749, 2.3; Core, 9).
+//! Client authentication at the token, introspection and revocation endpoints (RFC 6749, 2.3; Core, 9).
 //!
 //! Invariant: a request authenticates by one method, and it is the one that the client registered.
 //! [`AuthenticatedClient`] is made by [`authenticate`] alone.
@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sekisho_ambient::{Secret, constant_time_eq, sha256};
 
+use crate::assertion::{ASSERTION_TYPE, Assertion};
 use crate::client::{Client, ClientAuthentication};
 use crate::params::{self, Params};
 use crate::token::TokenError;
@@ -33,6 +34,8 @@ pub enum Presented {
         /// `client_id`.
         client_id: String,
     },
+    /// `client_assertion`: `private_key_jwt`.
+    Assertion(Assertion),
     /// Nothing at all, which only the pre-authorized code grant allows (OpenID4VCI 1.0, 6.1).
     Anonymous,
 }
@@ -49,9 +52,11 @@ impl Presented {
         if params.has("client_assertion") || params.has("client_assertion_type") {
             let alone = authorization.is_none() && body_secret.is_none();
             // Never a reason to look at the other method (attack OA-24).
-            let refusal =
-                if alone { TokenError::UnsupportedMethod } else { TokenError::SeveralMethods };
-            return Err(refusal);
+            return if alone {
+                assertion(params, body_id)
+            } else {
+                Err(TokenError::SeveralMethods)
+            };
         }
         match (authorization, body_id, body_secret) {
             (Some(_), _, Some(_)) => Err(TokenError::SeveralMethods),
@@ -76,6 +81,7 @@ impl Presented {
         match self {
             Self::Basic { id, .. } | Self::Post { id, .. } => Some(id),
             Self::None { client_id } => Some(client_id),
+            Self::Assertion(assertion) => Some(assertion.client_id()),
             Self::Anonymous => None,
         }
     }
@@ -86,9 +92,17 @@ impl Presented {
     }
 }
 
-/// The same as [`Presented::from_request`].
-pub fn from_request(authorization: Option<&str>, params: &Params) -> Result<Presented, TokenError> {
-    Presented::from_request(authorization, params)
+/// Reads a client assertion (RFC 7521, 4.2); `client_id` beside it has to name the same client.
+fn assertion(params: &Params, body_id: Option<&str>) -> Result<Presented, TokenError> {
+    if params.one("client_assertion_type")? != Some(ASSERTION_TYPE) {
+        return Err(TokenError::UnsupportedMethod);
+    }
+    let text = params.one("client_assertion")?.ok_or(TokenError::Missing("client_assertion"))?;
+    let assertion = Assertion::parse(text)?;
+    if body_id.is_some_and(|body_id| body_id != assertion.client_id()) {
+        return Err(TokenError::OtherClientId);
+    }
+    Ok(Presented::Assertion(assertion))
 }
 
 /// Reads `Basic` credentials; each half is form-urlencoded first (RFC 6749, 2.3.1).
@@ -104,7 +118,8 @@ fn basic(header: &str) -> Result<(String, Secret<String>), TokenError> {
     Ok((half(id)?, Secret::new(half(secret)?)))
 }
 
-/// Checks that `presented` is what `client` registered. In constant time as to the secret.
+/// Checks that `presented` is what `client` registered; an assertion is for
+/// [`crate::assertion::verify`]. In constant time as to the secret.
 pub fn authenticate(
     presented: &Presented,
     client: &Client,
@@ -129,6 +144,11 @@ pub fn authenticate(
 }
 
 impl AuthenticatedClient {
+    /// For [`crate::assertion::verify`] alone.
+    pub(crate) fn by_assertion(client: &Client) -> Self {
+        Self(client.clone())
+    }
+
     /// The client.
     pub fn client(&self) -> &Client {
         &self.0
@@ -166,6 +186,7 @@ pub(crate) mod tests {
             ClientAuthentication::None => Presented::None { client_id: id },
             ClientAuthentication::SecretBasic { .. } => Presented::Basic { id, secret },
             ClientAuthentication::SecretPost { .. } => Presented::Post { id, secret },
+            ClientAuthentication::PrivateKeyJwt { .. } => panic!("see crate::assertion"),
         };
         authenticate(&presented, client).unwrap()
     }

@@ -5,12 +5,19 @@
 //! published. Of its secret only the SHA-256 is known here. Where it is kept is the callers' matter.
 
 use sekisho_ambient::{Timestamp, sha256};
-use sekisho_jose::Algorithm;
+use sekisho_jose::{Algorithm, PublicJwk};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::redirect_uri::{self, RedirectUriError};
 use crate::relying_party;
+
+/// Algorithms of client assertions (`token_endpoint_auth_signing_alg_values_supported`).
+pub const ASSERTION_ALGORITHMS: [Algorithm; 4] =
+    [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
+
+/// The scope that a client needs for refresh tokens (Core, 11).
+pub const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Algorithms of ID tokens that a client may register, the default first.
 pub const ID_TOKEN_ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es256];
@@ -40,10 +47,26 @@ pub enum ClientAuthentication {
         /// SHA-256 of the secret, which has 256 bits of randomness.
         digest: [u8; 32],
     },
+    /// `private_key_jwt`.
+    PrivateKeyJwt {
+        /// Where its keys stand.
+        keys: ClientKeys,
+    },
+}
+
+/// The public keys of a client (Registration, 2: `jwks` or `jwks_uri`, never both).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientKeys {
+    /// `jwks`: as registered.
+    Jwks(Vec<PublicJwk>),
+    /// `jwks_uri`: read when they are needed.
+    JwksUri(String),
 }
 
 /// Names of the methods, for checks and metadata alike.
-pub const AUTHENTICATION_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
+pub const AUTHENTICATION_METHODS: [&str; 4] =
+    ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 
 /// What a client's protocol is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +130,9 @@ pub struct Client {
     /// Why it asks, shown to people.
     #[serde(default)]
     pub purpose: Localized,
+    /// Where a browser may go after logging out, compared as strings.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
     /// When it was registered.
     pub created: Timestamp,
 }
@@ -143,6 +169,12 @@ pub enum RegistrationError {
     /// A negative time.
     #[error("default_max_age is negative")]
     MaxAge,
+    /// `private_key_jwt` without a key that could verify an assertion.
+    #[error("private_key_jwt needs a key for RS256, PS256, ES256 or EdDSA in jwks, or a jwks_uri")]
+    NoKey,
+    /// `jwks_uri` is no https URL.
+    #[error("jwks_uri is not an https URL")]
+    JwksUri,
 }
 
 impl ClientAuthentication {
@@ -161,6 +193,7 @@ impl ClientAuthentication {
         match self {
             Self::SecretBasic { .. } => "client_secret_basic",
             Self::SecretPost { .. } => "client_secret_post",
+            Self::PrivateKeyJwt { .. } => "private_key_jwt",
             Self::None => "none",
         }
     }
@@ -207,6 +240,7 @@ pub fn validate_registration(client: &Client) -> Result<(), RegistrationError> {
         return Err(RegistrationError::ClientName);
     }
     check_redirect_uris(client)?;
+    check_keys(client)?;
     check_scopes(client)?;
     let algorithm = client.id_token_signed_response_alg;
     if !ID_TOKEN_ALGORITHMS.contains(&algorithm) {
@@ -222,11 +256,32 @@ fn check_redirect_uris(client: &Client) -> Result<(), RegistrationError> {
     if client.redirect_uris.is_empty() {
         return Err(RegistrationError::NoRedirectUri);
     }
-    for uri in &client.redirect_uris {
+    for uri in client.redirect_uris.iter().chain(&client.post_logout_redirect_uris) {
         redirect_uri::check_registration(uri, client.application_type)
             .map_err(|reason| RegistrationError::RedirectUri { uri: uri.clone(), reason })?;
     }
     Ok(())
+}
+
+fn check_keys(client: &Client) -> Result<(), RegistrationError> {
+    let ClientAuthentication::PrivateKeyJwt { keys } = &client.authentication else {
+        return Ok(());
+    };
+    match keys {
+        ClientKeys::Jwks(keys) => {
+            let fits = |key: &PublicJwk| {
+                key.verifying_key().is_ok_and(|key| {
+                    ASSERTION_ALGORITHMS.iter().any(|algorithm| key.supports(*algorithm))
+                })
+            };
+            if keys.iter().any(fits) { Ok(()) } else { Err(RegistrationError::NoKey) }
+        }
+        ClientKeys::JwksUri(uri) => {
+            let https = url::Url::parse(uri)
+                .is_ok_and(|url| url.scheme() == "https" && url.fragment().is_none());
+            if https { Ok(()) } else { Err(RegistrationError::JwksUri) }
+        }
+    }
 }
 
 fn check_scopes(client: &Client) -> Result<(), RegistrationError> {
@@ -260,6 +315,7 @@ pub(crate) mod tests {
             require_pkce: false,
             required_acr: None,
             default_max_age: None,
+            post_logout_redirect_uris: vec!["https://rp.example/bye".to_owned()],
             purpose: text("Logging in"),
             created: Timestamp::from_unix(1_795_239_120),
         }

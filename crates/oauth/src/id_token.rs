@@ -107,22 +107,30 @@ pub fn at_hash(algorithm: Algorithm, access_token: &str) -> Option<String> {
     digest.first_chunk::<16>().map(b64u::encode)
 }
 
-/// The subject of an `id_token_hint`: a token of ours for `client_id`, which may have expired (Core,
-/// 3.1.2.1). `None` if it is anything else; a hint never logs anybody in.
-pub fn hinted_subject(
-    hint: &str,
-    keys: &[VerifyingKey],
-    iss: &str,
-    client_id: &str,
-) -> Option<String> {
+/// What an `id_token_hint` says: never enough to log anybody in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// The client that the token was for.
+    pub client_id: String,
+    /// The subject at that client.
+    pub sub: String,
+    /// The session, if it was named.
+    pub sid: Option<String>,
+}
+
+/// Reads an `id_token_hint`: a token of ours, which may have expired (Core, 3.1.2.1; RP-Initiated
+/// Logout 1.0, 4). `None` if it is anything else.
+pub fn read_hint(hint: &str, keys: &[VerifyingKey], iss: &str) -> Option<Hint> {
     let unverified_jwt = UnverifiedJwt::<Claims>::parse(hint).ok()?;
     let expected =
         Expected { typ: &[TYP], algorithms: &ID_TOKEN_ALGORITHMS, allow_missing_typ: false };
     let verify = |key| unverified_jwt.clone().verify(key, &expected).ok();
     let claims = keys.iter().find_map(verify)?.into_claims();
-    let is = |name: &str, value: &str| claims.get(name).and_then(Value::as_str) == Some(value);
-    let ours = is("iss", iss) && is("aud", client_id);
-    claims.get("sub").and_then(Value::as_str).filter(|_| ours).map(str::to_owned)
+    let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    if text("iss").as_deref() != Some(iss) {
+        return None;
+    }
+    Some(Hint { client_id: text("aud")?, sub: text("sub")?, sid: text("sid") })
 }
 
 #[cfg(test)]
@@ -205,20 +213,21 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_token_for_this_client_is_a_hint() {
+    fn only_our_own_token_is_a_hint() {
         let key = SigningKey::generate(Algorithm::Es256, &Entropy::seeded(1)).unwrap();
         let other = SigningKey::generate(Algorithm::Es256, &Entropy::seeded(2)).unwrap();
         let keys = [other.verifying_key(), key.verifying_key()];
         let iss = "https://auth.example.jp";
         let hint = token().sign(&key).unwrap();
-        assert_eq!(hinted_subject(&hint, &keys, iss, "portal").as_deref(), Some("s"));
-        assert_eq!(hinted_subject(&hint, &keys[..1], iss, "portal"), None);
-        assert_eq!(hinted_subject(&hint, &keys, "https://evil.test", "portal"), None);
-        assert_eq!(hinted_subject(&hint, &keys, iss, "other"), None);
-        assert_eq!(hinted_subject("x", &keys, iss, "portal"), None);
+        let sid = Some("sid".to_owned());
+        let read = Hint { client_id: "portal".to_owned(), sub: "s".to_owned(), sid };
+        assert_eq!(read_hint(&hint, &keys, iss), Some(read));
+        assert_eq!(read_hint(&hint, &keys[..1], iss), None);
+        assert_eq!(read_hint(&hint, &keys, "https://evil.test"), None);
+        assert_eq!(read_hint("x", &keys, iss), None);
         let claims = token().claims(Algorithm::Es256);
         let access = sekisho_jose::sign(&key, &Header::for_key(&key, "at+jwt"), &claims).unwrap();
-        assert_eq!(hinted_subject(&access, &keys, iss, "portal"), None);
+        assert_eq!(read_hint(&access, &keys, iss), None);
     }
 
     #[test]

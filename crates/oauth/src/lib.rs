@@ -8,6 +8,9 @@
 //! | [`authentication`] | RFC 6749, 2.3; Core, 9 |
 //! | [`token`] | RFC 6749, 4.1.3–5.2; OpenID4VCI 1.0, 6 |
 //! | [`id_token`] | Core, 2 and 3.1.3.6 |
+//! | [`assertion`] | `private_key_jwt`: RFC 7523 |
+//! | [`claims_request`] | the `claims` parameter: Core, 5.5 |
+//! | [`refresh`] | refresh tokens: RFC 6749, 6; RFC 9700, 4.14 |
 //! | [`userinfo`] | Core, 5.3; RFC 6750 |
 //! | [`metadata`] | OpenID Connect Discovery 1.0, 3; RFC 8414 |
 //! | [`relying_party`] | our table: which scope asks the wallet for what, and releases what |
@@ -15,8 +18,10 @@
 //! Invariant: nothing here reads a clock, a random source, a store or the network, and nothing knows
 //! of HTTP beyond the texts of its headers. Storage, single use and redirects are the callers' matter.
 
+pub mod assertion;
 pub mod authentication;
 pub mod authorization;
+pub mod claims_request;
 pub mod client;
 pub mod description;
 pub mod id_token;
@@ -24,6 +29,7 @@ pub mod metadata;
 pub mod params;
 pub mod pkce;
 pub mod redirect_uri;
+pub mod refresh;
 pub mod relying_party;
 pub mod scope;
 pub mod token;

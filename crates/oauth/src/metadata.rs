@@ -8,7 +8,7 @@ use sekisho_jose::{Algorithm, Claims};
 use serde_json::{Value, json};
 
 use crate::authorization::{RESPONSE_TYPES, ResponseMode};
-use crate::client::AUTHENTICATION_METHODS;
+use crate::client::{ASSERTION_ALGORITHMS, AUTHENTICATION_METHODS, OFFLINE_ACCESS};
 use crate::token::GrantType;
 use crate::{pkce, relying_party};
 
@@ -25,6 +25,12 @@ pub struct Enabled {
     pub userinfo_endpoint: Option<String>,
     /// URL, if mounted.
     pub jwks_uri: Option<String>,
+    /// URL, if mounted.
+    pub introspection_endpoint: Option<String>,
+    /// URL, if mounted.
+    pub revocation_endpoint: Option<String>,
+    /// URL, if mounted.
+    pub end_session_endpoint: Option<String>,
     /// Algorithms of active ID token keys.
     pub id_token_algorithms: Vec<Algorithm>,
     /// `acr` values that a login can have.
@@ -61,28 +67,46 @@ pub fn build(enabled: &Enabled) -> Value {
     Value::Object(document)
 }
 
-fn endpoints(enabled: &Enabled) -> [(&'static str, &Option<String>); 5] {
+fn endpoints(enabled: &Enabled) -> [(&'static str, &Option<String>); 8] {
     [
         ("authorization_endpoint", &enabled.authorization_endpoint),
         ("token_endpoint", &enabled.token_endpoint),
         ("userinfo_endpoint", &enabled.userinfo_endpoint),
         ("jwks_uri", &enabled.jwks_uri),
+        ("introspection_endpoint", &enabled.introspection_endpoint),
+        ("revocation_endpoint", &enabled.revocation_endpoint),
+        ("end_session_endpoint", &enabled.end_session_endpoint),
         ("service_documentation", &enabled.service_documentation),
     ]
 }
 
-fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 14] {
+fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 19] {
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let algorithms = enabled.id_token_algorithms.iter().map(ToString::to_string).collect();
     let modes = ResponseMode::ALL.map(ResponseMode::name);
     let scopes = scopes(enabled);
+    let methods = owned(&AUTHENTICATION_METHODS);
+    let assertions: Vec<String> = ASSERTION_ALGORITHMS.iter().map(ToString::to_string).collect();
+    let introspection = enabled.introspection_endpoint.is_some();
+    // A public client cannot prove that a token is its own (RFC 7662, 2.1).
+    let confidential: Vec<String> =
+        methods.iter().filter(|name| introspection && *name != "none").cloned().collect();
+    let at_introspection = if introspection { assertions.clone() } else { Vec::new() };
+    let revocation = enabled.revocation_endpoint.is_some();
+    let (at_revocation, revoking) =
+        if revocation { (assertions.clone(), methods.clone()) } else { (Vec::new(), Vec::new()) };
     [
         ("response_types_supported", owned(RESPONSE_TYPES)),
         ("response_modes_supported", owned(&modes)),
         ("grant_types_supported", grant_types(enabled)),
         ("subject_types_supported", owned(&["pairwise"])),
         ("id_token_signing_alg_values_supported", algorithms),
-        ("token_endpoint_auth_methods_supported", owned(&AUTHENTICATION_METHODS)),
+        ("token_endpoint_auth_methods_supported", methods),
+        ("token_endpoint_auth_signing_alg_values_supported", assertions),
+        ("introspection_endpoint_auth_methods_supported", confidential),
+        ("introspection_endpoint_auth_signing_alg_values_supported", at_introspection),
+        ("revocation_endpoint_auth_methods_supported", revoking),
+        ("revocation_endpoint_auth_signing_alg_values_supported", at_revocation),
         ("code_challenge_methods_supported", owned(pkce::METHODS)),
         ("claims_supported", owned(&relying_party::claims_supported(&scopes))),
         ("claim_types_supported", owned(&["normal"])),
@@ -104,6 +128,10 @@ fn scopes(enabled: &Enabled) -> Vec<String> {
 fn grant_types(enabled: &Enabled) -> Vec<String> {
     let mounted = |grant: &GrantType| match grant {
         GrantType::AuthorizationCode => enabled.authorization_endpoint.is_some(),
+        GrantType::RefreshToken => {
+            enabled.authorization_endpoint.is_some()
+                && scopes(enabled).iter().any(|scope| scope == OFFLINE_ACCESS)
+        }
         GrantType::PreAuthorizedCode => enabled.pre_authorized_code,
     };
     GrantType::ALL.into_iter().filter(mounted).map(|grant| grant.name().to_owned()).collect()
@@ -116,7 +144,7 @@ fn prompts() -> Vec<String> {
 
 fn booleans(enabled: &Enabled) -> [(&'static str, bool); 10] {
     [
-        ("claims_parameter_supported", false),
+        ("claims_parameter_supported", enabled.authorization_endpoint.is_some()),
         ("request_parameter_supported", false),
         ("request_uri_parameter_supported", false),
         ("require_request_uri_registration", false),
@@ -141,6 +169,9 @@ mod tests {
             token_endpoint: url("/token"),
             userinfo_endpoint: url("/userinfo"),
             jwks_uri: url("/jwks"),
+            introspection_endpoint: url("/introspect"),
+            revocation_endpoint: url("/revoke"),
+            end_session_endpoint: url("/logout"),
             id_token_algorithms: vec![Algorithm::Rs256, Algorithm::Es256],
             acr_values: vec!["phr".to_owned()],
             authorization_details_types: vec!["gpu_access".to_owned()],
@@ -158,15 +189,29 @@ mod tests {
             "token_endpoint": "https://auth.example.jp/token",
             "userinfo_endpoint": "https://auth.example.jp/userinfo",
             "jwks_uri": "https://auth.example.jp/jwks",
+            "introspection_endpoint": "https://auth.example.jp/introspect",
+            "revocation_endpoint": "https://auth.example.jp/revoke",
+            "end_session_endpoint": "https://auth.example.jp/logout",
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "grant_types_supported": [
-                "authorization_code", "urn:ietf:params:oauth:grant-type:pre-authorized_code",
+                "authorization_code", "refresh_token",
+                "urn:ietf:params:oauth:grant-type:pre-authorized_code",
             ],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
             "token_endpoint_auth_methods_supported":
-                ["client_secret_basic", "client_secret_post", "none"],
+                ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+            "token_endpoint_auth_signing_alg_values_supported":
+                ["RS256", "PS256", "ES256", "EdDSA"],
+            "introspection_endpoint_auth_methods_supported":
+                ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+            "introspection_endpoint_auth_signing_alg_values_supported":
+                ["RS256", "PS256", "ES256", "EdDSA"],
+            "revocation_endpoint_auth_methods_supported":
+                ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+            "revocation_endpoint_auth_signing_alg_values_supported":
+                ["RS256", "PS256", "ES256", "EdDSA"],
             "code_challenge_methods_supported": ["S256"],
             "claims_supported": [
                 "sub", "auth_time", "acr", "amr", "sid", "name", "name#ja-Hani-JP",
@@ -176,12 +221,13 @@ mod tests {
             ],
             "claim_types_supported": ["normal"],
             "scopes_supported":
-                ["openid", "profile", "email", "organization", "training", "gpu_access"],
+                ["openid", "profile", "email", "organization", "training", "gpu_access",
+                 "offline_access"],
             "acr_values_supported": ["phr"],
             "authorization_details_types_supported": ["gpu_access"],
             "ui_locales_supported": ["ja-JP", "en-US"],
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
-            "claims_parameter_supported": false,
+            "claims_parameter_supported": true,
             "request_parameter_supported": false,
             "request_uri_parameter_supported": false,
             "require_request_uri_registration": false,

@@ -84,6 +84,8 @@ pub const TABLE: &[ScopeRow] = &[
         claims: &["authorization_details", "groups", "svc_residency"],
         optional: &[],
     },
+    // A refresh token; no claim.
+    ScopeRow { scope: "offline_access", wallet: &[], claims: &[], optional: &[] },
 ];
 
 /// Names of all scopes.
@@ -112,14 +114,50 @@ pub fn is_optional(name: &str) -> bool {
     optional_claims().any(|optional| optional == name)
 }
 
-/// What the wallet is asked for, by type name: claim paths, in which `*` is every element.
-pub fn wallet_claims(scopes: &[String]) -> BTreeMap<String, Vec<Vec<String>>> {
+/// What the wallet is asked for, by type name: claim paths, in which `*` is every element. For all
+/// claims of `scopes`, and for those that are named one by one.
+pub fn wallet_claims(scopes: &[String], named: &[&str]) -> BTreeMap<String, Vec<Vec<String>>> {
     let mut asked = BTreeMap::<String, Vec<Vec<String>>>::new();
-    for (type_name, path) in rows(scopes).flat_map(|row| row.wallet) {
-        let path = path.iter().map(ToString::to_string).collect();
-        asked.entry((*type_name).to_owned()).or_default().push(path);
+    let by_name = TABLE.iter().flat_map(|row| {
+        let mine = named.iter().filter(|name| row.claims.contains(name));
+        mine.flat_map(|name| row.wallet.iter().filter(|(_, path)| feeds(path, name)))
+    });
+    for (type_name, path) in rows(scopes).flat_map(|row| row.wallet).chain(by_name) {
+        let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+        let paths = asked.entry((*type_name).to_owned()).or_default();
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
     }
     asked
+}
+
+/// Whether the wallet's claim at `path` is needed for the released claim `name` of the same row.
+fn feeds(path: &[&str], name: &str) -> bool {
+    let first = path.first().copied().unwrap_or_default();
+    match name {
+        "groups" => first == "roles",
+        "organization" => first != "roles",
+        "email_verified" => first == "email",
+        "training" => true,
+        _ => first == name,
+    }
+}
+
+/// What `scopes` release, and of the claims that are named one by one as much as there is.
+pub fn release_named(
+    scopes: &[String],
+    named: &[&str],
+    claims_by_type: &BTreeMap<String, Claims>,
+    preferred_username: &str,
+) -> Claims {
+    let by_scope = claims_supported(scopes);
+    let mut reached = scopes.to_vec();
+    let touched = TABLE.iter().filter(|row| named.iter().any(|name| row.claims.contains(name)));
+    reached.extend(touched.map(|row| row.scope.to_owned()));
+    let mut out = release(&reached, claims_by_type, preferred_username);
+    out.retain(|name, _| by_scope.contains(&name.as_str()) || named.contains(&name.as_str()));
+    out
 }
 
 fn rows(scopes: &[String]) -> impl Iterator<Item = &'static ScopeRow> {

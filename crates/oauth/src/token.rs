@@ -24,18 +24,22 @@ const REPEATABLE: &[&str] = &["resource", "audience"];
 pub enum GrantType {
     /// RFC 6749, 4.1.
     AuthorizationCode,
+    /// RFC 6749, 6.
+    RefreshToken,
     /// OpenID4VCI 1.0, 4.1.1.
     PreAuthorizedCode,
 }
 
 impl GrantType {
     /// Every grant.
-    pub const ALL: [Self; 2] = [Self::AuthorizationCode, Self::PreAuthorizedCode];
+    pub const ALL: [Self; 3] =
+        [Self::AuthorizationCode, Self::RefreshToken, Self::PreAuthorizedCode];
 
     /// `grant_type` on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
             Self::PreAuthorizedCode => "urn:ietf:params:oauth:grant-type:pre-authorized_code",
         }
     }
@@ -52,6 +56,13 @@ pub enum TokenRequest {
         redirect_uri: Option<String>,
         /// `code_verifier`.
         verifier: Option<String>,
+    },
+    /// A refresh token.
+    RefreshToken {
+        /// `refresh_token`.
+        token: String,
+        /// `scope`, if less than was granted is enough.
+        scope: Option<String>,
     },
     /// A code from a credential offer.
     PreAuthorizedCode {
@@ -79,6 +90,10 @@ impl TokenRequest {
                 redirect_uri: optional("redirect_uri")?,
                 verifier: optional("code_verifier")?,
             }),
+            Some(GrantType::RefreshToken) => Ok(Self::RefreshToken {
+                token: needed("refresh_token")?,
+                scope: optional("scope")?,
+            }),
             Some(GrantType::PreAuthorizedCode) => Ok(Self::PreAuthorizedCode {
                 code: needed("pre-authorized_code")?,
                 tx_code: optional("tx_code")?,
@@ -92,6 +107,7 @@ impl TokenRequest {
     pub fn grant_type(&self) -> GrantType {
         match self {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
+            Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::PreAuthorizedCode { .. } => GrantType::PreAuthorizedCode,
         }
     }
@@ -172,6 +188,9 @@ pub struct TokenResponse {
     /// Scopes as granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// The refresh token, if `offline_access` was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<String>,
     /// The ID token, if `openid` was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
@@ -188,6 +207,7 @@ impl TokenResponse {
             token_type: "Bearer",
             expires_in,
             scope: None,
+            refresh_token: None,
             id_token: None,
             authorization_details: None,
         }

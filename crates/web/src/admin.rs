@@ -14,8 +14,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    Act, AddClient, AddOrganization, AddTrust, AdminError, OfferCredential, RevokeCredential,
-    RotateKey,
+    Act, AddClient, AddOrganization, AddTrust, AdminError, ChangeStatus, OfferCredential, RotateKey,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -39,6 +38,8 @@ pub fn router(broker: Broker) -> Router {
         .route("/v1/credentials", get(credentials))
         .route("/v1/credentials/offer", post(offer_credential))
         .route("/v1/credentials/{credential}/revoke", post(revoke_credential))
+        .route("/v1/credentials/{credential}/suspend", post(suspend_credential))
+        .route("/v1/credentials/{credential}/resume", post(resume_credential))
         .route("/v1/keys", get(keys))
         .route("/v1/keys/rotate", post(rotate_key))
         .route("/v1/audit", get(audit))
@@ -222,9 +223,29 @@ async fn revoke_credential(
     caller: Caller,
     Path(credential): Path<String>,
     Asked(change): Asked<Change>,
-    Body(revoke): Body<RevokeCredential>,
+    Body(revoke): Body<ChangeStatus>,
 ) -> Answer {
     answer(broker.revoke_credential(&act(caller, change.dry_run), &credential, &revoke).await)
+}
+
+async fn suspend_credential(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(credential): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(why): Body<ChangeStatus>,
+) -> Answer {
+    answer(broker.suspend_credential(&act(caller, change.dry_run), &credential, &why).await)
+}
+
+async fn resume_credential(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(credential): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(why): Body<ChangeStatus>,
+) -> Answer {
+    answer(broker.resume_credential(&act(caller, change.dry_run), &credential, &why).await)
 }
 
 async fn keys(State(broker): State<Broker>, _: Caller, Asked(which): Asked<WhichKeys>) -> Answer {

@@ -97,6 +97,7 @@ pub(crate) fn consent_view(
         retention: told(service.and_then(|service| service.retention.as_ref())),
         transfer_abroad: told(service.and_then(|service| service.transfer_abroad.as_ref())),
         not_given: question.not_released.iter().map(|name| asked(name, lang)).collect(),
+        offline: question.offline,
         gpu: question.granted.as_ref().map(|granted| gpu_facts(granted, lang)),
     }
 }
@@ -210,7 +211,7 @@ mod tests {
             .into_iter()
             .map(str::to_owned)
             .collect();
-        for (type_name, paths) in sekisho_oauth::relying_party::wallet_claims(&scopes) {
+        for (type_name, paths) in sekisho_oauth::relying_party::wallet_claims(&scopes, &[]) {
             for path in paths {
                 let name = ask::asked_name(&type_name, &path);
                 assert!(ask::label(&name).is_some(), "{name}");

@@ -22,6 +22,16 @@ pub(crate) const REQUEST: &str = "/request/{request}";
 pub(crate) const RESPONSE: &str = "/response/{request}";
 /// Token endpoint.
 pub(crate) const TOKEN: &str = "/token";
+/// Introspection endpoint.
+pub(crate) const INTROSPECT: &str = "/introspect";
+/// Revocation endpoint.
+pub(crate) const REVOKE: &str = "/revoke";
+/// Logout endpoint.
+pub(crate) const LOGOUT: &str = "/logout";
+/// The question whether to log out.
+pub(crate) const LOGOUT_CONFIRM: &str = "/logout/confirm";
+/// Shown after logging out.
+pub(crate) const LOGOUT_DONE: &str = "/logout/done";
 /// Userinfo endpoint.
 pub(crate) const USERINFO: &str = "/userinfo";
 /// Keys of ID tokens.

@@ -41,6 +41,12 @@ pub(crate) fn see_other(url: &str) -> Response {
     }
 }
 
+/// The origin of a URL, for the policy of the page whose form leads there.
+pub(crate) fn origin_of(url: &str) -> Option<String> {
+    let origin = url::Url::parse(url).ok()?.origin();
+    origin.is_tuple().then(|| origin.ascii_serialization())
+}
+
 /// JSON with a status.
 pub(crate) fn json(status: u16, body: &Value) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -5,6 +5,7 @@ mod consent;
 mod documents;
 mod issuer;
 mod login;
+mod logout;
 mod token;
 mod userinfo;
 mod wallet;
@@ -15,9 +16,10 @@ use axum::routing::{get, post};
 use sekisho_broker::Broker;
 
 use crate::paths::{
-    AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, ISSUER,
-    ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, NONCE, NUMBER, OFFER, OPENID_CONFIGURATION,
-    ORG_DID, PHONE, RENEW, REQUEST, RESPONSE, STATUS_LIST, TOKEN, TYPE, USERINFO,
+    AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, INTROSPECT,
+    ISSUER, ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE,
+    NONCE, NUMBER, OFFER, OPENID_CONFIGURATION, ORG_DID, PHONE, RENEW, REQUEST, RESPONSE, REVOKE,
+    STATUS_LIST, TOKEN, TYPE, USERINFO,
 };
 
 /// The most that a body may weigh, in bytes.
@@ -37,6 +39,10 @@ pub(crate) fn router() -> Router<Broker> {
         .route(RENEW, post(login::renew))
         .route(PHONE, get(login::phone))
         .route(CONSENT, get(consent::page).post(consent::answer))
+        .route(LOGOUT, get(logout::by_query))
+        .route(LOGOUT, post(logout::by_form).layer(DefaultBodyLimit::max(MAX_POSTED_REQUEST)))
+        .route(LOGOUT_CONFIRM, get(logout::question).post(logout::answer))
+        .route(LOGOUT_DONE, get(logout::done))
         // wallets
         .route(REQUEST, get(wallet::request).post(wallet::request_by_post))
         .route(RESPONSE, post(wallet::response))
@@ -45,6 +51,8 @@ pub(crate) fn router() -> Router<Broker> {
         .route(CREDENTIAL, post(issuer::credential))
         // relying parties
         .route(TOKEN, post(token::token))
+        .route(INTROSPECT, post(token::introspect))
+        .route(REVOKE, post(token::revoke))
         .route(USERINFO, get(userinfo::by_get).post(userinfo::by_post))
         // documents
         .route(OPENID_CONFIGURATION, get(documents::discovery))

@@ -87,6 +87,8 @@ texts! {
     CONSENT_USE: "情報の扱い", "How it is handled";
     CONSENT_RETENTION: "保存する期間", "Kept for";
     CONSENT_ABROAD: "国外への移転", "Transfer abroad";
+    CONSENT_OFFLINE: "不在のときの利用", "While you are away";
+    CONSENT_OFFLINE_YES: "サービスは、最長30日間、あなたがいないときも同じ情報を読み直せます。証明書が失効すると読めなくなります。", "For up to 30 days, the service may read the same again without you. This ends when your credential is revoked.";
     CONSENT_NOT_GIVEN: "渡さない情報", "What is not given";
     NOT_TOLD: "サービスは示していません", "Not stated by the service";
     YES: "はい", "Yes";
@@ -140,6 +142,8 @@ texts! {
     LOGOUT_NO: "ログインを続ける", "Stay logged in";
     SIGNED_OUT_TITLE: "ログアウトしました", "You are logged out";
     SIGNED_OUT_LEAD: "この画面は閉じてかまいません。", "You can close this page.";
+    STAYED_TITLE: "ログインを続けています", "You are still logged in";
+    STAYED_LEAD: "この画面は閉じてかまいません。", "You can close this page.";
     ANSWERED_TITLE: "ウォレットが回答しました", "Your wallet has answered";
     ANSWERED_LEAD: "ウォレットがこのブラウザーに戻ると、ログインが続きます。戻らないときは、サービスの画面からもう一度始めてください。", "The login goes on when your wallet returns to this browser. If it does not, begin again at the service.";
     ELSEWHERE_TITLE: "ウォレットでの操作は終わりました", "You are done in your wallet";

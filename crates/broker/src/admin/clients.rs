@@ -1,10 +1,11 @@
 //! Relying parties.
 
-use sekisho_jose::Algorithm;
+use sekisho_jose::{Algorithm, JwkSet};
 use sekisho_oauth::client::{
-    self, ApplicationType, Client, ClientAuthentication, Localized, Profile,
+    self, ApplicationType, Client, ClientAuthentication, ClientKeys, Localized, Profile,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Act, AdminError, Changed, MAX_ROWS};
 use crate::Broker;
@@ -26,8 +27,17 @@ pub struct AddClient {
     pub redirect_uris: Vec<String>,
     /// Scopes that it may ask for.
     pub scopes: Vec<String>,
-    /// `client_secret_basic`, `client_secret_post` or `none`.
+    /// `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `none`.
     pub token_endpoint_auth_method: String,
+    /// Its public keys, for `private_key_jwt`: a JWK Set (RFC 7517, section 5).
+    #[serde(default)]
+    pub jwks: Option<Value>,
+    /// Where it publishes its keys instead; the host must be one of `outbound.allow_hosts`.
+    #[serde(default)]
+    pub jwks_uri: Option<String>,
+    /// Where a browser may go after logging out, compared as strings.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
     /// `RS256` or `ES256`.
     #[serde(default = "rs256")]
     pub id_token_signed_response_alg: Algorithm,
@@ -103,10 +113,14 @@ impl Broker {
         let authentication = match add.token_endpoint_auth_method.as_str() {
             "client_secret_basic" => ClientAuthentication::SecretBasic { digest },
             "client_secret_post" => ClientAuthentication::SecretPost { digest },
+            "private_key_jwt" => ClientAuthentication::PrivateKeyJwt { keys: client_keys(add)? },
             "none" => ClientAuthentication::None,
             other => return Err(AdminError::Invalid(format!("unknown method {other:?}"))),
         };
-        let confidential = authentication != ClientAuthentication::None;
+        let has_secret = matches!(
+            authentication,
+            ClientAuthentication::SecretBasic { .. } | ClientAuthentication::SecretPost { .. }
+        );
         let now = self.clock().now();
         let text = |text: &Bilingual| Localized { ja: text.ja.clone(), en: text.en.clone() };
         let client = Client {
@@ -129,12 +143,13 @@ impl Broker {
             require_pkce: add.require_pkce,
             required_acr: add.required_acr.clone(),
             default_max_age: add.default_max_age,
+            post_logout_redirect_uris: add.post_logout_redirect_uris.clone(),
             created: now,
         };
         client::validate_registration(&client).map_err(AdminError::invalid)?;
         let added = AddedClient {
             client_id: client.client_id.clone(),
-            client_secret: confidential.then(|| secret.expose().clone()),
+            client_secret: has_secret.then(|| secret.expose().clone()),
             redirect_uris: client.redirect_uris.clone(),
         };
         let exists = || AdminError::Exists { kind: "client", id: client.client_id.clone() };
@@ -186,6 +201,19 @@ impl Broker {
             })
             .await?;
         Ok(Changed { audit_id: Some(id), result: row(client) })
+    }
+}
+
+/// `jwks` or `jwks_uri`, never both (Registration, 2).
+fn client_keys(add: &AddClient) -> Result<ClientKeys, AdminError> {
+    let wrong = |text: &str| AdminError::Invalid(text.to_owned());
+    match (&add.jwks, &add.jwks_uri) {
+        (Some(jwks), None) => {
+            let set = JwkSet::from_value(jwks).map_err(AdminError::invalid)?;
+            Ok(ClientKeys::Jwks(set.keys))
+        }
+        (None, Some(uri)) => Ok(ClientKeys::JwksUri(uri.clone())),
+        _ => Err(wrong("private_key_jwt needs jwks or jwks_uri, and not both")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Credentials: offered, listed, revoked.
+//! Credentials: offered, listed, suspended and resumed, revoked.
 
 use sekisho_ambient::{Handle, Timestamp};
 use sekisho_credential::types;
@@ -88,10 +88,10 @@ pub struct CredentialRow {
     pub status: String,
 }
 
-/// A revocation.
+/// Why a status changes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RevokeCredential {
+pub struct ChangeStatus {
     /// Why, for the audit log; no personal data.
     #[serde(default)]
     pub reason: Option<String>,
@@ -244,42 +244,124 @@ impl Broker {
         })
     }
 
-    /// Revokes a credential: it counts at once here, and for others when their copy of the list
-    /// ends.
+    /// Revokes a credential, for good: it counts at once here, and for others when their copy of the
+    /// list ends.
     pub async fn revoke_credential(
         &self,
         act: &Act,
         id: &str,
-        revoke: &RevokeCredential,
+        why: &ChangeStatus,
+    ) -> Result<Changed<CredentialRow>, AdminError> {
+        self.set_status(act, id, Standing::Revoked, why).await
+    }
+
+    /// Suspends a credential until it is resumed.
+    pub async fn suspend_credential(
+        &self,
+        act: &Act,
+        id: &str,
+        why: &ChangeStatus,
+    ) -> Result<Changed<CredentialRow>, AdminError> {
+        self.set_status(act, id, Standing::Suspended, why).await
+    }
+
+    /// Lets a suspended credential count again. What ended because of it stays ended.
+    pub async fn resume_credential(
+        &self,
+        act: &Act,
+        id: &str,
+        why: &ChangeStatus,
+    ) -> Result<Changed<CredentialRow>, AdminError> {
+        self.set_status(act, id, Standing::Valid, why).await
+    }
+
+    async fn set_status(
+        &self,
+        act: &Act,
+        id: &str,
+        to: Standing,
+        why: &ChangeStatus,
     ) -> Result<Changed<CredentialRow>, AdminError> {
         let missing = || AdminError::NotFound { kind: "credential", id: id.to_owned() };
         let credential =
             self.store().get::<Credentials>(&id.to_owned()).await?.ok_or_else(missing)?;
         let mut result = self.credential_row(id.to_owned(), &credential).await?;
-        "revoked".clone_into(&mut result.status);
+        if result.status == Standing::Revoked.name() && to != Standing::Revoked {
+            return Err(revoked_is_final());
+        }
+        if to != Standing::Valid || result.status == Standing::Suspended.name() {
+            to.name().clone_into(&mut result.status);
+        }
         if act.dry_run {
             return Ok(Changed { audit_id: None, result });
         }
         let (list, index) = place(&credential);
-        let (entry, audit_id) = self.act_entry(act, self.clock().now(), "credential.revoke", id);
-        let entry = match &revoke.reason {
+        let (entry, audit_id) = self.act_entry(act, self.clock().now(), to.action(), id);
+        let entry = match &why.reason {
             Some(reason) => entry.because(reason.as_str()),
             None => entry,
         };
-        self.store()
+        let changed = self
+            .store()
             .transact(|tx| {
-                let value = StatusEntry { value: 1, credential: id.to_owned() };
+                let before = tx.get::<StatusEntries>(&list.entry(index))?;
+                let revoked = before.is_some_and(|entry| entry.value == Standing::Revoked.value());
+                if revoked && to != Standing::Revoked {
+                    return Ok(false);
+                }
+                let value = StatusEntry { value: to.value(), credential: id.to_owned() };
                 tx.put::<StatusEntries>(&list.entry(index), &value)?;
                 if let Some(row) = tx.get::<StatusLists>(&list.row())? {
                     let version = row.version + 1;
                     tx.put::<StatusLists>(&list.row(), &StatusListRow { version, ..row })?;
                 }
                 tx.append(entry.clone());
-                Ok(())
+                Ok(true)
             })
             .await?;
+        if !changed {
+            return Err(revoked_is_final());
+        }
         Ok(Changed { audit_id: Some(audit_id), result })
     }
+}
+
+/// What a status entry can say (Token Status List, section 7.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Valid,
+    Revoked,
+    Suspended,
+}
+
+impl Standing {
+    const fn value(self) -> u8 {
+        match self {
+            Self::Valid => 0,
+            Self::Revoked => 1,
+            Self::Suspended => 2,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Revoked => "revoked",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Valid => "credential.resume",
+            Self::Revoked => "credential.revoke",
+            Self::Suspended => "credential.suspend",
+        }
+    }
+}
+
+fn revoked_is_final() -> AdminError {
+    AdminError::Invalid("the credential is revoked, which is final: offer a new one".to_owned())
 }
 
 fn place(credential: &IssuedCredential) -> (OwnList, u64) {

@@ -390,8 +390,8 @@ pub const ALL: &[Code] = &[
             "Tell the service's operator the reference number on this page.",
         ),
         admin: text(
-            "redirect_uri は、登録した値と一文字も違わないようにしてください。",
-            "redirect_uri must equal a registered value, character for character.",
+            "redirect_uri と post_logout_redirect_uri は、登録した値と一文字も違わないようにしてください。",
+            "redirect_uri and post_logout_redirect_uri must equal a registered value, character for character.",
         ),
     },
     Code {
@@ -443,6 +443,23 @@ pub const ALL: &[Code] = &[
         admin: text(
             "登録した認証方式と client_secret を確認してください。認証方式は一つだけ使えます。",
             "Check the registered authentication method and client_secret. Exactly one method may be used.",
+        ),
+    },
+    Code {
+        id: "R-4006",
+        status: 400,
+        oauth_error: "invalid_request",
+        cause: text(
+            "ログアウトの要求が正しくありません。ログインはそのまま続いています。",
+            "The request to log out contradicts itself. You are still logged in.",
+        ),
+        user: text(
+            "サービスの運営者に、この画面の参照番号を伝えてください。",
+            "Tell the service's operator the reference number on this page.",
+        ),
+        admin: text(
+            "client_id は id_token_hint の aud と同じにし、同じパラメーターを二度送らないでください。",
+            "client_id must equal aud of id_token_hint, and no parameter may come twice.",
         ),
     },
     Code {

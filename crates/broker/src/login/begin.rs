@@ -15,7 +15,8 @@ use crate::Broker;
 use crate::ask::{Ask, AskError, asked_name};
 use crate::audit::{Actor, Detail as _, entry};
 use crate::config::ResponseMode;
-use crate::settle::{Settled, acr};
+use crate::settle::{PHISHING_RESISTANT, Settled, acr, required_acr};
+use crate::standing::Fallen;
 use crate::tables::{
     Channel, Clients, Evidence, Login, LoginState, Logins, RequestRow, Requests, Session, Sessions,
 };
@@ -62,11 +63,17 @@ impl Broker {
             Ok(ask) => ask,
             Err(error) => return Ok(self.refuse_ask(&request, &error)),
         };
+        if let Some(refused) = self.refuse_expectation(&request) {
+            return Ok(refused);
+        }
         let now = self.clock().now();
         if let Some((key, session)) =
             self.usable_session(&client, visitor, &request, &ask, now).await?
         {
-            return self.answer_from_session(request, visitor, key, session, now).await;
+            let answer = self.answer_from_session(&request, visitor, key, session, now).await?;
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
         }
         if request.prompt.contains(&Prompt::None) {
             return Ok(self.error(&request, AuthorizationErrorCode::LoginRequired, None));
@@ -93,6 +100,23 @@ impl Broker {
         let issuer = self.config().origin.as_str();
         let state = request.state.as_deref();
         authorization::error_url(&request.redirect_uri, code, description, state, issuer)
+    }
+
+    /// An expectation that no login can meet (Core, 5.5.1.1), or that cannot be read (AUTH-23).
+    fn refuse_expectation(&self, request: &AuthorizationRequest) -> Option<Begin> {
+        let unmet = |values: &Vec<String>| {
+            !values.is_empty() && !values.iter().any(|value| value == PHISHING_RESISTANT)
+        };
+        if request.claims.acr.as_ref().is_some_and(unmet) {
+            let code = AuthorizationErrorCode::UnmetAuthenticationRequirements;
+            return Some(self.error(request, code, Some("no login here has such an acr")));
+        }
+        if request.id_token_hint.is_some() && self.hinted_subject(request).is_none() {
+            let reason = "id_token_hint is no ID token of this server for this client";
+            let code = AuthorizationErrorCode::InvalidRequest;
+            return Some(self.error(request, code, Some(reason)));
+        }
+        None
     }
 
     fn refuse_ask(&self, request: &AuthorizationRequest, error: &AskError) -> Begin {
@@ -124,31 +148,36 @@ impl Broker {
             return Ok(None);
         }
         let context = acr(session.evidence.channel);
-        let fits = client.required_acr.is_none() || client.required_acr.as_deref() == context;
+        let required = required_acr(client, request);
+        let fits = required.is_none() || required == context;
         Ok((fits && covers(ask, &session.evidence)).then_some((key, session)))
     }
 
+    /// The answer that a live session gives; `None` if somebody else is expected, who may log in.
     async fn answer_from_session(
         &self,
-        request: AuthorizationRequest,
+        request: &AuthorizationRequest,
         visitor: &Visitor,
         key: sekisho_ambient::HandleKey,
         session: Session,
         now: Timestamp,
-    ) -> Result<Begin, Refusal> {
-        if let Some(code) = self.fallen(&session.evidence.relied, now).await {
-            self.end_session(key, &session, code, now).await?;
+    ) -> Result<Option<Begin>, Refusal> {
+        if let Some(fallen) = self.fallen(&session.evidence.relied, now).await {
+            self.end_session(key, &session, &fallen, now).await?;
             if request.prompt.contains(&Prompt::None) {
                 let required = AuthorizationErrorCode::LoginRequired;
-                return Ok(self.error(&request, required, Some(code)));
+                return Ok(Some(self.error(request, required, Some(fallen.code))));
             }
-            return Err(Refusal::code(code, key.reference()));
+            return Err(Refusal::code(fallen.code, key.reference()));
         }
-        let prepared = self.prepare(&request, &session.evidence, now).await?;
+        let prepared = self.prepare(request, &session.evidence, now).await?;
+        if prepared.is_other_subject() {
+            return Ok(None);
+        }
         let (browser, new) = self.browser_of(visitor, now);
         let handle = Handle::new(now.plus(LOGIN_LIFETIME), self.entropy());
         let login = Login {
-            request,
+            request: request.clone(),
             browser: sekisho_ambient::sha256(browser.expose().as_bytes()),
             started: now,
             requests: Vec::new(),
@@ -161,8 +190,8 @@ impl Broker {
             })
             .await?;
         let silent = login.request.prompt.contains(&Prompt::None);
-        Ok(match settled {
-            Settled::Code(url) => Begin::Redirect(url),
+        Ok(Some(match settled {
+            Settled::Redirect(url) => Begin::Redirect(url),
             Settled::Consent if silent => {
                 self.error(&login.request, AuthorizationErrorCode::ConsentRequired, None)
             }
@@ -175,14 +204,14 @@ impl Broker {
             Settled::Consent => Begin::Consent { login: handle, browser: new },
             Settled::Denied => Begin::Login { login: handle, browser: new },
             Settled::Refused(code) => return Err(Refusal::code(code, handle.key().reference())),
-        })
+        }))
     }
 
     async fn end_session(
         &self,
         key: sekisho_ambient::HandleKey,
         session: &Session,
-        code: &str,
+        fallen: &Fallen,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let person = Actor::Person(session.evidence.person);
@@ -190,7 +219,9 @@ impl Broker {
             .transact(|tx| {
                 tx.delete::<Sessions>(&key)?;
                 tx.append(
-                    entry(now, &person, "session.end", key.reference(), "done").because(code),
+                    entry(now, &person, "session.end", key.reference(), "done")
+                        .because(fallen.code)
+                        .with("credential", fallen.credential.as_str()),
                 );
                 Ok(())
             })
@@ -220,7 +251,7 @@ impl Broker {
         let handle = Handle::new(now.plus(LOGIN_LIFETIME), self.entropy());
         let query = ask.query(&self.config().type_authority);
         let mut channels = vec![Channel::SameDevice];
-        if client.cross_device && client.required_acr.is_none() {
+        if client.cross_device && required_acr(client, &request).is_none() {
             channels.push(Channel::CrossDevice);
         }
         let mut requests = Vec::new();

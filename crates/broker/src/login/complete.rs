@@ -81,8 +81,8 @@ impl Broker {
         let evidence = presented(&row).ok_or_else(again)?.clone();
         let session = self.new_session(&evidence);
         let now = self.clock().now();
-        if let Some(code) = self.fallen(&evidence.relied, now).await {
-            return Err(Refusal::code(code, login.key().reference()));
+        if let Some(fallen) = self.fallen(&evidence.relied, now).await {
+            return Err(Refusal::code(fallen.code, login.key().reference()));
         }
         let prepared = self.prepare(&row.request, &evidence, now).await?;
         let code = response_code.key();
@@ -118,8 +118,8 @@ impl Broker {
         let evidence = presented(&row).ok_or_else(again)?.clone();
         let session = self.new_session(&evidence);
         let now = self.clock().now();
-        if let Some(code) = self.fallen(&evidence.relied, now).await {
-            return Err(Refusal::code(code, login.key().reference()));
+        if let Some(fallen) = self.fallen(&evidence.relied, now).await {
+            return Err(Refusal::code(fallen.code, login.key().reference()));
         }
         let prepared = self.prepare(&row.request, &evidence, now).await?;
         let key = login.key();
@@ -217,7 +217,7 @@ impl Broker {
     fn next(settled: Settled, login: &Handle, session: NewSession) -> Result<Next, Refusal> {
         let session = session.handle;
         match settled {
-            Settled::Code(url) => Ok(Next::Redirect { url, session }),
+            Settled::Redirect(url) => Ok(Next::Redirect { url, session }),
             Settled::Consent => Ok(Next::Consent { session }),
             Settled::Denied => Ok(Next::Login { session }),
             Settled::Refused(code) => Err(Refusal::code(code, login.key().reference())),

@@ -218,7 +218,7 @@ impl Broker {
         })?;
         let evidence = self.evidence(row, &presentation, now).await?;
         match self.fallen(&evidence.relied, now).await {
-            Some(code) => Err(WalletRefusal::Code(code)),
+            Some(fallen) => Err(WalletRefusal::Code(fallen.code)),
             None => Ok(evidence),
         }
     }

@@ -149,6 +149,7 @@ fn a_holder_discloses_what_is_selected_with_its_parents_and_no_more() {
     assert!(!disclosed(&[json!(["address", "absent"])]).contains_key("address"));
 }
 
+/// SD-01, SD-02, SD-03, SD-04, SD-05, SD-06, SD-07, SD-14, SD-15.
 #[test]
 fn each_malformed_form_is_refused_for_its_own_reason() {
     let valid = Forge::new(&issued());
@@ -180,6 +181,7 @@ fn a_holder_refuses_malformed_forms_too() {
     }
 }
 
+/// SD-07.
 #[test]
 fn an_absent_hash_algorithm_is_sha_256() {
     let mut forge = Forge::new(&issued());
@@ -187,6 +189,7 @@ fn an_absent_hash_algorithm_is_sha_256() {
     assert!(process(&forge.presented(&key(1), &holder())).is_ok());
 }
 
+/// SD-10.
 #[test]
 fn decoys_change_nothing_that_is_read() {
     let (plain, with_decoys) = (issued(), issue_with(&all_claims(), &disclosable(), 5).unwrap());
@@ -200,6 +203,7 @@ fn decoys_change_nothing_that_is_read() {
     assert_eq!(one.claims["roles"], json!(["c"]));
 }
 
+/// SD-11, VP-16.
 #[test]
 fn a_hundred_thousand_digests_are_refused_at_once_and_five_thousand_walked() {
     let mut forge = Forge::new(&issued());
@@ -212,6 +216,7 @@ fn a_hundred_thousand_digests_are_refused_at_once_and_five_thousand_walked() {
     assert!(process(&forge.presented(&key(1), &holder())).is_ok());
 }
 
+/// SD-11.
 #[test]
 fn a_chain_of_disclosures_costs_no_more_than_it_is_long() {
     // As many disclosures as are read, each as wide as fits, in no order that helps.
@@ -226,6 +231,7 @@ fn a_chain_of_disclosures_costs_no_more_than_it_is_long() {
     assert_eq!(waits.recv_timeout(Duration::from_secs(5)), Ok(true));
 }
 
+/// SD-08.
 #[test]
 fn salts_have_128_bits_and_never_repeat() {
     let mut salts = HashSet::new();
@@ -265,6 +271,7 @@ fn the_order_of_digests_says_nothing_about_claims() {
     assert_eq!(places, HashSet::from([0, 1, 2]));
 }
 
+/// SD-09, SDJ-2.
 #[test]
 fn what_has_to_stand_in_the_open_cannot_be_made_disclosable() {
     for name in ["iss", "nbf", "exp", "cnf", "vct", "vct#integrity", "status", "aud", "_sd_alg"] {
@@ -317,6 +324,7 @@ fn no_disclosure_means_no_trace_of_them() {
     assert!(forge.disclosures.is_empty());
 }
 
+/// SD-12.
 #[test]
 fn a_proof_is_over_exactly_what_was_presented() {
     let held = SdJwt::parse(&issued()).unwrap();
@@ -400,6 +408,7 @@ fn refused_proof(change: impl FnOnce(&mut Value)) -> KeyBindingError {
     }
 }
 
+/// VP-09, VP-32.
 #[test]
 fn a_proof_is_needed_and_only_where_it_was_asked_for() {
     proof(&proof_header(), &proof_claims(), &holder()).unwrap();
@@ -435,6 +444,7 @@ fn a_proof_is_signed_by_the_holder_with_its_own_type() {
     assert!(proof(&own_key, &proof_claims(), &key(7)).is_err());
 }
 
+/// VP-03, VP-32.
 #[test]
 fn a_proof_is_for_one_audience_and_one_nonce() {
     for aud in [json!("x509_hash:other"), json!([CLIENT_ID]), json!(""), Value::Null] {
@@ -451,6 +461,7 @@ fn a_proof_is_for_one_audience_and_one_nonce() {
     }
 }
 
+/// VP-32.
 #[test]
 fn a_proof_is_fresh() {
     let at = |seconds: i64| process_at(&present(&issued()), NOW.plus(seconds));

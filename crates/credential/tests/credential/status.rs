@@ -90,6 +90,7 @@ fn a_list_says_what_was_set() {
     assert_eq!(verified.expires(), Some(NOW.plus(3600)));
 }
 
+/// ST-01, TSL-6.
 #[test]
 fn an_index_that_is_not_there_is_an_error() {
     let issuer = Issuer::new();
@@ -101,6 +102,7 @@ fn an_index_that_is_not_there_is_an_error() {
     assert!(matches!(empty.status(0), Err(StatusError::Index { entries: 0, .. })));
 }
 
+/// TSL-1.
 #[test]
 fn every_width_keeps_its_entries_apart() {
     for bits in [1_u8, 2, 4, 8] {
@@ -132,6 +134,7 @@ fn a_list_that_nobody_would_read_is_not_made() {
     }
 }
 
+/// TSL-3.
 #[test]
 fn the_header_has_chain_key_and_type() {
     let issuer = Issuer::new();
@@ -153,6 +156,7 @@ fn inflate(compressed: &[u8], max: usize) -> Result<StatusList, StatusError> {
     StatusList::from_value(&value, max)
 }
 
+/// TSL-1, ST-01.
 #[test]
 fn every_level_of_zlib_is_read_and_the_best_is_written() {
     let bytes: Vec<u8> = (0..5000_u32).map(|n| u8::try_from(n * n % 251).unwrap()).collect();
@@ -176,6 +180,7 @@ fn a_bomb_is_refused_at_the_cap() {
     assert!(inflate(&exact, 64 * 1024 - 1).is_err());
 }
 
+/// ST-01.
 #[test]
 fn a_bomb_of_gigabytes_costs_no_memory() {
     // A stored gigabyte of zeros, 1000 times over: deflate's own block, repeated, without the
@@ -247,6 +252,7 @@ fn a_malformed_list_is_refused() {
     }
 }
 
+/// ST-03, TSL-6.
 #[test]
 fn a_list_of_another_uri_is_refused() {
     let issuer = Issuer::new();
@@ -259,6 +265,7 @@ fn a_list_of_another_uri_is_refused() {
     assert!(matches!(without, Err(StatusError::Subject { .. })));
 }
 
+/// ST-03, TSL-6.
 #[test]
 fn a_list_of_somebody_else_is_refused() {
     let issuer = Issuer::new();
@@ -281,6 +288,7 @@ fn a_list_of_somebody_else_is_refused() {
     assert!(forged(&issuer, |claims| claims["iss"] = ISSUER.into()).is_ok());
 }
 
+/// ST-03, TSL-6.
 #[test]
 fn another_key_or_type_is_refused() {
     let issuer = Issuer::new();
@@ -334,6 +342,7 @@ fn a_list_without_an_end_is_good_for_a_day() {
     assert!(matches!(neither, Err(StatusError::Stale)));
 }
 
+/// ST-02.
 #[test]
 fn an_absurd_ttl_is_refused_or_cut() {
     let issuer = Issuer::new();
@@ -347,6 +356,7 @@ fn an_absurd_ttl_is_refused_or_cut() {
     assert_eq!(without.ttl(), None);
 }
 
+/// ST-03.
 #[test]
 fn an_older_list_than_one_that_was_seen_is_refused() {
     let issuer = Issuer::new();

@@ -94,6 +94,7 @@ fn the_public_key_says_what_it_is_for() {
     assert_eq!(PublicJwk::from_value(&value).unwrap(), key().public_jwk());
 }
 
+/// OA-29, VP-22.
 #[test]
 fn what_is_not_on_the_list_is_refused_by_name() {
     let refused = |change: fn(&mut Value)| key().decrypt(&with_header(change)).unwrap_err();
@@ -108,6 +109,7 @@ fn what_is_not_on_the_list_is_refused_by_name() {
     assert_eq!(refused(|h| h["alg"] = json!(null)), JweError::Malformed("alg"));
 }
 
+/// VP-22.
 #[test]
 fn a_key_of_another_is_not_tried() {
     let other = DecryptionKey::generate(&Entropy::seeded(9));
@@ -151,6 +153,7 @@ fn every_part_is_bound_to_the_others() {
     }
 }
 
+/// OA-30.
 #[test]
 fn another_form_is_refused() {
     let token = token(&key(), ContentEncryption::A128Gcm);

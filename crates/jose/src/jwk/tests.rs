@@ -83,6 +83,7 @@ fn a_coordinate_has_the_length_of_its_curve() {
     assert!(PublicJwk::from_value(&with(other_curve, "alg", "ES384")).is_err());
 }
 
+/// GEN-16.
 #[test]
 fn unknown_types_and_curves_are_refused() {
     for (name, value) in [("crv", "P-521"), ("crv", "secp256k1"), ("crv", "Ed25519"), ("kty", "ec")]
@@ -95,6 +96,7 @@ fn unknown_types_and_curves_are_refused() {
     assert_eq!(PublicJwk::from_value(&json!("key")), Err(JwkError::NotAnObject));
 }
 
+/// OA-25.
 #[test]
 fn an_ed25519_point_of_small_order_is_refused() {
     // The identity, the point of order 2, one of order 4, one of order 8, and the identity written
@@ -129,6 +131,7 @@ fn an_ed25519_point_has_one_encoding() {
     }
 }
 
+/// GEN-16, DOS-08.
 #[test]
 fn an_rsa_key_has_a_sound_size_and_exponent() {
     let modulus = |bytes: usize| b64u::encode([vec![0x80], vec![1; bytes - 1]].concat());

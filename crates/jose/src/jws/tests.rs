@@ -96,6 +96,7 @@ fn no_other_key_message_or_signature_passes() {
     )));
 }
 
+/// GEN-15, OA-25.
 #[test]
 fn none_and_hmac_are_refused_before_a_key_is_looked_at() {
     for alg in [r#""none""#, r#""None""#, r#""nOnE""#, r#""HS256""#, r#""RS1""#, "null", "[]", "0"]
@@ -108,6 +109,7 @@ fn none_and_hmac_are_refused_before_a_key_is_looked_at() {
     assert!(matches!(parse(&unsigned), Err(JwsError::Header(HeaderError::Algorithm))));
 }
 
+/// GEN-15, OA-25.
 #[test]
 fn an_algorithm_fits_the_key_and_the_caller() {
     for signer in Algorithm::ALL {
@@ -130,6 +132,7 @@ fn an_algorithm_fits_the_key_and_the_caller() {
     }
 }
 
+/// OA-25.
 #[test]
 fn rs256_and_ps256_are_kept_apart_even_for_a_key_without_alg() {
     let key = key(Algorithm::Rs256);
@@ -140,6 +143,7 @@ fn rs256_and_ps256_are_kept_apart_even_for_a_key_without_alg() {
     assert!(matches!(verified, Err(JwsError::Signature(SignatureError::Invalid))));
 }
 
+/// GEN-15, OA-25.
 #[test]
 fn what_changes_processing_is_refused() {
     for (name, value) in [
@@ -177,6 +181,7 @@ fn a_malformed_header_is_refused() {
     }
 }
 
+/// OA-26.
 #[test]
 fn an_embedded_private_key_is_refused() {
     let error = header_error(r#"{"alg":"ES256","jwk":{"kty":"EC","d":"AA"}}"#);

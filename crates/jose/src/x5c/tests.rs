@@ -104,6 +104,7 @@ fn the_key_of_the_leaf_verifies_what_its_holder_signs() {
     }
 }
 
+/// attack VP-12.
 #[test]
 fn a_leaf_leads_to_its_anchor_through_an_intermediate_in_order() {
     let root = root();
@@ -118,6 +119,7 @@ fn a_leaf_leads_to_its_anchor_through_an_intermediate_in_order() {
     assert!(matches!(verify(&[leaf, between, stranger], &root), Err(ChainError::Order)));
 }
 
+/// attack VP-12.
 #[test]
 fn an_issuer_has_to_be_an_authority() {
     let root = root();
@@ -127,6 +129,7 @@ fn an_issuer_has_to_be_an_authority() {
     assert!(matches!(verify(&[leaf, between], &root), Err(ChainError::Path(_))));
 }
 
+/// attack VP-12.
 #[test]
 fn a_chain_of_another_root_is_refused_even_under_the_same_name() {
     let (ours, theirs) = (root(), root());
@@ -135,6 +138,7 @@ fn a_chain_of_another_root_is_refused_even_under_the_same_name() {
     assert!(matches!(none, Err(ChainError::Path(_))));
 }
 
+/// attack VP-12.
 #[test]
 fn a_self_signed_leaf_is_refused_even_as_an_anchor() {
     let key = KeyPair::generate().unwrap();
@@ -163,6 +167,7 @@ fn an_anchor_in_the_chain_is_refused() {
     assert!(matches!(verify(&chain, &root), Err(ChainError::AnchorInChain)));
 }
 
+/// attack VP-12.
 #[test]
 fn a_certificate_counts_within_its_validity_only() {
     let root = root();
@@ -202,6 +207,7 @@ fn any_extended_key_usage_passes() {
     }
 }
 
+/// DOS-08.
 #[test]
 fn a_chain_is_short_and_readable() {
     let root = root();

@@ -10,6 +10,7 @@ use super::{
     AuthorizationError, AuthorizationErrorCode as Code, AuthorizationRequest, ErrorRedirect,
     PageErrorCode, Prompt, RESPONSE_TYPES, ResponseMode, ServerRules,
 };
+use crate::claims_request::ClaimsRequest;
 use crate::client::{self, Client};
 use crate::description::Description;
 use crate::params::Params;
@@ -41,6 +42,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("prompt", prompt),
     ("max_age", max_age),
     ("hints", hints),
+    ("claims", claims),
     ("pkce", pkce),
     ("authorization_details", authorization_details),
     ("something_asked", something_asked),
@@ -195,8 +197,7 @@ fn max_age(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// Hints: what cannot be used is ignored, none of them breaks the flow (checklist AUTH-9). So is the
-/// `claims` parameter, which is not supported (Core, 5.5).
+/// Hints: what cannot be used is ignored, none of them breaks the flow (checklist AUTH-9).
 fn hints(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let owned = |words: Vec<&str>| -> Vec<String> {
         words.into_iter().filter(|word| word.len() <= 128).take(16).map(ToOwned::to_owned).collect()
@@ -206,6 +207,15 @@ fn hints(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     draft.request.acr_values = owned(draft.list("acr_values")?);
     draft.request.login_hint = short(draft.one("login_hint")?);
     draft.request.id_token_hint = short(draft.one("id_token_hint")?);
+    Ok(())
+}
+
+/// Claims one by one, of scopes that the client is registered for (Core, 5.5).
+fn claims(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let Some(text) = draft.one("claims")? else { return Ok(()) };
+    let request = ClaimsRequest::parse(text, &draft.client.scopes)
+        .map_err(|reason| draft.refuse(Code::InvalidRequest, &reason))?;
+    draft.request.claims = request;
     Ok(())
 }
 

@@ -90,6 +90,9 @@ pub enum AuthorizationErrorCode {
     InteractionRequired,
     /// `prompt=none`, and the person has to choose.
     AccountSelectionRequired,
+    /// An essential `acr` that no login here has (OpenID Connect Core Error Code
+    /// `unmet_authentication_requirements`).
+    UnmetAuthenticationRequirements,
     /// `authorization_details` of an unknown type, or malformed.
     InvalidAuthorizationDetails,
     /// `request` is not supported.
@@ -102,7 +105,7 @@ pub enum AuthorizationErrorCode {
 
 impl AuthorizationErrorCode {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidRequest,
         Self::UnauthorizedClient,
         Self::AccessDenied,
@@ -114,6 +117,7 @@ impl AuthorizationErrorCode {
         Self::ConsentRequired,
         Self::InteractionRequired,
         Self::AccountSelectionRequired,
+        Self::UnmetAuthenticationRequirements,
         Self::InvalidAuthorizationDetails,
         Self::RequestNotSupported,
         Self::RequestUriNotSupported,
@@ -134,6 +138,7 @@ impl AuthorizationErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::InteractionRequired => "interaction_required",
             Self::AccountSelectionRequired => "account_selection_required",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",

@@ -4,6 +4,7 @@ use sekisho_jose::Claims;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::claims_request::ClaimsRequest;
 use crate::pkce::{self, CodeChallenge};
 
 /// A request whose every parameter has been checked. Kept while the person logs in.
@@ -33,6 +34,9 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// `id_token_hint`, unverified.
     pub id_token_hint: Option<String>,
+    /// `claims`, as far as the client may ask for them.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
     /// `acr_values`, in the order of preference.
     pub acr_values: Vec<String>,
     /// `authorization_details`: objects of a supported `type`, otherwise unchecked.
@@ -109,6 +113,7 @@ impl AuthorizationRequest {
         let prompts: Vec<_> = self.prompt.iter().map(|prompt| prompt.name()).collect();
         let details = &self.authorization_details;
         let details = (!details.is_empty()).then(|| json!(details).to_string());
+        let claims = (!self.claims.is_empty()).then(|| self.claims.to_value().to_string());
         let list = |words: &[String]| (!words.is_empty()).then(|| words.join(" "));
         let members = [
             ("client_id", Some(self.client_id.clone())),
@@ -126,6 +131,7 @@ impl AuthorizationRequest {
             ("login_hint", self.login_hint.clone()),
             ("id_token_hint", self.id_token_hint.clone()),
             ("acr_values", list(&self.acr_values)),
+            ("claims", claims),
             ("authorization_details", details),
         ];
         let mut query = form_urlencoded::Serializer::new(String::new());

@@ -182,6 +182,7 @@ fn registered(uri: &str) -> Vec<String> {
     vec![uri.to_owned()]
 }
 
+/// OA-13.
 #[test]
 fn no_variant_of_a_registered_uri_passes() {
     assert!(VARIANTS.len() + QUERY_VARIANTS.len() + LOOPBACK_VARIANTS.len() >= 150);

@@ -45,21 +45,34 @@ fn taro() -> BTreeMap<String, Claims> {
     shown
 }
 
+/// AUTH-24: a claim that is named alone brings no other claim of its scope.
+#[test]
+fn a_named_claim_comes_alone() {
+    let asked =
+        wallet_claims(&scopes("openid"), &["email", "name#ja-Kana-JP", "preferred_username"]);
+    let paths = &asked[AFFILIATION];
+    assert_eq!(paths.len(), 4, "{paths:?}");
+    let released = release_named(&scopes("openid"), &["email", "name"], &taro(), "u-7Q2M");
+    let names: Vec<_> = released.keys().map(String::as_str).collect();
+    assert_eq!(names, ["name", "email"]);
+    assert_eq!(wallet_claims(&scopes("email"), &["email"])[AFFILIATION].len(), 1);
+}
+
 #[test]
 fn the_wallet_is_asked_for_what_the_scopes_need_and_no_more() {
     let paths = |paths: &[&[&str]]| -> Vec<Vec<String>> {
         paths.iter().map(|path| path.iter().map(ToString::to_string).collect()).collect()
     };
-    let openid = wallet_claims(&scopes("openid"));
+    let openid = wallet_claims(&scopes("openid"), &[]);
     assert_eq!(openid.len(), 1);
     assert_eq!(openid[AFFILIATION], paths(&[&["org_corporate_number"], &["member_ref"]]));
-    let more = wallet_claims(&scopes("organization training email"));
+    let more = wallet_claims(&scopes("organization training email"), &[]);
     assert_eq!(
         more[AFFILIATION],
         paths(&[&["email"], &["org_name"], &["affiliation_type"], &["roles", "*"],])
     );
     assert_eq!(more[TRAINING], paths(&[&["achievement_id"]]));
-    assert!(wallet_claims(&scopes("gpu_access unknown")).is_empty());
+    assert!(wallet_claims(&scopes("gpu_access unknown"), &[]).is_empty());
 }
 
 #[test]

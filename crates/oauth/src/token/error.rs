@@ -35,7 +35,7 @@ pub enum TokenError {
     /// Two methods in one request.
     #[error("more than one method of client authentication")]
     SeveralMethods,
-    /// An assertion, or another scheme than `Basic`.
+    /// An unknown type of assertion, or another scheme than `Basic`.
     #[error("method of client authentication that is not supported")]
     UnsupportedMethod,
     /// `Basic` that cannot be read.
@@ -62,6 +62,12 @@ pub enum TokenError {
         /// Whether `Basic` was tried.
         basic: bool,
     },
+    /// The client's assertion does not hold.
+    #[error("client assertion: {0}")]
+    Assertion(&'static str),
+    /// The client's assertion names a key that is not known.
+    #[error("client assertion: no key of the client has its kid")]
+    UnknownKey,
     /// A code that is unknown, used, expired, revoked, or another client's.
     #[error("the code is unknown, used, expired or bound to another client")]
     InvalidGrant,
@@ -77,6 +83,9 @@ pub enum TokenError {
     /// The verifier is wrong.
     #[error(transparent)]
     Verifier(#[from] PkceError),
+    /// A refresh token that is unknown, expired, revoked, used before, or another client's.
+    #[error("the refresh token is unknown, expired, revoked or another client's")]
+    InvalidRefreshToken,
     /// A wider scope than was granted, or a malformed one.
     #[error("scope is malformed or wider than was granted")]
     InvalidScope,
@@ -170,8 +179,11 @@ impl TokenError {
             | Self::OtherClientId
             | Self::UnknownClient { .. }
             | Self::OtherMethod { .. }
-            | Self::WrongSecret { .. } => TokenErrorCode::InvalidClient,
+            | Self::WrongSecret { .. }
+            | Self::Assertion(_)
+            | Self::UnknownKey => TokenErrorCode::InvalidClient,
             Self::InvalidGrant
+            | Self::InvalidRefreshToken
             | Self::OtherRedirectUri
             | Self::VerifierMissing
             | Self::VerifierWithoutChallenge

@@ -132,7 +132,8 @@ fn other_grants_and_incomplete_requests_are_refused() {
     assert_eq!(parse("grant_type=authorization_code&code=a&x=1&x=2"), invalid);
     let offer = "grant_type=urn:ietf:params:oauth:grant-type:pre-authorized_code&code=p";
     assert_eq!(parse(offer), invalid);
-    for grant in ["refresh_token", "password", "client_credentials", "implicit", "x"] {
+    assert_eq!(parse("grant_type=refresh_token&code=c"), invalid);
+    for grant in ["password", "client_credentials", "implicit", "x"] {
         let refused = parse(&format!("grant_type={grant}&code=c"));
         assert_eq!(refused, Err(TokenErrorCode::UnsupportedGrantType), "{grant}");
     }

@@ -181,6 +181,7 @@ fn without_anchors_only_the_leafs_hash_is_a_name() {
     assert!(matches!(refused, Err(RequestRefusal::Prefix(_))), "{refused:?}");
 }
 
+/// VP-4.
 #[test]
 fn a_client_identifier_is_proven_by_the_certificate() {
     let verifier = verifier();
@@ -258,6 +259,7 @@ fn claims_that_are_missing_or_wrong_are_refused_by_name() {
     }
 }
 
+/// VP-05.
 #[test]
 fn an_answer_goes_only_where_the_certificate_speaks() {
     for uri in ["http://auth.example.jp/r", "https://auth.example.jp/r#x", "not a url", "file:///r"]

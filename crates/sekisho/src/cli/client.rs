@@ -59,6 +59,15 @@ pub(super) struct Add {
     /// How it authenticates at the token endpoint
     #[arg(long, value_enum, default_value_t = Method::ClientSecretBasic)]
     auth: Method,
+    /// A JSON file with its public keys (JWK Set), for private_key_jwt
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks_uri")]
+    jwks: Option<String>,
+    /// Where it publishes its keys, for private_key_jwt; list the host in outbound.allow_hosts
+    #[arg(long, value_name = "URL")]
+    jwks_uri: Option<String>,
+    /// Where a browser may go after logging out; once for each URI
+    #[arg(long, value_name = "URI")]
+    post_logout_redirect_uri: Vec<String>,
     /// The algorithm of its ID tokens: RS256 or ES256
     #[arg(long, value_name = "ALG", default_value = "RS256", value_parser = algorithm)]
     id_token_alg: Algorithm,
@@ -93,6 +102,7 @@ pub(super) struct Add {
 enum Method {
     ClientSecretBasic,
     ClientSecretPost,
+    PrivateKeyJwt,
     None,
 }
 
@@ -101,6 +111,7 @@ impl Method {
         match self {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
             Self::None => "none",
         }
     }
@@ -111,8 +122,9 @@ pub(super) fn algorithm(name: &str) -> Result<Algorithm, &'static str> {
 }
 
 impl Add {
-    fn into_request(self) -> AddClient {
-        AddClient {
+    fn into_request(self) -> Result<AddClient, Failure> {
+        let jwks = self.jwks.as_deref().map(read_jwks).transpose()?;
+        Ok(AddClient {
             client_id: self.id,
             name: Bilingual { ja: self.name_ja, en: self.name_en },
             purpose: Bilingual { ja: self.purpose_ja, en: self.purpose_en },
@@ -127,8 +139,17 @@ impl Add {
             require_pkce: self.require_pkce,
             required_acr: self.required_acr,
             default_max_age: self.default_max_age,
-        }
+            jwks,
+            jwks_uri: self.jwks_uri,
+            post_logout_redirect_uris: self.post_logout_redirect_uri,
+        })
     }
+}
+
+fn read_jwks(path: &str) -> Result<serde_json::Value, Failure> {
+    let bytes = std::fs::read(path).map_err(Failure::file("read", path))?;
+    sekisho_jose::json::parse(&bytes)
+        .map_err(|error| Failure::Usage(format!("{path}: no JSON: {error}")))
 }
 
 impl Session<'_, '_> {
@@ -136,7 +157,7 @@ impl Session<'_, '_> {
         match command {
             Command::Add(add) => {
                 let dry_run = add.rehearsal.dry_run;
-                let call = Call::post("/v1/clients", body(&add.into_request())?);
+                let call = Call::post("/v1/clients", body(&add.into_request()?)?);
                 self.change(call, dry_run, |session, added| session.added_client(&added)).await
             }
             Command::List => self.list(&Call::get("/v1/clients"), "clients", Self::clients).await,

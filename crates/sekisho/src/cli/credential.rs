@@ -1,7 +1,7 @@
 //! `sekisho credential`.
 
 use clap::{Args, Subcommand};
-use sekisho_broker::admin::{CredentialRow, OfferCredential, Offered, RevokeCredential};
+use sekisho_broker::admin::{ChangeStatus, CredentialRow, OfferCredential, Offered};
 use sekisho_jose::Claims;
 use serde_json::Value;
 
@@ -41,6 +41,28 @@ pub(super) enum Command {
         /// Does not ask for the id to be typed
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
+    },
+    /// Suspends a credential: no decision stands on it until it is resumed
+    ///
+    /// Example: sekisho credential suspend AAAAAGqW…  --reason 'device lost'
+    Suspend {
+        /// Its id in the list
+        id: String,
+        /// Why, for the audit log; no personal data
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        rehearsal: Rehearsal,
+    },
+    /// Lets a suspended credential count again; what ended because of it stays ended
+    Resume {
+        /// Its id in the list
+        id: String,
+        /// Why, for the audit log; no personal data
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
         #[command(flatten)]
         rehearsal: Rehearsal,
     },
@@ -114,12 +136,27 @@ impl Session<'_, '_> {
                     (None, last) => self.newest(&last.unwrap_or_default()).await?,
                 };
                 self.confirm(&id, yes, rehearsal.dry_run)?;
-                let path = format!("/v1/credentials/{}/revoke", segment(&id));
-                let call = Call::post(path, body(&RevokeCredential { reason })?);
-                self.change(call, rehearsal.dry_run, |session, row| session.credentials(vec![row]))
-                    .await
+                self.change_status(&id, "revoke", reason, rehearsal.dry_run).await
+            }
+            Command::Suspend { id, reason, rehearsal } => {
+                self.change_status(&id, "suspend", reason, rehearsal.dry_run).await
+            }
+            Command::Resume { id, reason, rehearsal } => {
+                self.change_status(&id, "resume", reason, rehearsal.dry_run).await
             }
         }
+    }
+
+    async fn change_status(
+        &mut self,
+        id: &str,
+        verb: &str,
+        reason: Option<String>,
+        dry_run: bool,
+    ) -> Result<(), Failure> {
+        let path = format!("/v1/credentials/{}/{verb}", segment(id));
+        let call = Call::post(path, body(&ChangeStatus { reason })?);
+        self.change(call, dry_run, |session, row| session.credentials(vec![row])).await
     }
 
     fn claims(&mut self, offer: &Offer) -> Result<Claims, Failure> {

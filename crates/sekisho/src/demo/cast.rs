@@ -141,6 +141,9 @@ fn client(id: &str, ja: &str, en: &str, service: &str, native: bool) -> Part {
         require_pkce: false,
         required_acr: None,
         default_max_age: None,
+        jwks: None,
+        jwks_uri: None,
+        post_logout_redirect_uris: Vec::new(),
     })
 }
 

@@ -5,9 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -62,10 +62,11 @@ impl Home {
     pub(crate) fn run_with(&self, arguments: &[&str], typed: &str) -> Done {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+        // Read while it runs: a full pipe would hold it up.
+        let stdout = read_all(child.stdout.take().unwrap());
+        let stderr = read_all(child.stderr.take().unwrap());
         let status = wait(&mut child);
-        let Output { stdout, stderr, .. } = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Done { status, stdout: text(stdout), stderr: text(stderr) }
+        Done { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
     }
 
     /// Runs a command that must succeed, and reads its JSON.
@@ -100,6 +101,14 @@ impl Home {
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", log()));
         Running { child: Some(child), stdout, ready }
     }
+}
+
+fn read_all(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        text
+    })
 }
 
 /// A port that was free just now.

@@ -51,6 +51,8 @@ pub struct ConsentView {
     pub not_given: Vec<String>,
     /// The GPU use that is granted with it.
     pub gpu: Option<Vec<Fact>>,
+    /// Whether the service may read it again while the person is away.
+    pub offline: bool,
 }
 
 #[derive(Template)]

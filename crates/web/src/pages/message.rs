@@ -37,6 +37,8 @@ pub enum Message {
     ReturnFromWallet,
     /// The person ended the login.
     Cancelled,
+    /// The person did not want to log out.
+    StillLoggedIn,
     /// There is no such page.
     NotFound,
 }
@@ -94,6 +96,7 @@ pub fn message(view: &MessageView) -> String {
         Message::ContinueElsewhere => (texts::ELSEWHERE_TITLE, texts::ELSEWHERE_LEAD),
         Message::ReturnFromWallet => (texts::ANSWERED_TITLE, texts::ANSWERED_LEAD),
         Message::Cancelled => (texts::CANCELLED_TITLE, texts::CANCELLED_LEAD),
+        Message::StillLoggedIn => (texts::STAYED_TITLE, texts::STAYED_LEAD),
         Message::NotFound => (texts::NOT_FOUND_TITLE, texts::NOT_FOUND_LEAD),
     };
     layout::html(&MessagePage {

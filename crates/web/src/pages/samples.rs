@@ -129,6 +129,7 @@ fn consent_view(lang: Lang, make: Make<'_>) -> ConsentView {
         purpose: say("計算資源の利用者を確かめるため", "To know who uses the machines"),
         retention: say("利用の終わりから1年", "One year after the use ends"),
         transfer_abroad: say("ありません", "None"),
+        offline: true,
         not_given: vec![say("生年月日", "Date of birth"), say("住所", "Address")],
         gpu: Some(vec![
             Fact { label: say("区画", "Partition"), value: make("h100-ishikari") },
@@ -268,6 +269,7 @@ fn write_all(folder: &std::path::Path) {
     }
 }
 
+/// AUTH-27, GEN-20.
 #[test]
 fn no_page_needs_anything_inline_or_from_elsewhere() {
     for (name, _, html) in honest() {
@@ -286,6 +288,7 @@ fn no_page_needs_anything_inline_or_from_elsewhere() {
     }
 }
 
+/// OI-08.
 #[test]
 fn markup_in_any_field_is_shown_and_never_run() {
     const PAYLOAD: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>&{{7*7}}";
@@ -301,6 +304,7 @@ fn markup_in_any_field_is_shown_and_never_run() {
     assert!(html.contains("&#60;script&#62;alert(1)&#60;/script&#62;"));
 }
 
+/// OI-08.
 #[test]
 fn a_link_with_a_script_leads_nowhere() {
     let make = |sample: &str| {
@@ -383,6 +387,7 @@ fn headings_go_down_one_level_at_a_time() {
     }
 }
 
+/// AUTH-27.
 #[test]
 fn the_login_page_offers_each_wallet_and_says_who_asks() {
     let view = login_view(Lang::Ja, &str::to_owned);

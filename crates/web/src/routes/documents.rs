@@ -6,8 +6,10 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
+};
+use http::{HeaderMap, StatusCode};
 use sekisho_broker::Broker;
 use sekisho_broker::login::Refusal;
 use sekisho_broker::published::KEYS_MAX_AGE;
@@ -74,10 +76,30 @@ pub(crate) async fn jwt_vc_issuer(
 pub(crate) async fn status_list(
     State(broker): State<Broker>,
     Path((organization, number)): Path<(String, u64)>,
+    headers: HeaderMap,
 ) -> Response {
     let list = OwnList { organization, number };
     match broker.published_list(&list, broker.clock().now()).await {
-        Ok(list) => public("application/statuslist+jwt", TTL, list.token().as_bytes().to_vec()),
+        Ok(list) => {
+            let same = headers
+                .get_all(IF_NONE_MATCH)
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(|line| line.split(','))
+                .any(|tag| tag.trim() == list.etag());
+            let mut response = if same {
+                StatusCode::NOT_MODIFIED.into_response()
+            } else {
+                public("application/statuslist+jwt", TTL, list.token().as_bytes().to_vec())
+            };
+            if let Ok(tag) = HeaderValue::from_str(list.etag()) {
+                response.headers_mut().insert(ETAG, tag);
+            }
+            if same && let Ok(kept) = HeaderValue::from_str(&format!("public, max-age={TTL}")) {
+                response.headers_mut().insert(CACHE_CONTROL, kept);
+            }
+            response
+        }
         Err(sekisho_broker::status_list::StatusListError::Unknown) => {
             StatusCode::NOT_FOUND.into_response()
         }

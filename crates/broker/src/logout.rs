@@ -1,0 +1,154 @@
+//! Logging out at the wish of a relying party (OpenID Connect RP-Initiated Logout 1.0).
+//!
+//! Invariant: a browser is sent back only to a URI that the client registered, compared as a string,
+//! and a session ends without a question only for a hint of that very session.
+
+use sekisho_ambient::Handle;
+use sekisho_oauth::client::{Client, Localized};
+use sekisho_oauth::id_token::{self, Hint};
+use sekisho_oauth::params::Params;
+
+use crate::Broker;
+use crate::audit::{Actor, Detail as _, entry};
+use crate::login::{Refusal, Visitor};
+use crate::tables::{Clients, Session, Sessions};
+
+/// What to do with a browser that wants to log out.
+pub enum Logout {
+    /// The person must be asked.
+    Ask {
+        /// The name of the client that wants it.
+        client_name: Option<Localized>,
+        /// Where the browser will go if the person agrees.
+        back: Option<String>,
+    },
+    /// Nobody is logged in any more: back to the client, or to a page of ours.
+    Done(Option<String>),
+}
+
+/// A request that could be understood.
+struct Asked {
+    client: Option<Client>,
+    hint: Option<Hint>,
+    back: Option<String>,
+}
+
+impl Broker {
+    /// What a logout request of this browser leads to. Ends the session if nothing has to be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Code`] if the parameters contradict each other, or name a client or a URI that is
+    /// not registered: nothing happens then.
+    pub async fn log_out(&self, params: &Params, visitor: &Visitor) -> Result<Logout, Refusal> {
+        let asked = self.read_logout(params).await?;
+        let Some((handle, session)) = self.session_of(visitor).await? else {
+            // Whoever could not say which session it means is not sent anywhere unasked.
+            return Ok(Logout::Done(asked.back.filter(|_| asked.hint.is_some())));
+        };
+        let same = asked.hint.as_ref().is_some_and(|hint| hint.sid.as_ref() == Some(&session.sid));
+        if !same {
+            let client_name = asked.client.map(|client| client.client_name);
+            return Ok(Logout::Ask { client_name, back: asked.back });
+        }
+        self.end(&handle, &session, asked.client.as_ref()).await?;
+        Ok(Logout::Done(asked.back))
+    }
+
+    /// The person agreed: the session ends, and the browser may go back if the request named a client.
+    pub async fn confirm_logout(
+        &self,
+        params: &Params,
+        visitor: &Visitor,
+    ) -> Result<Option<String>, Refusal> {
+        let asked = self.read_logout(params).await?;
+        if let Some((handle, session)) = self.session_of(visitor).await? {
+            self.end(&handle, &session, asked.client.as_ref()).await?;
+        }
+        Ok(asked.back)
+    }
+
+    async fn session_of(&self, visitor: &Visitor) -> Result<Option<(Handle, Session)>, Refusal> {
+        let Some(handle) = &visitor.session else { return Ok(None) };
+        if handle.key().expires() <= self.clock().now() {
+            return Ok(None);
+        }
+        let session = self.store().get::<Sessions>(&handle.key()).await?;
+        Ok(session.map(|session| (handle.clone(), session)))
+    }
+
+    async fn end(
+        &self,
+        handle: &Handle,
+        session: &Session,
+        client: Option<&Client>,
+    ) -> Result<(), Refusal> {
+        let now = self.clock().now();
+        let key = handle.key();
+        let person = Actor::Person(session.evidence.person);
+        let by = client.map(|client| client.client_id.clone()).unwrap_or_default();
+        self.store()
+            .transact(|tx| {
+                if tx.take::<Sessions>(&key)?.is_some() {
+                    tx.append(
+                        entry(now, &person, "session.end", key.reference(), "done")
+                            .because("logged out")
+                            .with("client", by.as_str()),
+                    );
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn read_logout(&self, params: &Params) -> Result<Asked, Refusal> {
+        if params.duplicate(&[]).is_some() {
+            return Err(Refusal::code("R-4006", ""));
+        }
+        let one = |name| params.one(name).map_err(|_| Refusal::code("R-4006", ""));
+        let hint = one("id_token_hint")?;
+        let read = hint.and_then(|hint| {
+            let origin = self.config().origin.as_str();
+            id_token::read_hint(hint, self.ring().hint_keys(), origin)
+        });
+        // A hint that is none of ours counts as none: the person is asked, and sent nowhere.
+        let forged = hint.is_some() && read.is_none();
+        let named = one("client_id")?.filter(|_| !forged).map(str::to_owned);
+        let hinted = read.as_ref().map(|hint| hint.client_id.clone());
+        if let (Some(named), Some(hinted)) = (&named, &hinted)
+            && named != hinted
+        {
+            return Err(Refusal::code("R-4006", ""));
+        }
+        let client = match hinted.or(named) {
+            None => None,
+            Some(id) => {
+                let client = self.store().get::<Clients>(&id).await?;
+                Some(client.ok_or_else(|| Refusal::code("R-4001", ""))?)
+            }
+        };
+        let uri = one("post_logout_redirect_uri")?;
+        let back = match (&client, uri) {
+            (Some(client), Some(uri)) => {
+                if !client.post_logout_redirect_uris.iter().any(|registered| registered == uri) {
+                    return Err(Refusal::code("R-4002", ""));
+                }
+                Some(with_state(uri, one("state")?))
+            }
+            _ => None,
+        };
+        Ok(Asked { client, hint: read, back })
+    }
+}
+
+/// `state` is echoed as it is (RP-Initiated Logout 1.0, section 3).
+fn with_state(uri: &str, state: Option<&str>) -> String {
+    match (state, url::Url::parse(uri)) {
+        (Some(state), Ok(mut url)) => {
+            url.query_pairs_mut().append_pair("state", state);
+            url.into()
+        }
+        _ => uri.to_owned(),
+    }
+}

@@ -177,15 +177,14 @@ impl Broker {
         text: &str,
         now: Timestamp,
     ) -> Result<Option<(OwnToken, Grant)>, StoreError> {
-        let token = match self.refresh_token(text, now) {
-            Some(token) => OwnToken::Refresh(token),
-            None => {
-                let key = Handle::parse(text).map(|handle| handle.key());
-                let Some(key) = key.filter(|key| key.expires() > now) else { return Ok(None) };
-                let row = self.store().get::<AccessTokens>(&key).await?;
-                let Some(row) = row else { return Ok(None) };
-                OwnToken::Access(key, row)
-            }
+        let token = if let Some(token) = self.refresh_token(text, now) {
+            OwnToken::Refresh(token)
+        } else {
+            let key = Handle::parse(text).map(|handle| handle.key());
+            let Some(key) = key.filter(|key| key.expires() > now) else { return Ok(None) };
+            let row = self.store().get::<AccessTokens>(&key).await?;
+            let Some(row) = row else { return Ok(None) };
+            OwnToken::Access(key, row)
         };
         let key = match &token {
             OwnToken::Access(_, row) => row.grant,

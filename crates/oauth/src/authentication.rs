@@ -35,7 +35,7 @@ pub enum Presented {
         client_id: String,
     },
     /// `client_assertion`: `private_key_jwt`.
-    Assertion(Assertion),
+    Assertion(Box<Assertion>),
     /// Nothing at all, which only the pre-authorized code grant allows (OpenID4VCI 1.0, 6.1).
     Anonymous,
 }
@@ -102,7 +102,7 @@ fn assertion(params: &Params, body_id: Option<&str>) -> Result<Presented, TokenE
     if body_id.is_some_and(|body_id| body_id != assertion.client_id()) {
         return Err(TokenError::OtherClientId);
     }
-    Ok(Presented::Assertion(assertion))
+    Ok(Presented::Assertion(Box::new(assertion)))
 }
 
 /// Reads `Basic` credentials; each half is form-urlencoded first (RFC 6749, 2.3.1).

@@ -23,7 +23,7 @@ pub(crate) async fn by_query(
 ) -> Response {
     match broker.log_out(&params, &browser.visitor).await {
         Ok(Logout::Ask { .. }) => see_other(&format!("{LOGOUT_CONFIRM}?{}", params.to_query())),
-        Ok(Logout::Done(back)) => leave(&broker, back),
+        Ok(Logout::Done(back)) => leave(&broker, back.as_deref()),
         Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
     }
 }
@@ -53,7 +53,7 @@ pub(crate) async fn question(
             let page = pages::logout_confirm(&view);
             html(StatusCode::OK, page, &broker, &browser, target.as_deref())
         }
-        Ok(Logout::Done(back)) => leave(&broker, back),
+        Ok(Logout::Done(back)) => leave(&broker, back.as_deref()),
         Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
     }
 }
@@ -76,7 +76,7 @@ pub(crate) async fn answer(
         return html(StatusCode::OK, page, &broker, &browser, None);
     }
     match broker.confirm_logout(&params, &browser.visitor).await {
-        Ok(back) => leave(&broker, back),
+        Ok(back) => leave(&broker, back.as_deref()),
         Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
     }
 }
@@ -96,8 +96,8 @@ fn other_browser() -> sekisho_broker::login::Refusal {
 }
 
 /// Away, without a session.
-fn leave(broker: &Broker, back: Option<String>) -> Response {
-    let mut response = see_other(back.as_deref().unwrap_or(LOGOUT_DONE));
+fn leave(broker: &Broker, back: Option<&str>) -> Response {
+    let mut response = see_other(back.unwrap_or(LOGOUT_DONE));
     forget(response.headers_mut(), broker);
     response
 }

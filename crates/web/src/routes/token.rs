@@ -20,7 +20,7 @@ pub(crate) async fn token(
 ) -> Response {
     let (authorization, form) = match read(authorization, form) {
         Ok(read) => read,
-        Err(unread) => return unread,
+        Err(status) => return json(status, &TokenError::Unreadable.body()),
     };
     match broker.token(authorization.as_deref(), &form).await {
         Ok(answer) => match serde_json::to_value(&answer) {
@@ -38,7 +38,7 @@ pub(crate) async fn introspect(
 ) -> Response {
     let (authorization, form) = match read(authorization, form) {
         Ok(read) => read,
-        Err(unread) => return unread,
+        Err(status) => return json(status, &TokenError::Unreadable.body()),
     };
     match broker.introspect(authorization.as_deref(), &form).await {
         Ok(answer) => json(200, &answer),
@@ -53,7 +53,7 @@ pub(crate) async fn revoke(
 ) -> Response {
     let (authorization, form) = match read(authorization, form) {
         Ok(read) => read,
-        Err(unread) => return unread,
+        Err(status) => return json(status, &TokenError::Unreadable.body()),
     };
     match broker.revoke(authorization.as_deref(), &form).await {
         Ok(()) => StatusCode::OK.into_response(),
@@ -61,16 +61,14 @@ pub(crate) async fn revoke(
     }
 }
 
-/// Header and form, or the answer that says that they cannot be read.
+/// Header and form, or the status of a request whose header or form cannot be read.
 fn read(
     authorization: Result<Authorization, Response>,
     form: Result<Form, Response>,
-) -> Result<(Option<String>, Params), Response> {
+) -> Result<(Option<String>, Params), u16> {
     match (authorization, form) {
         (Ok(Authorization(authorization)), Ok(Form(form))) => Ok((authorization, form)),
-        (Err(unread), _) | (_, Err(unread)) => {
-            Err(json(unread.status().as_u16(), &TokenError::Unreadable.body()))
-        }
+        (Err(unread), _) | (_, Err(unread)) => Err(unread.status().as_u16()),
     }
 }
 

@@ -10,7 +10,7 @@
 
 use sekisho_ambient::Entropy;
 use sekisho_jose::{Algorithm, Claims, Header, SigningKey, b64u};
-use sekisho_tests::{Browser, Expected, Rp, World, error_of, http};
+use sekisho_tests::{Browser, Elsewhere, Expected, Rp, World, error_of, http};
 use serde_json::{Value, json};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -246,4 +246,52 @@ async fn keys_of_an_unlisted_host_are_not_fetched() {
     }
     let silent = tokio::time::timeout(std::time::Duration::from_millis(50), canary.accept()).await;
     assert!(silent.is_err(), "somebody called");
+}
+
+/// CA-7, OA-26: keys at a `jwks_uri` are fetched once and kept; an unknown `kid` is a reason to look
+/// again, but not more than twice a minute.
+#[tokio::test]
+async fn a_client_may_rotate_the_keys_that_it_publishes() {
+    let elsewhere = Elsewhere::start().await;
+    let world = World::with(|config| elsewhere.allow(config)).await;
+    let mut client = Assertor::new(&world, Algorithm::Es256).await;
+    client.rp = world
+        .rp_with(|add| {
+            "private_key_jwt".clone_into(&mut add.token_endpoint_auth_method);
+            add.jwks_uri = Some(format!("{}/jwks", elsewhere.url));
+        })
+        .await;
+    let publish = |key: &SigningKey| {
+        let jwk = key.public_jwk().with_kid(key.kid()).to_value();
+        elsewhere.answers(200, json!({"keys": [jwk]}).to_string());
+    };
+    let ask = async |client: &Assertor| {
+        client.post("/introspect", &client.assertion(&world), &[("token", "x")]).await.0
+    };
+    assert_eq!(ask(&client).await, 401, "nothing is published yet");
+    publish(&client.key);
+    assert_eq!(ask(&client).await, 200);
+    assert_eq!(ask(&client).await, 200);
+    let fetched = elsewhere.asked();
+    assert_eq!(fetched, 2);
+
+    let first = std::mem::replace(
+        &mut client.key,
+        SigningKey::generate(Algorithm::Es256, &Entropy::system()).unwrap(),
+    );
+    publish(&client.key);
+    for _ in 0..3 {
+        assert_eq!(ask(&client).await, 401, "too soon to look again");
+    }
+    assert_eq!(elsewhere.asked(), fetched);
+    world.clock.advance(30);
+    assert_eq!(ask(&client).await, 200);
+    assert_eq!(elsewhere.asked(), fetched + 1);
+    // The key that is no longer published is no longer good.
+    client.key = first;
+    assert_eq!(ask(&client).await, 401);
+    // While the host is down, what is known is good for five minutes and no longer.
+    elsewhere.answers(503, "");
+    world.clock.advance(300);
+    assert_eq!(ask(&client).await, 401);
 }

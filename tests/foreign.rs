@@ -2,17 +2,23 @@
 //! trusted, and not at all where its status cannot be known. Nothing is fetched that no operator
 //! listed.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sekisho_ambient::Entropy;
 use sekisho_broker::admin::AddTrust;
-use sekisho_credential::status::StatusReference;
+use sekisho_broker::config::Config;
+use sekisho_credential::status::{self, IssueToken, StatusList, StatusReference};
 use sekisho_credential::types;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, SigningKey};
-use sekisho_tests::{Browser, TENANT, Wallet, World, affiliation};
+use sekisho_tests::{Browser, Elsewhere, TENANT, Wallet, World, affiliation};
 
 const ISSUER: &str = "https://issuer.example.jp";
 
@@ -27,7 +33,11 @@ fn der(pem: &str) -> Vec<u8> {
 
 /// A world a year on, when the fixtures are valid, that trusts the issuer for the tenant.
 async fn world() -> World {
-    let world = World::start().await;
+    world_with(|_| {}).await
+}
+
+async fn world_with(change: impl FnOnce(&mut Config)) -> World {
+    let world = World::with(change).await;
     world.clock.advance(365 * 86_400);
     world.broker.sweep_keys().await.unwrap();
     let add = AddTrust {
@@ -106,4 +116,84 @@ async fn a_foreign_credential_cannot_borrow_our_list() {
     let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
     let answer = wallet(&world, Some(&uri)).present(&page.link("wallet-open")).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2008"));
+}
+
+/// A list of the issuer at `uri` in which the wallet's entry has `value`, made `ago` seconds ago.
+fn list(world: &World, uri: &str, value: u8, ago: i64) -> String {
+    let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
+    let mut list = StatusList::new(2, 1000).unwrap();
+    list.set(7, value).unwrap();
+    let iat = world.broker.clock().now().plus(-ago);
+    let issue = IssueToken { uri, iat, exp: Some(iat.plus(86_400)), ttl: Some(300) };
+    let header = status::header(&key, vec![der(&fixture("issuer.pem"))]);
+    status::issue_token(&list, &issue, &header, &key).unwrap()
+}
+
+/// What a login with this wallet comes to: the code of the refusal, or none.
+async fn outcome(world: &World, wallet: &Wallet) -> Option<String> {
+    let rp = world.rp().await;
+    let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
+    let wallet = Wallet { now: world.broker.clock().now(), ..wallet.clone() };
+    let answer = wallet.present(&page.link("wallet-open")).await;
+    (answer.status != 200).then(|| answer.code())
+}
+
+/// TSL-6, VP-33, GEN-17: a list at a listed host is fetched over TLS, kept for its `ttl` and no
+/// longer, and what it says counts within that time.
+#[tokio::test]
+async fn a_listed_list_is_fetched_kept_and_believed() {
+    let elsewhere = Elsewhere::start().await;
+    let world = world_with(|config| elsewhere.allow(config)).await;
+    let uri = format!("{}/list", elsewhere.url);
+    let wallet = wallet(&world, Some(&uri));
+    elsewhere.answers(200, list(&world, &uri, 0, 0));
+    assert_eq!(outcome(&world, &wallet).await, None);
+    assert_eq!(outcome(&world, &wallet).await, None);
+    assert_eq!(elsewhere.asked(), 1, "it is kept");
+    elsewhere.answers(200, list(&world, &uri, 1, 0));
+    world.clock.advance(299);
+    assert_eq!(outcome(&world, &wallet).await, None);
+    world.clock.advance(1);
+    assert_eq!(outcome(&world, &wallet).await.as_deref(), Some("C-2001"), "after its ttl");
+    elsewhere.answers(200, list(&world, &uri, 2, 0));
+    world.clock.advance(300);
+    assert_eq!(outcome(&world, &wallet).await.as_deref(), Some("C-2002"));
+}
+
+/// ST-02, ST-03, ST-04, ST-01: a host that is down, answers something else, redirects, or brings an
+/// older list or one of another place: not valid, each time.
+#[tokio::test]
+async fn a_list_that_is_not_the_one_says_nothing_good() {
+    let elsewhere = Elsewhere::start().await;
+    let world = world_with(|config| elsewhere.allow(config)).await;
+    let uri = format!("{}/list", elsewhere.url);
+    let other = format!("{}/other", elsewhere.url);
+    let wallet = wallet(&world, Some(&uri));
+    let unknown = Some("C-2008".to_owned());
+    for (status, body) in [
+        (404, String::new()),
+        (500, list(&world, &uri, 0, 0)),
+        (200, String::new()),
+        (200, "no JWT".to_owned()),
+        (200, list(&world, &other, 0, 0)),
+        (200, list(&world, &uri, 0, 86_500)),
+        (200, list(&world, &uri, 0, -3600)),
+        (200, "x".repeat(2 << 20)),
+    ] {
+        elsewhere.answers(status, body);
+        assert_eq!(outcome(&world, &wallet).await, unknown, "{status}");
+    }
+    elsewhere.redirects(&other);
+    let before = elsewhere.asked();
+    assert_eq!(outcome(&world, &wallet).await, unknown);
+    assert_eq!(elsewhere.asked(), before + 1, "no redirect is followed");
+
+    // A list that was seen may not be taken back: the older one is a rollback.
+    elsewhere.answers(200, list(&world, &uri, 1, 0));
+    assert_eq!(outcome(&world, &wallet).await.as_deref(), Some("C-2001"));
+    world.clock.advance(300);
+    elsewhere.answers(200, list(&world, &uri, 0, 400));
+    assert_eq!(outcome(&world, &wallet).await, unknown);
+    elsewhere.answers(200, list(&world, &uri, 0, 0));
+    assert_eq!(outcome(&world, &wallet).await, None);
 }

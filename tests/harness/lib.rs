@@ -15,6 +15,7 @@
 )]
 
 mod browser;
+mod elsewhere;
 mod journey;
 pub mod malform;
 mod rp;
@@ -22,6 +23,7 @@ mod wallet;
 mod world;
 
 pub use browser::{Browser, Page};
+pub use elsewhere::Elsewhere;
 pub use journey::error_of;
 pub use rp::{Expected, Rp, Tokens};
 pub use wallet::{Answer, Wallet};

@@ -3,17 +3,21 @@
 // device and on another; over http, and over https with nothing insecure allowed.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { X509Certificate, createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { clientAuthenticationAnonymous, preAuthorizedCodeGrantIdentifier } from '@openid4vc/oauth2';
 import { Openid4vciClient } from '@openid4vc/openid4vci';
 import { Openid4vpClient } from '@openid4vc/openid4vp';
 import { SDJwtInstance } from '@sd-jwt/core';
+import { SDJwtVcInstance } from '@sd-jwt/sd-jwt-vc';
 import { ES256, digest, generateSalt } from '@sd-jwt/crypto-nodejs';
 import { DcqlQuery } from 'dcql';
 import * as jose from 'jose';
 import { setGlobalConfig } from '@openid4vc/oauth2';
-import { Browser, Stage, agree, crossLink, typeNumber, walletLink } from './stage.js';
+import { Browser, Stage, agree, crossLink, typeNumber, target, walletLink } from './stage.js';
 
 /** What the libraries leave to a wallet: cryptography. */
 async function wallet() {
@@ -77,7 +81,39 @@ async function accept(holder, { uri, tx_code }) {
     accessToken: accessTokenResponse.access_token,
     proofs: { jwt: [jwt] },
   });
-  holder.held.push(credentialResponse.credentials[0].credential);
+  const [{ credential }] = credentialResponse.credentials;
+  await verifyElsewhere(credential);
+  holder.held.push(credential);
+}
+
+/**
+ * What is issued verifies with @sd-jwt/sd-jwt-vc (its status list, too) and with sd-jwt of PyPI, and
+ * both read the same claims.
+ */
+async function verifyElsewhere(credential) {
+  const header = jose.decodeProtectedHeader(credential.split('~')[0]);
+  assert.equal(header.typ, 'dc+sd-jwt');
+  const leaf = (x5c) => new X509Certificate(Buffer.from(x5c[0], 'base64')).publicKey.export({ format: 'jwk' });
+  const jwk = leaf(header.x5c);
+  const instance = new SDJwtVcInstance({
+    hasher: digest, hashAlg: 'sha-256', saltGenerator: generateSalt,
+    verifier: await ES256.getVerifier(jwk),
+    statusVerifier: async (data, signature) => {
+      const { x5c, typ } = JSON.parse(Buffer.from(data.split('.')[0], 'base64url'));
+      assert.equal(typ, 'statuslist+jwt');
+      return (await ES256.getVerifier(leaf(x5c)))(data, signature);
+    },
+  });
+  const { payload } = await instance.verify(credential);
+  assert.match(payload.vct, /\/types\//);
+  const child = spawn(join(target, 'python/bin/python3'), [new URL('sd_jwt_check.py', import.meta.url).pathname]);
+  child.stdin.end(JSON.stringify({ credential, jwk }));
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  assert.ok(out, err);
+  assert.deepEqual(JSON.parse(out), JSON.parse(JSON.stringify(payload)));
+  // One bit of a disclosure, and both refuse.
+  const changed = credential.replace(/~(.)/, (_, first) => `~${first === 'W' ? 'X' : 'W'}`);
+  await assert.rejects(instance.verify(changed));
 }
 
 /** `{a: {b: true}}` for the path `['a', 'b']`; `null` is every element. */

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { Agent, setGlobalDispatcher } from 'undici';
 
 const run = promisify(execFile);
-const target = process.env.CARGO_TARGET_DIR ?? new URL('../../target', import.meta.url).pathname;
+export const target = process.env.CARGO_TARGET_DIR ?? new URL('../../target', import.meta.url).pathname;
 const binaries = process.env.SEKISHO_BINARIES ?? resolve(target, 'debug');
 const LIMIT = 60_000;
 

@@ -257,7 +257,45 @@ async fn audit(world: &World) -> Vec<String> {
     records.iter().map(|record| serde_json::to_string(record).unwrap()).collect()
 }
 
-/// OA-37: Revoked means dead: session, code, refresh token and access token, with the chain in the
+/// OA-12, OA-37: what was granted of a GPU service ends when it says, whatever is refreshed.
+#[tokio::test]
+async fn a_permit_ends_under_a_living_grant() {
+    let world = World::start().await;
+    let rp = world.rp().await;
+    let details = json!([{
+        "type": "gpu_access", "service": "console", "gpus": 2, "gpu_hours": 8, "actions": ["submit"],
+    }])
+    .to_string();
+    let scope = "openid organization training gpu_access offline_access";
+    let expected = rp.request(scope, &[("authorization_details", &details)]);
+    let wallet = world.trained_member().await;
+    let tokens = Browser::new().log_in(&wallet, &expected, &rp).await;
+    let token = tokens.body["refresh_token"].as_str().unwrap().to_owned();
+    let has_gpu_group = |claims: &Value| {
+        let groups = claims["groups"].as_array().cloned().unwrap_or_default();
+        groups.iter().any(|group| group.as_str().unwrap().starts_with("gpu:"))
+    };
+    let good = refresh(&rp, &token).await;
+    assert_eq!(good.1["authorization_details"], tokens.body["authorization_details"]);
+    let access = good.1["access_token"].as_str().unwrap();
+    assert!(has_gpu_group(&rp.userinfo(access).await.1));
+
+    let end = tokens.body["authorization_details"][0]["expires"].as_str().unwrap();
+    let end = sekisho_ambient::Timestamp::from_rfc3339(end).unwrap();
+    world.clock.set(end.plus(-1));
+    let good = refresh(&rp, &successor(&good)).await;
+    let access = good.1["access_token"].as_str().unwrap().to_owned();
+    assert!(has_gpu_group(&rp.userinfo(&access).await.1));
+    world.clock.advance(1);
+    let (status, claims) = rp.userinfo(&access).await;
+    assert_eq!(status, 200);
+    assert!(!has_gpu_group(&claims) && claims.get("authorization_details").is_none(), "{claims}");
+    assert!(introspect(&rp, &access).await.get("authorization_details").is_none());
+    let later = refresh(&rp, &successor(&good)).await;
+    assert!(later.1.get("authorization_details").is_none(), "{}", later.1);
+}
+
+/// OA-37: revoked means dead: session, code, refresh token and access token, with the chain in the
 /// audit log. Suspended and expired mean the same.
 #[tokio::test]
 async fn what_stands_on_a_fallen_credential_is_dead() {

@@ -129,7 +129,7 @@ impl Broker {
             scope: Some(grant.scopes.join(" ")),
             refresh_token: refresh.map(|token| token.to_text(self.digests().refresh_key())),
             id_token,
-            authorization_details: grant.granted.map(|granted| vec![granted.details]),
+            authorization_details: grant.permit(now).map(|permit| vec![permit.details.clone()]),
         })
     }
 
@@ -309,7 +309,8 @@ impl Broker {
         let mut released = relying_party::release_named(scopes, &named, &claims, &username);
         released.retain(|name, _| !grant.withheld.contains(name));
         drop_gate_groups(&mut released);
-        if let Some(granted) = grant.granted.as_ref().filter(|_| !scopes.is_empty()) {
+        let permit = grant.permit(self.clock().now());
+        if let Some(granted) = permit.filter(|_| !scopes.is_empty()) {
             let details = vec![serde_json::Value::Object(granted.details.clone())];
             released.insert("authorization_details".to_owned(), details.into());
             merge_groups(&mut released, &granted.groups);

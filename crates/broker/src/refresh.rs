@@ -164,7 +164,7 @@ impl Broker {
         put("iss", issuer.into());
         put("aud", issuer.into());
         put("exp", exp.unix().into());
-        if let Some(granted) = &grant.granted {
+        if let Some(granted) = grant.permit(self.clock().now()) {
             put("authorization_details", json!([granted.details]));
         }
         answer

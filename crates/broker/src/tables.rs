@@ -218,6 +218,14 @@ pub struct Granted {
     pub policy_version: String,
 }
 
+impl Granted {
+    /// Whether it has not ended: `expires` of the details. One without an end does not count.
+    pub fn stands(&self, now: Timestamp) -> bool {
+        let end = self.details.get("expires").and_then(serde_json::Value::as_str);
+        end.and_then(Timestamp::from_rfc3339).is_some_and(|end| now < end)
+    }
+}
+
 /// A denial, as shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeniedLogin {
@@ -298,6 +306,13 @@ pub struct Grant {
     pub refresh: Option<Family>,
     /// Why it ended, if it did.
     pub revoked: Option<String>,
+}
+
+impl Grant {
+    /// What was granted of a GPU service, until it ends: a grant with refresh tokens may live longer.
+    pub fn permit(&self, now: Timestamp) -> Option<&Granted> {
+        self.granted.as_ref().filter(|granted| granted.stands(now))
+    }
 }
 
 /// An access token of a relying party.

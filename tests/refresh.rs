@@ -86,8 +86,8 @@ async fn a_refresh_narrows_and_never_widens() {
     assert_eq!(next.1["scope"], "openid profile offline_access");
 }
 
-/// TOK-8, OA-08, OA-09: five rotations within a second; in the grace the one before gets the same
-/// successor; an older one ends the family with its access tokens.
+/// TOK-8, OA-07, OA-08, OA-09: five rotations within a second; in the grace the one before gets
+/// the same successor; an older one ends the family with its access tokens.
 #[tokio::test]
 async fn an_old_refresh_token_ends_its_family() {
     let world = World::start().await;

@@ -209,6 +209,7 @@ fn set_up(home: &Home) -> (String, String, String) {
     (text(&client["client_secret"]), text(&affiliation["uri"]), text(&training["uri"]))
 }
 
+/// VP-17, OA-38.
 #[tokio::test]
 async fn a_person_is_refused_told_why_granted_and_refused_again_after_a_revocation() {
     let home = Home::new();

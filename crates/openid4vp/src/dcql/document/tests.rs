@@ -51,6 +51,7 @@ fn members_that_are_not_known_are_ignored() {
     assert_eq!(extended, plain);
 }
 
+/// VP-10, VP-11.
 #[test]
 fn what_is_malformed_is_named_by_its_place() {
     let claim = |claim: Value| {
@@ -128,6 +129,7 @@ fn an_mdoc_claim_is_a_namespace_and_an_element() {
     }
 }
 
+/// VP-10, VP-11.
 #[test]
 fn nothing_is_named_or_asked_for_twice() {
     let credential = with_credential(|_| ()).unwrap().to_value()["credentials"][0].clone();
@@ -141,6 +143,7 @@ fn nothing_is_named_or_asked_for_twice() {
     assert!(matches!(twice, Err(DcqlError::DuplicateClaim { .. })), "{twice:?}");
 }
 
+/// VP-11.
 #[test]
 fn claim_sets_need_claims_with_ids() {
     let without = with_credential(|query| drop(query.remove("claims")));
@@ -151,6 +154,7 @@ fn claim_sets_need_claims_with_ids() {
     assert_eq!(place(with_credential(set("claims", claims))), "dcql_query.credentials[0].claims");
 }
 
+/// VP-10.
 #[test]
 fn credential_sets_name_queries_that_exist() {
     let credential = with_credential(|_| ()).unwrap().to_value()["credentials"][0].clone();

@@ -4,7 +4,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:http2';
 import { join } from 'node:path';
 import * as jose from 'jose';
 import * as client from 'openid-client';
@@ -177,6 +178,20 @@ for (const [name, flags] of [['over http', []], ['over https', ['--tls']]]) {
       await assert.rejects(client.refreshTokenGrant(config, offline.refresh_token), { error: 'invalid_grant' });
       assert.deepEqual(await client.tokenIntrospection(config, offline.access_token), { active: false });
       await assert.rejects(client.fetchUserInfo(config, offline.access_token, sub), { status: 401 });
+    });
+
+    // GEN-21: attestations with chains, proofs and cookies come together in one request.
+    test('33 KiB of headers are read, over HTTP/2 too', { timeout: 60_000, skip: flags.length === 0 }, async () => {
+      const session = connect(stage.issuer, { ca: await readFile(stage.ca_file), maxSendHeaderBlockLength: 1 << 20 });
+      const headers = Object.fromEntries(['a', 'b', 'c'].map((name) => [`x-${name}`, 'x'.repeat(11 * 1024)]));
+      const request = session.request({ ':path': '/.well-known/openid-configuration', ...headers });
+      const status = await new Promise((resolve, reject) => {
+        request.on('response', (answer) => resolve(answer[':status']));
+        request.on('error', reject);
+        request.end();
+      });
+      session.destroy();
+      assert.equal(status, 200);
     });
 
     test('an error of the authorization endpoint arrives as one', { timeout: 60_000 }, async () => {

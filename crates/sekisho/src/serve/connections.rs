@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const BREATH: Duration = Duration::from_millis(100);
 /// Requests at once on one HTTP/2 connection.
 const STREAMS: u32 = 64;
+/// Bytes of headers that one HTTP/2 request may have (GEN-21): chains, proofs and cookies together.
+const HEADERS: u32 = 64 * 1024;
 
 /// Who may connect.
 #[derive(Clone, Debug)]
@@ -165,7 +167,8 @@ where
         .timer(TokioTimer::new())
         .keep_alive_interval(PATIENCE)
         .keep_alive_timeout(PATIENCE)
-        .max_concurrent_streams(STREAMS);
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEADERS);
     let connection =
         builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     if let Err(error) = watcher.watch(connection.into_owned()).await {

@@ -246,7 +246,7 @@ async fn discovery_and_keys_are_complete() {
 }
 
 /// One of each kind of handle, alive.
-async fn handles(world: &World, rp: &Rp) -> BTreeMap<&'static str, String> {
+async fn handles(world: &World, rp: &Rp) -> (BTreeMap<&'static str, String>, String) {
     let mut found = BTreeMap::new();
     let mut browser = Browser::new();
     let wallet = world.member().await;
@@ -261,6 +261,7 @@ async fn handles(world: &World, rp: &Rp) -> BTreeMap<&'static str, String> {
     let expected = rp.request("openid offline_access", &[]);
     let location = browser.get(&expected.url).await.location.unwrap();
     found.insert("code", parameter(&location, "code").unwrap());
+    let verifier = expected.verifier;
     let page = browser.begin(&rp.request("openid", &[("prompt", "login")]).url, rp).await;
     found.insert("login", page.url.rsplit('/').next().unwrap().to_owned());
     let link = page.link("wallet-open");
@@ -279,11 +280,18 @@ async fn handles(world: &World, rp: &Rp) -> BTreeMap<&'static str, String> {
     let other = world.offer(TENANT, "affiliation", affiliation()).await;
     let redeemed = wallet.redeem_offer(&wallet.read_offer(&other.uri).await, None).await;
     found.insert("issuance token", redeemed.body["access_token"].as_str().unwrap().to_owned());
-    found
+    (found, verifier)
 }
 
-/// Whether `handle` does anything at an endpoint that takes handles of the kind `takes`.
-async fn works(world: &World, rp: &Rp, takes: &str, handle: &str) -> bool {
+/// Whether `handle` does anything at an endpoint that takes handles of the kind `takes`, where all
+/// else is right: the verifier, the browser, the login.
+async fn works(
+    world: &World,
+    rp: &Rp,
+    (right, verifier): &(BTreeMap<&'static str, String>, String),
+    takes: &str,
+    handle: &str,
+) -> bool {
     let origin = &world.origin;
     let form = |form: Vec<(&'static str, String)>| {
         let rp = rp.clone();
@@ -296,12 +304,11 @@ async fn works(world: &World, rp: &Rp, takes: &str, handle: &str) -> bool {
     let handle = handle.to_owned();
     match takes {
         "code" => {
-            let verifier = "v".repeat(43);
             form(vec![
                 ("grant_type", "authorization_code".to_owned()),
                 ("code", handle),
                 ("redirect_uri", rp.redirect_uri.clone()),
-                ("code_verifier", verifier),
+                ("code_verifier", verifier.clone()),
             ])
             .await
         }
@@ -318,25 +325,29 @@ async fn works(world: &World, rp: &Rp, takes: &str, handle: &str) -> bool {
             let body = json!({"credential_configuration_id": "affiliation"});
             request.bearer_auth(handle).json(&body).send().await.unwrap().status() != 401
         }
-        "session" | "browser" => {
+        "session" => {
             let silent = rp.request("openid offline_access", &[("prompt", "none")]).url;
-            let cookie = format!("sekisho-{takes}={handle}");
+            let cookie = format!("sekisho-session={handle}");
             let answer = http().get(silent).header("cookie", cookie).send().await.unwrap();
             let location = answer.headers()["location"].to_str().unwrap().to_owned();
             parameter(&location, "code").is_some()
         }
-        "login" => ok(format!("{origin}/login/{handle}")).await,
+        "login" => ok(format!("{origin}/login/{handle}"), &right["browser"]).await,
+        "browser" => ok(format!("{origin}/login/{}", right["login"]), &handle).await,
         "response code" => {
-            ok(format!("{origin}/login/{handle}/complete?response_code={handle}")).await
+            let login = &right["login"];
+            let url = format!("{origin}/login/{login}/complete?response_code={handle}");
+            ok(url, &right["browser"]).await
         }
-        "request" => ok(format!("{origin}/request/{handle}")).await,
-        "offer" => ok(format!("{origin}/offers/{handle}")).await,
+        "request" => ok(format!("{origin}/request/{handle}"), "").await,
+        "offer" => ok(format!("{origin}/offers/{handle}"), "").await,
         other => panic!("{other}"),
     }
 }
 
-async fn ok(url: String) -> bool {
-    http().get(url).send().await.unwrap().status() == 200
+async fn ok(url: String, browser: &str) -> bool {
+    let request = http().get(url).header("cookie", format!("sekisho-browser={browser}"));
+    matches!(request.send().await.unwrap().status().as_u16(), 200 | 303)
 }
 
 /// OA-06, OA-27, VI-10: every kind of handle at every endpoint: each is good at its own alone.
@@ -344,7 +355,8 @@ async fn ok(url: String) -> bool {
 async fn a_handle_is_good_at_its_own_endpoint_alone() {
     let world = World::start().await;
     let rp = world.rp().await;
-    let handles = handles(&world, &rp).await;
+    let right = handles(&world, &rp).await;
+    let handles = &right.0;
     let endpoints = [
         "code",
         "refresh token",
@@ -352,22 +364,24 @@ async fn a_handle_is_good_at_its_own_endpoint_alone() {
         "access token",
         "issuance token",
         "session",
+        "response code",
         "browser",
         "login",
-        "response code",
         "request",
         "offer",
     ];
     for takes in endpoints {
-        for (kind, handle) in &handles {
+        for (kind, handle) in handles {
             if *kind != takes {
-                assert!(!works(&world, &rp, takes, handle).await, "{kind} as {takes}");
+                assert!(!works(&world, &rp, &right, takes, handle).await, "{kind} as {takes}");
             }
         }
     }
     // Each is alive after all that: nothing was consumed at a wrong place.
-    for kind in ["access token", "offer", "issuance token", "session", "refresh token"] {
-        assert!(works(&world, &rp, kind, &handles[kind]).await, "{kind} as itself");
+    // The last first: an offer is gone once its code is redeemed, a login once it is complete.
+    let alive = endpoints.iter().rev().filter(|kind| **kind != "request");
+    for kind in alive {
+        assert!(works(&world, &rp, &right, kind, &handles[kind]).await, "{kind} as itself");
     }
 }
 

@@ -571,4 +571,10 @@ async fn a_list_is_sent_when_it_changed() {
     assert!(world.broker.resume_credential(&world.act(), &id, &why).await.is_err());
     assert!(world.broker.suspend_credential(&world.act(), &id, &why).await.is_err());
     assert_eq!(world.credentials().await[0].status, "revoked");
+    // Resuming does not bring back what has ended by itself.
+    let id = world.credentials().await[1].id.clone();
+    world.broker.suspend_credential(&world.act(), &id, &why).await.map(drop).unwrap();
+    world.clock.advance(91 * 86_400);
+    let resumed = world.broker.resume_credential(&world.act(), &id, &why).await.unwrap();
+    assert_eq!(resumed.result.status, "expired");
 }

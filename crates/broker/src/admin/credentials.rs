@@ -289,14 +289,17 @@ impl Broker {
         if result.status == Standing::Revoked.name() && to != Standing::Revoked {
             return Err(revoked_is_final());
         }
-        if to != Standing::Valid || result.status == Standing::Suspended.name() {
+        let now = self.clock().now();
+        if to == Standing::Valid && credential.expires <= now {
+            "expired".clone_into(&mut result.status);
+        } else {
             to.name().clone_into(&mut result.status);
         }
         if act.dry_run {
             return Ok(Changed { audit_id: None, result });
         }
         let (list, index) = place(&credential);
-        let (entry, audit_id) = self.act_entry(act, self.clock().now(), to.action(), id);
+        let (entry, audit_id) = self.act_entry(act, now, to.action(), id);
         let entry = match &why.reason {
             Some(reason) => entry.because(reason.as_str()),
             None => entry,

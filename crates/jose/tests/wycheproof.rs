@@ -1,5 +1,5 @@
-//! C2SP Wycheproof's vectors, run over our own layer: the JWS parser, the keys as JWK and the
-//! algorithm registry, not the library below.
+//! C2SP Wycheproof's JOSE vectors, run over our own layer: the JWS parser, the keys as JWK and the
+//! algorithm registry, not the library below. Its primitives are in `primitives.rs`.
 //!
 //! The vectors are not part of this repository. `SEKISHO_VECTORS` names the folder that holds
 //! `wycheproof/`; without it `shared/vectors` beside the checkout is looked at. Where neither is
@@ -10,8 +10,8 @@
 
 use std::path::PathBuf;
 
-use sekisho_jose::{Algorithm, JwkSet, PublicJwk, UnverifiedJws, VerifyingKey, b64u};
-use serde_json::{Value, json};
+use sekisho_jose::{Algorithm, JwkSet, PublicJwk, UnverifiedJws, VerifyingKey};
+use serde_json::Value;
 
 /// What a file's cases came to.
 #[derive(Debug, Default, PartialEq)]
@@ -36,55 +36,6 @@ fn groups(file: &str) -> Option<Vec<Value>> {
 
 fn cases(group: &Value) -> &[Value] {
     group["tests"].as_array().unwrap()
-}
-
-fn hex(text: &Value) -> Vec<u8> {
-    let text = text.as_str().unwrap();
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
-}
-
-/// The key of a group as JWK; some groups have it as a point only.
-fn public_jwk(group: &Value) -> Value {
-    let Some(point) = group["publicKey"].get("uncompressed") else {
-        return group["publicKeyJwk"].clone();
-    };
-    let point = hex(point);
-    let (x, y) = point[1..].split_at(32);
-    json!({"kty": "EC", "crv": "P-256", "x": b64u::encode(x), "y": b64u::encode(y)})
-}
-
-/// Runs a file of raw signatures. Keys that we refuse (of small order) have no valid case we need.
-fn run_signatures(file: &str, algorithm: Algorithm) -> Option<Count> {
-    let mut count = Count::default();
-    for group in groups(file)? {
-        let key = PublicJwk::from_value(&public_jwk(&group)).and_then(|key| key.verifying_key());
-        for case in cases(&group) {
-            let (message, signature) = (hex(&case["msg"]), hex(&case["sig"]));
-            let accepted =
-                key.as_ref().is_ok_and(|key| key.verify(algorithm, &message, &signature).is_ok());
-            assert_eq!(accepted, case["result"] == "valid", "{file} {}", case["tcId"]);
-            if accepted { count.accepted += 1 } else { count.refused += 1 }
-        }
-    }
-    Some(count)
-}
-
-#[test]
-fn ed25519_signatures() {
-    let Some(count) = run_signatures("ed25519_test.json", Algorithm::EdDsa) else { return };
-    assert_eq!(count.accepted + count.refused, 151);
-    assert!(count.accepted > 80, "{count:?}");
-}
-
-#[test]
-fn p256_signatures_of_fixed_length() {
-    let file = "ecdsa_secp256r1_sha256_p1363_test.json";
-    let Some(count) = run_signatures(file, Algorithm::Es256) else { return };
-    assert_eq!(count.accepted + count.refused, 262);
-    assert!(count.accepted > 150, "{count:?}");
 }
 
 /// Verifies as a caller would: with the one registered key, whose algorithms are those it serves.

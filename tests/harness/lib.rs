@@ -17,6 +17,7 @@
 mod browser;
 mod elsewhere;
 mod journey;
+pub mod jwt;
 pub mod malform;
 mod rp;
 mod wallet;

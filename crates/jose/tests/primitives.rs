@@ -123,7 +123,10 @@ fn other_parameters_of_pss_are_refused() {
             for case in group["tests"].as_array().unwrap() {
                 let (message, signature) = (hex(&case["msg"]), hex(&case["sig"]));
                 let accepted = key.verify(Algorithm::Ps256, &message, &signature).is_ok();
-                assert_eq!(accepted, case["comment"] == "s_len changed to 32", "{case}");
+                // One case of the first set was given the salt that PS256 has.
+                let is_ps256 = set == Set::RsaPss2048Sha256Mgf1SaltLen0
+                    && case["comment"] == "s_len changed to 32";
+                assert_eq!(accepted, is_ps256, "{case}");
             }
         }
     }

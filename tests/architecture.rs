@@ -73,7 +73,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("ed25519-dalek", &["jose"]),
     ("rustls-webpki", &["jose"]),
     ("x509-cert", &["jose"]),
-    ("aws-lc-rs", &["ambient", "jose", "store"]),
+    ("aws-lc-rs", &["ambient", "jose", "store", "tests"]),
     ("getrandom", &["ambient"]),
     ("jiff", &["ambient"]),
     ("rand", &[]),

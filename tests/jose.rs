@@ -223,7 +223,7 @@ impl Scene {
             Place::Credential | Place::KeyBinding => {
                 let page = Browser::new().begin(&self.rp.plain_request().url, &self.rp).await;
                 let request = self.wallet.open(&page.link("wallet-open")).await;
-                prepared.shown = self.wallet.presentations(&request)["affiliation"][0].clone();
+                prepared.shown.clone_from(&self.wallet.presentations(&request)["affiliation"][0]);
                 let (_, proof) = prepared.shown.rsplit_once('~').unwrap();
                 prepared.fresh = read(proof).1.to_string();
                 prepared.request = Some(request);

@@ -31,7 +31,7 @@ impl Draft {
         signed(&self.key, &self.header.to_string(), &self.claims.to_string())
     }
 
-    fn header_with(&self, more: Value) -> Value {
+    fn header_with(&self, more: &Value) -> Value {
         let mut header = self.header.clone();
         for (name, value) in more.as_object().unwrap() {
             header[name] = value.clone();
@@ -40,12 +40,12 @@ impl Draft {
     }
 
     /// With these members in the header, signed as it should be.
-    fn with(&self, more: Value) -> String {
+    fn with(&self, more: &Value) -> String {
         signed(&self.key, &self.header_with(more).to_string(), &self.claims.to_string())
     }
 
     /// With these members in the header, signed by another key.
-    fn by(&self, key: &SigningKey, more: Value) -> String {
+    fn by(&self, key: &SigningKey, more: &Value) -> String {
         signed(key, &self.header_with(more).to_string(), &self.claims.to_string())
     }
 
@@ -81,9 +81,9 @@ fn algorithms(draft: &Draft) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let payload = b64u::encode(draft.claims.to_string());
     for name in ["none", "None", "nOnE", "NONE", ""] {
-        let header = b64u::encode(draft.header_with(json!({"alg": name})).to_string());
+        let header = b64u::encode(draft.header_with(&json!({"alg": name})).to_string());
         all.push((format!("alg {name:?}, unsigned"), format!("{header}.{payload}.")));
-        all.push((format!("alg {name:?}, signed"), draft.with(json!({"alg": name}))));
+        all.push((format!("alg {name:?}, signed"), draft.with(&json!({"alg": name}))));
     }
     let public = draft.key.public_jwk();
     for (form, secret) in [
@@ -92,17 +92,17 @@ fn algorithms(draft: &Draft) -> Vec<(String, String)> {
         ("its x", public.to_value()["x"].as_str().unwrap_or_default().to_owned()),
         ("nothing", String::new()),
     ] {
-        let header = b64u::encode(draft.header_with(json!({"alg": "HS256"})).to_string());
+        let header = b64u::encode(draft.header_with(&json!({"alg": "HS256"})).to_string());
         let input = format!("{header}.{payload}");
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
         let tag = b64u::encode(hmac::sign(&key, input.as_bytes()));
         all.push((format!("HS256 under {form}"), format!("{input}.{tag}")));
     }
     for other in ["RS256", "PS256", "ES384", "EdDSA", "ES256K", "es256", "PBES2-HS256+A128KW"] {
-        all.push((format!("alg {other}"), draft.with(json!({"alg": other}))));
+        all.push((format!("alg {other}"), draft.with(&json!({"alg": other}))));
     }
     for odd in [json!(null), json!(256), json!(["ES256"]), json!({"ES256": true})] {
-        all.push((format!("alg is {odd}"), draft.with(json!({"alg": odd}))));
+        all.push((format!("alg is {odd}"), draft.with(&json!({"alg": odd}))));
     }
     all
 }
@@ -116,7 +116,7 @@ fn keys(draft: &Draft, stranger: &SigningKey, canary: &str) -> Vec<(String, Stri
         STANDARD.encode(params.self_signed(&key).unwrap().der())
     };
     let mut all =
-        vec![("another key under the same name".to_owned(), draft.by(stranger, json!({})))];
+        vec![("another key under the same name".to_owned(), draft.by(stranger, &json!({})))];
     for (name, value) in [
         ("jku", json!(format!("{canary}/jwks"))),
         ("x5u", json!(format!("{canary}/chain"))),
@@ -130,11 +130,11 @@ fn keys(draft: &Draft, stranger: &SigningKey, canary: &str) -> Vec<(String, Stri
     ] {
         let shown = value.to_string();
         let what = format!("another key, and {name} {}", &shown[..shown.len().min(40)]);
-        all.push((what, draft.by(stranger, json!({name: value}))));
+        all.push((what, draft.by(stranger, &json!({name: value}))));
     }
     // Where the holder's key stands in the header anyway, another one there is another holder.
     if draft.header.get("jwk").is_none() {
-        all.push(("another key in jwk".to_owned(), draft.by(stranger, json!({"jwk": jwk}))));
+        all.push(("another key in jwk".to_owned(), draft.by(stranger, &json!({"jwk": jwk}))));
     }
     all
 }
@@ -155,7 +155,7 @@ fn headers(draft: &Draft) -> Vec<(String, String)> {
         json!({"typ": "secevent+jwt"}),
         json!({"typ": ["JWT"]}),
     ] {
-        all.push((format!("header with {more}"), draft.with(more)));
+        all.push((format!("header with {more}"), draft.with(&more)));
     }
     let header = draft.header.to_string();
     let twice = format!("{{\"alg\":\"none\",{}", header.strip_prefix('{').unwrap());

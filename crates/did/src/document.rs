@@ -111,12 +111,15 @@ impl DidDocument {
         let mut relationships =
             Relationship::ALL.into_iter().map(|name| reader.relationship(value, name, &declared));
         let mut next = || relationships.next().unwrap_or(Err(DidError::Malformed("relationship")));
-        let (authentication, assertion_method, key_agreement) = (next()?, next()?, next()?);
+        let ids = [next()?, next()?, next()?];
         drop(relationships);
-        let verification_methods = reader.methods;
+        let methods = reader.methods;
+        let kept = |id: &String| methods.iter().any(|method| method.id == *id);
+        let [authentication, assertion_method, key_agreement] =
+            ids.map(|ids| ids.into_iter().filter(kept).collect());
         Ok(Self {
             id: id.to_owned(),
-            verification_methods,
+            verification_methods: methods,
             authentication,
             assertion_method,
             key_agreement,
@@ -405,6 +408,7 @@ mod tests {
         }));
         let read = read.unwrap();
         assert!(read.verification_methods.is_empty());
+        assert!(read.key_agreement.is_empty(), "what is left out is not referred to");
         assert_eq!(read.key_for(Relationship::KeyAgreement, "#a"), None);
         let mut private = method("#a", &key(1));
         private["publicKeyJwk"]["d"] = "AQ".into();

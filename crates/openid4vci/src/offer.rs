@@ -242,9 +242,14 @@ pub fn parse_link(link: &str) -> Result<OfferLink, OfferError> {
     }
 }
 
-/// https, or http to this very machine, which development uses; no fragment.
+/// https, or http to this very machine, which development uses; no fragment, no user, and written as
+/// it is fetched: a parser would mend `https:/x` and `https://X` on the way.
 pub(crate) fn is_secure(uri: &str) -> bool {
     let Ok(url) = Url::parse(uri) else { return false };
+    let start = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+    if !uri.starts_with(&start) {
+        return false;
+    }
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -142,6 +142,14 @@ fn other_links_are_refused() {
             OfferError::Malformed("credential_offer_uri"),
         ),
         (
+            "openid-credential-offer://?credential_offer_uri=https:/a.example/o",
+            OfferError::Malformed("credential_offer_uri"),
+        ),
+        (
+            "openid-credential-offer://?credential_offer_uri=https://taro@a.example/o",
+            OfferError::Malformed("credential_offer_uri"),
+        ),
+        (
             "openid-credential-offer://?credential_offer={",
             OfferError::Malformed("credential_offer"),
         ),

@@ -1,0 +1,47 @@
+//! The query of an authorization request (RFC 6749, section 4.1.1; OpenID Connect Core 1.0, section
+//! 3.1.2.1): whatever comes, an answer goes to a registered address or to nobody, names the issuer,
+//! and a request that passes can be asked again.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+use sekisho_oauth::authorization::{self, AuthorizationError, ServerRules, validate};
+use sekisho_oauth::client::Client;
+use sekisho_oauth::params::Params;
+
+const REGISTERED: [&str; 2] = ["https://rp.example/cb", "http://127.0.0.1/cb?x=1"];
+
+static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("client.json")).expect("a client as it is stored")
+});
+
+/// The registered address, but for the port of a loopback address.
+fn is_registered(uri: &str) -> bool {
+    let rest = uri.strip_prefix("http://127.0.0.1:").and_then(|rest| rest.split_once('/'));
+    let portless = match rest {
+        Some((port, path)) if port.parse::<u16>().is_ok() => format!("http://127.0.0.1/{path}"),
+        _ => uri.to_owned(),
+    };
+    REGISTERED.contains(&portless.as_str())
+}
+
+fuzz_target!(|text: &str| {
+    let Ok(params) = Params::parse(text) else { return };
+    let rules = ServerRules::new("https://auth.example.jp");
+    let _ = authorization::client_id(&params);
+    match validate(&params, Some(&CLIENT), &rules) {
+        Ok(request) => {
+            assert!(is_registered(&request.redirect_uri));
+            let again = Params::parse(&request.to_query()).expect("what we write is read");
+            assert_eq!(validate(&again, Some(&CLIENT), &rules).ok(), Some(request));
+        }
+        Err(AuthorizationError::Redirect(error)) => {
+            assert!(is_registered(&error.redirect_uri), "{}", error.redirect_uri);
+            let url = error.url();
+            assert!(url.starts_with(&error.redirect_uri) && url.contains("iss="));
+        }
+        Err(AuthorizationError::Page(_)) => {}
+    }
+});

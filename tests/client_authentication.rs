@@ -177,6 +177,30 @@ async fn a_wrong_assertion_is_refused_and_consumes_nothing() {
     assert_eq!(status, 200, "{body}");
 }
 
+/// CA-5: the audience is the issuer, the token endpoint or the endpoint called, and no other endpoint.
+#[tokio::test]
+async fn an_assertion_is_for_the_endpoint_that_is_called() {
+    let world = World::start().await;
+    let client = Assertor::new(&world, Algorithm::Es256).await;
+    let (expected, code) = code_of(&world, &client.rp).await;
+    let for_path = |path: &str| {
+        let mut claims = client.claims(&world);
+        claims.insert("aud".to_owned(), json!(format!("{}{path}", world.origin)));
+        client.sign(&claims)
+    };
+    for path in ["", "/token", "/introspect", "/revoke", "/userinfo"] {
+        for called in ["/introspect", "/revoke"] {
+            let status = client.post(called, &for_path(path), &[("token", "x")]).await.0;
+            let fits = ["", "/token", called].contains(&path);
+            assert_eq!(status, if fits { 200 } else { 401 }, "for {path}, at {called}");
+        }
+    }
+    for path in ["/introspect", "/revoke"] {
+        assert_eq!(client.redeem(&for_path(path), &expected, &code).await.0, 401, "for {path}");
+    }
+    assert_eq!(client.redeem(&for_path("/token"), &expected, &code).await.0, 200);
+}
+
 /// CA-3, OA-23: an assertion is believed once, also of 32 that come at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_assertion_is_good_once() {

@@ -52,11 +52,12 @@ impl PublishedKeys {
 }
 
 impl Broker {
-    /// Checks who presents itself against what is registered. An assertion is used up by this, and by
-    /// nothing less: one that does not verify may come again.
+    /// Checks who presents itself at the endpoint of this path against what is registered. An
+    /// assertion is used up by this, and by nothing less: one that does not verify may come again.
     pub(crate) async fn authenticate(
         &self,
         presented: &Presented,
+        path: &str,
     ) -> Result<AuthenticatedClient, TokenFailure> {
         let client_id = presented.client_id().ok_or(TokenError::NotAuthenticated)?;
         let registered = self.store().get::<Clients>(&client_id.to_owned()).await?;
@@ -64,7 +65,7 @@ impl Broker {
         let registered = registered.ok_or(unknown)?;
         match presented {
             Presented::Assertion(assertion) => {
-                let verified = self.verify_assertion(assertion, &registered).await?;
+                let verified = self.verify_assertion(assertion, &registered, path).await?;
                 self.use_up(verified).await
             }
             _ => Ok(authentication::authenticate(presented, &registered)?),
@@ -75,11 +76,12 @@ impl Broker {
         &self,
         assertion: &Assertion,
         client: &Client,
+        path: &str,
     ) -> Result<VerifiedAssertion, TokenError> {
         let now = self.clock().now();
         let origin = &self.config().origin;
-        let endpoint = origin.join("/token");
-        let audiences = [origin.as_str(), endpoint.as_str()];
+        let (token, called) = (origin.join("/token"), origin.join(path));
+        let audiences = [origin.as_str(), token.as_str(), called.as_str()];
         let verify = |keys: &[PublicJwk]| {
             assertion::verify(
                 assertion,

@@ -72,12 +72,12 @@ impl Broker {
         match &request {
             TokenRequest::AuthorizationCode { code, .. } => {
                 let presented = Presented::from_request(authorization, form)?;
-                let client = self.authenticate(&presented).await?;
+                let client = self.authenticate(&presented, "/token").await?;
                 self.redeem_code(&client, &request, code).await
             }
             TokenRequest::RefreshToken { token, scope } => {
                 let presented = Presented::from_request(authorization, form)?;
-                let client = self.authenticate(&presented).await?;
+                let client = self.authenticate(&presented, "/token").await?;
                 self.refresh(&client, token, scope.as_deref()).await
             }
             TokenRequest::PreAuthorizedCode { .. } => {

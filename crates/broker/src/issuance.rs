@@ -95,7 +95,9 @@ impl Broker {
         // Wallets are anonymous here; one that names itself must be a client that we know.
         let client_id = match Presented::from_request(authorization, form)? {
             Presented::Anonymous => None,
-            presented => Some(self.authenticate(&presented).await?.client_id().to_owned()),
+            presented => {
+                Some(self.authenticate(&presented, "/token").await?.client_id().to_owned())
+            }
         };
         let now = self.clock().now();
         let code = Handle::parse(code).ok_or(TokenError::InvalidGrant)?.key();

@@ -130,7 +130,7 @@ impl Broker {
         form: &Params,
     ) -> Result<Value, TokenFailure> {
         let presented = Presented::from_request(authorization, form)?;
-        let client = self.authenticate(&presented).await?;
+        let client = self.authenticate(&presented, "/introspect").await?;
         if client.client().is_public() {
             return Err(TokenError::NotAuthenticated.into());
         }
@@ -216,7 +216,7 @@ impl Broker {
         form: &Params,
     ) -> Result<(), TokenFailure> {
         let presented = Presented::from_request(authorization, form)?;
-        let client = self.authenticate(&presented).await?;
+        let client = self.authenticate(&presented, "/revoke").await?;
         let text = named_token(form)?;
         let now = self.clock().now();
         let refresh = self.refresh_token(&text, now);

@@ -18,7 +18,7 @@ use sekisho_credential::status::{self, IssueToken, StatusList, StatusReference};
 use sekisho_credential::types;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, SigningKey};
-use sekisho_tests::{Browser, Elsewhere, TENANT, Wallet, World, affiliation};
+use sekisho_tests::{Browser, Elsewhere, TENANT, Wallet, World, affiliation, parameter};
 
 const ISSUER: &str = "https://issuer.example.jp";
 
@@ -196,4 +196,73 @@ async fn a_list_that_is_not_the_one_says_nothing_good() {
     assert_eq!(outcome(&world, &wallet).await, unknown);
     elsewhere.answers(200, list(&world, &uri, 0, 0));
     assert_eq!(outcome(&world, &wallet).await, None);
+}
+
+/// TSL-6, VP-33: lists that decisions stand on are fetched by the timer at half of their time, not by
+/// a login; what a host that is down last said counts until its end and no longer.
+#[tokio::test]
+async fn lists_are_refreshed_by_the_timer() {
+    let elsewhere = Elsewhere::start().await;
+    let world = world_with(|config| elsewhere.allow(config)).await;
+    let uri = format!("{}/list", elsewhere.url);
+    let wallet = wallet(&world, Some(&uri));
+    elsewhere.answers(200, list(&world, &uri, 0, 0));
+    assert_eq!(outcome(&world, &wallet).await, None);
+    for asked in 2..6 {
+        world.clock.advance(149);
+        world.broker.refresh_lists().await;
+        assert_eq!(elsewhere.asked(), asked - 1, "not before half of its ttl");
+        world.clock.advance(1);
+        elsewhere.answers(200, list(&world, &uri, 0, 0));
+        world.broker.refresh_lists().await;
+        assert_eq!(elsewhere.asked(), asked);
+        assert_eq!(outcome(&world, &wallet).await, None);
+        assert_eq!(elsewhere.asked(), asked, "a login asks nobody");
+    }
+    elsewhere.answers(503, "");
+    world.clock.advance(299);
+    world.broker.refresh_lists().await;
+    assert_eq!(outcome(&world, &wallet).await, None);
+    world.clock.advance(1);
+    assert_eq!(outcome(&world, &wallet).await.as_deref(), Some("C-2008"));
+    // Nobody has asked for longer than any session lasts: it is let go.
+    elsewhere.answers(200, list(&world, &uri, 0, 0));
+    assert_eq!(outcome(&world, &wallet).await, None);
+    let asked = elsewhere.asked();
+    world.clock.advance(8 * 3600);
+    world.broker.refresh_lists().await;
+    assert_eq!(elsewhere.asked(), asked);
+}
+
+/// TSL-6, OA-37: from the moment at which an issuer elsewhere revokes, every second a person tries, with
+/// the timer of a server beside: the refusal comes within the list's `ttl`.
+#[tokio::test]
+async fn a_revocation_elsewhere_counts_within_the_ttl() {
+    let elsewhere = Elsewhere::start().await;
+    let world = world_with(|config| elsewhere.allow(config)).await;
+    let uri = format!("{}/list", elsewhere.url);
+    let wallet = wallet(&world, Some(&uri));
+    elsewhere.answers(200, list(&world, &uri, 0, 0));
+    let rp = world.rp().await;
+    for timer in [30, 10_000] {
+        elsewhere.answers(200, list(&world, &uri, 0, 0));
+        world.clock.advance(300);
+        let (mut browser, now) = (Browser::new(), world.broker.clock().now());
+        let wallet = Wallet { now, ..wallet.clone() };
+        let tokens = browser.log_in(&wallet, &rp.request("openid", &[]), &rp).await;
+        elsewhere.answers(200, list(&world, &uri, 1, 0));
+        let mut delay = 0;
+        let silent = rp.request("openid", &[("prompt", "none")]).url;
+        while parameter(&browser.get(&silent).await.location.unwrap(), "code").is_some() {
+            world.clock.advance(1);
+            delay += 1;
+            if delay % timer == 0 {
+                world.broker.refresh_lists().await;
+            }
+            assert!(delay <= 300, "{delay} seconds");
+        }
+        println!("refused {delay} s after the revocation: ttl 300 s, timer {timer} s");
+        assert!(timer > 300 || delay <= 150 + timer);
+        assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
+    }
 }

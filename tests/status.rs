@@ -3,9 +3,117 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use sekisho_broker::admin::{ChangeStatus, RotateKey};
 use sekisho_broker::tables::StatusEntries;
-use sekisho_credential::status::{CheckToken, Status, verify_token};
+use sekisho_credential::status::{CheckToken, Status, VerifiedStatusList, verify_token};
 use sekisho_tests::{Browser, NOW, TENANT, World, http};
+
+/// Where the status of a credential stands: the list's URI, and the index.
+fn place_of(credential: &str) -> (String, u64) {
+    let open = sekisho_credential::sd_jwt::SdJwt::parse(credential).unwrap().claims();
+    let reference = &open["status"]["status_list"];
+    (reference["uri"].as_str().unwrap().to_owned(), reference["idx"].as_u64().unwrap())
+}
+
+/// A list as any verifier reads it.
+async fn read(world: &World, uri: &str) -> VerifiedStatusList {
+    let token = http().get(uri).send().await.unwrap().text().await.unwrap();
+    let (trust, issuer) = (world.broker.trust(), world.issuer(TENANT));
+    let authority = &world.broker.config().type_authority;
+    let check = CheckToken {
+        uri,
+        now: world.broker.clock().now(),
+        issuer: &issuer,
+        trust: &trust,
+        vct: &sekisho_credential::types::vct(authority, "affiliation"),
+        not_older_than: None,
+    };
+    verify_token(&token, &check).unwrap()
+}
+
+/// How many entries of a list say that something is revoked.
+fn revoked(list: &VerifiedStatusList) -> usize {
+    (0..list.entries()).filter(|index| list.status(*index).unwrap() == Status::Invalid).count()
+}
+
+/// TSL-5, ST-05: credentials are spread over several lists of 100,000 entries and more, at random
+/// places; entries of nobody are revoked beside theirs, so that neither the number of revocations
+/// nor which entry changed can be read from outside.
+#[tokio::test]
+async fn indexes_are_spread_and_hidden_among_decoys() {
+    let world = World::start().await;
+    let mut wallet = world.member().await;
+    for _ in 0..23 {
+        let offer = world.offer(TENANT, "affiliation", sekisho_tests::affiliation()).await;
+        wallet.accept(&offer.uri, None).await;
+    }
+    let places: Vec<_> = wallet.held.iter().map(|held| place_of(held)).collect();
+    let lists: BTreeSet<&String> = places.iter().map(|(uri, _)| uri).collect();
+    assert!((2..=4).contains(&lists.len()), "{lists:?}");
+    assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), places.len());
+    let close = |(a, b): (&u64, &u64)| a.abs_diff(*b) < 100;
+    let indexes: Vec<u64> = places.iter().map(|(_, index)| *index).collect();
+    assert!(
+        indexes.iter().zip(&indexes[1..]).filter(|pair| close(*pair)).count() < 3,
+        "{indexes:?}"
+    );
+
+    let mut before = BTreeMap::new();
+    for uri in &lists {
+        let list = read(&world, uri).await;
+        assert!(list.entries() >= 100_000);
+        let decoys = revoked(&list);
+        assert!((60..200).contains(&decoys), "{decoys} before anything was revoked");
+        before.insert((*uri).clone(), decoys);
+    }
+    for row in world.credentials().await {
+        let why = ChangeStatus { reason: None };
+        world.broker.revoke_credential(&world.act(), &row.id, &why).await.map(drop).unwrap();
+    }
+    let mut more = 0;
+    for (uri, before) in &before {
+        more += revoked(&read(&world, uri).await) - before;
+    }
+    assert!(more > 24, "24 revocations show as {more}");
+    for (uri, index) in &places {
+        assert_eq!(read(&world, uri).await.status(*index).unwrap(), Status::Invalid);
+    }
+}
+
+/// TSL-3: a list is signed anew before it ends, and at once when its key is replaced, whether
+/// somebody asks or only the timer runs.
+#[tokio::test]
+async fn lists_are_renewed_by_the_timer() {
+    let world = World::start().await;
+    let wallet = world.member().await;
+    let (uri, _) = place_of(&wallet.held[0]);
+    let token = async || http().get(&uri).send().await.unwrap().text().await.unwrap();
+    let first = token().await;
+    let ends = read(&world, &uri).await.expires().unwrap();
+    for _ in 0..12 {
+        world.clock.advance(300);
+        world.broker.renew_lists().await;
+        let left = read(&world, &uri).await.expires().unwrap().since(world.broker.clock().now());
+        assert!(left > 600, "good for {left} seconds more, which is twice its ttl and more");
+    }
+    assert!(world.broker.clock().now() >= ends);
+    let last = token().await;
+    assert_ne!(last, first);
+    let kid = |token: &str| {
+        sekisho_jose::UnverifiedJwt::<serde_json::Value>::parse(token).unwrap().header().kid.clone()
+    };
+    let rotate = RotateKey {
+        purpose: "status-list".to_owned(),
+        organization: Some(TENANT.to_owned()),
+        algorithm: None,
+        compromised: true,
+    };
+    world.broker.rotate_key(&world.act(), &rotate).await.map(drop).unwrap();
+    assert_ne!(kid(&token().await), kid(&last));
+    read(&world, &uri).await;
+}
 
 /// TSL-1, TSL-2, TSL-3, TSL-4: the list is a signed token that a verifier elsewhere can
 /// check.
@@ -111,11 +219,12 @@ async fn an_entry_that_is_lost_fails_closed() {
     let wallet = world.member().await;
     let mut browser = Browser::new();
     browser.log_in(&wallet, &rp.plain_request(), &rp).await;
-    let place = format!("{TENANT}/0");
+    let (list, index) = place_of(&wallet.held[0]);
+    let number = list.rsplit('/').next().unwrap();
+    let place = (format!("{TENANT}/{number}"), index);
     let store = world.broker.store();
-    let entries = store.scan_prefix::<StatusEntries>(&place, 10).await.unwrap();
-    assert_eq!(entries.len(), 1);
-    store.transact(|tx| tx.delete::<StatusEntries>(&entries[0].0)).await.unwrap();
+    assert_eq!(store.get::<StatusEntries>(&place).await.unwrap().unwrap().value, 0);
+    store.transact(|tx| tx.delete::<StatusEntries>(&place)).await.unwrap();
     let refused = browser.get(&rp.plain_request().url).await;
     assert_eq!(refused.code().as_deref(), Some("C-2008"));
 }

@@ -25,7 +25,7 @@ use crate::audit::{Actor, Detail as _, entry};
 use crate::grants::TokenFailure;
 use crate::keys::Purpose;
 use crate::login::Refusal;
-use crate::status_list::{LIST_SIZE, OwnList};
+use crate::status_list::OwnList;
 use crate::tables::{
     Credentials, IssuanceToken, IssuanceTokens, IssuedCredential, OfferLinks, OfferRow, Offers,
     Organizations, StatusEntries, StatusEntry, StatusListRow, StatusLists, UsedNonces,
@@ -38,11 +38,9 @@ pub(crate) const OFFERED: &str = "offered claims";
 /// Decoy digests beside the disclosures of a credential.
 const DECOYS: u32 = 2;
 /// Random indexes drawn for one allocation; a list is closed long before all of them are taken.
-const CANDIDATES: usize = 32;
+const CANDIDATES: u32 = 32;
 /// Credentials that one token is good for: a wallet may ask again when an answer was lost.
 const MAX_ISSUED: u8 = 5;
-/// The list that is open for allocation is the newest; a list is full at this share of its size.
-const FULL: u64 = LIST_SIZE / 2;
 
 /// Why a credential request failed.
 #[derive(Debug, thiserror::Error)]
@@ -220,9 +218,7 @@ impl Broker {
         now: Timestamp,
     ) -> Result<Result<Allocation, IssuanceFailure>, IssuanceFailure> {
         let list = self.open_list(&granted.organization).await?;
-        let size = u32::try_from(LIST_SIZE).unwrap_or(u32::MAX);
-        let candidates: Vec<u64> =
-            (0..CANDIDATES).map(|_| u64::from(self.entropy().below(size))).collect();
+        let candidates = self.draw_indexes(CANDIDATES);
         let ring = self.ring();
         let purpose = Purpose::Credential { org: granted.organization.clone() };
         let signer = ring.active(&purpose, Algorithm::Es256).ok_or(Refusal::NoKey)?;
@@ -284,23 +280,6 @@ impl Broker {
             })
             .await?;
         Ok(allocation)
-    }
-
-    /// The list that is open for allocation: the newest, or a new one if it is half full.
-    async fn open_list(&self, organization: &str) -> Result<OwnList, IssuanceFailure> {
-        let organization = organization.to_owned();
-        let lists = self.store().scan_prefix::<StatusLists>(&organization, 4096).await?;
-        let newest = lists.last().map(|((_, number), row)| (*number, row.clone()));
-        if let Some((number, row)) = &newest
-            && row.allocated < FULL
-        {
-            return Ok(OwnList { organization, number: *number });
-        }
-        let number = newest.map_or(0, |(number, _)| number + 1);
-        let list = OwnList { organization, number };
-        let row = StatusListRow { size: LIST_SIZE, allocated: 0, version: 0 };
-        self.store().transact(|tx| tx.insert::<StatusLists>(&list.row(), &row)).await?;
-        Ok(list)
     }
 
     async fn sign_credential(

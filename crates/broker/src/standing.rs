@@ -1,15 +1,17 @@
 //! Whether the credentials that a decision stands on still stand.
 //!
 //! Our own lists are read from the store and count at once; foreign ones are fetched through the
-//! guarded client and kept until their `ttl`. Both are verified by the same function, and both fail
-//! closed (Token Status List, section 8.3): what cannot be read is not valid.
+//! guarded client, refreshed by a timer, and kept until their `ttl` and never longer. Both are
+//! verified by the same function, and both fail closed (Token Status List, section 8.3): what cannot
+//! be read is not valid.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sekisho_ambient::Timestamp;
 use sekisho_credential::status::{self, CheckToken, Status, StatusReference, VerifiedStatusList};
 use sekisho_store::{StoreError, Tx};
+use tokio::task::JoinSet;
 
 use crate::Broker;
 use crate::status_list::OwnList;
@@ -20,33 +22,88 @@ const KEPT: usize = 256;
 /// The longest that a foreign list counts, in seconds, whatever its `ttl` says.
 const MAX_AGE: i64 = 900;
 
+/// A list that nobody asked for in so many seconds is not refreshed any more.
+const ASKED: i64 = 8 * 3600;
+
 /// Foreign lists, by URI.
 #[derive(Default)]
-pub struct ForeignLists(Mutex<BTreeMap<String, (Timestamp, Arc<VerifiedStatusList>)>>);
+pub struct ForeignLists(Mutex<BTreeMap<String, Kept>>);
+
+/// A list as it was fetched.
+#[derive(Clone)]
+struct Kept {
+    list: Arc<VerifiedStatusList>,
+    /// Half of its time: from here on it is fetched anew, by the timer.
+    refresh: Timestamp,
+    /// The end of its time: from here on it says nothing any more.
+    until: Timestamp,
+    /// When a decision last stood on it.
+    asked: Timestamp,
+    /// Whose it has to be.
+    signer: Signer,
+}
+
+/// Who may sign a list: the issuer that is trusted for credentials of this type.
+#[derive(Clone)]
+struct Signer {
+    issuer: String,
+    type_name: String,
+}
+
+impl Signer {
+    fn of(credential: &Relied) -> Self {
+        Self { issuer: credential.issuer.clone(), type_name: credential.type_name.clone() }
+    }
+}
 
 impl ForeignLists {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn fresh(&self, uri: &str, now: Timestamp) -> Option<Arc<VerifiedStatusList>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, list) = kept.get(uri)?;
-        (now < *until).then(|| Arc::clone(list))
+        let mut lists = self.lock();
+        let kept = lists.get_mut(uri).filter(|kept| now < kept.until)?;
+        kept.asked = now;
+        Some(Arc::clone(&kept.list))
     }
 
     /// When the newest list that was ever kept of this URI was issued: an older one is a rollback.
     fn newest(&self, uri: &str) -> Option<Timestamp> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(uri).map(|(_, list)| list.issued_at())
+        self.lock().get(uri).map(|kept| kept.list.issued_at())
     }
 
-    fn keep(&self, uri: &str, now: Timestamp, list: &Arc<VerifiedStatusList>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
-            kept.retain(|_, (until, _)| now < *until);
+    fn keep(&self, uri: &str, now: Timestamp, mut kept: Kept) {
+        let mut lists = self.lock();
+        if let Some(before) = lists.get(uri) {
+            kept.asked = kept.asked.max(before.asked);
         }
-        if kept.len() < KEPT || kept.contains_key(uri) {
-            let age = list.ttl().unwrap_or(MAX_AGE).clamp(0, MAX_AGE);
-            let until = list.expires().map_or(now.plus(age), |end| end.min(now.plus(age)));
-            kept.insert(uri.to_owned(), (until, Arc::clone(list)));
+        if lists.len() >= KEPT {
+            lists.retain(|_, other| now < other.until);
         }
+        if lists.len() < KEPT || lists.contains_key(uri) {
+            lists.insert(uri.to_owned(), kept);
+        }
+    }
+
+    /// What the timer has to fetch.
+    fn due(&self, now: Timestamp) -> Vec<(String, Kept)> {
+        let wanted = |kept: &Kept| now >= kept.refresh && now.since(kept.asked) < ASKED;
+        let lists = self.lock();
+        lists
+            .iter()
+            .filter(|(_, kept)| wanted(kept))
+            .map(|(uri, k)| (uri.clone(), k.clone()))
+            .collect()
+    }
+}
+
+impl Kept {
+    fn new(list: VerifiedStatusList, now: Timestamp, asked: Timestamp, signer: Signer) -> Self {
+        let age = list.ttl().unwrap_or(MAX_AGE).clamp(0, MAX_AGE);
+        let until = list.expires().map_or(now.plus(age), |end| end.min(now.plus(age)));
+        let refresh = now.plus(until.since(now) / 2);
+        Self { list: Arc::new(list), refresh, until, asked, signer }
     }
 }
 
@@ -139,7 +196,8 @@ impl Broker {
             return Ok(list);
         }
         let uri = own.uri(&self.config().origin);
-        let list = Arc::new(self.verify_list(published.token(), &uri, credential, now, None)?);
+        let signer = Signer::of(credential);
+        let list = Arc::new(self.verify_list(published.token(), &uri, &signer, now, None)?);
         published.set_verified(&list);
         Ok(list)
     }
@@ -153,30 +211,60 @@ impl Broker {
         if let Some(list) = self.foreign_lists().fresh(&reference.uri, now) {
             return Ok(list);
         }
-        let body = self.outbound().fetch(&reference.uri, "application/statuslist+jwt").await?;
+        let signer = Signer::of(credential);
+        self.fetch_list(&reference.uri, signer, now, now).await
+    }
+
+    async fn fetch_list(
+        &self,
+        uri: &str,
+        signer: Signer,
+        now: Timestamp,
+        asked: Timestamp,
+    ) -> Result<Arc<VerifiedStatusList>, StandingError> {
+        let body = self.outbound().fetch(uri, "application/statuslist+jwt").await?;
         let token = String::from_utf8(body).map_err(|_| StandingError::NotText)?;
-        let newest = self.foreign_lists().newest(&reference.uri);
-        let list = self.verify_list(&token, &reference.uri, credential, now, newest)?;
-        let list = Arc::new(list);
-        self.foreign_lists().keep(&reference.uri, now, &list);
+        let newest = self.foreign_lists().newest(uri);
+        let list = self.verify_list(&token, uri, &signer, now, newest)?;
+        let kept = Kept::new(list, now, asked, signer);
+        let list = Arc::clone(&kept.list);
+        self.foreign_lists().keep(uri, now, kept);
         Ok(list)
+    }
+
+    /// Fetches every foreign list that decisions stand on and that is through half of its time: so
+    /// nobody waits for it, its host does not see when somebody logs in, and a revocation counts
+    /// before the copy that is kept ends. A list that cannot be had counts until its own end.
+    pub async fn refresh_lists(&self) {
+        let now = self.clock().now();
+        let mut fetched = JoinSet::new();
+        for (uri, kept) in self.foreign_lists().due(now) {
+            let broker = self.clone();
+            fetched.spawn(async move {
+                let result = broker.fetch_list(&uri, kept.signer, now, kept.asked).await;
+                if let Err(error) = result {
+                    let left = kept.until.since(now);
+                    tracing::warn!(%error, %uri, left, "a status list could not be refreshed");
+                }
+            });
+        }
+        fetched.join_all().await;
     }
 
     fn verify_list(
         &self,
         token: &str,
         uri: &str,
-        credential: &Relied,
+        signer: &Signer,
         now: Timestamp,
         not_older_than: Option<Timestamp>,
     ) -> Result<VerifiedStatusList, StandingError> {
         let trust = self.trust();
-        let vct =
-            sekisho_credential::types::vct(&self.config().type_authority, &credential.type_name);
+        let vct = sekisho_credential::types::vct(&self.config().type_authority, &signer.type_name);
         let check = CheckToken {
             uri,
             now,
-            issuer: &credential.issuer,
+            issuer: &signer.issuer,
             trust: &trust,
             vct: &vct,
             not_older_than,

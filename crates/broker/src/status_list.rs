@@ -1,23 +1,38 @@
-//! Our own status lists: made from the store, signed, and kept until an entry changes
+//! Our own status lists: opened, made from the store, signed, and kept until an entry changes
 //! (Token Status List, sections 5 and 8).
+//!
+//! What a list tells those who were not meant to learn it is kept small (sections 12.2, 13.2): an
+//! organization has several open lists, an index is drawn at random in one of them, and entries that
+//! belong to nobody are revoked beside those that do, when a list is opened and whenever it changes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sekisho_ambient::{Timestamp, sha256};
 use sekisho_credential::status::{self, IssueToken, StatusList, VerifiedStatusList};
 use sekisho_jose::Algorithm;
-use sekisho_store::StoreError;
+use sekisho_store::{StoreError, Tx};
 
 use crate::Broker;
 use crate::config::Origin;
 use crate::keys::Purpose;
-use crate::tables::{StatusEntries, StatusLists};
+use crate::ring::ActiveKey;
+use crate::tables::{StatusEntries, StatusEntry, StatusListRow, StatusLists};
 
 /// Entries of one list. Large enough for a holder to disappear in (HAIP 1.0, section 6.1).
 pub const LIST_SIZE: u64 = 1 << 17;
 /// Bits of one entry: 0 valid, 1 invalid, 2 suspended.
 const BITS: u8 = 2;
+/// A list takes no more credentials when this share of its entries is taken.
+const FULL: u64 = LIST_SIZE / 2;
+/// Lists of an organization that are open at a time.
+const OPEN: usize = 4;
+/// The most lists of one organization.
+const MAX_LISTS: usize = 4096;
+/// Decoys of a new list: as many, and up to as many again.
+const DECOYS: u32 = 64;
+/// Decoys that one change of a list brings at most.
+const MORE_DECOYS: u32 = 3;
 /// How long a verifier may keep a list, in seconds.
 pub const TTL: i64 = 300;
 /// How long a token of a list is good, in seconds.
@@ -57,9 +72,45 @@ impl OwnList {
     }
 }
 
+/// A list that is about to be opened.
+pub(crate) struct NewList {
+    list: OwnList,
+    decoys: BTreeSet<u64>,
+}
+
+impl NewList {
+    /// Opens it; not so if somebody else did.
+    pub(crate) fn open(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let allocated = self.decoys.len() as u64;
+        let row = StatusListRow { size: LIST_SIZE, allocated, version: 0 };
+        if !tx.insert::<StatusLists>(&self.list.row(), &row)? {
+            return Ok(false);
+        }
+        for &index in &self.decoys {
+            tx.put::<StatusEntries>(&self.list.entry(index), &StatusEntry::decoy())?;
+        }
+        Ok(true)
+    }
+}
+
+impl OwnList {
+    /// Counts a change of an entry, and revokes those of `decoys` that nobody has.
+    pub(crate) fn change(&self, tx: &mut Tx, decoys: &[u64]) -> Result<(), StoreError> {
+        let Some(mut row) = tx.get::<StatusLists>(&self.row())? else { return Ok(()) };
+        for &index in decoys {
+            if tx.insert::<StatusEntries>(&self.entry(index), &StatusEntry::decoy())? {
+                row.allocated += 1;
+            }
+        }
+        row.version += 1;
+        tx.put::<StatusLists>(&self.row(), &row)
+    }
+}
+
 /// A signed list as it is served.
 pub struct Published {
     version: u64,
+    kid: String,
     renew_at: Timestamp,
     token: String,
     etag: String,
@@ -103,11 +154,66 @@ pub enum StatusListError {
     Status(#[from] sekisho_credential::status::StatusError),
 }
 
-/// Signed lists, kept until an entry changes or a third of their lifetime is over.
+/// Signed lists, kept until an entry or the key changes or a third of their lifetime is over.
 #[derive(Default)]
 pub struct PublishedLists(Mutex<BTreeMap<OwnList, Arc<Published>>>);
 
 impl Broker {
+    /// So many random indexes of a list.
+    pub(crate) fn draw_indexes(&self, number: u32) -> Vec<u64> {
+        let size = u32::try_from(LIST_SIZE).unwrap_or(u32::MAX);
+        (0..number).map(|_| u64::from(self.entropy().below(size))).collect()
+    }
+
+    /// Indexes that may become decoys when a list changes.
+    pub(crate) fn draw_decoys(&self) -> Vec<u64> {
+        self.draw_indexes(self.entropy().below(MORE_DECOYS + 1))
+    }
+
+    /// The lists of a new organization.
+    pub(crate) fn first_lists(&self, organization: &str) -> Vec<NewList> {
+        (0..OPEN as u64).map(|number| self.new_list(organization, number)).collect()
+    }
+
+    fn new_list(&self, organization: &str, number: u64) -> NewList {
+        let list = OwnList { organization: organization.to_owned(), number };
+        let decoys = self.draw_indexes(DECOYS + self.entropy().below(DECOYS));
+        NewList { list, decoys: decoys.into_iter().collect() }
+    }
+
+    /// One of the organization's open lists, whichever; where too few are open, one is added.
+    pub(crate) async fn open_list(&self, organization: &str) -> Result<OwnList, StoreError> {
+        let organization = organization.to_owned();
+        let lists = self.store().scan_prefix::<StatusLists>(&organization, MAX_LISTS).await?;
+        let mut open: Vec<u64> = lists
+            .iter()
+            .filter(|(_, row)| row.allocated < FULL)
+            .map(|((_, number), _)| *number)
+            .collect();
+        if open.len() < OPEN {
+            let next = lists.last().map_or(0, |((_, number), _)| number + 1);
+            let new = self.new_list(&organization, next);
+            self.store().transact(|tx| new.open(tx)).await?;
+            open.push(next);
+        }
+        let drawn = self.entropy().below(u32::try_from(open.len()).unwrap_or(u32::MAX));
+        let number = usize::try_from(drawn).ok().and_then(|drawn| open.get(drawn).copied());
+        Ok(OwnList { organization, number: number.unwrap_or_default() })
+    }
+
+    /// Signs every list anew that somebody reads and that is due, so that nobody waits for it.
+    pub async fn renew_lists(&self) {
+        let kept: Vec<OwnList> = {
+            let lists = self.published_lists().0.lock().unwrap_or_else(PoisonError::into_inner);
+            lists.keys().cloned().collect()
+        };
+        for list in kept {
+            if let Err(error) = self.published_list(&list, self.clock().now()).await {
+                tracing::error!(%error, list = %list.number, "a status list could not be renewed");
+            }
+        }
+    }
+
     /// The signed list, as of now.
     pub async fn published_list(
         &self,
@@ -120,13 +226,19 @@ impl Broker {
             let lists = self.published_lists().0.lock().unwrap_or_else(PoisonError::into_inner);
             lists.get(list).cloned()
         };
+        let ring = self.ring();
+        let purpose = Purpose::StatusList { org: list.organization.clone() };
+        let key = ring
+            .active(&purpose, Algorithm::Es256)
+            .ok_or_else(|| StatusListError::NoKey(list.organization.clone()))?;
         if let Some(kept) = kept
             && kept.version == row.version
+            && kept.kid == key.key.kid()
             && now < kept.renew_at
         {
             return Ok(kept);
         }
-        let published = Arc::new(self.publish(list, row.size, row.version, now).await?);
+        let published = Arc::new(self.publish(list, &row, key, now).await?);
         let mut lists = self.published_lists().0.lock().unwrap_or_else(PoisonError::into_inner);
         lists.insert(list.clone(), Arc::clone(&published));
         Ok(published)
@@ -135,33 +247,29 @@ impl Broker {
     async fn publish(
         &self,
         list: &OwnList,
-        size: u64,
-        version: u64,
+        row: &StatusListRow,
+        key: &ActiveKey,
         now: Timestamp,
     ) -> Result<Published, StatusListError> {
-        let mut bits = StatusList::new(BITS, size)?;
+        let mut bits = StatusList::new(BITS, row.size)?;
         let (place, _) = list.entry(0);
-        let all = usize::try_from(size).unwrap_or(usize::MAX);
+        let all = usize::try_from(row.size).unwrap_or(usize::MAX);
         for ((_, index), entry) in self.store().scan_prefix::<StatusEntries>(&place, all).await? {
             if entry.value != 0 {
                 bits.set(index, entry.value)?;
             }
         }
-        let purpose = Purpose::StatusList { org: list.organization.clone() };
-        let ring = self.ring();
-        let active = ring
-            .active(&purpose, Algorithm::Es256)
-            .ok_or_else(|| StatusListError::NoKey(list.organization.clone()))?;
         let uri = list.uri(&self.config().origin);
         let issue =
             IssueToken { uri: &uri, iat: now, exp: Some(now.plus(LIFETIME)), ttl: Some(TTL) };
-        let header = active
-            .header("statuslist+jwt")
-            .with_jwk(active.key.public_jwk().with_kid(active.key.kid()));
-        let token = status::issue_token(&bits, &issue, &header, &active.key)?;
+        let kid = key.key.kid().to_owned();
+        let header =
+            key.header("statuslist+jwt").with_jwk(key.key.public_jwk().with_kid(kid.as_str()));
+        let token = status::issue_token(&bits, &issue, &header, &key.key)?;
         let renew_at = now.plus(LIFETIME / 3);
         let etag = format!("\"{}\"", crate::audit::short(&sha256(token.as_bytes())));
-        Ok(Published { version, renew_at, token, etag, verified: Mutex::new(None) })
+        let version = row.version;
+        Ok(Published { version, kid, renew_at, token, etag, verified: Mutex::new(None) })
     }
 }
 

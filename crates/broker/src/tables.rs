@@ -402,7 +402,7 @@ pub struct IssuedCredential {
 pub struct StatusListRow {
     /// Number of entries, allocated or not.
     pub size: u64,
-    /// Number of allocated entries.
+    /// Number of entries that are taken, by credentials and by decoys.
     pub allocated: u64,
     /// Grows with every change of an entry.
     pub version: u64,
@@ -413,6 +413,13 @@ pub struct StatusListRow {
 pub struct StatusEntry {
     /// 0 valid, 1 invalid, 2 suspended.
     pub value: u8,
-    /// The credential.
+    /// The credential; empty for a decoy.
     pub credential: String,
+}
+
+impl StatusEntry {
+    /// An entry of nobody, which looks revoked.
+    pub(crate) fn decoy() -> Self {
+        Self { value: 1, credential: String::new() }
+    }
 }

@@ -14,7 +14,7 @@ use crate::issuance::OFFERED;
 use crate::status_list::OwnList;
 use crate::tables::{
     Credentials, IssuedCredential, OfferLink, OfferLinks, OfferRow, Offers, Organizations,
-    StatusEntries, StatusEntry, StatusListRow, StatusLists,
+    StatusEntries, StatusEntry,
 };
 
 /// How long an offer is good, in seconds.
@@ -299,6 +299,7 @@ impl Broker {
             return Ok(Changed { audit_id: None, result });
         }
         let (list, index) = place(&credential);
+        let decoys = self.draw_decoys();
         let (entry, audit_id) = self.act_entry(act, now, to.action(), id);
         let entry = match &why.reason {
             Some(reason) => entry.because(reason.as_str()),
@@ -314,10 +315,7 @@ impl Broker {
                 }
                 let value = StatusEntry { value: to.value(), credential: id.to_owned() };
                 tx.put::<StatusEntries>(&list.entry(index), &value)?;
-                if let Some(row) = tx.get::<StatusLists>(&list.row())? {
-                    let version = row.version + 1;
-                    tx.put::<StatusLists>(&list.row(), &StatusListRow { version, ..row })?;
-                }
+                list.change(tx, &decoys)?;
                 tx.append(entry.clone());
                 Ok(true)
             })

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Act, AdminError, Changed, MAX_ROWS};
 use crate::Broker;
 use crate::config::Bilingual;
-use crate::status_list::LIST_SIZE;
-use crate::tables::{Organization, Organizations, StatusListRow, StatusLists};
+use crate::tables::{Organization, Organizations};
 
 /// A new organization.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -55,6 +54,7 @@ impl Broker {
             return Ok(Changed { audit_id: None, result: row });
         }
         let keys = self.organization_keys(&number, now).await?;
+        let lists = self.first_lists(&number);
         let (entry, id) = self.act_entry(act, now, "organization.add", &number);
         let added = self
             .store()
@@ -65,8 +65,9 @@ impl Broker {
                 for key in &keys {
                     tx.put::<crate::tables::Keys>(&key.kid, key)?;
                 }
-                let list = StatusListRow { size: LIST_SIZE, allocated: 0, version: 0 };
-                tx.insert::<StatusLists>(&(number.clone(), 0), &list)?;
+                for list in &lists {
+                    list.open(tx)?;
+                }
                 tx.append(entry.clone());
                 Ok(true)
             })

@@ -1,5 +1,5 @@
-//! What a server does by itself, every so often: moves keys on, removes rows whose time is over,
-//! reads a renewed certificate. Nothing depends on it being in time.
+//! What a server does by itself, every so often: moves keys on, renews status lists, removes rows
+//! whose time is over, reads a renewed certificate. Nothing depends on it being in time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub(super) async fn keep(
         if let Err(error) = broker.sweep_keys().await {
             tracing::error!(%error, "keys could not be moved on");
         }
+        broker.renew_lists().await;
+        broker.refresh_lists().await;
         match broker.sweep_expired().await {
             Ok(0) => {}
             Ok(rows) => tracing::debug!(rows, "expired rows removed"),

@@ -72,3 +72,116 @@ async fn what_is_granted_is_what_was_asked() {
     let plain = Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
     assert_eq!(plain.body.get("authorization_details"), None);
 }
+
+/// TOK-11: a token may be asked for that is good for less than was granted, when the code is redeemed
+/// and at each refresh; for more or for something else there is none. Nothing is taken for less than
+/// it says, and the grant itself does not shrink.
+#[tokio::test]
+async fn a_token_may_be_good_for_less() {
+    let world = World::start().await;
+    let rp = world.rp().await;
+    let wallet = world.trained_member().await;
+    let details = json!([{
+        "type": "gpu_access", "service": "console", "gpus": 8, "gpu_hours": 64,
+        "actions": ["submit", "infer"],
+    }]);
+    let offline = [("authorization_details", &*details.to_string()), ("prompt", "consent")];
+    let expected = rp.request("openid profile gpu_access offline_access", &offline);
+    let location = Browser::new().answer_of(&wallet, &expected, &rp).await;
+    let code = rp.code(&expected, &location);
+    let form = |asked: &str| {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", &*code),
+            ("redirect_uri", &*rp.redirect_uri),
+            ("code_verifier", &*expected.verifier),
+            ("authorization_details", asked),
+        ];
+        form.map(|(name, value)| (name, value.to_owned()))
+    };
+    let redeem = async |asked: &str| {
+        let form = form(asked);
+        let form: Vec<(&str, &str)> = form.iter().map(|(a, b)| (*a, b.as_str())).collect();
+        rp.token_request(&form).await
+    };
+    let less = |more: serde_json::Value| {
+        let mut one = json!({"type": "gpu_access", "service": "console"});
+        one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([one]).to_string()
+    };
+    let two = json!([{"type": "gpu_access", "service": "console"}, {"type": "gpu_access", "service": "console"}]);
+    for refused in [
+        "{}",
+        "[]",
+        "[[]]",
+        "[\"gpu_access\"]",
+        "not json",
+        &*two.to_string(),
+        "[{\"type\":\"gpu_access\",\"type\":\"gpu_access\",\"service\":\"console\"}]",
+        "[{\"type\":\"gpu_access\"}]",
+        "[{\"service\":\"console\"}]",
+        &*json!([{"type": "gpu_access", "service": "batch"}]).to_string(),
+        &*json!([{"type": "openid_credential", "service": "console"}]).to_string(),
+        &*less(json!({"gpus": 9})),
+        &*less(json!({"gpus": 0})),
+        &*less(json!({"gpus": -1})),
+        &*less(json!({"gpus": "1"})),
+        &*less(json!({"gpus": 1.5})),
+        &*less(json!({"gpu_hours": 65})),
+        &*less(json!({"walltime_h": 1})),
+        &*less(json!({"actions": ["submit", "ssh"]})),
+        &*less(json!({"actions": []})),
+        &*less(json!({"actions": "submit"})),
+        &*less(json!({"partition": "a"})),
+        &*less(json!({"expires": "2030-01-01T00:00:00Z"})),
+    ] {
+        let (status, body) = redeem(refused).await;
+        let error = sekisho_tests::error_of(&body);
+        let named = ["invalid_authorization_details", "invalid_request"].contains(&error.as_str());
+        assert!(status == 400 && named, "{refused}: {status} {body}");
+    }
+    let asked = less(json!({"gpus": 2, "actions": ["infer"]}));
+    let (status, body) = redeem(&asked).await;
+    assert_eq!(status, 200, "{body}");
+    let granted = &body["authorization_details"][0];
+    assert_eq!((&granted["gpus"], &granted["actions"]), (&json!(2), &json!(["infer"])));
+    assert_eq!(granted["gpu_hours"], 64, "what is not named stays");
+    let token = body["access_token"].as_str().unwrap();
+    assert_eq!(rp.userinfo(token).await.1["authorization_details"], body["authorization_details"]);
+
+    let refresh = body["refresh_token"].as_str().unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    let wider = less(json!({"gpus": 9}));
+    let wider = [&form[..], &[("authorization_details", &wider)]].concat();
+    let (_, refused) = rp.token_request(&wider).await;
+    assert_eq!(sekisho_tests::error_of(&refused), "invalid_authorization_details");
+    let half = less(json!({"gpus": 4}));
+    let (_, next) =
+        rp.token_request(&[&form[..], &[("authorization_details", &half)]].concat()).await;
+    assert_eq!(next["authorization_details"][0]["gpus"], 4, "{next}");
+    let refresh = next["refresh_token"].as_str().unwrap();
+    let whole = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    let (_, last) = rp.token_request(&whole).await;
+    assert_eq!(last["authorization_details"][0]["gpus"], 8);
+    assert_eq!(last["authorization_details"][0]["actions"], json!(["submit", "infer"]));
+    // What a token response said may be asked for again as it stands.
+    let refresh = last["refresh_token"].as_str().unwrap();
+    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+    let same = last["authorization_details"].to_string();
+    let (_, again) =
+        rp.token_request(&[&form[..], &[("authorization_details", &same)]].concat()).await;
+    assert_eq!(again["authorization_details"], last["authorization_details"]);
+    // A grant without any has nothing to narrow.
+    let expected = rp.plain_request();
+    let location = Browser::new().answer_of(&wallet, &expected, &rp).await;
+    let code = rp.code(&expected, &location);
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &*code),
+        ("redirect_uri", &*rp.redirect_uri),
+        ("code_verifier", &*expected.verifier),
+        ("authorization_details", &*asked),
+    ];
+    let refused = rp.token_request(&form).await;
+    assert_eq!(sekisho_tests::error_of(&refused.1), "invalid_authorization_details");
+}

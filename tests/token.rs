@@ -11,7 +11,7 @@ async fn code_of(world: &World, rp: &Rp, expected: &Expected) -> String {
     rp.code(expected, &location)
 }
 
-/// TOK-3, TOK-4, TOK-5, CA-1, OA-01, OA-02, GEN-13: each wrong request is refused, and the right
+/// TOK-3, TOK-4, TOK-5, TOK-12, CA-1, OA-01, OA-02, GEN-13: each wrong request is refused, and the right
 /// one still succeeds.
 #[tokio::test]
 async fn a_wrong_request_consumes_nothing() {

@@ -30,7 +30,7 @@ pub use decision::{Decision, Denied, Facts, Granted, Reason};
 pub use gate::{Gate, GateError, TrainingRule};
 pub use policies::{Policies, PolicyError};
 pub use reads::{Read, reads};
-pub use request::{Action, DETAILS_TYPE, DetailsError, GpuAccessRequest};
+pub use request::{Action, DETAILS_TYPE, DetailsError, GpuAccessRequest, narrowed};
 
 /// A JSON object: the claims of a credential, or one entry of `authorization_details`.
 pub type Claims = serde_json::Map<String, serde_json::Value>;

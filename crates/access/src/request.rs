@@ -161,6 +161,31 @@ impl GpuAccessRequest {
     }
 }
 
+/// What was granted, as far as `asked` asks for it (RFC 9396, section 6.1): fewer actions, fewer GPUs,
+/// less time; everything else has to be left out or the same. `None` if it is not less.
+pub fn narrowed(granted: &Claims, asked: &Claims) -> Option<Claims> {
+    let mut narrowed = granted.clone();
+    for member in ["type", "service"] {
+        asked.get(member)?;
+    }
+    for (name, value) in asked {
+        let whole = granted.get(name)?;
+        let is_less = match name.as_str() {
+            "actions" => {
+                let all = actions(whole).ok()?;
+                actions(value).ok()?.iter().all(|action| all.contains(action))
+            }
+            "gpus" | "gpu_hours" | "walltime_h" => (1..=whole.as_u64()?).contains(&value.as_u64()?),
+            _ => value == whole,
+        };
+        if !is_less {
+            return None;
+        }
+        narrowed.insert(name.clone(), value.clone());
+    }
+    Some(narrowed)
+}
+
 /// All members of the type.
 const MEMBERS: [&str; 8] =
     ["type", "service", "actions", "partition", "gpu_model", "gpus", "gpu_hours", "walltime_h"];

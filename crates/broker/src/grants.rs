@@ -17,6 +17,7 @@ use crate::Broker;
 use crate::audit::{Actor, Detail as _, entry};
 use crate::keys::Purpose;
 use crate::login::{Refusal, TOKEN_LIFETIME};
+use crate::refresh::Less;
 use crate::settle::acr;
 use crate::standing::Fallen;
 use crate::tables::{AccessToken, AccessTokens, Clients, CodeRow, Codes, Grant, Grants};
@@ -75,10 +76,12 @@ impl Broker {
                 let client = self.authenticate(&presented, "/token").await?;
                 self.redeem_code(&client, &request, code).await
             }
-            TokenRequest::RefreshToken { token, scope } => {
+            TokenRequest::RefreshToken { token, scope, authorization_details } => {
                 let presented = Presented::from_request(authorization, form)?;
                 let client = self.authenticate(&presented, "/token").await?;
-                self.refresh(&client, token, scope.as_deref()).await
+                let less =
+                    Less { scope: scope.as_deref(), details: authorization_details.as_ref() };
+                self.refresh(&client, token, &less).await
             }
             TokenRequest::PreAuthorizedCode { .. } => {
                 self.redeem_offer(authorization, form, &request).await
@@ -209,15 +212,20 @@ impl Broker {
                     end(tx, &grant, row, &fallen, now)?;
                     return rejected();
                 }
+                let Some(authorization_details) = row.narrow(request.authorization_details(), now)
+                else {
+                    return Ok(Redeemed::Rejected(TokenError::InvalidAuthorizationDetails));
+                };
                 if row.scopes.iter().any(|scope| scope == OFFLINE_ACCESS) {
                     row.refresh = Some(Family::begin(now));
                     tx.put::<Grants>(&grant, &row)?;
                 }
                 let client_id = client.client_id().to_owned();
                 tx.put::<Codes>(code, &CodeRow::Redeemed { grant, client_id })?;
-                tx.put::<AccessTokens>(token, &AccessToken { grant, scopes: None })?;
+                let access = AccessToken { grant, scopes: None, authorization_details };
+                tx.put::<AccessTokens>(token, &access)?;
                 tx.append(attempt("done").with("grant", grant.reference()));
-                Ok(Redeemed::Granted(grant, Box::new(row)))
+                Ok(Redeemed::Granted(grant, Box::new(row.limited_to(&access))))
             }
         }
     }
@@ -265,15 +273,15 @@ impl Broker {
         }
         let row = self.store().get::<AccessTokens>(&token).await?.ok_or_else(invalid)?;
         let grant = self.standing_grant(&row.grant, now).await?.ok_or_else(invalid)?;
-        let scopes = row.scopes.as_ref().unwrap_or(&grant.scopes);
-        if !scopes.iter().any(|scope| scope == "openid") {
+        let grant = grant.limited_to(&row);
+        if !grant.scopes.iter().any(|scope| scope == "openid") {
             return Err(UserinfoFailure::Bearer(BearerError::InsufficientScope("openid")));
         }
         let client = self.store().get::<Clients>(&grant.client_id).await?.ok_or_else(invalid)?;
         let mut claims = Claims::new();
         claims.insert("sub".to_owned(), grant.sub.clone().into());
         let named = &grant.claims.userinfo;
-        claims.extend(self.released_claims(&client, &grant, scopes, named).await?);
+        claims.extend(self.released_claims(&client, &grant, &grant.scopes, named).await?);
         Ok(claims)
     }
 

@@ -29,6 +29,12 @@ enum Refreshed {
     Rejected,
 }
 
+/// How much less than was granted a refreshed access token is to be good for.
+pub(crate) struct Less<'a> {
+    pub(crate) scope: Option<&'a str>,
+    pub(crate) details: Option<&'a Claims>,
+}
+
 /// A token that its own client presents.
 enum OwnToken {
     Access(HandleKey, AccessToken),
@@ -40,7 +46,7 @@ impl Broker {
         &self,
         client: &AuthenticatedClient,
         token: &str,
-        scope: Option<&str>,
+        less: &Less<'_>,
     ) -> Result<TokenResponse, TokenFailure> {
         if !client.client().may_ask_for(OFFLINE_ACCESS) {
             return Err(TokenError::UnauthorizedClient.into());
@@ -52,20 +58,21 @@ impl Broker {
         if grant.client_id != client.client_id() {
             return Err(invalid());
         }
-        let scopes = narrowed(&grant.scopes, scope)?;
+        let narrower = grant.narrow(less.details, now);
+        let row = AccessToken {
+            grant: token.family,
+            scopes: narrowed(&grant.scopes, less.scope)?,
+            authorization_details: narrower.ok_or(TokenError::InvalidAuthorizationDetails)?,
+        };
         let access = Handle::new(now.plus(TOKEN_LIFETIME), self.entropy());
         let refreshed = self
             .store()
-            .transact(|tx| {
-                let row = AccessToken { grant: token.family, scopes: scopes.clone() };
-                self.rotate(tx, client, token, &access.key(), &row, now)
-            })
+            .transact(|tx| self.rotate(tx, client, token, &access.key(), &row, now))
             .await?;
         let Refreshed::Granted(generation, grant) = refreshed else { return Err(invalid()) };
         let successor = RefreshToken { generation, ..token };
-        let scopes = scopes.unwrap_or_else(|| grant.scopes.clone());
         // The nonce belongs to the first ID token alone (Core, 12.2).
-        let grant = Grant { scopes, nonce: None, ..*grant };
+        let grant = Grant { nonce: None, ..grant.limited_to(&row) };
         self.token_response(client.client(), grant, &access, Some(successor), now).await
     }
 
@@ -140,25 +147,25 @@ impl Broker {
         let described = match found {
             Some((OwnToken::Access(key, row), grant)) => {
                 let issued = key.expires().plus(-TOKEN_LIFETIME);
-                let mut answer = self.describe(&grant, row.scopes.as_ref(), key.expires());
+                let mut answer = self.describe(&grant.limited_to(&row), key.expires());
                 answer.insert("token_type".to_owned(), "Bearer".into());
                 answer.insert("iat".to_owned(), issued.unix().into());
                 Some(answer)
             }
             Some((OwnToken::Refresh(token), grant)) => {
-                Some(self.describe(&grant, None, token.family.expires()))
+                Some(self.describe(&grant, token.family.expires()))
             }
             None => None,
         };
         Ok(described.map_or_else(|| json!({"active": false}), Value::Object))
     }
 
-    fn describe(&self, grant: &Grant, scopes: Option<&Vec<String>>, exp: Timestamp) -> Claims {
+    fn describe(&self, grant: &Grant, exp: Timestamp) -> Claims {
         let issuer = self.config().origin.as_str();
         let mut answer = Claims::new();
         let mut put = |name: &str, value: Value| drop(answer.insert(name.to_owned(), value));
         put("active", true.into());
-        put("scope", scopes.unwrap_or(&grant.scopes).join(" ").into());
+        put("scope", grant.scopes.join(" ").into());
         put("client_id", grant.client_id.as_str().into());
         put("sub", grant.sub.as_str().into());
         put("iss", issuer.into());

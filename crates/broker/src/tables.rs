@@ -309,6 +309,25 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// The grant as far as one of its access tokens goes.
+    #[must_use]
+    pub fn limited_to(mut self, token: &AccessToken) -> Self {
+        if let Some(scopes) = &token.scopes {
+            self.scopes.clone_from(scopes);
+        }
+        if let (Some(granted), Some(details)) = (&mut self.granted, &token.authorization_details) {
+            granted.details.clone_from(details);
+        }
+        self
+    }
+
+    /// What a token request asks for of what was granted, if it asks for less
+    /// (RFC 9396, section 6.1). `None` if it asks for something else.
+    pub fn narrow(&self, asked: Option<&Claims>, now: Timestamp) -> Option<Option<Claims>> {
+        let Some(asked) = asked else { return Some(None) };
+        sekisho_access::narrowed(&self.permit(now)?.details, asked).map(Some)
+    }
+
     /// What was granted of a GPU service, until it ends: a grant with refresh tokens may live longer.
     pub fn permit(&self, now: Timestamp) -> Option<&Granted> {
         self.granted.as_ref().filter(|granted| granted.stands(now))
@@ -323,6 +342,9 @@ pub struct AccessToken {
     /// The scopes of this token, if they are fewer than the grant's (RFC 6749, section 6).
     #[serde(default)]
     pub scopes: Option<Vec<String>>,
+    /// The details of this token, if they are less than the grant's (RFC 9396, section 6).
+    #[serde(default)]
+    pub authorization_details: Option<Claims>,
 }
 
 /// A credential that is offered.

@@ -6,8 +6,9 @@
 
 mod error;
 
-use sekisho_jose::Claims;
+use sekisho_jose::{Claims, json};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use error::{TokenError, TokenErrorCode};
 
@@ -56,6 +57,8 @@ pub enum TokenRequest {
         redirect_uri: Option<String>,
         /// `code_verifier`.
         verifier: Option<String>,
+        /// `authorization_details`, if less than was granted is enough.
+        authorization_details: Option<Claims>,
     },
     /// A refresh token.
     RefreshToken {
@@ -63,6 +66,8 @@ pub enum TokenRequest {
         token: String,
         /// `scope`, if less than was granted is enough.
         scope: Option<String>,
+        /// `authorization_details`, likewise.
+        authorization_details: Option<Claims>,
     },
     /// A code from a credential offer.
     PreAuthorizedCode {
@@ -89,10 +94,12 @@ impl TokenRequest {
                 code: needed("code")?,
                 redirect_uri: optional("redirect_uri")?,
                 verifier: optional("code_verifier")?,
+                authorization_details: details(params)?,
             }),
             Some(GrantType::RefreshToken) => Ok(Self::RefreshToken {
                 token: needed("refresh_token")?,
                 scope: optional("scope")?,
+                authorization_details: details(params)?,
             }),
             Some(GrantType::PreAuthorizedCode) => Ok(Self::PreAuthorizedCode {
                 code: needed("pre-authorized_code")?,
@@ -103,6 +110,15 @@ impl TokenRequest {
         }
     }
 
+    /// `authorization_details` of a request that may narrow what was granted.
+    pub fn authorization_details(&self) -> Option<&Claims> {
+        match self {
+            Self::AuthorizationCode { authorization_details, .. }
+            | Self::RefreshToken { authorization_details, .. } => authorization_details.as_ref(),
+            Self::PreAuthorizedCode { .. } => None,
+        }
+    }
+
     /// The grant.
     pub fn grant_type(&self) -> GrantType {
         match self {
@@ -110,6 +126,16 @@ impl TokenRequest {
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::PreAuthorizedCode { .. } => GrantType::PreAuthorizedCode,
         }
+    }
+}
+
+/// `authorization_details`: one object, as one is what a grant here has (RFC 9396, section 6).
+fn details(params: &Params) -> Result<Option<Claims>, TokenError> {
+    let Some(text) = params.one("authorization_details")? else { return Ok(None) };
+    let value = json::parse(text.as_bytes()).ok();
+    match value.as_ref().and_then(Value::as_array).map(Vec::as_slice) {
+        Some([Value::Object(details)]) => Ok(Some(details.clone())),
+        _ => Err(TokenError::InvalidAuthorizationDetails),
     }
 }
 

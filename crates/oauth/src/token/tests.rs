@@ -24,6 +24,7 @@ fn binding() -> CodeBinding {
 
 fn request(redirect_uri: Option<&str>, verifier: Option<&str>) -> TokenRequest {
     TokenRequest::AuthorizationCode {
+        authorization_details: None,
         code: "c".to_owned(),
         redirect_uri: redirect_uri.map(str::to_owned),
         verifier: verifier.map(str::to_owned),

@@ -113,11 +113,14 @@ const SOURCES: &[&str] = &[
 ];
 
 /// Where a source has to be named all the same, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[(
-    "crates/jose/src/signing_key.rs",
-    "SystemRandom",
-    "aws-lc-rs takes the nonces of its signatures from no other source",
-)];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "crates/jose/src/signing_key.rs",
+        "SystemRandom",
+        "aws-lc-rs takes the nonces of its signatures from no other source",
+    ),
+    ("crates/sekisho/tests/exposed.rs", "Instant::now", "measures how long visitors wait"),
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -299,6 +302,60 @@ fn each_exception_is_still_needed() {
     for (file, source, reason) in EXCEPTIONS {
         let needed = all.iter().any(|(path, text)| path == file && names(text, source));
         assert!(needed, "{file} no longer names {source} ({reason})");
+    }
+}
+
+/// Words for what is compared in constant time, or not at all.
+const SECRET: &[&str] =
+    &["secret", "digest", "mac", "verifier", "tx_code", "form_token", "password", "hmac", "cookie"];
+
+/// GEN-8, OA-39: no secret and no digest of one is compared by `==`, which tells by its time how much
+/// of a guess is right.
+#[test]
+fn secrets_are_compared_in_constant_time() {
+    let mut faults = Vec::new();
+    for (path, text) in sources(&["crates"]) {
+        let tests = path.contains("/tests") || path.ends_with("tests.rs");
+        let program = if tests { "" } else { text.split("#[cfg(test)]").next().unwrap_or("") };
+        for line in program.lines().filter(|line| compares_a_secret(line)) {
+            faults.push(format!("{path}: {}", line.trim()));
+        }
+    }
+    assert_none(&faults);
+}
+
+/// Whether `==` or `!=` stands beside something whose name says that it is secret.
+fn compares_a_secret(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let of_a_path = |c: char| c.is_alphanumeric() || "_.:()".contains(c);
+    let secret = |path: &str| {
+        let last =
+            path.trim_matches([':', '.', '(', ')']).rsplit(['.', ':']).next().unwrap_or_default();
+        let last = last.trim_end_matches(['(', ')']);
+        last.split('_').any(|word| SECRET.contains(&word)) || SECRET.contains(&last)
+    };
+    ["==", "!="].iter().flat_map(|sign| code.match_indices(sign)).any(|(at, sign)| {
+        let (left, right) = (code[..at].trim_end(), code[at + sign.len()..].trim_start());
+        let start = left.rfind(|c| !of_a_path(c)).map_or(0, |at| at + 1);
+        let right = right.trim_start_matches(['&', '*']);
+        let end = right.find(|c| !of_a_path(c)).unwrap_or(right.len());
+        secret(left.get(start..).unwrap_or_default()) || secret(&right[..end])
+    })
+}
+
+#[test]
+fn a_comparison_of_secrets_is_found() {
+    for bad in [
+        "if secret == other {",
+        "a.digest != b",
+        "Some(x) if x == &self.client_secret => y",
+        "row.mac() == given",
+        "given == row.tx_code",
+    ] {
+        assert!(compares_a_secret(bad), "{bad}");
+    }
+    for good in ["a == b", "digest.len() == 32", "// secret == secret", "macro_name == other"] {
+        assert!(!compares_a_secret(good), "{good}");
     }
 }
 

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use sekisho_ambient::Entropy;
 use sekisho_broker::admin::AddTrust;
 use sekisho_broker::config::Config;
+use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_credential::status::{self, IssueToken, StatusList, StatusReference};
 use sekisho_credential::types;
 use sekisho_credential::vc::{self, Issuance};
@@ -105,6 +106,40 @@ async fn a_status_elsewhere_fails_closed_and_nobody_is_called() {
     }
     let called = tokio::time::timeout(std::time::Duration::from_millis(50), canary.accept()).await;
     assert!(called.is_err(), "the canary was called");
+}
+
+/// SD-16, NET-01: the type of a credential is a name; nobody goes to the address that it looks like,
+/// nor to what its metadata would extend, whoever signed it.
+#[tokio::test]
+async fn a_type_is_not_fetched() {
+    let elsewhere = Elsewhere::start().await;
+    let world = world_with(|config| elsewhere.allow(config)).await;
+    let rp = world.rp().await;
+    elsewhere.answers(200, r#"{"vct":"x","extends":"https://localhost/y"}"#);
+    let mut wallet = wallet(&world, None);
+    let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
+    let (holder, claims) = (wallet.key.public_jwk(), affiliation());
+    let issuance = Issuance {
+        credential_type: types::find("affiliation").unwrap(),
+        authority: &format!("{}/types", elsewhere.url),
+        issuer: ISSUER,
+        claims: claims.as_object().unwrap(),
+        holder_key: &holder,
+        status: None,
+        issued_at: wallet.now,
+        expires: None,
+        decoys: 0,
+    };
+    let leaf = vec![der(&fixture("issuer.pem"))];
+    wallet.held = vec![vc::issue(&issuance, leaf, &key, &Entropy::system()).unwrap()];
+    let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
+    let request = wallet.open(&page.link("wallet-open")).await;
+    let (audience, nonce) = (request.client_id(), request.nonce());
+    let shown = SdJwt::parse(&wallet.held[0]).unwrap().select(&[]);
+    let bound = sd_jwt::bind(&shown, audience, nonce, wallet.now, &wallet.key).unwrap();
+    let answer = wallet.send(&request, &[("affiliation".to_owned(), vec![bound])].into()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "C-2005"), "{}", answer.body);
+    assert_eq!(elsewhere.asked(), 0);
 }
 
 /// ST-03: A list of ours that the foreign credential points into is no list of its issuer.

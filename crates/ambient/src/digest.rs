@@ -34,6 +34,31 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    /// GEN-8, OA-39: it takes as long to find a difference at the first byte as to find none. Each
+    /// measurement is the shortest of many, which nothing else on the machine disturbs for long.
+    #[test]
+    fn a_comparison_tells_nothing_by_its_time() {
+        let secret = vec![7; 1 << 16];
+        let differs_at = |place: usize| {
+            let mut guess = secret.clone();
+            guess[place] = 8;
+            guess
+        };
+        let shortest = |guess: &[u8]| {
+            let once = |_| {
+                let begun = std::time::Instant::now();
+                std::hint::black_box(constant_time_eq(std::hint::black_box(guess), &secret));
+                begun.elapsed()
+            };
+            (0..50).map(once).min().unwrap().as_secs_f64()
+        };
+        let equal = shortest(&secret.clone());
+        for place in [0, 1, secret.len() / 2, secret.len() - 1] {
+            let ratio = shortest(&differs_at(place)) / equal;
+            assert!((0.5..2.0).contains(&ratio), "{ratio} of the time for a difference at {place}");
+        }
+    }
+
     #[test]
     fn parts_cannot_slide_into_each_other() {
         let key = [7; 32];

@@ -81,7 +81,7 @@ pub(crate) struct NewList {
 impl NewList {
     /// Opens it; not so if somebody else did.
     pub(crate) fn open(&self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let allocated = self.decoys.len() as u64;
+        let allocated = u64::try_from(self.decoys.len()).unwrap_or(u64::MAX);
         let row = StatusListRow { size: LIST_SIZE, allocated, version: 0 };
         if !tx.insert::<StatusLists>(&self.list.row(), &row)? {
             return Ok(false);
@@ -172,7 +172,7 @@ impl Broker {
 
     /// The lists of a new organization.
     pub(crate) fn first_lists(&self, organization: &str) -> Vec<NewList> {
-        (0..OPEN as u64).map(|number| self.new_list(organization, number)).collect()
+        (0_u64..).take(OPEN).map(|number| self.new_list(organization, number)).collect()
     }
 
     fn new_list(&self, organization: &str, number: u64) -> NewList {

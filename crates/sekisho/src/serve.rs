@@ -6,6 +6,7 @@
 
 mod admin_socket;
 mod connections;
+mod crowd;
 mod tls;
 mod upkeep;
 
@@ -59,12 +60,10 @@ impl Server {
         let socket = AdminSocket::bind(&settings.admin_socket)?;
 
         let (stopping, stopped) = watch::channel(false);
-        let entrance = Entrance {
-            listener,
-            tls: tls.as_ref().map(|identity| identity.acceptor()),
-            peers: Peers::of(&settings.tls),
-            router: sekisho_web::router(broker.clone()),
-        };
+        connections::raise_limits();
+        let acceptor = tls.as_ref().map(|identity| identity.acceptor());
+        let router = sekisho_web::router(broker.clone());
+        let entrance = Entrance::new(listener, acceptor, Peers::of(&settings.tls), router);
         let public = tokio::spawn(entrance.serve(stopped.clone()));
         let router = sekisho_web::admin::router(broker.clone());
         let admin = tokio::spawn(socket.serve(router, stopped.clone()));
@@ -86,7 +85,7 @@ impl Server {
 
 /// Serves `router` in clear at `listener` until told to stop.
 pub(crate) async fn plain(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
-    Entrance { listener, tls: None, peers: Peers::All, router }.serve(stopped).await;
+    Entrance::new(listener, None, Peers::All, router).serve(stopped).await;
 }
 
 /// Listens at an address.

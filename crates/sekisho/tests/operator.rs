@@ -116,6 +116,47 @@ fn a_broker_is_set_up_without_a_server_by_the_same_commands() {
     assert_eq!(server.stop(), 0);
 }
 
+/// VCI-12, VI-12: an offer is a link for a wallet on this device and a QR code for one on another; it
+/// says nothing of the person.
+#[test]
+fn an_offer_is_a_link_and_a_code_for_a_camera() {
+    let home = Home::new();
+    home.init();
+    set_up(&home);
+    for more in [&[][..], &["--by-value"], &["--by-value", "--wallet", "https://wallet.example/"]] {
+        let done = home.run(&[&OFFER[..], more].concat());
+        assert_eq!(done.code(), 0, "{done:?}");
+        let link = done.stdout.lines().find_map(|line| {
+            line.split_once(": ").filter(|(_, link)| link.contains("credential_offer"))
+        });
+        let (_, link) = link.unwrap();
+        assert_eq!(read_qr(&done.stdout), link);
+        for personal in ["m-0001", "regular", "瀬戸内", "member_ref"] {
+            assert!(!link.contains(personal), "{link}");
+        }
+    }
+    let json = home.json(&OFFER);
+    assert!(json["uri"].is_string(), "scripts get no picture: {json}");
+}
+
+/// What a camera reads off a dark terminal.
+fn read_qr(output: &str) -> String {
+    let drawn = |line: &&str| line.chars().any(|c| "▀▄█".contains(c));
+    let rows: Vec<Vec<char>> =
+        output.lines().filter(drawn).map(|line| line.chars().collect()).collect();
+    let light = |x: usize, y: usize| {
+        let module = rows.get(y / 2).and_then(|row| row.get(x)).copied().unwrap_or(' ');
+        module == '█' || module == if y.is_multiple_of(2) { '▀' } else { '▄' }
+    };
+    // Four pixels a module, as a camera would see more than one.
+    let (width, height) = (rows[0].len() * 4, rows.len() * 8);
+    let pixel = |x: usize, y: usize| if light(x / 4, y / 4) { 255 } else { 0 };
+    let mut seen = rqrr::PreparedImage::prepare_from_greyscale(width, height, pixel);
+    let grids = seen.detect_grids();
+    assert_eq!(grids.len(), 1, "{output}");
+    grids[0].decode().unwrap().1
+}
+
 #[test]
 fn a_dry_run_changes_nothing() {
     let home = Home::new();

@@ -197,6 +197,7 @@ impl Session<'_, '_> {
     fn offered(&mut self, offered: &Offered) {
         if !offered.uri.is_empty() {
             self.fact(&words::LINK, &offered.uri);
+            self.qr(&offered.uri);
         }
         if let Some(code) = &offered.tx_code {
             self.fact(&words::TX_CODE, code);

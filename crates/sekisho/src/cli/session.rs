@@ -3,6 +3,8 @@
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use sekisho_ambient::Timestamp;
 use sekisho_broker::codes::{Lang, Text};
 use serde::de::DeserializeOwned;
@@ -127,6 +129,14 @@ impl Session<'_, '_> {
         let name = name.say(self.lang);
         let value: String = value.chars().filter(|c| !c.is_control()).collect();
         self.say(&format!("{name}: {value}"));
+    }
+
+    /// A text for the camera of a phone, light on dark as terminals are; nothing if it is too long.
+    pub(super) fn qr(&mut self, text: &str) {
+        let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else { return };
+        let mut drawn = code.render::<Dense1x2>();
+        drawn.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
+        self.say(&drawn.build());
     }
 
     /// A text of the two languages that suits the reader.

@@ -1,28 +1,38 @@
-//! Connections of the public address: so many at once, each with so much time for its handshake and
-//! its headers.
+//! Connections of the public address: so many at once and from one place, each with so much time for
+//! its handshake, its headers and its request.
 //!
-//! Invariant: a peer that sends nothing holds a place for [`PATIENCE`] at most.
+//! Invariant: a peer that sends nothing, or sends it slowly, holds a place for [`PATIENCE`] at each
+//! step and [`REQUEST`] for a body, and no address holds all places.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::CONNECTION;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use super::crowd::Crowd;
 use crate::settings::Tls;
 
 /// Connections at once.
 const CONNECTIONS: usize = 4096;
 /// How long a handshake may take, and the headers of one request.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a request may take, its body included: nothing here works for as long.
+const REQUEST: Duration = Duration::from_secs(20);
 /// How long to wait when the system has no more file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
 /// Requests at once on one HTTP/2 connection.
@@ -61,9 +71,20 @@ pub(super) struct Entrance {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) peers: Peers,
     pub(super) router: Router,
+    crowd: Crowd,
 }
 
 impl Entrance {
+    pub(super) fn new(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        peers: Peers,
+        router: Router,
+    ) -> Self {
+        let router = router.layer(middleware::from_fn(in_time));
+        Self { listener, tls, peers, router, crowd: Crowd::default() }
+    }
+
     /// Accepts connections until told to stop; over when the last request has ended.
     pub(super) async fn serve(self, mut stopped: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
@@ -90,6 +111,15 @@ impl Entrance {
                 tracing::warn!(peer = %peer.ip(), "not the proxy");
                 continue;
             }
+            let admitted = match &self.peers {
+                Peers::All => self.crowd.admit(peer.ip()).map(Some),
+                // All come from the proxy, which has to look to it.
+                Peers::Only(_) => Some(None),
+            };
+            let Some(admitted) = admitted else {
+                tracing::debug!(peer = %peer.ip(), "too many connections from one address");
+                continue;
+            };
             let _ = stream.set_nodelay(true);
             let connection = Connection {
                 tls: self.tls.clone(),
@@ -99,7 +129,7 @@ impl Entrance {
             };
             tokio::spawn(async move {
                 connection.serve(stream).await;
-                drop(place);
+                drop((admitted, place));
             });
         }
         drop(self.listener);
@@ -141,6 +171,23 @@ impl Connection {
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => tracing::debug!("TLS handshake took too long"),
         }
+    }
+}
+
+/// Lets a request go on for [`REQUEST`]; a peer that sends its body more slowly is told so and left.
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => (StatusCode::REQUEST_TIMEOUT, [(CONNECTION, "close")]).into_response(),
+    }
+}
+
+/// As many files as the system lets this process have: each connection is one.
+pub(super) fn raise_limits() {
+    let limits = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limits.maximum, ..limits };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the number of open files stays as it was");
     }
 }
 

@@ -91,9 +91,14 @@ impl Home {
 
     /// A server or demonstration that has said that it is ready.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.start_command(self.command(arguments))
+    }
+
+    /// The same of a command with changes.
+    pub(crate) fn start_command(&self, mut command: Command) -> Running {
         let log = self.path("log");
         let file = std::fs::File::create(&log).unwrap();
-        let mut child = self.command(arguments).stderr(file).spawn().unwrap();
+        let mut child = command.stderr(file).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -148,6 +153,14 @@ impl Running {
         let mut child = self.child.take().unwrap();
         signal(&child, "TERM");
         wait(&mut child).code().unwrap_or(-1)
+    }
+
+    /// Memory that it holds, in bytes (proc(5), `VmRSS`).
+    pub(crate) fn resident(&self) -> usize {
+        let id = self.child.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
     }
 
     /// SIGKILL.

@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
 
-use sekisho_tests::{Browser, World};
+use sekisho_tests::{Browser, TENANT, World, affiliation, http};
 
 #[tokio::test]
 async fn a_login_is_the_same_whatever_the_engine_does() {
@@ -25,10 +25,89 @@ async fn a_login_is_the_same_whatever_the_engine_does() {
 }
 
 /// OA-04, VP-02, VI-01: Every race has one winner: redeeming a code, redeeming an offer, using a
-/// nonce, answering a request, returning with a response code, agreeing.
+/// nonce, answering a request, returning with a response code, agreeing; at one broker and at two.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_race_has_one_winner() {
-    let world = World::hostile(7).await;
+    races(World::hostile(7).await).await;
+    races(World::of_two(8).await).await;
+}
+
+/// OA-03, OA-09, OA-23, VI-02, VI-05, ST-02: what one broker did, the other one knows: a code or an
+/// assertion that was used, a family that was ended, tries at a transaction code, a nonce, a
+/// revocation.
+#[tokio::test]
+async fn two_brokers_on_one_store_are_one() {
+    let world = World::of_two(11).await;
+    let rp = world.rp().await;
+    let wallet = world.trained_member().await;
+    let expected = rp.request("openid profile offline_access", &[("prompt", "consent")]);
+    let location = Browser::new().answer_of(&wallet, &expected, &rp).await;
+    let code = rp.code(&expected, &location);
+    let tokens = rp.tokens(&expected, &code).await;
+    assert_eq!(rp.userinfo(&tokens.access_token).await.0, 200);
+    // Twice, so that each of the two is asked.
+    for _ in 0..2 {
+        assert_eq!(rp.redeem(&expected, &code).await.0, 400);
+        assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
+    }
+
+    let tokens = Browser::new().log_in(&wallet, &expected, &rp).await;
+    let first = tokens.body["refresh_token"].as_str().unwrap().to_owned();
+    let refresh = |token: String| {
+        let rp = rp.clone();
+        async move {
+            let form = [("grant_type", "refresh_token"), ("refresh_token", token.as_str())];
+            rp.token_request(&form).await
+        }
+    };
+    let mut newest = first.clone();
+    for _ in 0..3 {
+        let (status, body) = refresh(newest).await;
+        assert_eq!(status, 200, "{body}");
+        newest = body["refresh_token"].as_str().unwrap().to_owned();
+    }
+    for _ in 0..2 {
+        assert_eq!(refresh(first.clone()).await.0, 400, "an old one ends the family");
+        assert_eq!(refresh(newest.clone()).await.0, 400);
+    }
+
+    let offered =
+        world.offer_with(TENANT, "affiliation", affiliation(), |o| o.tx_code = true).await;
+    let offer = wallet.read_offer(&offered.uri).await;
+    let right = offered.tx_code.unwrap();
+    let wrong = if right == "000000" { "000001" } else { "000000" };
+    for _ in 0..5 {
+        assert_eq!(wallet.redeem_offer(&offer, Some(wrong)).await.status, 400);
+    }
+    for _ in 0..2 {
+        assert_eq!(
+            wallet.redeem_offer(&offer, Some(&right)).await.status,
+            400,
+            "five tries in all"
+        );
+    }
+    let offered = world.offer(TENANT, "affiliation", affiliation()).await;
+    let offer = wallet.read_offer(&offered.uri).await;
+    let token = wallet.redeem_offer(&offer, None).await.body["access_token"].clone();
+    let token = token.as_str().unwrap();
+    let body = wallet.honest_request(&offer).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(wallet.request_credential(&offer, token, &body).await.status);
+        // Another request in between, so that the turns do not fall together.
+        http().get(format!("{}/jwks", world.origin)).send().await.unwrap();
+    }
+    assert_eq!(statuses, [200, 400, 400], "a nonce is good once");
+
+    let tokens = Browser::new().log_in(&wallet, &rp.gpu_request(8), &rp).await;
+    assert_eq!(rp.userinfo(&tokens.access_token).await.0, 200);
+    world.revoke("ai-training").await;
+    for _ in 0..2 {
+        assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
+    }
+}
+
+async fn races(world: World) {
     let rp = world.rp().await;
     let wallet = std::sync::Arc::new(world.member().await);
     let mut browser = Browser::new();

@@ -1,5 +1,10 @@
 //! A broker in process, on its own file and port, under a clock that the test moves.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::Request;
 use sekisho_access::Gate;
 use sekisho_ambient::{Clock, Entropy, ManualClock, Timestamp};
 use sekisho_broker::Broker;
@@ -15,6 +20,7 @@ use sekisho_store::hostile::HostileOptions;
 use sekisho_store::{Options, RootKey, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tower::ServiceExt as _;
 
 use crate::rp::Rp;
 
@@ -32,6 +38,23 @@ pub struct World {
     pub clock: ManualClock,
     pub dir: TempDir,
     server: tokio::task::JoinHandle<()>,
+    nodes: Nodes,
+}
+
+/// Brokers behind one address, each of which answers in its turn.
+#[derive(Clone, Default)]
+struct Nodes(Arc<(Mutex<Vec<Router>>, AtomicUsize)>);
+
+impl Nodes {
+    fn add(&self, router: Router) {
+        self.0.0.lock().unwrap().push(router);
+    }
+
+    fn next(&self) -> Router {
+        let routers = self.0.0.lock().unwrap();
+        let turn = self.0.1.fetch_add(1, Ordering::SeqCst);
+        routers[turn % routers.len()].clone()
+    }
 }
 
 impl Drop for World {
@@ -138,6 +161,16 @@ impl World {
         world
     }
 
+    /// Two brokers on one such engine: whatever is asked, the next answer comes from the other one.
+    pub async fn of_two(seed: u64) -> Self {
+        let world = Self::hostile(seed).await;
+        let (store, clock) = (world.broker.store().clone(), world.broker.clock().clone());
+        let config = world.broker.config().clone();
+        let twin = Broker::open(config, store, clock, Entropy::system()).await.unwrap();
+        world.nodes.add(sekisho_web::router(twin));
+        world
+    }
+
     async fn on(store: Store, dir: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
@@ -145,9 +178,12 @@ impl World {
         let mut config = config(&origin);
         change(&mut config);
         let broker = Broker::open(config, store, clock, Entropy::system()).await.unwrap();
-        let router = sekisho_web::router(broker.clone());
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { broker, origin, clock: hand, dir, server }
+        let nodes = Nodes::default();
+        nodes.add(sekisho_web::router(broker.clone()));
+        let behind = nodes.clone();
+        let front = Router::new().fallback(move |request: Request| behind.next().oneshot(request));
+        let server = tokio::spawn(async move { axum::serve(listener, front).await.unwrap() });
+        Self { broker, origin, clock: hand, dir, server, nodes }
     }
 
     /// An operator at the admin socket.

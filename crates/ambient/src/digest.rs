@@ -37,6 +37,7 @@ mod tests {
     /// GEN-8, OA-39: it takes as long to find a difference at the first byte as to find none. Each
     /// measurement is the shortest of many, which nothing else on the machine disturbs for long.
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "time is what is measured")]
     fn a_comparison_tells_nothing_by_its_time() {
         let secret = vec![7; 1 << 16];
         let differs_at = |place: usize| {

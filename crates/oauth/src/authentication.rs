@@ -162,6 +162,10 @@ impl AuthenticatedClient {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use sekisho_ambient::Entropy;
+    use sekisho_jose::{Algorithm, Header, SigningKey};
+    use serde_json::json;
+
     use super::*;
     use crate::client::tests::client;
     use crate::token::TokenErrorCode;
@@ -277,6 +281,23 @@ pub(crate) mod tests {
         }
     }
 
+    /// CA-1: `client_id` beside an assertion may only say the same (RFC 7521, 4.2).
+    #[test]
+    fn an_assertion_and_a_client_id_name_one_client() {
+        let key = SigningKey::generate(Algorithm::Es256, &Entropy::seeded(1)).unwrap();
+        let header = Header::for_key(&key, "JWT");
+        let text = sekisho_jose::sign(&key, &header, &json!({"sub": "portal"})).unwrap();
+        let body = |id: &str| {
+            let body =
+                format!("client_assertion_type={ASSERTION_TYPE}&client_assertion={text}&{id}");
+            Presented::from_request(None, &Params::parse(&body).unwrap())
+        };
+        for id in ["", "client_id=portal"] {
+            assert!(matches!(body(id), Ok(Presented::Assertion(_))), "{id}");
+        }
+        assert_eq!(body("client_id=other").err(), Some(TokenError::OtherClientId));
+    }
+
     #[test]
     fn nobody_is_anonymous_to_a_client() {
         let presented = Presented::from_request(None, &Params::default()).unwrap();
@@ -292,9 +313,15 @@ pub(crate) mod tests {
         let unknown = TokenError::UnknownClient { basic: true };
         let wrong = TokenError::WrongSecret { basic: true };
         assert_eq!(unknown.body(), wrong.body());
+        let body = json!({
+            "error": "invalid_client", "error_description": "client authentication failed",
+        });
+        assert_eq!(wrong.body(), body);
         assert_eq!(unknown.www_authenticate(), wrong.www_authenticate());
         assert!(wrong.www_authenticate().is_some());
         assert_eq!(TokenError::WrongSecret { basic: false }.www_authenticate(), None);
         assert_eq!((unknown.status(), wrong.status()), (401, 401));
+        assert!(TokenError::MalformedBasic.www_authenticate().is_some());
+        assert_eq!(TokenError::InvalidGrant.www_authenticate(), None);
     }
 }

@@ -140,6 +140,8 @@ mod tests {
         assert_eq!(request.id_token, ["email"]);
         assert_eq!(request.acr.as_deref(), Some(["phr".to_owned()].as_slice()));
         assert_eq!(request.sub.as_deref(), Some("s"));
+        assert!(!request.is_empty());
+        assert_eq!(request.names().collect::<Vec<_>>(), ["name", "email"]);
         let again = ClaimsRequest::parse(&request.to_value().to_string(), &scopes()).unwrap();
         assert_eq!(again, request);
     }

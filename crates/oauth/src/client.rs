@@ -354,6 +354,43 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_just_within_the_limits_is_registered() {
+        let widest = Client {
+            client_id: "x".repeat(255),
+            client_name: Localized { ja: "字".repeat(200), en: "x".repeat(200) },
+            default_max_age: Some(0),
+            ..client()
+        };
+        assert_eq!(validate_registration(&widest), Ok(()));
+    }
+
+    /// CA-7: a key that may sign an assertion has to be among those registered, or their address be
+    /// one that can be fetched.
+    #[test]
+    fn keys_have_to_be_good_for_assertions() {
+        let with = |keys| {
+            let authentication = ClientAuthentication::PrivateKeyJwt { keys };
+            validate_registration(&Client { authentication, ..client() })
+        };
+        let key = |algorithm| {
+            sekisho_jose::SigningKey::generate(algorithm, &sekisho_ambient::Entropy::seeded(1))
+                .unwrap()
+                .public_jwk()
+        };
+        let (good, other) = (key(Algorithm::Es256), key(Algorithm::Es384));
+        assert_eq!(with(ClientKeys::Jwks(vec![good.clone()])), Ok(()));
+        assert_eq!(with(ClientKeys::Jwks(vec![other.clone(), good])), Ok(()));
+        for keys in [vec![], vec![other]] {
+            assert_eq!(with(ClientKeys::Jwks(keys)), Err(RegistrationError::NoKey));
+        }
+        let uri = |uri: &str| with(ClientKeys::JwksUri(uri.to_owned()));
+        assert_eq!(uri("https://rp.example/jwks"), Ok(()));
+        for wrong in ["http://rp.example/jwks", "https://rp.example/jwks#a", "jwks", ""] {
+            assert_eq!(uri(wrong), Err(RegistrationError::JwksUri), "{wrong}");
+        }
+    }
+
+    #[test]
     fn every_redirect_uri_is_checked() {
         let second = refused(|c| c.redirect_uris.push("http://rp.example/cb".to_owned()));
         assert!(matches!(second, RegistrationError::RedirectUri { .. }));

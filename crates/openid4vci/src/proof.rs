@@ -181,7 +181,7 @@ fn audience(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
 }
 
 fn times(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
-    let rule = TimeRule { require_iat: true, max_age: Some(MAX_AGE), ..TimeRule::LENIENT };
+    let rule = TimeRule { max_age: Some(MAX_AGE), ..TimeRule::LENIENT };
     Ok(numeric_date::check(claims, check.now, &rule)?)
 }
 

@@ -158,7 +158,7 @@ fn set_up(home: &Home) -> (String, String, String) {
         "--redirect-uri",
         CALLBACK,
         "--scope",
-        "openid profile gpu_access",
+        "openid profile gpu_access offline_access",
         "--service",
         "gpu-console",
     ]);
@@ -265,4 +265,75 @@ async fn a_person_is_refused_told_why_granted_and_refused_again_after_a_revocati
         let found = store.windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(!found, "{secret} in the store");
     }
+}
+
+/// The answers of the token endpoint to the portal.
+async fn token(origin: &str, secret: &str, form: &[(&str, &str)]) -> (u16, Value) {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let sent = http.post(format!("{origin}/token")).basic_auth("portal", Some(secret)).form(form);
+    let answer = sent.send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+/// OA-07, OA-08: the program is killed again and again, and everything stands as it was answered: what
+/// was used stays used, what was ended stays ended, and what is good is good still.
+#[tokio::test]
+async fn a_kill_brings_nothing_back_and_loses_nothing() {
+    let home = Home::new();
+    let origin = home.init();
+    let mut server = home.serve();
+    let (secret, affiliation, _) = set_up(&home);
+    let holder = Holder { home: &home };
+    holder.run(&["init", "--trust", &home.path("data/ca.pem").display().to_string()]).await;
+    holder.run(&["accept", &affiliation]).await;
+
+    let mut url = Url::parse(&request(&origin, "portal")).unwrap();
+    let kept: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    url.query_pairs_mut()
+        .clear()
+        .extend_pairs(
+            kept.iter().filter(|(name, _)| !["scope", "authorization_details"].contains(&&**name)),
+        )
+        .append_pair("scope", "openid profile offline_access")
+        .append_pair("prompt", "consent");
+    let mut browser = Browser::new();
+    let page = browser.get(url.as_str()).await;
+    let consent = holder.present(&page, &mut browser).await;
+    let form_token = consent.between("name=\"form_token\" value=\"", "\"");
+    let form = [("form_token", form_token.as_str()), ("decision", "allow")];
+    let answer = browser.open(browser.http.post(&consent.url).form(&form)).await;
+    let code = answer.parameter("code").unwrap();
+    server.kill();
+    server = home.serve();
+
+    let redeem = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", VERIFIER),
+    ];
+    let (status, tokens) = token(&origin, &secret, &redeem).await;
+    assert_eq!(status, 200, "{tokens}");
+    let mut family = vec![tokens["refresh_token"].as_str().unwrap().to_owned()];
+    for _ in 0..3 {
+        server.kill();
+        server = home.serve();
+        let newest = family.last().unwrap();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", newest)];
+        let (status, tokens) = token(&origin, &secret, &form).await;
+        assert_eq!(status, 200, "{tokens}");
+        family.push(tokens["refresh_token"].as_str().unwrap().to_owned());
+    }
+    // An older one, after a restart: theft, and the end of the family for good.
+    for used in [&family[1], &family[3], &family[3]] {
+        server.kill();
+        server = home.serve();
+        let form = [("grant_type", "refresh_token"), ("refresh_token", used)];
+        let (status, refused) = token(&origin, &secret, &form).await;
+        assert_eq!((status, &refused["error"]), (400, &json!("invalid_grant")));
+    }
+    let (status, refused) = token(&origin, &secret, &redeem).await;
+    assert_eq!((status, &refused["error"]), (400, &json!("invalid_grant")));
+    assert_eq!(home.json(&["audit", "verify"])["fault"], Value::Null);
+    assert_eq!(server.stop(), 0);
 }

@@ -35,11 +35,6 @@ impl PageErrorCode {
             Self::RedirectUri => "R-4002",
         }
     }
-
-    /// The HTTP status of the page.
-    pub const fn status(self) -> u16 {
-        400
-    }
 }
 
 /// An error that the client is told.

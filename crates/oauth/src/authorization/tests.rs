@@ -117,6 +117,38 @@ fn a_request_can_be_asked_again_and_stored() {
 }
 
 #[test]
+fn what_is_asked_for_can_be_looked_up() {
+    let request = run(&[("prompt", Some("login"))]).unwrap();
+    assert!(request.prompts(Prompt::Login) && !request.prompts(Prompt::Consent));
+    assert!(request.asks_for("profile") && !request.asks_for("email"));
+}
+
+#[test]
+fn a_query_has_what_was_asked_for_and_nothing_else() {
+    let plain = run(&[]).unwrap().to_query();
+    for absent in ["claims", "authorization_details", "prompt", "ui_locales", "acr_values"] {
+        assert!(!plain.contains(absent), "{absent} in {plain}");
+    }
+    let changes = [
+        ("prompt", Some("consent")),
+        ("claims", Some("{\"userinfo\":{\"name\":null}}")),
+        ("ui_locales", Some("ja en")),
+        ("acr_values", Some("phr")),
+    ];
+    let request = run(&changes).unwrap();
+    assert!(!request.claims.is_empty());
+    let again = Params::parse(&request.to_query()).unwrap();
+    let again = validate(&again, Some(&confidential()), &ServerRules::new(ISS)).unwrap();
+    assert_eq!(again, request);
+}
+
+#[test]
+fn claims_that_are_malformed_are_refused() {
+    assert_eq!(code(&[("claims", Some("[]"))]), "invalid_request");
+    assert_eq!(code(&[("claims", Some("{\"userinfo\":1}"))]), "invalid_request");
+}
+
+#[test]
 fn an_unknown_client_is_told_on_a_page() {
     let rules = ServerRules::new(ISS);
     assert_eq!(page(validate(&request(&[]), None, &rules)), "R-4001");
@@ -292,6 +324,8 @@ fn authorization_details_of_unknown_types_or_forms_are_refused() {
         let refused = code(&[("authorization_details", Some(text))]);
         assert_eq!(refused, "invalid_authorization_details", "{text}");
     }
+    let many = format!("[{}]", [r#"{"type":"gpu_access"}"#; 16].join(","));
+    assert!(run(&[("authorization_details", Some(&many))]).is_ok());
     let many = format!("[{}]", [r#"{"type":"gpu_access"}"#; 17].join(","));
     assert_eq!(code(&[("authorization_details", Some(&many))]), "invalid_authorization_details");
 }

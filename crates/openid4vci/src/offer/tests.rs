@@ -97,6 +97,11 @@ fn a_transaction_code_is_numeric_unless_said_otherwise() {
     let tx_code = read.ok().unwrap().pre_authorized.unwrap().tx_code.unwrap();
     assert_eq!(tx_code, TxCode::default());
     assert_eq!(tx_code.input_mode, InputMode::Numeric);
+    let longest = "山".repeat(MAX_DESCRIPTION);
+    let described = changed(|value| {
+        value["grants"][PRE_AUTHORIZED_CODE_GRANT]["tx_code"] = json!({"description": longest});
+    });
+    assert!(described.is_ok());
 }
 
 #[test]

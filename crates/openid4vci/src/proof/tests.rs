@@ -140,6 +140,29 @@ fn the_key_stands_in_jwk_and_nowhere_else() {
     }
 }
 
+/// VCI-44, VI-06: a DID that holds its key may name it, and then nothing else may.
+#[test]
+fn a_did_may_name_the_key_alone() {
+    let kid = format!("{}#0", sekisho_did::did_jwk(&key(1).public_jwk()));
+    let named = Header { jwk: None, kid: Some(kid), ..header() };
+    assert!(with(&named, &good_claims()).is_ok());
+    let certificate = vec![b"certificate".to_vec()];
+    let beside = |name: &str| {
+        let mut header = named.clone();
+        header.other.insert(name.to_owned(), "https://evil.test".into());
+        header
+    };
+    for header in [
+        named.clone().with_x5c(certificate),
+        named.clone().with_jwk(key(1).public_jwk()),
+        beside("jku"),
+        beside("x5u"),
+        beside("trust_chain"),
+    ] {
+        assert_eq!(code(with(&header, &good_claims())), Code::InvalidProof, "{header:?}");
+    }
+}
+
 #[test]
 fn a_signature_by_another_key_is_refused() {
     let stolen = Header::new(Algorithm::Es256, TYP).with_jwk(key(2).public_jwk());

@@ -191,6 +191,16 @@ fn every_refusal_has_a_code() {
 }
 
 #[test]
+fn it_is_told_how_a_presentation_was_bound_and_why_it_ended() {
+    assert!(bound(true).is_same_device());
+    assert!(!bound(false).is_same_device());
+    for reason in [EndReason::Expired, EndReason::WrongNumber, EndReason::LateNumber] {
+        assert!(!reason.to_string().is_empty());
+    }
+    assert_eq!(WalletError::AccessDenied.to_string(), "access_denied");
+}
+
+#[test]
 fn a_state_survives_storage() {
     for (name, state) in states() {
         let stored = serde_json::to_vec(&state).unwrap();

@@ -218,13 +218,12 @@ pub fn verify(
 type Check = fn(&Claims, &str) -> Result<(), RequestRefusal>;
 
 /// The rules, in the specification's order.
-pub(super) const CHECKS: [(&str, Check); 7] = [
+pub(super) const CHECKS: [(&str, Check); 6] = [
     ("client_id", same_client_id),
     ("aud", audience),
     ("response_type", response_type),
     ("absent", absent),
     ("response_uri", response_uri),
-    ("nonce", nonce),
     ("vp_formats_supported", formats),
 ];
 
@@ -305,10 +304,6 @@ fn response_uri(claims: &Claims, client_id: &str) -> Result<(), RequestRefusal> 
         return Ok(());
     }
     Err(RequestRefusal::ResponseUri(uri.to_owned()))
-}
-
-fn nonce(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
-    text(claims, "nonce").map(|_| ())
 }
 
 /// Section 11.1: what the verifier accepts stands in `client_metadata`.

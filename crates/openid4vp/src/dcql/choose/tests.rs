@@ -108,6 +108,24 @@ fn credentials_of_one_holder_are_preferred() {
     assert!(choice.optional.is_empty(), "another holder's training is not offered");
 }
 
+/// Among three, none of whom has all but the last.
+#[test]
+fn credentials_of_different_holders_are_not_mixed() {
+    let login_claims = claims(&json!({"name": "山田", "email": "y@example"}));
+    let training = claims(&json!({"level_gte_2": true}));
+    let choice = choose(
+        &login(),
+        &[
+            candidate("affiliation", &login_claims, "first"),
+            candidate("ai-training", &training, "second"),
+            candidate("affiliation", &login_claims, "third"),
+            candidate("ai-training", &training, "third"),
+        ],
+    );
+    let chosen = (choice.required["login"].candidate, choice.optional["training"].candidate);
+    assert_eq!(chosen, (2, 3));
+}
+
 #[test]
 fn without_sets_everything_is_required_even_of_several_holders() {
     let query = query(&json!({"credentials": [
@@ -155,6 +173,14 @@ fn of_an_array_only_the_elements_asked_for_are_disclosed() {
     let choice = choose(&query, &[candidate("a", &roles, "k")]);
     let expected = vec![path(&json!(["roles", 1])), path(&json!(["roles", 3]))];
     assert_eq!(choice.required["a"].disclose, expected);
+    // Where no certain ones are asked for, the path says it all.
+    for whole in [json!(["roles", null]), json!(["teams", null, "names", null])] {
+        let asked = self::asked("a", "a", &json!([{"path": whole}]));
+        let query = self::query(&json!({"credentials": [asked]}));
+        let held = claims(&json!({"roles": ["user"], "teams": [{"names": ["a"]}]}));
+        let choice = choose(&query, &[candidate("a", &held, "k")]);
+        assert_eq!(choice.required["a"].disclose, [path(&whole)]);
+    }
 }
 
 /// A query with random sets over three types, and random claims for them.

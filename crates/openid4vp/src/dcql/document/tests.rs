@@ -26,6 +26,14 @@ fn set(name: &str, value: Value) -> impl FnOnce(&mut Map<String, Value>) {
     move |credential| drop(credential.insert(name, value))
 }
 
+fn of_format(format: &str, meta: Value) -> Result<Query, DcqlError> {
+    with_credential(|credential| {
+        credential.insert("format".to_owned(), format.into());
+        credential.insert("meta".to_owned(), meta);
+        credential.retain(|name, _| !name.starts_with("claim"));
+    })
+}
+
 fn place(result: Result<Query, DcqlError>) -> String {
     match result {
         Err(DcqlError::Malformed { at, .. }) => at,
@@ -71,6 +79,16 @@ fn what_is_malformed_is_named_by_its_place() {
         (with_credential(|query| drop(query.remove("format"))), "dcql_query.credentials[0].format"),
         (with_credential(|query| drop(query.remove("meta"))), "dcql_query.credentials[0].meta"),
         (with_credential(set("meta", json!({}))), "dcql_query.credentials[0].meta.vct_values"),
+        (of_format("mso_mdoc", json!({})), "dcql_query.credentials[0].meta.doctype_value"),
+        (
+            of_format("mso_mdoc", json!({"doctype_value": 1})),
+            "dcql_query.credentials[0].meta.doctype_value",
+        ),
+        (of_format("jwt_vc_json", json!({})), "dcql_query.credentials[0].meta.type_values"),
+        (
+            of_format("ldp_vc", json!({"type_values": [1]})),
+            "dcql_query.credentials[0].meta.type_values[0]",
+        ),
         (
             with_credential(set("meta", json!({"vct_values": []}))),
             "dcql_query.credentials[0].meta.vct_values",

@@ -101,13 +101,6 @@ pub enum StatusError {
     Key(#[from] KeyError),
 }
 
-impl StatusError {
-    /// The code of the table that pages, API and CLI share.
-    pub fn code(&self) -> &'static str {
-        "C-2008"
-    }
-}
-
 impl StatusReference {
     /// Reads the claim `status`.
     pub fn from_claim(status: &Value) -> Result<Self, StatusError> {

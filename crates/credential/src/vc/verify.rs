@@ -100,10 +100,6 @@ pub fn verify(
     if !check.types.contains(&vct) {
         return Err(CredentialError::Type(vct));
     }
-    let algorithm = unverified_jwt.header().algorithm;
-    if !ISSUER_ALGORITHMS.contains(&algorithm) {
-        return Err(CredentialError::Algorithm(algorithm));
-    }
     let x5c = &unverified_jwt.header().x5c;
     let (leaf, entries) = check.trust.signer(&issuer, &vct, x5c, check.now)?;
     let requirements = Requirements {

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use std::collections::HashSet;
+use std::slice;
 use std::time::Duration;
 
 use sekisho_ambient::{Entropy, Timestamp};
@@ -305,15 +306,55 @@ fn what_nobody_would_read_is_not_issued() {
     }
     let refused = issue_with(&claims(json!({"a": deep})), &[], 0);
     assert!(matches!(refused, Err(IssueError::TooDeep)));
+    let mut deep = json!(1);
+    for _ in 0..40 {
+        deep = json!({"a": deep});
+    }
+    let refused = issue_with(&claims(json!({"a": deep})), &[], 0);
+    assert!(matches!(refused, Err(IssueError::TooDeep)));
     for claim in [
         json!({"a": "x".repeat(150_000)}),
         json!({"hidden": "x".repeat(60_000)}),
-        json!({"many": vec![1; 600]}),
+        json!({"many": vec![1; 513]}),
+        json!({"many": vec!["x".repeat(40_000); 8]}),
     ] {
         let paths = [path(json!(["hidden"])), path(json!(["many", null]))];
         let refused = issue_with(&claims(claim), &paths, 0);
         assert!(matches!(refused, Err(IssueError::TooLarge)));
     }
+}
+
+/// What is just small enough is issued, and read.
+#[test]
+fn the_largest_that_is_issued_is_read() {
+    let (hidden, many) = (path(json!(["hidden"])), path(json!(["many", null])));
+    let whole = |text: &str| SdJwt::parse(text).unwrap().claims();
+    let elements = json!(vec![1; 512]);
+    let issued = issue_with(&claims(json!({"many": elements})), &[many], 0).unwrap();
+    assert_eq!(whole(&issued)["many"], elements);
+    let of = |size: usize| {
+        let value = "x".repeat(size);
+        issue_with(&claims(json!({"hidden": value})), slice::from_ref(&hidden), 0)
+    };
+    // A disclosure of 64 KiB holds 48 KiB: the salt and the name take some of it.
+    let largest = (49_000..49_152).rev().find_map(|size| of(size).ok()).unwrap();
+    let disclosure = largest.split('~').nth(1).unwrap();
+    assert_eq!(disclosure.len(), sd_jwt::MAX_DISCLOSURE_BYTES);
+    assert!(whole(&largest)["hidden"].as_str().unwrap().len() > 49_000);
+}
+
+/// One element of an array may be hidden, and the others stand in the open.
+#[test]
+fn one_element_is_hidden_and_no_other() {
+    let roles = claims(json!({"roles": ["a", "b", "c"]}));
+    let issued = issue_with(&roles, &[path(json!(["roles", 1]))], 0).unwrap();
+    let forge = Forge::new(&issued);
+    assert_eq!(forge.disclosures.len(), 1);
+    assert_eq!(
+        (&forge.payload["roles"][0], &forge.payload["roles"][2]),
+        (&json!("a"), &json!("c"))
+    );
+    assert!(forge.payload["roles"][1]["..."].is_string());
 }
 
 #[test]

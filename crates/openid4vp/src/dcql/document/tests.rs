@@ -79,6 +79,10 @@ fn what_is_malformed_is_named_by_its_place() {
         (with_credential(|query| drop(query.remove("format"))), "dcql_query.credentials[0].format"),
         (with_credential(|query| drop(query.remove("meta"))), "dcql_query.credentials[0].meta"),
         (with_credential(set("meta", json!({}))), "dcql_query.credentials[0].meta.vct_values"),
+        (
+            with_credential(set("meta", json!({"vct_values": [""]}))),
+            "dcql_query.credentials[0].meta.vct_values[0]",
+        ),
         (of_format("mso_mdoc", json!({})), "dcql_query.credentials[0].meta.doctype_value"),
         (
             of_format("mso_mdoc", json!({"doctype_value": 1})),
@@ -129,6 +133,33 @@ fn what_is_malformed_is_named_by_its_place() {
     ] {
         assert_eq!(place(result), at);
     }
+}
+
+#[test]
+fn values_are_whole_numbers_of_either_sign() {
+    let query = with_credential(|query| {
+        query.remove("claim_sets");
+        let values = json!([-1, 1, u64::MAX, i64::MIN]);
+        query.insert("claims".to_owned(), json!([{"path": ["a"], "values": values}]));
+    });
+    assert_eq!(query.unwrap().credentials[0].claims[0].values.len(), 4);
+}
+
+/// `intent_to_retain` is a member of mdoc claims alone (appendix B.2.4).
+#[test]
+fn intent_to_retain_is_a_boolean_where_it_means_something() {
+    let claim = json!([{"path": ["org.iso.18013.5.1", "name"], "intent_to_retain": "yes"}]);
+    let of = |format: &str, meta: Value| {
+        with_credential(|query| {
+            query.remove("claim_sets");
+            query.insert("format".to_owned(), format.into());
+            query.insert("meta".to_owned(), meta);
+            query.insert("claims".to_owned(), claim.clone());
+        })
+    };
+    let mdoc = of("mso_mdoc", json!({"doctype_value": "x"}));
+    assert_eq!(place(mdoc), "dcql_query.credentials[0].claims[0].intent_to_retain");
+    assert!(of("dc+sd-jwt", json!({"vct_values": ["x"]})).is_ok());
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! The whole product on an engine that runs every closure twice, lets others go first and claims
 //! conflicts: what a person and a relying party see is the same.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
 
 use sekisho_tests::{Browser, TENANT, World, affiliation, http};
 

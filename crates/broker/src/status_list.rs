@@ -70,6 +70,18 @@ impl OwnList {
     pub fn row(&self) -> (String, u64) {
         (self.organization.clone(), self.number)
     }
+
+    /// Counts a change of an entry, and revokes those of `decoys` that nobody has.
+    pub(crate) fn change(&self, tx: &mut Tx, decoys: &[u64]) -> Result<(), StoreError> {
+        let Some(mut row) = tx.get::<StatusLists>(&self.row())? else { return Ok(()) };
+        for &index in decoys {
+            if tx.insert::<StatusEntries>(&self.entry(index), &StatusEntry::decoy())? {
+                row.allocated += 1;
+            }
+        }
+        row.version += 1;
+        tx.put::<StatusLists>(&self.row(), &row)
+    }
 }
 
 /// A list that is about to be opened.
@@ -90,20 +102,6 @@ impl NewList {
             tx.put::<StatusEntries>(&self.list.entry(index), &StatusEntry::decoy())?;
         }
         Ok(true)
-    }
-}
-
-impl OwnList {
-    /// Counts a change of an entry, and revokes those of `decoys` that nobody has.
-    pub(crate) fn change(&self, tx: &mut Tx, decoys: &[u64]) -> Result<(), StoreError> {
-        let Some(mut row) = tx.get::<StatusLists>(&self.row())? else { return Ok(()) };
-        for &index in decoys {
-            if tx.insert::<StatusEntries>(&self.entry(index), &StatusEntry::decoy())? {
-                row.allocated += 1;
-            }
-        }
-        row.version += 1;
-        tx.put::<StatusLists>(&self.row(), &row)
     }
 }
 

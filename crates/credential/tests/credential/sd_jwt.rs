@@ -343,6 +343,15 @@ fn the_largest_that_is_issued_is_read() {
     assert!(whole(&largest)["hidden"].as_str().unwrap().len() > 49_000);
 }
 
+/// The longest text is taken apart, and one byte more is not.
+#[test]
+fn a_text_has_a_longest() {
+    let of = |length: usize| format!("{}~", "x".repeat(length - 1));
+    assert!(Presentation::parse(&of(MAX_BYTES)).is_ok());
+    let longer = of(MAX_BYTES + 1);
+    assert!(matches!(Presentation::parse(&longer), Err(SdJwtError::TooLong(_))));
+}
+
 /// One element of an array may be hidden, and the others stand in the open.
 #[test]
 fn one_element_is_hidden_and_no_other() {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_credential::status::{
     self, CheckToken, IssueToken, MAX_LIST_BYTES, MAX_TTL, Status, StatusError, StatusList,
     StatusReference, VerifiedStatusList,
@@ -342,6 +342,32 @@ fn a_list_without_an_end_is_good_for_a_day() {
     assert!(matches!(neither, Err(StatusError::Stale)));
 }
 
+/// A list of ten mebibytes that compresses well, and a token of almost four that does not.
+#[test]
+fn large_lists_are_read() {
+    let issuer = Issuer::new();
+    let read = |list: &StatusList| {
+        let token = status::issue_token(list, &issue(), &issuer.status_header(), &issuer.key);
+        let token = token.unwrap();
+        (token.len(), check(&token, &issuer))
+    };
+    let wide = StatusList::new(1, 80 << 20).unwrap();
+    assert_eq!(read(&wide).1.unwrap().entries(), 80 << 20);
+    let noise = |entries: usize| {
+        let mut values = vec![0; entries];
+        Entropy::seeded(1).fill(&mut values);
+        let mut list = StatusList::new(8, values.len().try_into().unwrap()).unwrap();
+        for (index, value) in (0_u64..).zip(values) {
+            list.set(index, value).unwrap();
+        }
+        list
+    };
+    let (length, found) = read(&noise(2_200_000));
+    assert!(length > 3_700_000 && found.is_ok(), "{length}");
+    let (length, found) = read(&noise(2_500_000));
+    assert!(length > status::MAX_TOKEN_BYTES && found.is_err(), "{length}");
+}
+
 /// ST-02.
 #[test]
 fn an_absurd_ttl_is_refused_or_cut() {
@@ -352,6 +378,8 @@ fn an_absurd_ttl_is_refused_or_cut() {
     }
     let cut = forged(&issuer, |claims| claims["ttl"] = json!(1_000_000_000)).unwrap();
     assert_eq!(cut.ttl(), Some(MAX_TTL));
+    let shortest = forged(&issuer, |claims| claims["ttl"] = json!(1)).unwrap();
+    assert_eq!(shortest.ttl(), Some(1));
     let without = forged(&issuer, |claims| remove(claims, "ttl")).unwrap();
     assert_eq!(without.ttl(), None);
 }

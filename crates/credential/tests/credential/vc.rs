@@ -49,6 +49,8 @@ fn a_credential_of_a_trusted_issuer_is_verified() {
     assert_eq!(verified.status().unwrap().uri, STATUS_URI);
     assert_eq!(verified.status().unwrap().index, 7);
     assert_eq!(verified.expires().unwrap().to_rfc3339(), "2027-02-19T05:32:00Z");
+    let signed = presentation.split('~').next().unwrap();
+    assert_eq!(verified.digest(), sekisho_ambient::sha256(signed.as_bytes()));
     let again = verify(&bind(&held.select(&[])), &issuer.trust()).unwrap();
     assert_eq!(verified.digest(), again.digest());
 }

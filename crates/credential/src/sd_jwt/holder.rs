@@ -37,11 +37,6 @@ impl SdJwt {
         })
     }
 
-    /// The JWT that the issuer signed.
-    pub fn issuer_jwt(&self) -> &str {
-        &self.issuer_jwt
-    }
-
     /// Its header, unverified.
     pub fn header(&self) -> &Header {
         &self.header

@@ -159,6 +159,10 @@ mod tests {
             r#"[{"x":{"k" : {},"l":"k", "k"
  :2}}]"#,
             r#"{"a":{"a":1},"b":[{"a":1}],"a":0}"#,
+            r#"{"x":"\"","a":1,"a":2}"#,
+            r#"{"x":"\\","a":1,"a":2}"#,
+            r#"{"x":"\\\"{","a":1,"a":2}"#,
+            r#"{"\"":1,"\"":2}"#,
         ] {
             assert!(matches!(parse(text.as_bytes()), Err(JsonError::Duplicate(_))), "{text}");
         }
@@ -176,6 +180,11 @@ mod tests {
         assert!(parse(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert!(matches!(parse(nested(MAX_DEPTH + 1).as_bytes()), Err(JsonError::Depth)));
         assert!(matches!(parse("[".repeat(1_000_000).as_bytes()), Err(JsonError::Depth)));
+        assert!(
+            parse(format!("[{}1]", "[[]],".repeat(MAX_DEPTH)).as_bytes()).is_ok(),
+            "wide, not deep"
+        );
+        assert!(parse(format!("[{}1]", "{},".repeat(MAX_DEPTH)).as_bytes()).is_ok());
         assert!(parse(br#""[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[""#).is_ok());
     }
 

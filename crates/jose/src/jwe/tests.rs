@@ -55,6 +55,11 @@ fn what_is_encrypted_is_read() {
         let stored = DecryptionKey::from_bytes(key().to_bytes().expose()).unwrap();
         assert_eq!(stored.decrypt(&token(&key(), enc)).unwrap(), b"content");
     }
+    // Two presentations with their certificates, and more.
+    let large = vec![b'x'; 150_000];
+    let (recipient, enc) = (key().public_jwk().to_value(), ContentEncryption::A256Gcm);
+    let text = encrypt(&recipient, enc, &large, None, None, &Entropy::seeded(2)).unwrap();
+    assert_eq!(key().decrypt(&text).unwrap(), large);
 }
 
 #[test]
@@ -162,6 +167,7 @@ fn another_form_is_refused() {
     assert_eq!(decrypt("a.b.c"), JweError::Parts(3));
     assert_eq!(decrypt(&format!("{token}.x")), JweError::Parts(6));
     assert_eq!(decrypt(&"a".repeat(MAX_BYTES + 1)), JweError::TooLong(MAX_BYTES + 1));
+    assert_eq!(decrypt(&"a".repeat(MAX_BYTES)), JweError::Parts(1), "short enough to be read");
     let with = |at: usize, text: &str| {
         let mut parts = parts.clone();
         parts[at] = text;

@@ -149,6 +149,15 @@ fn an_rsa_key_has_a_sound_size_and_exponent() {
 }
 
 #[test]
+fn a_kid_is_text_and_has_a_longest() {
+    let named = |kid: Value| PublicJwk::from_value(&with(fresh(Algorithm::Es256), "kid", kid));
+    assert!(named("k".repeat(1024).into()).is_ok());
+    for wrong in [json!("k".repeat(1025)), json!(1), json!(null), json!(["k"])] {
+        assert!(matches!(named(wrong), Err(JwkError::Malformed("kid"))));
+    }
+}
+
+#[test]
 fn alg_fits_the_key() {
     for alg in ["ES384", "RS256", "HS256", "none", "ECDH-ES+A128KW"] {
         let key = with(fresh(Algorithm::Es256), "alg", alg);

@@ -149,6 +149,23 @@ fn an_rsa_key_has_a_sound_size_and_exponent() {
 }
 
 #[test]
+fn keys_are_the_same_if_everything_about_them_is() {
+    let key = PublicJwk::from_value(&fresh(Algorithm::Es256)).unwrap();
+    let plain = key.clone().with_kid("k");
+    let other = PublicJwk::from_value(&rfc8037()).unwrap().with_kid("k");
+    for different in [
+        other,
+        key.with_kid("l"),
+        plain.clone().with_algorithm(Algorithm::Es384),
+        plain.clone().with_use(KeyUse::Encryption),
+        plain.clone().for_agreement(),
+    ] {
+        assert_ne!(plain, different, "{different:?}");
+    }
+    assert_eq!(plain, plain.clone());
+}
+
+#[test]
 fn a_kid_is_text_and_has_a_longest() {
     let named = |kid: Value| PublicJwk::from_value(&with(fresh(Algorithm::Es256), "kid", kid));
     assert!(named("k".repeat(1024).into()).is_ok());
@@ -191,7 +208,9 @@ fn a_set_leaves_out_what_it_cannot_use() {
     let set = json!({"keys": [rfc8037(), {"kty": "oct", "k": "AA"}, {"kty": "EC"}, rfc7638()]});
     let set = crate::JwkSet::from_value(&set).unwrap();
     assert_eq!(set.keys.len(), 2);
-    assert_eq!(set.with_kid("2011-04-29").count(), 1);
+    let named: Vec<&PublicJwk> = set.with_kid("2011-04-29").collect();
+    assert_eq!(named, [&PublicJwk::from_value(&rfc7638()).unwrap()]);
+    assert_eq!(set.with_kid("other").count(), 0);
     assert_eq!(crate::JwkSet::from_value(&set.to_value()).unwrap(), set);
     assert_eq!(crate::JwkSet::from_value(&json!({})), Err(JwkError::NotASet));
 }

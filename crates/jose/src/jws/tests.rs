@@ -196,6 +196,7 @@ fn another_form_is_refused() {
     assert!(matches!(parse("a.b.c.d.e"), Err(JwsError::Parts(5))));
     let long = "a".repeat(MAX + 1);
     assert!(matches!(parse(&long), Err(JwsError::TooLong { found: 4097, allowed: MAX })));
+    assert!(matches!(parse(&"a".repeat(MAX)), Err(JwsError::Parts(1))), "short enough to be read");
     let token = token(&key(Algorithm::Es256), r#"{"alg":"ES256"}"#);
     assert!(matches!(parse(&format!("{token}=")), Err(JwsError::Base64("signature"))));
     assert!(matches!(parse(&format!("={token}")), Err(JwsError::Base64("header"))));

@@ -167,6 +167,7 @@ mod tests {
     fn what_is_no_time_is_an_error_and_not_an_absent_time() {
         for value in [
             "1e400",
+            "1e2147483646",
             "-1",
             "-0.5",
             "-1e5",

@@ -214,6 +214,8 @@ fn a_chain_is_short_and_readable() {
     let leaf = root.sign(&leaf_params());
     assert!(matches!(verify(&[], &root), Err(ChainError::Length(0))));
     assert!(matches!(verify(&vec![leaf.clone(); 6], &root), Err(ChainError::Length(6))));
+    let longest = verify(&vec![leaf.clone(); MAX_CHAIN], &root).unwrap_err();
+    assert!(!matches!(longest, ChainError::Length(_)), "{longest}");
     let mut longer = leaf.clone();
     longer.push(0);
     for bytes in [Vec::new(), b"certificate".to_vec(), leaf[..100].to_vec(), longer] {

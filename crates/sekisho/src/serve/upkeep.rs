@@ -1,5 +1,5 @@
-//! What a server does by itself, every so often: moves keys on, renews status lists, removes rows
-//! whose time is over, reads a renewed certificate. Nothing depends on it being in time.
+//! What a server does by itself, every so often: moves keys on, renews status lists and
+//! fetches those of others, removes rows whose time is over, reads a renewed certificate. Nothing depends on it being in time.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -53,6 +53,11 @@ async fn world_with(change: impl FnOnce(&mut Config)) -> World {
 
 /// A wallet with a credential of the issuer, whose status stands at `status`.
 fn wallet(world: &World, status: Option<&str>) -> Wallet {
+    wallet_of(world, &world.broker.config().type_authority, status)
+}
+
+/// The same with a credential whose type stands at `authority`.
+fn wallet_of(world: &World, authority: &str, status: Option<&str>) -> Wallet {
     let mut wallet = Wallet::new(world.broker.clock().now());
     let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
     let leaf = der(&fixture("issuer.pem"));
@@ -61,7 +66,7 @@ fn wallet(world: &World, status: Option<&str>) -> Wallet {
     let claims = affiliation();
     let issuance = Issuance {
         credential_type: types::find("affiliation").unwrap(),
-        authority: &world.broker.config().type_authority,
+        authority,
         issuer: ISSUER,
         claims: claims.as_object().unwrap(),
         holder_key: &holder,
@@ -116,22 +121,7 @@ async fn a_type_is_not_fetched() {
     let world = world_with(|config| elsewhere.allow(config)).await;
     let rp = world.rp().await;
     elsewhere.answers(200, r#"{"vct":"x","extends":"https://localhost/y"}"#);
-    let mut wallet = wallet(&world, None);
-    let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
-    let (holder, claims) = (wallet.key.public_jwk(), affiliation());
-    let issuance = Issuance {
-        credential_type: types::find("affiliation").unwrap(),
-        authority: &format!("{}/types", elsewhere.url),
-        issuer: ISSUER,
-        claims: claims.as_object().unwrap(),
-        holder_key: &holder,
-        status: None,
-        issued_at: wallet.now,
-        expires: None,
-        decoys: 0,
-    };
-    let leaf = vec![der(&fixture("issuer.pem"))];
-    wallet.held = vec![vc::issue(&issuance, leaf, &key, &Entropy::system()).unwrap()];
+    let wallet = wallet_of(&world, &format!("{}/types", elsewhere.url), None);
     let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
     let request = wallet.open(&page.link("wallet-open")).await;
     let (audience, nonce) = (request.client_id(), request.nonce());

@@ -214,7 +214,9 @@ impl Broker {
                 }
                 let Some(authorization_details) = row.narrow(request.authorization_details(), now)
                 else {
-                    return Ok(Redeemed::Rejected(TokenError::InvalidAuthorizationDetails));
+                    let error = TokenError::InvalidAuthorizationDetails;
+                    tx.append(attempt("refused").because(error.to_string()));
+                    return Ok(Redeemed::Rejected(error));
                 };
                 if row.scopes.iter().any(|scope| scope == OFFLINE_ACCESS) {
                     row.refresh = Some(Family::begin(now));

@@ -29,7 +29,11 @@ const CRATES: &[CrateRow] = &[
     CrateRow { folder: "openid4vp", may_use: PROTOCOL },
     CrateRow { folder: "openid4vci", may_use: PROTOCOL },
     CrateRow { folder: "store", may_use: &["ambient"] },
-    CrateRow { folder: "access", may_use: &["ambient", "jose", "credential"] },
+    CrateRow {
+        folder: "profile",
+        may_use: &["ambient", "jose", "credential", "oauth", "openid4vp"],
+    },
+    CrateRow { folder: "access", may_use: &["ambient", "profile"] },
     CrateRow {
         folder: "broker",
         may_use: &[

@@ -16,9 +16,9 @@ use sekisho_broker::admin::AddTrust;
 use sekisho_broker::config::Config;
 use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_credential::status::{self, IssueToken, StatusList, StatusReference};
-use sekisho_credential::types;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, SigningKey};
+use sekisho_profile::types;
 use sekisho_tests::{Browser, Elsewhere, TENANT, Wallet, World, affiliation, parameter};
 
 const ISSUER: &str = "https://issuer.example.jp";

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sekisho_broker::admin::{Act, RotateKey};
-use sekisho_broker::published::KEYS_MAX_AGE;
+use sekisho_broker::admin::{By, RotateKey};
 use sekisho_jose::{Claims, Expected, JwkSet, UnverifiedJwt};
+use sekisho_profile::lifetimes::KEY_DOCUMENTS;
 use sekisho_tests::{Browser, NOW, Rp, TENANT, World, affiliation, http};
 use serde_json::Value;
 
@@ -84,7 +84,7 @@ async fn every_signature_of_a_rotation_can_be_verified() {
         world.clock.advance(60);
     }
     assert_eq!(signers.len(), 2, "the rotation took place");
-    let first_use = NOW.unix() + KEYS_MAX_AGE;
+    let first_use = NOW.unix() + KEY_DOCUMENTS;
     for kid in &signers {
         assert!(recorder.seen[kid] <= first_use);
     }
@@ -101,12 +101,12 @@ async fn every_signature_of_a_rotation_can_be_verified() {
 async fn a_plan_is_a_plan() {
     let world = World::start().await;
     let before = world.broker.list_keys(true).await.unwrap();
-    let act = Act { uid: 0, dry_run: true };
+    let act = By { uid: 0, dry_run: true };
     let planned = world.broker.rotate_key(&act, &rotate("id-token", false)).await.unwrap();
     assert_eq!(planned.audit_id, None);
     let steps: Vec<&str> = planned.result.steps.iter().map(|step| step.step.as_str()).collect();
     assert_eq!(steps.iter().filter(|step| **step == "activate").count(), 2, "{steps:?}");
-    assert!(planned.result.steps.iter().all(|step| step.at.since(NOW) >= KEYS_MAX_AGE));
+    assert!(planned.result.steps.iter().all(|step| step.at.since(NOW) >= KEY_DOCUMENTS));
     let after = world.broker.list_keys(true).await.unwrap();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }
@@ -120,7 +120,7 @@ async fn a_compromised_key_is_withdrawn_at_once() {
     let mut recorder = Recorder::default();
     recorder.fetch(&world).await;
     let signer = recorder.verify(&id_token(&world, &rp).await, &rp).unwrap();
-    world.clock.advance(KEYS_MAX_AGE + 60);
+    world.clock.advance(KEY_DOCUMENTS + 60);
     world.broker.rotate_key(&world.act(), &rotate("id-token", true)).await.unwrap();
     recorder.fetch(&world).await;
     assert!(!recorder.now.contains(&signer));

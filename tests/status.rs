@@ -27,7 +27,7 @@ async fn read(world: &World, uri: &str) -> VerifiedStatusList {
         now: world.broker.clock().now(),
         issuer: &issuer,
         trust: &trust,
-        vct: &sekisho_credential::types::vct(authority, "affiliation"),
+        vct: &sekisho_profile::types::vct(authority, "affiliation"),
         not_older_than: None,
     };
     verify_token(&token, &check).unwrap()

@@ -9,11 +9,11 @@ use sekisho_access::Gate;
 use sekisho_ambient::{Clock, Entropy, ManualClock, Timestamp};
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    Act, AddClient, AddOrganization, AddTrust, AddedClient, ChangeStatus, CredentialRow,
+    AddClient, AddOrganization, AddTrust, AddedClient, By, ChangeStatus, CredentialRow,
     OfferCredential, Offered,
 };
 use sekisho_broker::config::{
-    Bilingual, ClientIdPrefix, Config, Origin, OutboundConfig, ResponseMode, Service, WalletEntry,
+    ClientIdPrefix, Config, Origin, OutboundConfig, ResponseMode, Service, WalletEntry,
 };
 use sekisho_jose::Algorithm;
 use sekisho_store::hostile::HostileOptions;
@@ -63,8 +63,8 @@ impl Drop for World {
     }
 }
 
-fn text(ja: &str, en: &str) -> Bilingual {
-    Bilingual { ja: ja.to_owned(), en: en.to_owned() }
+fn text(ja: &str, en: &str) -> sekisho_ambient::Text {
+    sekisho_ambient::Text { ja: ja.to_owned(), en: en.to_owned() }
 }
 
 fn config(origin: &str) -> Config {
@@ -187,8 +187,8 @@ impl World {
     }
 
     /// An operator at the admin socket.
-    pub fn act(&self) -> Act {
-        Act { uid: 1000, dry_run: false }
+    pub fn act(&self) -> By {
+        By { uid: 1000, dry_run: false }
     }
 
     pub fn issuer(&self, number: &str) -> String {

@@ -177,7 +177,7 @@ impl Policies {
     }
 
     fn reason(&self, rule: Rule, facts: &Facts<'_>, holder: &Holder) -> Reason {
-        let id = PolicyId::new(rule.code());
+        let id = PolicyId::new(rule.code().id());
         let text = |name| self.set.annotation(&id, name).unwrap_or_default().to_owned();
         explain::reason(rule, text("ja"), text("en"), facts, holder)
     }

@@ -1,4 +1,4 @@
-//! The ground: time, randomness, secrets and handles as values.
+//! The ground: time, randomness, secrets, handles and texts in two languages, as values.
 //!
 //! Nothing above this crate reads a clock or a random source by itself: it is handed a [`Clock`], a
 //! [`Timestamp`] or an [`Entropy`]. Their doubles for tests ([`ManualClock`], [`Entropy::seeded`])
@@ -11,9 +11,11 @@ mod digest;
 mod entropy;
 mod handle;
 mod secret;
+mod text;
 
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use digest::{constant_time_eq, hmac_sha256, sha256};
 pub use entropy::Entropy;
 pub use handle::{Handle, HandleKey};
 pub use secret::Secret;
+pub use text::{Lang, Text, Words};

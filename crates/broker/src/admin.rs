@@ -11,6 +11,7 @@ mod state;
 mod trust;
 
 use sekisho_ambient::Timestamp;
+use sekisho_profile::{Act, Outcome};
 use sekisho_store::{AuditEntry, StoreError};
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ pub(crate) const MAX_ROWS: usize = 100_000;
 
 /// Who acts, and whether it is a rehearsal.
 #[derive(Clone, Debug)]
-pub struct Act {
+pub struct By {
     /// User id of the peer process at the admin socket.
     pub uid: u32,
     /// Check everything, change nothing.
@@ -101,13 +102,13 @@ impl Broker {
     /// An entry of an operator's change, and its id.
     pub(crate) fn act_entry(
         &self,
-        act: &Act,
+        by: &By,
         now: Timestamp,
-        action: &str,
+        act: Act,
         object: &str,
     ) -> (AuditEntry, String) {
         let id = self.entropy().id();
-        let entry = entry(now, &Actor::Operator(act.uid), action, object, "done");
+        let entry = entry(now, &Actor::Operator(by.uid), act, object, Outcome::Done);
         (entry.with("id", id.as_str()), id)
     }
 }

@@ -7,27 +7,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sekisho_access::{Gate, GpuAccessRequest};
+use sekisho_ambient::Words;
 use sekisho_credential::claim_path::{ClaimPath, PathElement};
-use sekisho_credential::types::{self, ClaimRule, Selective};
+use sekisho_credential::types::Selective;
 use sekisho_oauth::authorization::AuthorizationRequest;
 use sekisho_oauth::client::Client;
-use sekisho_oauth::relying_party;
 use sekisho_openid4vp::dcql::{ClaimsQuery, CredentialQuery, CredentialSet, Query};
 
-use crate::codes::Text;
+use sekisho_profile::scopes::{self, GPU_ACCESS};
+use sekisho_profile::types::{self, LOGIN, MEMBER_REF};
+
 use crate::config::{Config, Service};
 
-/// The type of the login credential.
-pub const LOGIN_TYPE: &str = "affiliation";
-
 /// The claims of the login credential without which nobody can be told apart.
-const LOGIN_CLAIMS: [&str; 2] = ["org_corporate_number", "member_ref"];
+const LOGIN_CLAIMS: [&str; 2] = ["org_corporate_number", MEMBER_REF];
 
 /// Welcome claims that a wallet may leave out one by one.
 const FREE_CLAIMS: usize = 5;
-
-/// The scope that asks for GPU access without details.
-pub const GPU_SCOPE: &str = "gpu_access";
 
 /// What a request asks for.
 #[derive(Clone, Debug)]
@@ -78,11 +74,11 @@ impl<'c> Ask<'c> {
         let service = client.service.as_deref().and_then(|id| config.service(id));
         let access = access(config, service, request)?;
         let mut wanted = BTreeMap::<String, Wanted>::new();
-        let login = wanted.entry(LOGIN_TYPE.to_owned()).or_default();
+        let login = wanted.entry(LOGIN.to_owned()).or_default();
         login.required = true;
         login.needed.extend(LOGIN_CLAIMS.iter().map(|&name| vec![name.to_owned()]));
         let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
-        for (type_name, paths) in relying_party::wallet_claims(&request.scopes, &named) {
+        for (type_name, paths) in scopes::wallet_claims(&request.scopes, &named) {
             wanted.entry(type_name).or_default().welcome.extend(paths);
         }
         if let Some((gate, _)) = &access {
@@ -140,7 +136,7 @@ fn access<'c>(
     service: Option<&'c Service>,
     request: &AuthorizationRequest,
 ) -> Result<Option<(&'c Gate, GpuAccessRequest)>, AskError> {
-    let by_scope = request.scopes.iter().any(|scope| scope == GPU_SCOPE);
+    let by_scope = request.scopes.iter().any(|scope| scope == GPU_ACCESS);
     if !by_scope && request.authorization_details.is_empty() {
         return Ok(None);
     }
@@ -207,16 +203,12 @@ fn claim_sets(needed: &[String], welcome: &[String]) -> Vec<Vec<String>> {
 
 /// Whether every credential of this type has the claim.
 fn is_mandatory(type_name: &str, path: &[String]) -> bool {
-    rule(type_name, path).is_some_and(|rule| rule.mandatory)
+    types::rule(type_name, path).is_some_and(|rule| rule.mandatory)
 }
 
 /// Whether the claim stands open in every credential of this type that has it.
 fn is_open(type_name: &str, path: &[String]) -> bool {
-    rule(type_name, path).is_some_and(|rule| rule.sd == Selective::Never)
-}
-
-fn rule(type_name: &str, path: &[String]) -> Option<&'static ClaimRule> {
-    types::find(type_name)?.claims.iter().find(|rule| rule.path == path)
+    types::rule(type_name, path).is_some_and(|rule| rule.sd == Selective::Never)
 }
 
 /// How [`crate::tables::Evidence::asked`] names a claim.
@@ -225,11 +217,11 @@ pub fn asked_name(type_name: &str, path: &[String]) -> String {
 }
 
 /// What people call a claim that a wallet is asked for, by its [`asked_name`].
-pub fn label(name: &str) -> Option<Text> {
+pub fn label(name: &str) -> Option<Words> {
     let (type_name, path) = name.split_once('/')?;
     let path: Vec<String> = path.split('/').map(str::to_owned).collect();
-    let rule = rule(type_name, &path)?;
-    Some(Text { ja: rule.ja, en: rule.en })
+    let rule = types::rule(type_name, &path)?;
+    Some(rule.label)
 }
 
 /// A path such as `roles, *` as the wallet is asked for it.

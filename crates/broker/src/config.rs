@@ -3,18 +3,9 @@
 //! Invariant: every URL that the broker hands out is derived from [`Origin`], never from a request.
 
 use sekisho_access::Gate;
+use sekisho_ambient::Text;
 use serde::{Deserialize, Serialize};
 use url::Url;
-
-/// Text for people, in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Bilingual {
-    /// Japanese.
-    pub ja: String,
-    /// English.
-    pub en: String,
-}
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -137,19 +128,19 @@ pub struct Service {
     /// Its id: what clients and gates name.
     pub id: String,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
     /// The name of its operator.
-    pub operator: Bilingual,
+    pub operator: Text,
     /// The operator's corporate number.
     pub operator_number: String,
     /// Where it stands, e.g. `北海道石狩市` / `Ishikari, Hokkaido`.
-    pub residency: Bilingual,
+    pub residency: Text,
     /// How long it keeps what it is given, shown before consent.
     #[serde(default)]
-    pub retention: Option<Bilingual>,
+    pub retention: Option<Text>,
     /// Whether what it is given leaves the country, shown before consent.
     #[serde(default)]
-    pub transfer_abroad: Option<Bilingual>,
+    pub transfer_abroad: Option<Text>,
     /// Its privacy policy, an https URL.
     #[serde(default)]
     pub policy_uri: Option<String>,
@@ -165,7 +156,7 @@ pub struct WalletEntry {
     /// Its name, also part of the page id `wallet-{name}`.
     pub name: String,
     /// What people call it.
-    pub label: Bilingual,
+    pub label: Text,
     /// Where an authorization request is sent: `openid4vp://`, `haip-vp://` or an https URL.
     pub authorization_endpoint: String,
     /// Whether it is the one whose button comes first.

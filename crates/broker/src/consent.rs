@@ -4,7 +4,8 @@ use sekisho_ambient::Handle;
 use sekisho_jose::Claims;
 use sekisho_oauth::authorization::AuthorizationErrorCode;
 use sekisho_oauth::client::OFFLINE_ACCESS;
-use sekisho_oauth::relying_party;
+use sekisho_profile::scopes;
+use sekisho_profile::{Act, Code, Outcome};
 use serde_json::Value;
 
 use crate::Broker;
@@ -72,12 +73,12 @@ impl Broker {
         let username = self.digests().username(client_id, &decided.evidence.person);
         let named: Vec<&str> = row.request.claims.names().map(String::as_str).collect();
         let release = |claims: &ClaimsByType| {
-            relying_party::release_named(&row.request.scopes, &named, claims, &username)
+            scopes::release_named(&row.request.scopes, &named, claims, &username)
         };
         let released = release(&claims)
             .into_iter()
             .map(|(name, value)| {
-                let optional = relying_party::is_optional(&name);
+                let optional = scopes::is_optional(&name);
                 ReleasedClaim { name, value, optional }
             })
             .collect::<Vec<_>>();
@@ -97,15 +98,15 @@ impl Broker {
         let (row, decided) = self.awaiting_consent(login, visitor).await?;
         let now = self.clock().now();
         let Answer::Allow { optional } = answer else {
-            self.finish_refused(login, &decided, "consent.deny").await?;
+            self.finish_refused(login, &decided, Act::ConsentDeny).await?;
             let denied = AuthorizationErrorCode::AccessDenied;
             return Ok(Consented::Redirect(self.error_url(&row.request, denied, None)));
         };
         if let Some(fallen) = self.fallen(&decided.evidence.relied, now).await {
-            self.finish_refused(login, &decided, "consent.late").await?;
+            self.finish_refused(login, &decided, Act::ConsentLate).await?;
             return Err(Refusal::code(fallen.code, login.key().reference()));
         }
-        let withheld = relying_party::optional_claims()
+        let withheld = scopes::optional_claims()
             .filter(|name| !optional.iter().any(|chosen| chosen == name))
             .map(str::to_owned)
             .collect::<Vec<_>>();
@@ -125,7 +126,7 @@ impl Broker {
             Some(Settled::Redirect(url)) => Ok(Consented::Redirect(url)),
             Some(Settled::Denied) => Ok(Consented::Login),
             Some(Settled::Refused(code)) => Err(Refusal::code(code, key.reference())),
-            Some(Settled::Consent) | None => Err(Refusal::code("A-1004", key.reference())),
+            Some(Settled::Consent) | None => Err(Refusal::code(Code::AlreadyUsed, key.reference())),
         }
     }
 
@@ -137,7 +138,7 @@ impl Broker {
         let row = self.login_of(login, visitor).await?;
         match row.state.clone() {
             LoginState::AwaitingConsent(decided) => Ok((row, decided)),
-            _ => Err(Refusal::code("A-1004", login.key().reference())),
+            _ => Err(Refusal::code(Code::AlreadyUsed, login.key().reference())),
         }
     }
 
@@ -146,7 +147,7 @@ impl Broker {
         &self,
         login: &Handle,
         decided: &Decided,
-        action: &str,
+        act: Act,
     ) -> Result<(), Refusal> {
         let now = self.clock().now();
         let key = login.key();
@@ -158,11 +159,11 @@ impl Broker {
                 let open = |row: &Login| matches!(row.state, LoginState::AwaitingConsent(_));
                 let Some(row) = row.filter(open) else { return Ok(false) };
                 tx.put::<Logins>(&key, &Login { state: LoginState::Finished, ..row })?;
-                tx.append(entry(now, &actor, action, key.reference(), "refused"));
+                tx.append(entry(now, &actor, act, key.reference(), Outcome::Refused));
                 Ok(true)
             })
             .await?;
-        if finished { Ok(()) } else { Err(Refusal::code("A-1004", key.reference())) }
+        if finished { Ok(()) } else { Err(Refusal::code(Code::AlreadyUsed, key.reference())) }
     }
 }
 
@@ -208,7 +209,7 @@ mod tests {
         .unwrap();
         let not_given = |scopes: &[&str]| {
             let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
-            not_released(&claims, &|claims| relying_party::release(&scopes, claims, "u1"))
+            not_released(&claims, &|claims| scopes::release(&scopes, claims, "u1"))
         };
         assert_eq!(
             not_given(&["openid", "profile", "organization", "training"]),

@@ -8,22 +8,19 @@ use sekisho_oauth::client::{Client, OFFLINE_ACCESS};
 use sekisho_oauth::id_token::IdToken;
 use sekisho_oauth::params::Params;
 use sekisho_oauth::refresh::{Family, RefreshToken};
-use sekisho_oauth::relying_party;
 use sekisho_oauth::token::{self, TokenError, TokenRequest, TokenResponse};
 use sekisho_oauth::userinfo::BearerError;
+use sekisho_profile::scopes;
+use sekisho_profile::{Act, Outcome, Reason, lifetimes};
 use sekisho_store::{StoreError, Tx};
 
 use crate::Broker;
 use crate::audit::{Actor, Detail as _, entry};
 use crate::keys::Purpose;
-use crate::login::{Refusal, TOKEN_LIFETIME};
+use crate::login::Refusal;
 use crate::refresh::Less;
-use crate::settle::acr;
 use crate::standing::Fallen;
 use crate::tables::{AccessToken, AccessTokens, Clients, CodeRow, Codes, Grant, Grants};
-
-/// How long an ID token is good, in seconds.
-pub const ID_TOKEN_LIFETIME: i64 = 300;
 
 /// Why a token request failed.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +95,7 @@ impl Broker {
         let now = self.clock().now();
         let code = Handle::parse(code).ok_or(TokenError::InvalidGrant)?.key();
         self.end_if_fallen(&code, now).await?;
-        let token = Handle::new(now.plus(TOKEN_LIFETIME), self.entropy());
+        let token = Handle::new(now.plus(lifetimes::ACCESS_TOKEN), self.entropy());
         let redeemed = self
             .store()
             .transact(|tx| self.redeem(tx, client, request, &code, &token.key(), now))
@@ -128,7 +125,7 @@ impl Broker {
         Ok(TokenResponse {
             access_token: token.expose().to_owned(),
             token_type: "Bearer",
-            expires_in: TOKEN_LIFETIME,
+            expires_in: lifetimes::ACCESS_TOKEN,
             scope: Some(grant.scopes.join(" ")),
             refresh_token: refresh.map(|token| token.to_text(self.digests().refresh_key())),
             id_token,
@@ -186,36 +183,38 @@ impl Broker {
     ) -> Result<Redeemed, StoreError> {
         let rejected = || Ok(Redeemed::Rejected(TokenError::InvalidGrant));
         let actor = Actor::Client(client.client_id().to_owned());
-        let attempt = |outcome| entry(now, &actor, "code.redeem", code.reference(), outcome);
+        let attempt = |outcome| entry(now, &actor, Act::CodeRedeem, code.reference(), outcome);
         match tx.get::<Codes>(code)? {
             None => rejected(),
             Some(CodeRow::Redeemed { grant, client_id }) => {
                 if client_id == client.client_id() {
                     if let Some(mut row) = tx.get::<Grants>(&grant)? {
-                        row.revoked = Some("code replayed".to_owned());
+                        row.revoked = Some(Reason::CodeReplayed);
                         tx.put::<Grants>(&grant, &row)?;
                     }
-                    tx.append(attempt("refused").because("code replayed: the grant is revoked"));
+                    tx.append(
+                        attempt(Outcome::Refused).because("code replayed: the grant is revoked"),
+                    );
                 }
                 rejected()
             }
             Some(CodeRow::Minted { .. }) if code.expires() <= now => rejected(),
             Some(CodeRow::Minted { binding, grant }) => {
                 if let Err(error) = token::check_code(&binding, client, request) {
-                    tx.append(attempt("refused").because(error.to_string()));
+                    tx.append(attempt(Outcome::Refused).because(error.to_string()));
                     return Ok(Redeemed::Rejected(error));
                 }
                 let row = tx.get::<Grants>(&grant)?.filter(|row| row.revoked.is_none());
                 let Some(mut row) = row else { return rejected() };
                 if let Some(fallen) = self.fallen_in(tx, &row.evidence.relied)? {
-                    tx.append(attempt("refused").because(fallen.code));
+                    tx.append(attempt(Outcome::Refused).because(fallen.code));
                     end(tx, &grant, row, &fallen, now)?;
                     return rejected();
                 }
                 let Some(authorization_details) = row.narrow(request.authorization_details(), now)
                 else {
                     let error = TokenError::InvalidAuthorizationDetails;
-                    tx.append(attempt("refused").because(error.to_string()));
+                    tx.append(attempt(Outcome::Refused).because(error.to_string()));
                     return Ok(Redeemed::Rejected(error));
                 };
                 if row.scopes.iter().any(|scope| scope == OFFLINE_ACCESS) {
@@ -226,7 +225,7 @@ impl Broker {
                 tx.put::<Codes>(code, &CodeRow::Redeemed { grant, client_id })?;
                 let access = AccessToken { grant, scopes: None, authorization_details };
                 tx.put::<AccessTokens>(token, &access)?;
-                tx.append(attempt("done").with("grant", grant.reference()));
+                tx.append(attempt(Outcome::Done).with("grant", grant.reference()));
                 Ok(Redeemed::Granted(grant, Box::new(row.limited_to(&access))))
             }
         }
@@ -253,10 +252,10 @@ impl Broker {
             sub: grant.sub.clone(),
             aud: client.client_id.clone(),
             iat: now,
-            exp: now.plus(ID_TOKEN_LIFETIME),
+            exp: now.plus(lifetimes::ID_TOKEN),
             auth_time: grant.evidence.auth_time,
             nonce: grant.nonce.clone(),
-            acr: acr(grant.evidence.channel).map(str::to_owned),
+            acr: grant.evidence.channel.acr().map(str::to_owned),
             amr: vec!["pop".to_owned(), "swk".to_owned()],
             sid: Some(grant.sid.clone()),
             access_token: Some(access_token.to_owned()),
@@ -316,7 +315,7 @@ impl Broker {
         let claims = self.open_claims(&grant.evidence).await?;
         let username = self.digests().username(&client.client_id, &grant.evidence.person);
         let named: Vec<&str> = named.iter().map(String::as_str).collect();
-        let mut released = relying_party::release_named(scopes, &named, &claims, &username);
+        let mut released = scopes::release_named(scopes, &named, &claims, &username);
         released.retain(|name, _| !grant.withheld.contains(name));
         drop_gate_groups(&mut released);
         let permit = grant.permit(self.clock().now());
@@ -342,10 +341,10 @@ pub(crate) fn end(
     fallen: &Fallen,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    row.revoked = Some(fallen.code.to_owned());
+    row.revoked = Some(fallen.code.into());
     tx.put::<Grants>(key, &row)?;
     tx.append(
-        entry(now, &Actor::Broker, "grant.end", key.reference(), "done")
+        entry(now, &Actor::Broker, Act::GrantEnd, key.reference(), Outcome::Done)
             .because(fallen.code)
             .with("client", row.client_id.as_str())
             .with("credential", fallen.credential.as_str()),

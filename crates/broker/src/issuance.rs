@@ -6,7 +6,6 @@
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_credential::status::StatusReference;
-use sekisho_credential::types;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, Claims, PublicJwk};
 use sekisho_oauth::authentication::Presented;
@@ -17,6 +16,8 @@ use sekisho_openid4vci::metadata::Configuration;
 use sekisho_openid4vci::nonce;
 use sekisho_openid4vci::pre_authorized::PreAuthorized;
 use sekisho_openid4vci::proof::ProofCheck;
+use sekisho_profile::types;
+use sekisho_profile::{Act, Outcome, lifetimes};
 use sekisho_store::StoreError;
 use serde_json::Value;
 
@@ -31,8 +32,6 @@ use crate::tables::{
     Organizations, StatusEntries, StatusEntry, StatusListRow, StatusLists, UsedNonces,
 };
 
-/// How long a wallet's access token is good, in seconds (VCI-22: five minutes at most for a bearer).
-pub const ISSUANCE_TOKEN_LIFETIME: i64 = 300;
 /// What an offer's sealed claims are bound to, beside the person.
 pub(crate) const OFFERED: &str = "offered claims";
 /// Decoy digests beside the disclosures of a credential.
@@ -102,7 +101,7 @@ impl Broker {
         if code.expires() <= now {
             return Err(TokenError::InvalidGrant.into());
         }
-        let token = Handle::new(now.plus(ISSUANCE_TOKEN_LIFETIME), self.entropy());
+        let token = Handle::new(now.plus(lifetimes::ISSUANCE_TOKEN), self.entropy());
         let mac_key = self.store().mac_key("tx-code");
         let outcome = self
             .store()
@@ -118,9 +117,9 @@ impl Broker {
                 let made = entry(
                     now,
                     &Actor::Public,
-                    "offer.redeem",
+                    Act::OfferRedeem,
                     code.reference(),
-                    if result.is_ok() { "done" } else { "refused" },
+                    if result.is_ok() { Outcome::Done } else { Outcome::Refused },
                 );
                 match result {
                     Ok(()) => {
@@ -136,7 +135,7 @@ impl Broker {
             })
             .await?;
         outcome?;
-        Ok(TokenResponse::bearer(token.expose(), ISSUANCE_TOKEN_LIFETIME))
+        Ok(TokenResponse::bearer(token.expose(), lifetimes::ISSUANCE_TOKEN))
     }
 
     /// A fresh nonce of one issuer: a MAC, in no table.
@@ -269,7 +268,7 @@ impl Broker {
                 };
                 tx.put::<Credentials>(&id, &record)?;
                 tx.append(
-                    entry(now, &actor, "credential.issue", id.as_str(), "done")
+                    entry(now, &actor, Act::CredentialIssue, id.as_str(), Outcome::Done)
                         .with("type", granted.type_name.as_str())
                         .with("organization", granted.organization.as_str())
                         .with("status_list", list.number)

@@ -11,7 +11,6 @@ pub mod admin;
 pub mod ask;
 pub mod audit;
 mod client_keys;
-pub mod codes;
 pub mod config;
 pub mod consent;
 pub mod grants;

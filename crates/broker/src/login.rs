@@ -18,6 +18,7 @@ mod view;
 mod wallet;
 
 use sekisho_ambient::{Handle, Timestamp};
+use sekisho_profile::Code;
 use sekisho_store::StoreError;
 
 pub use begin::Begin;
@@ -25,25 +26,8 @@ pub use complete::{Next, Number};
 pub use view::{AskScreen, Screen, ServiceFacts};
 pub use wallet::{Answered, WalletRefusal};
 
-/// How long a login may take, in seconds.
-pub const LOGIN_LIFETIME: i64 = 600;
-/// How long a presentation request is good, in seconds (VP-2: ten minutes at most).
-pub const REQUEST_LIFETIME: i64 = 300;
-/// How long a browser's session lives, in seconds.
-pub const SESSION_LIFETIME: i64 = 8 * 3600;
-/// How long an authorization code lives, in seconds (AUTH-30).
-pub const CODE_LIFETIME: i64 = 60;
-/// How long an access token lives, in seconds.
-pub const TOKEN_LIFETIME: i64 = 300;
-/// How long a grant outlives its code, in seconds: as long as anything points to it.
-pub const GRANT_LIFETIME: i64 = CODE_LIFETIME + TOKEN_LIFETIME + 60;
-/// How long refresh tokens of one grant live, in seconds; never longer than its credentials.
-pub const REFRESH_LIFETIME: i64 = 30 * 86_400;
 /// Wallet answers that may fail to verify before a request is dead.
 pub const MAX_FAILURES: u8 = 5;
-/// How long a browser cookie lives, in seconds.
-pub const BROWSER_LIFETIME: i64 = LOGIN_LIFETIME;
-
 /// What a browser brings: its cookies.
 #[derive(Clone, Default)]
 pub struct Visitor {
@@ -69,7 +53,7 @@ pub enum Refusal {
     #[error("{code} ({reference})")]
     Code {
         /// The code.
-        code: &'static str,
+        code: Code,
         /// A reference for the operator.
         reference: String,
     },
@@ -88,15 +72,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub(crate) fn code(code: &'static str, reference: impl Into<String>) -> Self {
+    pub(crate) fn code(code: Code, reference: impl Into<String>) -> Self {
         Self::Code { code, reference: reference.into() }
     }
 
     /// `S-5001` if the store is busy, else `S-5004`.
-    pub fn store_code(&self) -> &'static str {
+    pub fn store_code(&self) -> Code {
         match self {
-            Self::Store(StoreError::Busy) => "S-5001",
-            _ => "S-5004",
+            Self::Store(StoreError::Busy) => Code::Busy,
+            _ => Code::Store,
         }
     }
 }

@@ -4,9 +4,11 @@
 //! and a session ends without a question only for a hint of that very session.
 
 use sekisho_ambient::Handle;
-use sekisho_oauth::client::{Client, Localized};
+use sekisho_ambient::Text;
+use sekisho_oauth::client::Client;
 use sekisho_oauth::id_token::{self, Hint};
 use sekisho_oauth::params::Params;
+use sekisho_profile::{Act, Code, Outcome, Reason};
 
 use crate::Broker;
 use crate::audit::{Actor, Detail as _, entry};
@@ -18,7 +20,7 @@ pub enum Logout {
     /// The person must be asked.
     Ask {
         /// The name of the client that wants it.
-        client_name: Option<Localized>,
+        client_name: Option<Text>,
         /// Where the browser will go if the person agrees.
         back: Option<String>,
     },
@@ -91,8 +93,8 @@ impl Broker {
             .transact(|tx| {
                 if tx.take::<Sessions>(&key)?.is_some() {
                     tx.append(
-                        entry(now, &person, "session.end", key.reference(), "done")
-                            .because("logged out")
+                        entry(now, &person, Act::SessionEnd, key.reference(), Outcome::Done)
+                            .because(Reason::LoggedOut)
                             .with("client", by.as_str()),
                     );
                 }
@@ -104,9 +106,9 @@ impl Broker {
 
     async fn read_logout(&self, params: &Params) -> Result<Asked, Refusal> {
         if params.duplicate(&[]).is_some() {
-            return Err(Refusal::code("R-4006", ""));
+            return Err(Refusal::code(Code::LogoutRequest, ""));
         }
-        let one = |name| params.one(name).map_err(|_| Refusal::code("R-4006", ""));
+        let one = |name| params.one(name).map_err(|_| Refusal::code(Code::LogoutRequest, ""));
         let hint = one("id_token_hint")?;
         let read = hint.and_then(|hint| {
             let origin = self.config().origin.as_str();
@@ -119,20 +121,20 @@ impl Broker {
         if let (Some(named), Some(hinted)) = (&named, &hinted)
             && named != hinted
         {
-            return Err(Refusal::code("R-4006", ""));
+            return Err(Refusal::code(Code::LogoutRequest, ""));
         }
         let client = match hinted.or(named) {
             None => None,
             Some(id) => {
                 let client = self.store().get::<Clients>(&id).await?;
-                Some(client.ok_or_else(|| Refusal::code("R-4001", ""))?)
+                Some(client.ok_or_else(|| Refusal::code(Code::UnknownClient, ""))?)
             }
         };
         let uri = one("post_logout_redirect_uri")?;
         let back = match (&client, uri) {
             (Some(client), Some(uri)) => {
                 if !client.post_logout_redirect_uris.iter().any(|registered| registered == uri) {
-                    return Err(Refusal::code("R-4002", ""));
+                    return Err(Refusal::code(Code::RedirectUri, ""));
                 }
                 Some(with_state(uri, one("state")?))
             }

@@ -1,27 +1,31 @@
 //! The documents that the broker publishes, derived from what is enabled and never written beside it.
 
-use sekisho_credential::types;
+use sekisho_credential::types::metadata as type_metadata;
 use sekisho_did::DidDocument;
 use sekisho_jose::JwkSet;
 use sekisho_oauth::authorization::ServerRules;
 use sekisho_oauth::metadata;
 use sekisho_openid4vci::metadata as issuer_metadata;
+use sekisho_profile::acr::PHISHING_RESISTANT;
+use sekisho_profile::{scopes, types};
 use serde_json::{Value, json};
 
 use crate::Broker;
 use crate::keys::Purpose;
 use crate::login::Refusal;
 use crate::ring::{Documents, Ring};
-use crate::settle::PHISHING_RESISTANT;
 use crate::tables::Organizations;
 
 /// How long verifiers may keep our key documents, in seconds. A key is published at least that long
-/// before it signs.
-pub const KEYS_MAX_AGE: i64 = 300;
 
 impl Broker {
     pub(crate) fn authorization_rules(&self) -> ServerRules<'_> {
-        ServerRules::new(self.config().origin.as_str())
+        ServerRules {
+            issuer: self.config().origin.as_str(),
+            scopes_supported: scopes::supported(),
+            claims_of: scopes::claims_supported,
+            authorization_details_types_supported: vec![scopes::GPU_ACCESS],
+        }
     }
 
     /// Discovery (OpenID Connect Discovery 1.0, section 3; RFC 8414) and the keys of ID tokens.
@@ -37,6 +41,7 @@ impl Broker {
         let origin = &self.config().origin;
         let has_gates = !self.config().gates.is_empty();
         let gpu = has_gates.then(|| sekisho_access::DETAILS_TYPE.to_owned()).into_iter().collect();
+        let all: Vec<String> = scopes::supported().into_iter().map(str::to_owned).collect();
         metadata::build(&metadata::Enabled {
             issuer: origin.as_str().to_owned(),
             authorization_endpoint: Some(origin.join("/authorize")),
@@ -49,7 +54,8 @@ impl Broker {
             id_token_algorithms: ring.algorithms(&Purpose::IdToken),
             acr_values: vec![PHISHING_RESISTANT.to_owned()],
             authorization_details_types: gpu,
-            scopes: Vec::new(),
+            claims: scopes::claims_supported(&all).into_iter().map(str::to_owned).collect(),
+            scopes: all,
             pre_authorized_code: true,
             ui_locales: vec!["ja".to_owned(), "en".to_owned()],
             service_documentation: None,
@@ -112,6 +118,6 @@ impl Broker {
         let authority = &self.config().type_authority;
         let expected = types::vct(authority, credential_type.name);
         (expected == format!("{authority}/types/{name}/{major}"))
-            .then(|| types::metadata(credential_type, authority))
+            .then(|| type_metadata(credential_type, authority))
     }
 }

@@ -11,13 +11,13 @@ use sekisho_oauth::params::Params;
 use sekisho_oauth::refresh::{Family, RefreshToken, Rotation};
 use sekisho_oauth::scope;
 use sekisho_oauth::token::{TokenError, TokenResponse};
+use sekisho_profile::{Act, Outcome, Reason, lifetimes};
 use sekisho_store::{StoreError, Tx};
 use serde_json::{Value, json};
 
 use crate::Broker;
 use crate::audit::{Actor, Detail as _, entry};
 use crate::grants::{TokenFailure, end};
-use crate::login::TOKEN_LIFETIME;
 use crate::tables::{AccessToken, AccessTokens, Grant, Grants};
 
 /// Parameters that may be repeated at introspection and revocation: none.
@@ -64,7 +64,7 @@ impl Broker {
             scopes: narrowed(&grant.scopes, less.scope)?,
             authorization_details: narrower.ok_or(TokenError::InvalidAuthorizationDetails)?,
         };
-        let access = Handle::new(now.plus(TOKEN_LIFETIME), self.entropy());
+        let access = Handle::new(now.plus(lifetimes::ACCESS_TOKEN), self.entropy());
         let refreshed = self
             .store()
             .transact(|tx| self.rotate(tx, client, token, &access.key(), &row, now))
@@ -103,9 +103,9 @@ impl Broker {
         };
         let actor = Actor::Client(client.client_id().to_owned());
         let reference = token.family.reference();
-        let attempt = |outcome| entry(now, &actor, "token.refresh", reference.as_str(), outcome);
+        let attempt = |outcome| entry(now, &actor, Act::TokenRefresh, reference.as_str(), outcome);
         if let Some(fallen) = self.fallen_in(tx, &grant.evidence.relied)? {
-            tx.append(attempt("refused").because(fallen.code));
+            tx.append(attempt(Outcome::Refused).because(fallen.code));
             end(tx, &token.family, grant, &fallen, now)?;
             return Ok(Refreshed::Rejected);
         }
@@ -117,15 +117,17 @@ impl Broker {
             }
             Rotation::Again => family,
             Rotation::Reused => {
-                grant.revoked = Some("refresh token reused".to_owned());
+                grant.revoked = Some(Reason::RefreshReused);
                 tx.put::<Grants>(&token.family, &grant)?;
-                tx.append(attempt("refused").because("refresh token reused: the grant is revoked"));
+                tx.append(
+                    attempt(Outcome::Refused).because("refresh token reused: the grant is revoked"),
+                );
                 return Ok(Refreshed::Rejected);
             }
             Rotation::Unknown => return Ok(Refreshed::Rejected),
         };
         tx.put::<AccessTokens>(access, row)?;
-        tx.append(attempt("done").with("generation", generation));
+        tx.append(attempt(Outcome::Done).with("generation", generation));
         Ok(Refreshed::Granted(generation, Box::new(grant)))
     }
 
@@ -146,7 +148,7 @@ impl Broker {
         let found = self.own_token(&client, &text, now).await?;
         let described = match found {
             Some((OwnToken::Access(key, row), grant)) => {
-                let issued = key.expires().plus(-TOKEN_LIFETIME);
+                let issued = key.expires().plus(-lifetimes::ACCESS_TOKEN);
                 let mut answer = self.describe(&grant.limited_to(&row), key.expires());
                 answer.insert("token_type".to_owned(), "Bearer".into());
                 answer.insert("iat".to_owned(), issued.unix().into());
@@ -236,17 +238,17 @@ impl Broker {
                     let grant = tx.get::<Grants>(&token.family)?;
                     let live = |grant: &Grant| mine(grant) && grant.revoked.is_none();
                     if let Some(mut grant) = grant.filter(live) {
-                        grant.revoked = Some("revoked by the client".to_owned());
+                        grant.revoked = Some(Reason::RevokedByClient);
                         tx.put::<Grants>(&token.family, &grant)?;
                         let reference = token.family.reference();
-                        tx.append(entry(now, &actor, "grant.revoke", reference, "done"));
+                        tx.append(entry(now, &actor, Act::GrantRevoke, reference, Outcome::Done));
                     }
                 } else if let Some(key) = access
                     && let Some(row) = tx.get::<AccessTokens>(&key)?
                     && tx.get::<Grants>(&row.grant)?.is_some_and(|grant| mine(&grant))
                 {
                     tx.delete::<AccessTokens>(&key)?;
-                    tx.append(entry(now, &actor, "token.revoke", key.reference(), "done"));
+                    tx.append(entry(now, &actor, Act::TokenRevoke, key.reference(), Outcome::Done));
                 }
                 Ok(())
             })

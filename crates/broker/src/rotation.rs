@@ -6,6 +6,7 @@
 //!
 //! Leaves to others: what is due and when ([`crate::keys`]), and certificates ([`crate::pki`]).
 
+use sekisho_profile::{Act, Outcome, lifetimes};
 use std::ops::Bound;
 
 use sekisho_ambient::Timestamp;
@@ -14,21 +15,13 @@ use sekisho_store::{AuditEntry, StoreError};
 
 use crate::Broker;
 use crate::audit::{Actor, Detail as _, entry};
-use crate::grants::ID_TOKEN_LIFETIME;
 use crate::keys::{self, KeyRecord, KeyState, Policy, Purpose, Step};
-use crate::login::REQUEST_LIFETIME;
 use crate::pki::{Authority, PkiError, Subject};
-use crate::published::KEYS_MAX_AGE;
 use crate::ring::Ring;
-use crate::status_list;
 use crate::tables::{Authorities, AuthorityRow, Keys, Organizations};
 
 /// The name of the root in [`Authorities`].
 pub(crate) const ROOT: &str = "root";
-/// How far clocks of verifiers may differ from ours, in seconds.
-const SKEW: i64 = 60;
-/// How long a credential may live at most, in seconds: as long its key stays in the documents.
-const CREDENTIAL_LIFETIME: i64 = 3 * 366 * 86_400;
 /// After how many seconds of signing a key is rotated without being asked: half a year.
 const ROTATE_AFTER: i64 = 180 * 86_400;
 /// The most keys that are read at once.
@@ -57,15 +50,17 @@ pub enum RotationError {
 }
 
 /// Times of the life of our keys.
-pub(crate) const POLICY: Policy = Policy { publish_ahead: KEYS_MAX_AGE + SKEW, overlap };
+pub(crate) const POLICY: Policy =
+    Policy { publish_ahead: lifetimes::KEY_DOCUMENTS + lifetimes::SKEW, overlap };
 
 fn overlap(purpose: &Purpose) -> i64 {
-    SKEW + match purpose {
-        Purpose::IdToken => ID_TOKEN_LIFETIME,
-        Purpose::RequestObject => REQUEST_LIFETIME,
-        Purpose::Credential { .. } => CREDENTIAL_LIFETIME,
-        Purpose::StatusList { .. } => status_list::LIFETIME,
-    }
+    lifetimes::SKEW
+        + match purpose {
+            Purpose::IdToken => lifetimes::ID_TOKEN,
+            Purpose::RequestObject => lifetimes::PRESENTATION_REQUEST,
+            Purpose::Credential { .. } => lifetimes::CREDENTIAL,
+            Purpose::StatusList { .. } => lifetimes::STATUS_LIST,
+        }
 }
 
 /// What the broker itself signs, and with which algorithms.
@@ -110,7 +105,7 @@ impl Broker {
             certificate: root.anchor().to_der().to_vec(),
             private: root.private().expose().clone(),
         };
-        let made = entry(now, &Actor::Broker, "authority.create", ROOT, "done");
+        let made = entry(now, &Actor::Broker, Act::AuthorityCreate, ROOT, Outcome::Done);
         self.store()
             .transact(|tx| {
                 if tx.insert::<Authorities>(&name, &row)? {
@@ -272,14 +267,14 @@ fn ask_for_aged(records: &mut [KeyRecord], now: Timestamp) {
 }
 
 fn audit(step: &Step, now: Timestamp) -> AuditEntry {
-    let done = |action, object: &str| entry(now, &Actor::Broker, action, object, "done");
+    let done = |act, object: &str| entry(now, &Actor::Broker, act, object, Outcome::Done);
     match step {
-        Step::Publish { kid } => done("key.publish", kid),
-        Step::Activate { kid } => done("key.activate", kid),
-        Step::Retire { kid, until } => done("key.retire", kid).with("until", until.to_rfc3339()),
-        Step::Unpublish { kid } => done("key.unpublish", kid),
+        Step::Publish { kid } => done(Act::KeyPublish, kid),
+        Step::Activate { kid } => done(Act::KeyActivate, kid),
+        Step::Retire { kid, until } => done(Act::KeyRetire, kid).with("until", until.to_rfc3339()),
+        Step::Unpublish { kid } => done(Act::KeyUnpublish, kid),
         Step::PublishSpare { purpose, algorithm } => {
-            let entry = done("key.create", purpose.name()).with("algorithm", algorithm.name());
+            let entry = done(Act::KeyCreate, purpose.name()).with("algorithm", algorithm.name());
             match purpose.organization() {
                 Some(number) => entry.with("organization", number),
                 None => entry,

@@ -9,16 +9,19 @@ use sekisho_oauth::authorization::{self, AuthorizationErrorCode, AuthorizationRe
 use sekisho_oauth::client::{Client, OFFLINE_ACCESS};
 use sekisho_oauth::id_token;
 use sekisho_oauth::token::CodeBinding;
+use sekisho_profile::{
+    Act, Code, Outcome, Reason, acr::PHISHING_RESISTANT, lifetimes, types::LOGIN, types::TRAINING,
+};
 use sekisho_store::{StoreError, Tx};
 
 use crate::Broker;
-use crate::ask::{Ask, LOGIN_TYPE};
+use crate::ask::Ask;
 use crate::audit::{Actor, Detail as _, entry};
-use crate::login::{CODE_LIFETIME, GRANT_LIFETIME, REFRESH_LIFETIME, Refusal};
+use crate::login::Refusal;
 use crate::standing::Fallen;
 use crate::tables::{
-    Channel, ClaimsByType, Clients, CodeRow, Codes, Consent, Consents, Decided, DeniedLogin,
-    Evidence, Grant, Granted, Grants, Login, LoginState, Logins, Session, Sessions,
+    ClaimsByType, Clients, CodeRow, Codes, Consent, Consents, Decided, DeniedLogin, Evidence,
+    Grant, Granted, Grants, Login, LoginState, Logins, Session, Sessions,
 };
 
 /// All that a settlement needs and that is computed before its transaction.
@@ -50,7 +53,7 @@ pub(crate) enum Settled {
     /// The policies refused; the reasons are shown.
     Denied,
     /// A credential no longer stands.
-    Refused(&'static str),
+    Refused(Code),
 }
 
 impl Broker {
@@ -65,7 +68,7 @@ impl Broker {
         let claims = self.open_claims(evidence).await?;
         let access = self.decide(&client, request, evidence, &claims, now)?;
         let member_ref = claims
-            .get(LOGIN_TYPE)
+            .get(LOGIN)
             .and_then(|claims| claims.get("member_ref")?.as_str())
             .unwrap_or_default();
         let sector = sector(&request.redirect_uri);
@@ -78,7 +81,7 @@ impl Broker {
             sub,
             consent_key: self.digests().consent(&client.client_id, &evidence.person),
             client_id: client.client_id,
-            code: Handle::new(now.plus(CODE_LIFETIME), self.entropy()),
+            code: Handle::new(now.plus(lifetimes::CODE), self.entropy()),
             grant: Handle::new(grant_end(request, evidence, now), self.entropy()).key(),
             now,
         })
@@ -95,7 +98,7 @@ impl Broker {
     /// The client, as registered now.
     pub(crate) async fn client(&self, client_id: &str) -> Result<Client, Refusal> {
         let client = self.store().get::<Clients>(&client_id.to_owned()).await?;
-        client.ok_or_else(|| Refusal::code("R-4001", ""))
+        client.ok_or_else(|| Refusal::code(Code::UnknownClient, ""))
     }
 
     fn decide(
@@ -107,15 +110,15 @@ impl Broker {
         now: Timestamp,
     ) -> Result<Access, Refusal> {
         let ask = Ask::new(self.config(), client, request)
-            .map_err(|_| Refusal::code("R-4003", client.client_id.as_str()))?;
+            .map_err(|_| Refusal::code(Code::ScopeNotAllowed, client.client_id.as_str()))?;
         let Some((gate, asked)) = &ask.access else { return Ok(Access::NotAsked) };
         let facts = Facts {
             now,
             gate,
             request: asked,
-            affiliation: claims.get(LOGIN_TYPE),
-            training: claims.get("ai-training"),
-            acr: acr(evidence.channel),
+            affiliation: claims.get(LOGIN),
+            training: claims.get(TRAINING),
+            acr: evidence.channel.acr(),
         };
         Ok(match self.policies().decide(&facts) {
             Decision::Permit(granted) => Access::Permit(Granted {
@@ -133,17 +136,6 @@ impl Broker {
     }
 }
 
-/// `acr` of a login whose answer came back to the browser that began, which nobody can relay.
-pub(crate) const PHISHING_RESISTANT: &str = "phr";
-
-/// The authentication context of a login (product contract: `phr` is same-device only).
-pub(crate) fn acr(channel: Channel) -> Option<&'static str> {
-    match channel {
-        Channel::SameDevice => Some(PHISHING_RESISTANT),
-        Channel::CrossDevice => None,
-    }
-}
-
 /// The `acr` without which a login is refused: the client's, or the request's.
 pub(crate) fn required_acr<'c>(
     client: &'c Client,
@@ -158,12 +150,12 @@ pub(crate) fn required_acr<'c>(
 /// When a grant ends: with its code and access token, or with the refresh tokens that go with it,
 /// which never outlive a credential.
 fn grant_end(request: &AuthorizationRequest, evidence: &Evidence, now: Timestamp) -> Timestamp {
-    let soonest = now.plus(GRANT_LIFETIME);
+    let soonest = now.plus(lifetimes::GRANT);
     if !request.asks_for(OFFLINE_ACCESS) {
         return soonest;
     }
     let credentials = evidence.relied.iter().filter_map(|relied| relied.expires).min();
-    let latest = now.plus(REFRESH_LIFETIME);
+    let latest = now.plus(lifetimes::REFRESH);
     credentials.map_or(latest, |end| end.min(latest)).max(soonest)
 }
 
@@ -196,18 +188,18 @@ impl Prepared {
             tx.delete::<Sessions>(session)?;
             let person = Actor::Person(evidence.person);
             tx.append(
-                entry(self.now, &person, "session.end", session.reference(), "done")
+                entry(self.now, &person, Act::SessionEnd, session.reference(), Outcome::Done)
                     .because(code)
                     .with("credential", credential),
             );
-            self.audit(tx, key, evidence, "login.settle", Some(code));
+            self.audit(tx, key, evidence, Act::LoginSettle, Some(&code));
             if !silent {
                 tx.put::<Logins>(key, &Login { state: LoginState::Finished, ..login })?;
             }
             return Ok(Settled::Refused(code));
         }
         if self.other_subject {
-            self.audit(tx, key, evidence, "login.settle", Some("another subject was expected"));
+            self.audit(tx, key, evidence, Act::LoginSettle, Some(&Reason::OtherSubject));
             let required = AuthorizationErrorCode::LoginRequired;
             let url = self.broker.error_url(&login.request, required, None);
             if !silent {
@@ -218,8 +210,8 @@ impl Prepared {
         let granted = match &self.access {
             Access::Deny(denied) => {
                 let codes: Vec<&str> =
-                    denied.reasons.iter().map(|reason| reason.code.as_str()).collect();
-                self.audit(tx, key, evidence, "access.decide", Some(&codes.join(" ")));
+                    denied.reasons.iter().map(|reason| reason.code.id()).collect();
+                self.audit(tx, key, evidence, Act::AccessDecide, Some(&codes.join(" ")));
                 if !silent {
                     let state = LoginState::Denied(denied.clone());
                     tx.put::<Logins>(key, &Login { state, ..login })?;
@@ -271,7 +263,7 @@ impl Prepared {
         withheld: &[String],
     ) -> Result<Settled, StoreError> {
         let Some(session) = tx.get::<Sessions>(&decided.session)? else {
-            return Ok(Settled::Refused("A-1001"));
+            return Ok(Settled::Refused(Code::LoginExpired));
         };
         let request = &login.request;
         let grant = self.grant_of(&session, request, decided, withheld);
@@ -279,9 +271,9 @@ impl Prepared {
         tx.put::<Grants>(&self.grant, &grant)?;
         tx.put::<Codes>(&self.code.key(), &CodeRow::Minted { binding, grant: self.grant })?;
         if decided.granted.is_some() {
-            self.audit(tx, key, &decided.evidence, "access.decide", None);
+            self.audit(tx, key, &decided.evidence, Act::AccessDecide, None);
         }
-        self.audit(tx, key, &decided.evidence, "code.issue", None);
+        self.audit(tx, key, &decided.evidence, Act::CodeIssue, None);
         let issuer = self.broker.config().origin.as_str();
         let url = authorization::success_url(request, self.code.expose(), issuer);
         tx.put::<Logins>(key, &Login { state: LoginState::Finished, ..login })?;
@@ -315,13 +307,13 @@ impl Prepared {
         tx: &mut Tx,
         key: &HandleKey,
         evidence: &Evidence,
-        action: &str,
-        refused: Option<&str>,
+        act: Act,
+        refused: Option<&dyn std::fmt::Display>,
     ) {
-        let outcome = if refused.is_some() { "refused" } else { "done" };
+        let outcome = if refused.is_some() { Outcome::Refused } else { Outcome::Done };
         let relied = evidence.relied.iter().map(|relied| crate::audit::short(&relied.digest));
         let mut entry =
-            entry(self.now, &Actor::Person(evidence.person), action, key.reference(), outcome)
+            entry(self.now, &Actor::Person(evidence.person), act, key.reference(), outcome)
                 .with("client", self.client_id.as_str())
                 .with("relied", relied.collect::<Vec<_>>());
         if let Access::Permit(granted) = &self.access {

@@ -5,6 +5,7 @@
 //! verified by the same function, and both fail closed (Token Status List, section 8.3): what cannot
 //! be read is not valid.
 
+use sekisho_profile::Code;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -111,7 +112,7 @@ impl Kept {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fallen {
     /// `C-2001` revoked, `C-2002` suspended, `C-2003` expired, `C-2008` status unknown.
-    pub(crate) code: &'static str,
+    pub(crate) code: Code,
     /// The id under which it was issued here, or the start of its digest: what the audit log calls
     /// it, so that cause and effect can be found together.
     pub(crate) credential: String,
@@ -121,7 +122,7 @@ impl Fallen {
     /// Whether it stays so: what stands on it has ended for good. A status that cannot be read just
     /// now may come back.
     pub(crate) fn is_final(&self) -> bool {
-        self.code != "C-2008"
+        self.code != Code::StatusUnknown
     }
 }
 
@@ -130,7 +131,7 @@ impl Broker {
     pub(crate) async fn fallen(&self, relied: &[Relied], now: Timestamp) -> Option<Fallen> {
         for credential in relied {
             let code = if credential.expires.is_some_and(|end| end <= now) {
-                Some("C-2003")
+                Some(Code::Expired)
             } else if let Some(reference) = &credential.status {
                 self.status_code(credential, reference, now).await
             } else {
@@ -159,15 +160,15 @@ impl Broker {
         credential: &Relied,
         reference: &StatusReference,
         now: Timestamp,
-    ) -> Option<&'static str> {
+    ) -> Option<Code> {
         match self.status_of(credential, reference, now).await {
             Ok(Status::Valid) => None,
-            Ok(Status::Invalid) => Some("C-2001"),
-            Ok(Status::Suspended) => Some("C-2002"),
-            Ok(Status::Other(_)) => Some("C-2008"),
+            Ok(Status::Invalid) => Some(Code::Revoked),
+            Ok(Status::Suspended) => Some(Code::Suspended),
+            Ok(Status::Other(_)) => Some(Code::StatusUnknown),
             Err(error) => {
                 tracing::warn!(%error, uri = %reference.uri, "status of a credential is unknown");
-                Some("C-2008")
+                Some(Code::StatusUnknown)
             }
         }
     }
@@ -260,7 +261,7 @@ impl Broker {
         not_older_than: Option<Timestamp>,
     ) -> Result<VerifiedStatusList, StandingError> {
         let trust = self.trust();
-        let vct = sekisho_credential::types::vct(&self.config().type_authority, &signer.type_name);
+        let vct = sekisho_profile::types::vct(&self.config().type_authority, &signer.type_name);
         let check = CheckToken {
             uri,
             now,
@@ -287,9 +288,9 @@ impl Broker {
             let entry = tx.get::<StatusEntries>(&own.entry(reference.index))?;
             let code = match &entry {
                 Some(entry) if entry.value == 0 => continue,
-                Some(entry) if entry.value == 1 => "C-2001",
-                Some(entry) if entry.value == 2 => "C-2002",
-                _ => "C-2008",
+                Some(entry) if entry.value == 1 => Code::Revoked,
+                Some(entry) if entry.value == 2 => Code::Suspended,
+                _ => Code::StatusUnknown,
             };
             let digest = || crate::audit::short(&credential.digest);
             let credential = entry.map_or_else(digest, |entry| entry.credential);

@@ -5,6 +5,7 @@
 //! organization has several open lists, an index is drawn at random in one of them, and entries that
 //! belong to nobody are revoked beside those that do, when a list is opened and whenever it changes.
 
+use sekisho_profile::lifetimes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,10 +34,6 @@ const MAX_LISTS: usize = 4096;
 const DECOYS: u32 = 64;
 /// Decoys that one change of a list brings at most.
 const MORE_DECOYS: u32 = 3;
-/// How long a verifier may keep a list, in seconds.
-pub const TTL: i64 = 300;
-/// How long a token of a list is good, in seconds.
-pub(crate) const LIFETIME: i64 = 3600;
 
 /// A list of ours: the organization and the list's number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -258,13 +255,17 @@ impl Broker {
             }
         }
         let uri = list.uri(&self.config().origin);
-        let issue =
-            IssueToken { uri: &uri, iat: now, exp: Some(now.plus(LIFETIME)), ttl: Some(TTL) };
+        let issue = IssueToken {
+            uri: &uri,
+            iat: now,
+            exp: Some(now.plus(lifetimes::STATUS_LIST)),
+            ttl: Some(lifetimes::STATUS_LIST_TTL),
+        };
         let kid = key.key.kid().to_owned();
         let header =
             key.header("statuslist+jwt").with_jwk(key.key.public_jwk().with_kid(kid.as_str()));
         let token = status::issue_token(&bits, &issue, &header, &key.key)?;
-        let renew_at = now.plus(LIFETIME / 3);
+        let renew_at = now.plus(lifetimes::STATUS_LIST / 3);
         let etag = format!("\"{}\"", crate::audit::short(&sha256(token.as_bytes())));
         let version = row.version;
         Ok(Published { version, kid, renew_at, token, etag, verified: Mutex::new(None) })

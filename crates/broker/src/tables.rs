@@ -15,11 +15,12 @@ use sekisho_oauth::client::Client;
 use sekisho_oauth::refresh::Family;
 use sekisho_openid4vp::dcql::Query;
 use sekisho_openid4vp::presentation::Presentation;
+use sekisho_profile::{Channel, Reason};
 use sekisho_store::{PersonSealed, Table};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Bilingual;
 use crate::keys::KeyRecord;
+use sekisho_ambient::Text;
 
 /// Declares a table: its type, its name in the file, its key and its value.
 macro_rules! table {
@@ -84,7 +85,7 @@ pub struct Organization {
     /// 法人番号, 13 digits.
     pub corporate_number: String,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
     /// When it was added.
     pub created: Timestamp,
 }
@@ -125,15 +126,6 @@ pub enum LoginState {
     Denied(DeniedLogin),
     /// An answer went to the relying party: nothing more can happen.
     Finished,
-}
-
-/// How a wallet's answer came to the browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Channel {
-    /// The wallet returns to the browser that began.
-    SameDevice,
-    /// The wallet is on another device.
-    CrossDevice,
 }
 
 /// What a wallet was asked.
@@ -305,7 +297,7 @@ pub struct Grant {
     #[serde(default)]
     pub refresh: Option<Family>,
     /// Why it ended, if it did.
-    pub revoked: Option<String>,
+    pub revoked: Option<Reason>,
 }
 
 impl Grant {

@@ -1,15 +1,15 @@
 //! Every word that the command line says to people, in both languages. Data and errors' texts are
 //! the API's, in English.
 
-use sekisho_broker::codes::Text;
+use sekisho_ambient::Words;
 
-const fn text(ja: &'static str, en: &'static str) -> Text {
-    Text { ja, en }
+const fn text(ja: &'static str, en: &'static str) -> Words {
+    Words { ja, en }
 }
 
 macro_rules! words {
     ($($name:ident = $ja:literal, $en:literal;)*) => {
-        $(pub(crate) const $name: Text = text($ja, $en);)*
+        $(pub(crate) const $name: Words = text($ja, $en);)*
     };
 }
 
@@ -94,7 +94,7 @@ words! {
 }
 
 /// The words for a step of a rotation, by its name in the API.
-pub(crate) fn step(name: &str) -> Option<Text> {
+pub(crate) fn step(name: &str) -> Option<Words> {
     match name {
         "activate" => Some(STEP_ACTIVATE),
         "publish spare" => Some(STEP_PUBLISH_SPARE),

@@ -5,8 +5,9 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use sekisho_broker::Broker;
 use sekisho_broker::login::Refusal;
-use sekisho_broker::{Broker, codes};
+use sekisho_profile::Code;
 use serde_json::Value;
 
 use crate::extract::Browser;
@@ -61,13 +62,9 @@ pub(crate) fn refusal_page(
     retry_link: Option<String>,
 ) -> Response {
     let (code, reference) = code_of(refusal);
-    let entry = codes::find(code);
-    let status = if matches!(refusal, Refusal::NotFound) {
-        StatusCode::NOT_FOUND
-    } else {
-        entry
-            .and_then(|entry| StatusCode::from_u16(entry.status).ok())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    let status = match refusal {
+        Refusal::NotFound => StatusCode::NOT_FOUND,
+        _ => status_of(code),
     };
     let view = pages::ErrorView {
         lang: browser.lang,
@@ -84,22 +81,27 @@ pub(crate) fn refusal_page(
     response
 }
 
+/// The HTTP status of a code.
+pub(crate) fn status_of(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// The code and reference that a refusal is shown under; what broke is logged here.
-pub(crate) fn code_of(refusal: &Refusal) -> (&'static str, String) {
+pub(crate) fn code_of(refusal: &Refusal) -> (Code, String) {
     match refusal {
-        Refusal::Code { code, reference } => (code, reference.clone()),
-        Refusal::NotFound => ("A-1001", String::new()),
+        Refusal::Code { code, reference } => (*code, reference.clone()),
+        Refusal::NotFound => (Code::LoginExpired, String::new()),
         Refusal::Store(error) => {
             tracing::error!(%error, "the store did not answer");
             (refusal.store_code(), String::new())
         }
         Refusal::Person(error) => {
             tracing::error!(%error, "sealed claims do not open");
-            ("S-5004", String::new())
+            (Code::Store, String::new())
         }
         Refusal::NoKey => {
             tracing::error!("a key that must be there is not");
-            ("S-5003", String::new())
+            (Code::KeyUnavailable, String::new())
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use sekisho_jose::{Algorithm, JwkSet};
 use sekisho_oauth::client::{
-    self, ApplicationType, Client, ClientAuthentication, ClientKeys, Localized, Profile,
+    self, ApplicationType, Client, ClientAuthentication, ClientKeys, Profile,
 };
+use sekisho_profile::{Act, scopes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
+use super::{AdminError, By, Changed, MAX_ROWS};
 use crate::Broker;
-use crate::config::Bilingual;
 use crate::tables::Clients;
+use sekisho_ambient::Text;
 
 /// A new relying party.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,9 +21,9 @@ pub struct AddClient {
     #[serde(default)]
     pub client_id: Option<String>,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
     /// Why it asks, shown before consent and in the wallet.
-    pub purpose: Bilingual,
+    pub purpose: Text,
     /// Redirect URIs, compared as strings.
     pub redirect_uris: Vec<String>,
     /// Scopes that it may ask for.
@@ -85,7 +86,7 @@ pub struct ClientRow {
     /// Its id.
     pub client_id: String,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
     /// How it authenticates.
     pub token_endpoint_auth_method: String,
     /// Its redirect URIs.
@@ -100,7 +101,7 @@ impl Broker {
     /// Registers a relying party.
     pub async fn add_client(
         &self,
-        act: &Act,
+        by: &By,
         add: &AddClient,
     ) -> Result<Changed<AddedClient>, AdminError> {
         if let Some(service) = &add.service
@@ -122,11 +123,10 @@ impl Broker {
             ClientAuthentication::SecretBasic { .. } | ClientAuthentication::SecretPost { .. }
         );
         let now = self.clock().now();
-        let text = |text: &Bilingual| Localized { ja: text.ja.clone(), en: text.en.clone() };
         let client = Client {
             client_id: add.client_id.clone().unwrap_or_else(|| self.entropy().id()),
-            client_name: text(&add.name),
-            purpose: text(&add.purpose),
+            client_name: add.name.clone(),
+            purpose: add.purpose.clone(),
             authentication,
             redirect_uris: add.redirect_uris.clone(),
             scopes: add.scopes.clone(),
@@ -146,7 +146,8 @@ impl Broker {
             post_logout_redirect_uris: add.post_logout_redirect_uris.clone(),
             created: now,
         };
-        client::validate_registration(&client).map_err(AdminError::invalid)?;
+        client::validate_registration(&client, &scopes::supported())
+            .map_err(AdminError::invalid)?;
         let added = AddedClient {
             client_id: client.client_id.clone(),
             client_secret: has_secret.then(|| secret.expose().clone()),
@@ -156,11 +157,11 @@ impl Broker {
         if self.store().get::<Clients>(&client.client_id).await?.is_some() {
             return Err(exists());
         }
-        if act.dry_run {
+        if by.dry_run {
             let result = AddedClient { client_secret: None, ..added };
             return Ok(Changed { audit_id: None, result });
         }
-        let (entry, id) = self.act_entry(act, now, "client.add", &client.client_id);
+        let (entry, id) = self.act_entry(by, now, Act::ClientAdd, &client.client_id);
         let inserted = self
             .store()
             .transact(|tx| {
@@ -183,16 +184,16 @@ impl Broker {
     /// Removes a relying party: its codes and tokens die with it.
     pub async fn remove_client(
         &self,
-        act: &Act,
+        by: &By,
         client_id: &str,
     ) -> Result<Changed<ClientRow>, AdminError> {
         let key = client_id.to_owned();
         let missing = || AdminError::NotFound { kind: "client", id: client_id.to_owned() };
         let client = self.store().get::<Clients>(&key).await?.ok_or_else(missing)?;
-        if act.dry_run {
+        if by.dry_run {
             return Ok(Changed { audit_id: None, result: row(client) });
         }
-        let (entry, id) = self.act_entry(act, self.clock().now(), "client.remove", client_id);
+        let (entry, id) = self.act_entry(by, self.clock().now(), Act::ClientRemove, client_id);
         self.store()
             .transact(|tx| {
                 tx.delete::<Clients>(&key)?;
@@ -220,7 +221,7 @@ fn client_keys(add: &AddClient) -> Result<ClientKeys, AdminError> {
 fn row(client: Client) -> ClientRow {
     ClientRow {
         client_id: client.client_id,
-        name: Bilingual { ja: client.client_name.ja, en: client.client_name.en },
+        name: client.client_name,
         token_endpoint_auth_method: client.authentication.method().to_owned(),
         redirect_uris: client.redirect_uris,
         scopes: client.scopes,

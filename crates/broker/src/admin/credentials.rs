@@ -1,13 +1,15 @@
 //! Credentials: offered, listed, suspended and resumed, revoked.
 
 use sekisho_ambient::{Handle, Timestamp};
-use sekisho_credential::types;
+use sekisho_credential::types::{REGISTERED, expiry, validate};
 use sekisho_jose::Claims;
 use sekisho_openid4vci::offer::{self, CredentialOffer, InputMode, PreAuthorizedGrant, TxCode};
 use sekisho_openid4vci::pre_authorized::{PreAuthorized, TxCodeDigest, draw_tx_code};
+use sekisho_profile::types;
+use sekisho_profile::{Act, lifetimes};
 use serde::{Deserialize, Serialize};
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
+use super::{AdminError, By, Changed, MAX_ROWS};
 use crate::Broker;
 use crate::audit::Detail as _;
 use crate::issuance::OFFERED;
@@ -17,8 +19,6 @@ use crate::tables::{
     StatusEntries, StatusEntry,
 };
 
-/// How long an offer is good, in seconds.
-const OFFER_LIFETIME: i64 = 3600;
 /// Digits of a transaction code.
 const TX_CODE_DIGITS: u32 = 6;
 
@@ -101,7 +101,7 @@ impl Broker {
     /// Offers a credential.
     pub async fn offer_credential(
         &self,
-        act: &Act,
+        by: &By,
         offer: &OfferCredential,
     ) -> Result<Changed<Offered>, AdminError> {
         let organization = &offer.organization;
@@ -112,11 +112,10 @@ impl Broker {
         let credential_type = types::find(&offer.type_name).ok_or_else(|| {
             AdminError::NotFound { kind: "credential type", id: offer.type_name.clone() }
         })?;
-        if let Some(name) = types::REGISTERED.iter().find(|name| offer.claims.contains_key(**name))
-        {
+        if let Some(name) = REGISTERED.iter().find(|name| offer.claims.contains_key(**name)) {
             return Err(AdminError::Invalid(format!("{name} is set by the issuer")));
         }
-        types::validate(credential_type, &offer.claims).map_err(AdminError::invalid)?;
+        validate(credential_type, &offer.claims).map_err(AdminError::invalid)?;
         let attested = offer.claims.get("org_corporate_number").and_then(|value| value.as_str());
         if attested.is_some_and(|attested| attested != organization) {
             return Err(AdminError::Invalid(
@@ -125,7 +124,7 @@ impl Broker {
         }
         let now = self.clock().now();
         let wanted = offer.days.map(|days| now.plus(i64::from(days).saturating_mul(86_400)));
-        let credential_expires = types::expiry(credential_type, now, wanted);
+        let credential_expires = expiry(credential_type, now, wanted);
         if credential_expires <= now {
             return Err(AdminError::Invalid("days must be 1 or more".to_owned()));
         }
@@ -135,7 +134,7 @@ impl Broker {
             AdminError::Invalid("subject is needed for a type without member_ref".to_owned())
         })?;
         let person = self.digests().person(&issuer, subject);
-        let expires = now.plus(OFFER_LIFETIME);
+        let expires = now.plus(lifetimes::OFFER);
         let tx_code = offer.tx_code.then(|| draw_tx_code(TX_CODE_DIGITS, self.entropy()));
         let code = Handle::new(expires, self.entropy());
         let link = Handle::new(expires, self.entropy());
@@ -148,7 +147,7 @@ impl Broker {
             expires,
             credential_expires,
         };
-        if act.dry_run {
+        if by.dry_run {
             let result = Offered { tx_code: None, ..result };
             return Ok(Changed { audit_id: None, result });
         }
@@ -186,7 +185,7 @@ impl Broker {
             state: PreAuthorized::offered(digest),
         };
         let link_row = OfferLink { document: document.to_value(), offer: code.key() };
-        let (entry, id) = self.act_entry(act, now, "credential.offer", &code.key().reference());
+        let (entry, id) = self.act_entry(by, now, Act::CredentialOffer, &code.key().reference());
         let entry = entry
             .with("organization", organization.as_str())
             .with("type", offer.type_name.as_str())
@@ -248,36 +247,36 @@ impl Broker {
     /// list ends.
     pub async fn revoke_credential(
         &self,
-        act: &Act,
+        by: &By,
         id: &str,
         why: &ChangeStatus,
     ) -> Result<Changed<CredentialRow>, AdminError> {
-        self.set_status(act, id, Standing::Revoked, why).await
+        self.set_status(by, id, Standing::Revoked, why).await
     }
 
     /// Suspends a credential until it is resumed.
     pub async fn suspend_credential(
         &self,
-        act: &Act,
+        by: &By,
         id: &str,
         why: &ChangeStatus,
     ) -> Result<Changed<CredentialRow>, AdminError> {
-        self.set_status(act, id, Standing::Suspended, why).await
+        self.set_status(by, id, Standing::Suspended, why).await
     }
 
     /// Lets a suspended credential count again. What ended because of it stays ended.
     pub async fn resume_credential(
         &self,
-        act: &Act,
+        by: &By,
         id: &str,
         why: &ChangeStatus,
     ) -> Result<Changed<CredentialRow>, AdminError> {
-        self.set_status(act, id, Standing::Valid, why).await
+        self.set_status(by, id, Standing::Valid, why).await
     }
 
     async fn set_status(
         &self,
-        act: &Act,
+        by: &By,
         id: &str,
         to: Standing,
         why: &ChangeStatus,
@@ -295,12 +294,12 @@ impl Broker {
         } else {
             to.name().clone_into(&mut result.status);
         }
-        if act.dry_run {
+        if by.dry_run {
             return Ok(Changed { audit_id: None, result });
         }
         let (list, index) = place(&credential);
         let decoys = self.draw_decoys();
-        let (entry, audit_id) = self.act_entry(act, now, to.action(), id);
+        let (entry, audit_id) = self.act_entry(by, now, to.act(), id);
         let entry = match &why.reason {
             Some(reason) => entry.because(reason.as_str()),
             None => entry,
@@ -352,11 +351,11 @@ impl Standing {
         }
     }
 
-    const fn action(self) -> &'static str {
+    const fn act(self) -> Act {
         match self {
-            Self::Valid => "credential.resume",
-            Self::Revoked => "credential.revoke",
-            Self::Suspended => "credential.suspend",
+            Self::Valid => Act::CredentialResume,
+            Self::Revoked => Act::CredentialRevoke,
+            Self::Suspended => Act::CredentialSuspend,
         }
     }
 }

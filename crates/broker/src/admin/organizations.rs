@@ -1,12 +1,13 @@
 //! Organizations: each is a credential issuer of its own, with its own keys.
 
 use sekisho_credential::types::corporate_number::{CorporateNumber, normalise_input};
+use sekisho_profile::Act;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
+use super::{AdminError, By, Changed, MAX_ROWS};
 use crate::Broker;
-use crate::config::Bilingual;
 use crate::tables::{Organization, Organizations};
+use sekisho_ambient::Text;
 
 /// A new organization.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,7 +16,7 @@ pub struct AddOrganization {
     /// 法人番号.
     pub corporate_number: String,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
 }
 
 /// An organization, as listed.
@@ -24,7 +25,7 @@ pub struct OrganizationRow {
     /// 法人番号.
     pub corporate_number: String,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
     /// Its credential issuer identifier.
     pub issuer: String,
     /// Its DID.
@@ -35,7 +36,7 @@ impl Broker {
     /// Adds an organization: its keys with a spare each, and its first status list.
     pub async fn add_organization(
         &self,
-        act: &Act,
+        by: &By,
         add: &AddOrganization,
     ) -> Result<Changed<OrganizationRow>, AdminError> {
         let number = CorporateNumber::parse(&normalise_input(&add.corporate_number))
@@ -50,12 +51,12 @@ impl Broker {
         let organization =
             Organization { corporate_number: number.clone(), name: add.name.clone(), created: now };
         let row = self.organization_row(&organization);
-        if act.dry_run {
+        if by.dry_run {
             return Ok(Changed { audit_id: None, result: row });
         }
         let keys = self.organization_keys(&number, now).await?;
         let lists = self.first_lists(&number);
-        let (entry, id) = self.act_entry(act, now, "organization.add", &number);
+        let (entry, id) = self.act_entry(by, now, Act::OrganizationAdd, &number);
         let added = self
             .store()
             .transact(|tx| {

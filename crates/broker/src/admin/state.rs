@@ -1,5 +1,6 @@
 //! The broker's state, its keys, and its audit log.
 
+use sekisho_profile::Act;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
@@ -8,7 +9,7 @@ use sekisho_jose::Algorithm;
 use sekisho_store::AuditRecord;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
+use super::{AdminError, By, Changed, MAX_ROWS};
 use crate::Broker;
 use crate::audit::Detail as _;
 use crate::keys::{self, KeyRecord, KeyState, Purpose};
@@ -152,7 +153,7 @@ impl Broker {
     /// before it stays published as long as anything that it signed is valid.
     pub async fn rotate_key(
         &self,
-        act: &Act,
+        by: &By,
         rotate: &RotateKey,
     ) -> Result<Changed<RotationPlan>, AdminError> {
         let purpose = purpose(rotate)?;
@@ -167,11 +168,11 @@ impl Broker {
             }
             steps.sort();
             let result = RotationPlan { steps };
-            if act.dry_run {
+            if by.dry_run {
                 return Ok(Changed { audit_id: None, result });
             }
-            let action = if rotate.compromised { "key.compromise" } else { "key.rotate" };
-            let (entry, id) = self.act_entry(act, now, action, purpose.name());
+            let act = if rotate.compromised { Act::KeyCompromise } else { Act::KeyRotate };
+            let (entry, id) = self.act_entry(by, now, act, purpose.name());
             let entry = match purpose.organization() {
                 Some(number) => entry.with("organization", number),
                 None => entry,

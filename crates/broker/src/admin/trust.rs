@@ -1,11 +1,12 @@
 //! Trust: which issuer may attest which type for which organization, under which anchors.
 
-use sekisho_credential::types;
 use sekisho_credential::vc::{TrustList, TrustedIssuer};
 use sekisho_jose::x5c::TrustAnchor;
+use sekisho_profile::Act;
+use sekisho_profile::types;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
+use super::{AdminError, By, Changed, MAX_ROWS};
 use crate::Broker;
 use crate::rotation::ROOT;
 use crate::tables::{Authorities, Trust};
@@ -49,7 +50,7 @@ impl Broker {
     /// Trusts an issuer; replaces what was said of it before.
     pub async fn add_trust(
         &self,
-        act: &Act,
+        by: &By,
         add: &AddTrust,
     ) -> Result<Changed<TrustRow>, AdminError> {
         let anchors = match &add.anchors_pem {
@@ -75,10 +76,10 @@ impl Broker {
             anchors,
         };
         let result = row(&trusted);
-        if act.dry_run {
+        if by.dry_run {
             return Ok(Changed { audit_id: None, result });
         }
-        let (entry, id) = self.act_entry(act, self.clock().now(), "trust.add", &add.issuer);
+        let (entry, id) = self.act_entry(by, self.clock().now(), Act::TrustAdd, &add.issuer);
         self.store()
             .transact(|tx| {
                 tx.put::<Trust>(&add.issuer, &trusted)?;
@@ -98,17 +99,17 @@ impl Broker {
     /// Trusts an issuer no longer.
     pub async fn remove_trust(
         &self,
-        act: &Act,
+        by: &By,
         issuer: &str,
     ) -> Result<Changed<TrustRow>, AdminError> {
         let key = issuer.to_owned();
         let missing = || AdminError::NotFound { kind: "trusted issuer", id: issuer.to_owned() };
         let trusted = self.store().get::<Trust>(&key).await?.ok_or_else(missing)?;
         let result = row(&trusted);
-        if act.dry_run {
+        if by.dry_run {
             return Ok(Changed { audit_id: None, result });
         }
-        let (entry, id) = self.act_entry(act, self.clock().now(), "trust.remove", issuer);
+        let (entry, id) = self.act_entry(by, self.clock().now(), Act::TrustRemove, issuer);
         self.store()
             .transact(|tx| {
                 tx.delete::<Trust>(&key)?;

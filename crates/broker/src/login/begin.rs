@@ -9,16 +9,17 @@ use sekisho_oauth::authorization::{
 use sekisho_oauth::client::Client;
 use sekisho_oauth::params::Params;
 use sekisho_openid4vp::presentation::Presentation;
+use sekisho_profile::{Act, Channel, Code, Outcome, acr::PHISHING_RESISTANT, lifetimes};
 
-use super::{BROWSER_LIFETIME, LOGIN_LIFETIME, REQUEST_LIFETIME, Refusal, Visitor};
+use super::{Refusal, Visitor};
 use crate::Broker;
 use crate::ask::{Ask, AskError, asked_name};
 use crate::audit::{Actor, Detail as _, entry};
 use crate::config::ResponseMode;
-use crate::settle::{PHISHING_RESISTANT, Settled, acr, required_acr};
+use crate::settle::{Settled, required_acr};
 use crate::standing::Fallen;
 use crate::tables::{
-    Channel, Clients, Evidence, Login, LoginState, Logins, RequestRow, Requests, Session, Sessions,
+    Clients, Evidence, Login, LoginState, Logins, RequestRow, Requests, Session, Sessions,
 };
 
 /// Where the browser goes next.
@@ -58,7 +59,7 @@ impl Broker {
                 return Ok(Begin::Redirect(error.url()));
             }
         };
-        let Some(client) = client else { return Err(Refusal::code("R-4001", "")) };
+        let Some(client) = client else { return Err(Refusal::code(Code::UnknownClient, "")) };
         let ask = match Ask::new(self.config(), &client, &request) {
             Ok(ask) => ask,
             Err(error) => return Ok(self.refuse_ask(&request, &error)),
@@ -147,7 +148,7 @@ impl Broker {
         if request.max_age.is_some_and(|max| max == 0 || age > max) {
             return Ok(None);
         }
-        let context = acr(session.evidence.channel);
+        let context = session.evidence.channel.acr();
         let required = required_acr(client, request);
         let fits = required.is_none() || required == context;
         Ok((fits && covers(ask, &session.evidence)).then_some((key, session)))
@@ -166,7 +167,7 @@ impl Broker {
             self.end_session(key, &session, &fallen, now).await?;
             if request.prompt.contains(&Prompt::None) {
                 let required = AuthorizationErrorCode::LoginRequired;
-                return Ok(Some(self.error(request, required, Some(fallen.code))));
+                return Ok(Some(self.error(request, required, Some(fallen.code.id()))));
             }
             return Err(Refusal::code(fallen.code, key.reference()));
         }
@@ -175,7 +176,7 @@ impl Broker {
             return Ok(None);
         }
         let (browser, new) = self.browser_of(visitor, now);
-        let handle = Handle::new(now.plus(LOGIN_LIFETIME), self.entropy());
+        let handle = Handle::new(now.plus(lifetimes::LOGIN), self.entropy());
         let login = Login {
             request: request.clone(),
             browser: sekisho_ambient::sha256(browser.expose().as_bytes()),
@@ -199,7 +200,7 @@ impl Broker {
                 self.error(&login.request, AuthorizationErrorCode::AccessDenied, None)
             }
             Settled::Refused(code) if silent => {
-                self.error(&login.request, AuthorizationErrorCode::LoginRequired, Some(code))
+                self.error(&login.request, AuthorizationErrorCode::LoginRequired, Some(code.id()))
             }
             Settled::Consent => Begin::Consent { login: handle, browser: new },
             Settled::Denied => Begin::Login { login: handle, browser: new },
@@ -219,7 +220,7 @@ impl Broker {
             .transact(|tx| {
                 tx.delete::<Sessions>(&key)?;
                 tx.append(
-                    entry(now, &person, "session.end", key.reference(), "done")
+                    entry(now, &person, Act::SessionEnd, key.reference(), Outcome::Done)
                         .because(fallen.code)
                         .with("credential", fallen.credential.as_str()),
                 );
@@ -231,11 +232,11 @@ impl Broker {
 
     /// The browser's cookie, and whether it must be set.
     fn browser_of(&self, visitor: &Visitor, now: Timestamp) -> (Handle, Option<Handle>) {
-        let lasting = |handle: &&Handle| handle.key().expires() >= now.plus(LOGIN_LIFETIME);
+        let lasting = |handle: &&Handle| handle.key().expires() >= now.plus(lifetimes::LOGIN);
         if let Some(browser) = visitor.browser.as_ref().filter(lasting) {
             return (browser.clone(), None);
         }
-        let fresh = Handle::new(now.plus(BROWSER_LIFETIME * 2), self.entropy());
+        let fresh = Handle::new(now.plus(lifetimes::BROWSER), self.entropy());
         (fresh.clone(), Some(fresh))
     }
 
@@ -248,7 +249,7 @@ impl Broker {
         now: Timestamp,
     ) -> Result<Begin, Refusal> {
         let (browser, new) = self.browser_of(visitor, now);
-        let handle = Handle::new(now.plus(LOGIN_LIFETIME), self.entropy());
+        let handle = Handle::new(now.plus(lifetimes::LOGIN), self.entropy());
         let query = ask.query(&self.config().type_authority);
         let mut channels = vec![Channel::SameDevice];
         if client.cross_device && required_acr(client, &request).is_none() {
@@ -266,7 +267,10 @@ impl Broker {
                 client_id: client.client_id.clone(),
                 failures: 0,
             };
-            requests.push((Handle::new(now.plus(REQUEST_LIFETIME), self.entropy()), row));
+            requests.push((
+                Handle::new(now.plus(lifetimes::PRESENTATION_REQUEST), self.entropy()),
+                row,
+            ));
         }
         let login = Login {
             request,
@@ -285,7 +289,13 @@ impl Broker {
                 for (request, row) in &requests {
                     tx.put::<Requests>(&request.key(), row)?;
                 }
-                tx.append(entry(now, &actor, "login.begin", handle.key().reference(), "done"));
+                tx.append(entry(
+                    now,
+                    &actor,
+                    Act::LoginBegin,
+                    handle.key().reference(),
+                    Outcome::Done,
+                ));
                 Ok(())
             })
             .await?;
@@ -304,7 +314,7 @@ impl Broker {
 }
 
 fn page(code: authorization::PageErrorCode) -> Refusal {
-    Refusal::code(code.code(), "")
+    Refusal::code(code.into(), "")
 }
 
 /// Whether what a session kept answers this request. A credential that was not there is asked for

@@ -4,9 +4,10 @@
 use sekisho_ambient::{Handle, HandleKey, constant_time_eq};
 use sekisho_oauth::authorization::AuthorizationErrorCode;
 use sekisho_openid4vp::presentation::{BrowserBound, NumberOutcome, Presentation};
+use sekisho_profile::{Act, Code, Outcome, lifetimes};
 use sekisho_store::{StoreError, Tx};
 
-use super::{Refusal, SESSION_LIFETIME, Visitor};
+use super::{Refusal, Visitor};
 use crate::Broker;
 use crate::audit::{Actor, Detail as _, entry};
 use crate::settle::{Prepared, Settled};
@@ -58,13 +59,13 @@ impl Broker {
         visitor: &Visitor,
     ) -> Result<Login, Refusal> {
         if login.key().expires() <= self.clock().now() {
-            return Err(Refusal::code("A-1001", login.key().reference()));
+            return Err(Refusal::code(Code::LoginExpired, login.key().reference()));
         }
         let row = self.store().get::<Logins>(&login.key()).await?;
-        let row = row.ok_or_else(|| Refusal::code("A-1001", login.key().reference()))?;
+        let row = row.ok_or_else(|| Refusal::code(Code::LoginExpired, login.key().reference()))?;
         let browser = visitor.browser_digest().unwrap_or_default();
         if !constant_time_eq(&row.browser, &browser) {
-            return Err(Refusal::code("A-1005", login.key().reference()));
+            return Err(Refusal::code(Code::OtherBrowser, login.key().reference()));
         }
         Ok(row)
     }
@@ -77,7 +78,7 @@ impl Broker {
         response_code: &Handle,
     ) -> Result<Next, Refusal> {
         let row = self.login_of(login, visitor).await?;
-        let again = || Refusal::code("A-1004", login.key().reference());
+        let again = || Refusal::code(Code::AlreadyUsed, login.key().reference());
         let evidence = presented(&row).ok_or_else(again)?.clone();
         let session = self.new_session(&evidence);
         let now = self.clock().now();
@@ -90,15 +91,15 @@ impl Broker {
         let settled = self
             .store()
             .transact(|tx| {
-                let Some(row) = tx.get::<Logins>(&key)? else { return Ok(Err("A-1001")) };
+                let Some(row) = tx.get::<Logins>(&key)? else { return Ok(Err(Code::LoginExpired)) };
                 let LoginState::Presentation(state) = row.state.clone() else {
-                    return Ok(Err("A-1004"));
+                    return Ok(Err(Code::AlreadyUsed));
                 };
                 match state.release_same_device(&code, now) {
                     Ok(bound) => {
                         self.enter(tx, &key, row, &session, visitor, &bound, &prepared).map(Ok)
                     }
-                    Err(refusal) => Ok(Err(refusal.code())),
+                    Err(refusal) => Ok(Err(Code::from(refusal))),
                 }
             })
             .await?;
@@ -114,7 +115,7 @@ impl Broker {
         typed: &str,
     ) -> Result<Number, Refusal> {
         let row = self.login_of(login, visitor).await?;
-        let again = || Refusal::code("A-1004", login.key().reference());
+        let again = || Refusal::code(Code::AlreadyUsed, login.key().reference());
         let evidence = presented(&row).ok_or_else(again)?.clone();
         let session = self.new_session(&evidence);
         let now = self.clock().now();
@@ -143,8 +144,8 @@ impl Broker {
                 let state = LoginState::Presentation(state);
                 tx.put::<Logins>(&key, &Login { state, ..row })?;
                 tx.append(
-                    entry(now, &Actor::Public, "login.number", key.reference(), "refused")
-                        .because("A-1006"),
+                    entry(now, &Actor::Public, Act::LoginNumber, key.reference(), Outcome::Refused)
+                        .because(Code::WrongNumber),
                 );
                 Ok(refused)
             })
@@ -152,7 +153,7 @@ impl Broker {
         match outcome {
             Typed::Right(settled) => Ok(Number::Right(Self::next(settled, login, session)?)),
             Typed::Wrong(tries_left) => Ok(Number::Wrong { tries_left }),
-            Typed::Ended => Err(Refusal::code("A-1006", key.reference())),
+            Typed::Ended => Err(Refusal::code(Code::WrongNumber, key.reference())),
             Typed::Gone => Err(again()),
         }
     }
@@ -169,12 +170,18 @@ impl Broker {
                 let open = |row: &Login| matches!(row.state, LoginState::Presentation(_));
                 let Some(row) = row.filter(open) else { return Ok(false) };
                 tx.put::<Logins>(&key, &Login { state: LoginState::Finished, ..row })?;
-                tx.append(entry(now, &Actor::Public, "login.cancel", key.reference(), "refused"));
+                tx.append(entry(
+                    now,
+                    &Actor::Public,
+                    Act::LoginCancel,
+                    key.reference(),
+                    Outcome::Refused,
+                ));
                 Ok(true)
             })
             .await?;
         if !cancelled {
-            return Err(Refusal::code("A-1004", key.reference()));
+            return Err(Refusal::code(Code::AlreadyUsed, key.reference()));
         }
         Ok(self.error_url(&row.request, AuthorizationErrorCode::AccessDenied, None))
     }
@@ -182,7 +189,7 @@ impl Broker {
     fn new_session(&self, evidence: &Evidence) -> NewSession {
         let now = self.clock().now();
         let ends = evidence.relied.iter().filter_map(|relied| relied.expires).min();
-        let latest = now.plus(SESSION_LIFETIME);
+        let latest = now.plus(lifetimes::SESSION);
         let expires = ends.map_or(latest, |end| end.min(latest));
         NewSession { handle: Handle::new(expires, self.entropy()), sid: self.entropy().id() }
     }
@@ -208,8 +215,8 @@ impl Broker {
         let now = self.clock().now();
         let actor = Actor::Person(evidence.person);
         tx.append(
-            entry(now, &actor, "session.begin", key.reference(), "done")
-                .with("channel", format!("{:?}", evidence.channel)),
+            entry(now, &actor, Act::SessionBegin, key.reference(), Outcome::Done)
+                .with("channel", evidence.channel.name()),
         );
         prepared.settle(tx, key, row, &session.handle.key(), evidence)
     }

@@ -1,15 +1,16 @@
 //! What the pages of a login show.
 
-use sekisho_ambient::{Handle, Timestamp};
+use sekisho_ambient::{Handle, Text, Timestamp};
 use sekisho_oauth::authorization::AuthorizationErrorCode;
 use sekisho_oauth::client::Client;
 use sekisho_openid4vp::presentation::Presentation;
+use sekisho_profile::{Channel, Code, lifetimes};
 
-use super::{REQUEST_LIFETIME, Refusal, Visitor, remaining};
+use super::{Refusal, Visitor, remaining};
 use crate::Broker;
 use crate::ask::Ask;
-use crate::config::{Bilingual, Service, WalletEntry};
-use crate::tables::{Channel, DeniedLogin, Login, LoginState, Logins};
+use crate::config::{Service, WalletEntry};
+use crate::tables::{DeniedLogin, Login, LoginState, Logins};
 
 /// What a login's page shows, by how far the login has come.
 pub enum Screen {
@@ -40,7 +41,7 @@ pub enum Screen {
     /// The wallet or the person declined, or the attempt ended.
     Over {
         /// The code.
-        code: &'static str,
+        code: Code,
         /// Back to the relying party, with an error.
         return_url: String,
     },
@@ -92,20 +93,22 @@ impl Broker {
                 },
             },
             LoginState::Presentation(Presentation::Declined { error }) => {
-                self.over(&row, error.code(), AuthorizationErrorCode::AccessDenied)
+                self.over(&row, (*error).into(), AuthorizationErrorCode::AccessDenied)
             }
             LoginState::Presentation(Presentation::Ended { reason }) => {
-                self.over(&row, reason.code(), AuthorizationErrorCode::AccessDenied)
+                self.over(&row, (*reason).into(), AuthorizationErrorCode::AccessDenied)
             }
             LoginState::AwaitingConsent(_) => Screen::Consent,
             LoginState::Denied(denied) => {
                 let codes: Vec<&str> =
-                    denied.reasons.iter().map(|reason| reason.code.as_str()).collect();
+                    denied.reasons.iter().map(|reason| reason.code.id()).collect();
                 let refused = AuthorizationErrorCode::AccessDenied;
                 let return_url = self.error_url(&row.request, refused, Some(&codes.join(" ")));
                 Screen::Denied { facts, denied: denied.clone(), return_url }
             }
-            LoginState::Finished => self.over(&row, "A-1004", AuthorizationErrorCode::AccessDenied),
+            LoginState::Finished => {
+                self.over(&row, Code::AlreadyUsed, AuthorizationErrorCode::AccessDenied)
+            }
         })
     }
 
@@ -145,8 +148,8 @@ impl Broker {
         Ok(ServiceFacts { client, service })
     }
 
-    fn over(&self, row: &Login, code: &'static str, error: AuthorizationErrorCode) -> Screen {
-        Screen::Over { code, return_url: self.error_url(&row.request, error, Some(code)) }
+    fn over(&self, row: &Login, code: Code, error: AuthorizationErrorCode) -> Screen {
+        Screen::Over { code, return_url: self.error_url(&row.request, error, Some(code.id())) }
     }
 
     fn ask_screen(
@@ -172,7 +175,7 @@ impl Broker {
         let asks = Ask::new(self.config(), &facts.client, &row.request)
             .map(|ask| ask.asked())
             .unwrap_or_default();
-        let remaining = remaining(row.started.plus(REQUEST_LIFETIME), now);
+        let remaining = remaining(row.started.plus(lifetimes::PRESENTATION_REQUEST), now);
         let again = format!("/authorize?{}", row.request.to_query());
         let expired = remaining == 0;
         Ok(AskScreen { facts, wallets, cross_device, asks, remaining, expired, again })
@@ -181,10 +184,10 @@ impl Broker {
 
 impl ServiceFacts {
     /// The name of the service, or of the client where it stands for none.
-    pub fn name(&self) -> Bilingual {
+    pub fn name(&self) -> Text {
         match &self.service {
             Some(service) => service.name.clone(),
-            None => Bilingual {
+            None => Text {
                 ja: self.client.client_name.ja.clone(),
                 en: self.client.client_name.en.clone(),
             },

@@ -1,32 +1,34 @@
 //! The wallet's two calls: it fetches the signed request, and it answers
 //! (OpenID4VP 1.0, sections 5.10 and 8.2).
 
+use sekisho_profile::{
+    Act, Channel, Code, Outcome, lifetimes, types, types::LOGIN, types::MEMBER_REF,
+};
 use std::collections::BTreeMap;
 
-use sekisho_ambient::{Handle, Timestamp, constant_time_eq};
-use sekisho_credential::types;
+use sekisho_ambient::{Handle, Text, Timestamp, constant_time_eq};
 use sekisho_jose::Algorithm;
 use sekisho_jose::jwe::DecryptionKey;
 use sekisho_oauth::client::Client;
 use sekisho_oauth::params::Params;
 use sekisho_openid4vp::presentation::{MatchNumber, Presentation};
 use sekisho_openid4vp::request::{
-    self, LocalizedText, Operator, RequestObject, ServiceDescription, ServiceStatement,
+    self, Operator, RequestObject, ServiceDescription, ServiceStatement,
 };
 use sekisho_openid4vp::response::{
     self, ResponseCheck, VerifiedPresentation, WalletAnswer, WalletError,
 };
 use sekisho_store::PersonSealed;
 
-use super::{LOGIN_LIFETIME, MAX_FAILURES, REQUEST_LIFETIME, Refusal};
+use super::{MAX_FAILURES, Refusal};
 use crate::Broker;
-use crate::ask::{Ask, LOGIN_TYPE};
+use crate::ask::Ask;
 use crate::audit::{Actor, Detail as _, entry};
 use crate::config::{ClientIdPrefix, ResponseMode};
 use crate::keys::Purpose;
 use crate::ring::ActiveKey;
 use crate::tables::{
-    Channel, ClaimsByType, Evidence, Login, LoginState, Logins, Relied, RequestRow, Requests,
+    ClaimsByType, Evidence, Login, LoginState, Logins, Relied, RequestRow, Requests,
 };
 
 /// What sealed evidence is bound to, beside the person.
@@ -43,7 +45,7 @@ pub struct Answered {
 pub enum WalletRefusal {
     /// The request is unknown, over, or answered already.
     #[error("{0}")]
-    Code(&'static str),
+    Code(Code),
     /// The broker could not do its part.
     #[error(transparent)]
     Broker(#[from] Refusal),
@@ -68,7 +70,7 @@ impl Broker {
         let login = self.store().get::<Logins>(&row.login).await?;
         match login.as_ref().map(|login| &login.state) {
             Some(LoginState::Presentation(Presentation::AwaitingWallet)) => {}
-            _ => return Err(WalletRefusal::Code("A-1004")),
+            _ => return Err(WalletRefusal::Code(Code::AlreadyUsed)),
         }
         let client = self.client(&row.client_id).await?;
         let ring = self.ring();
@@ -118,7 +120,7 @@ impl Broker {
 
     /// Who asks and why, for wallets that read `verifier_info`.
     fn statement(&self, client: &Client) -> ServiceStatement {
-        let text = |ja: &str, en: &str| LocalizedText { ja: ja.to_owned(), en: en.to_owned() };
+        let text = |ja: &str, en: &str| Text { ja: ja.to_owned(), en: en.to_owned() };
         let service = client.service.as_deref().and_then(|id| self.config().service(id));
         let description = match service {
             Some(service) => ServiceDescription {
@@ -156,12 +158,12 @@ impl Broker {
         now: Timestamp,
     ) -> Result<RequestRow, WalletRefusal> {
         if request.key().expires() <= now {
-            return Err(WalletRefusal::Code("A-1001"));
+            return Err(WalletRefusal::Code(Code::LoginExpired));
         }
         let row = self.store().get::<Requests>(&request.key()).await?;
         match row {
             Some(row) if row.failures < MAX_FAILURES => Ok(row),
-            _ => Err(WalletRefusal::Code("A-1001")),
+            _ => Err(WalletRefusal::Code(Code::LoginExpired)),
         }
     }
 
@@ -178,8 +180,8 @@ impl Broker {
         let state = request.expose();
         let answer = match response::parse(form, self.wire_mode(), key.as_ref()) {
             Ok(answer) if answer.state().is_some_and(|answered| is_same(answered, state)) => answer,
-            Ok(_) => return self.count_failure(request, &row, "A-1007", now).await,
-            Err(error) => return self.count_failure(request, &row, error.code(), now).await,
+            Ok(_) => return self.count_failure(request, &row, Code::AnswerDoesNotFit, now).await,
+            Err(error) => return self.count_failure(request, &row, (&error).into(), now).await,
         };
         let vp_token = match answer {
             WalletAnswer::Refused { error, .. } => {
@@ -203,7 +205,7 @@ impl Broker {
         let ring = self.ring();
         let client_id = self.verifier_id(request_signer(&ring)?);
         let trust = self.trust();
-        let organizations = organization_claims(&self.config().type_authority);
+        let organizations = types::organization_claims(&self.config().type_authority);
         let check = ResponseCheck {
             query: &row.query,
             client_id: &client_id,
@@ -213,8 +215,9 @@ impl Broker {
             organization_claims: &organizations,
         };
         let presentation = response::verify(vp_token, &check).map_err(|error| {
-            tracing::info!(code = error.code(), %error, "a presentation was refused");
-            WalletRefusal::Code(error.code())
+            let code = Code::from(&error);
+            tracing::info!(%code, %error, "a presentation was refused");
+            WalletRefusal::Code(code)
         })?;
         let evidence = self.evidence(row, &presentation, now).await?;
         match self.fallen(&evidence.relied, now).await {
@@ -243,9 +246,9 @@ impl Broker {
             });
             claims.insert(id.to_owned(), kept_claims(credential.claims()));
         }
-        let login = presentation.credential(LOGIN_TYPE).ok_or(WalletRefusal::Code("A-1003"))?;
-        let member_ref = login.claims().get("member_ref").and_then(|value| value.as_str());
-        let member_ref = member_ref.ok_or(WalletRefusal::Code("A-1003"))?;
+        let login = presentation.credential(LOGIN).ok_or(WalletRefusal::Code(Code::NoWallet))?;
+        let member_ref = login.claims().get(MEMBER_REF).and_then(|value| value.as_str());
+        let member_ref = member_ref.ok_or(WalletRefusal::Code(Code::NoWallet))?;
         let person = self.digests().person(login.issuer(), member_ref);
         let claims = self.seal_claims(person, &claims).await?;
         let asked = match self.store().get::<Logins>(&row.login).await? {
@@ -267,7 +270,7 @@ impl Broker {
         evidence: Evidence,
         now: Timestamp,
     ) -> Result<Answered, WalletRefusal> {
-        let response_code = Handle::new(now.plus(REQUEST_LIFETIME), self.entropy());
+        let response_code = Handle::new(now.plus(lifetimes::PRESENTATION_REQUEST), self.entropy());
         let number = match row.channel {
             Channel::SameDevice => None,
             Channel::CrossDevice => Some(MatchNumber::draw(self.entropy(), now)),
@@ -290,12 +293,12 @@ impl Broker {
                 // The response key goes with the row: an answer is taken once.
                 tx.delete::<Requests>(&request.key())?;
                 let object = row.login.reference();
-                tx.append(entry(now, &actor, "presentation.accept", object, "done"));
+                tx.append(entry(now, &actor, Act::PresentationAccept, object, Outcome::Done));
                 Ok(true)
             })
             .await?;
         if !taken {
-            return Err(WalletRefusal::Code("A-1004"));
+            return Err(WalletRefusal::Code(Code::AlreadyUsed));
         }
         let page = match row.channel {
             Channel::SameDevice => "complete",
@@ -323,13 +326,14 @@ impl Broker {
                 let state = LoginState::Presentation(declined);
                 tx.put::<Logins>(&row.login, &Login { state, ..login })?;
                 let object = row.login.reference();
-                let entry = entry(now, &Actor::Public, "presentation.decline", object, "refused");
+                let entry =
+                    entry(now, &Actor::Public, Act::PresentationDecline, object, Outcome::Refused);
                 tx.append(entry.because(error.to_string()));
                 Ok(true)
             })
             .await?;
         if !taken {
-            return Err(WalletRefusal::Code("A-1004"));
+            return Err(WalletRefusal::Code(Code::AlreadyUsed));
         }
         let path = format!("/login/{}", row.login_text);
         Ok(Answered { redirect_uri: self.config().origin.join(&path) })
@@ -340,7 +344,7 @@ impl Broker {
         &self,
         request: &Handle,
         row: &RequestRow,
-        code: &'static str,
+        code: Code,
         now: Timestamp,
     ) -> Result<Answered, WalletRefusal> {
         self.store()
@@ -349,7 +353,8 @@ impl Broker {
                 stored.failures = stored.failures.saturating_add(1);
                 tx.put::<Requests>(&request.key(), &stored)?;
                 let object = row.login.reference();
-                let entry = entry(now, &Actor::Public, "presentation.accept", object, "refused");
+                let entry =
+                    entry(now, &Actor::Public, Act::PresentationAccept, object, Outcome::Refused);
                 tx.append(entry.because(code));
                 Ok(())
             })
@@ -368,7 +373,7 @@ impl Broker {
 
     pub(crate) async fn open_claims(&self, evidence: &Evidence) -> Result<ClaimsByType, Refusal> {
         let key = self.store().existing_person_key(&evidence.person).await?;
-        let key = key.ok_or_else(|| Refusal::code("C-2001", "erased"))?;
+        let key = key.ok_or_else(|| Refusal::code(Code::Revoked, "erased"))?;
         Ok(key.open_json(CLAIMS, &evidence.claims)?)
     }
 }
@@ -384,18 +389,6 @@ fn is_same(answered: &str, asked: &str) -> bool {
     constant_time_eq(answered.as_bytes(), asked.as_bytes())
 }
 
-/// By `vct`: the claim that names the organization, which the issuer must be trusted for.
-fn organization_claims(type_authority: &str) -> BTreeMap<String, String> {
-    let claims = types::ALL.iter().filter_map(|credential_type| {
-        let claim = credential_type.organization_claim?;
-        Some((credential_type.vct(type_authority), claim.to_owned()))
-    });
-    claims.collect()
-}
-
 fn request_signer(ring: &crate::ring::Ring) -> Result<&ActiveKey, Refusal> {
     ring.active(&Purpose::RequestObject, Algorithm::Es256).ok_or(Refusal::NoKey)
 }
-
-/// The time that a login has left once a wallet is asked.
-const _: () = assert!(REQUEST_LIFETIME < LOGIN_LIFETIME);

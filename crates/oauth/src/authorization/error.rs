@@ -27,16 +27,6 @@ pub enum PageErrorCode {
     RedirectUri,
 }
 
-impl PageErrorCode {
-    /// The code in the table that people and administrators read.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::UnknownClient => "R-4001",
-            Self::RedirectUri => "R-4002",
-        }
-    }
-}
-
 /// An error that the client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorRedirect {

@@ -12,13 +12,13 @@ use http::header::{
 use http::{HeaderMap, StatusCode};
 use sekisho_broker::Broker;
 use sekisho_broker::login::Refusal;
-use sekisho_broker::published::KEYS_MAX_AGE;
-use sekisho_broker::status_list::{OwnList, TTL};
+use sekisho_broker::status_list::OwnList;
+use sekisho_profile::lifetimes;
 use serde_json::Value;
 
 /// A document that is written already.
 fn kept(content_type: &'static str, body: &Arc<[u8]>) -> Response {
-    public(content_type, KEYS_MAX_AGE, Bytes::from_owner(Arc::clone(body)))
+    public(content_type, lifetimes::KEY_DOCUMENTS, Bytes::from_owner(Arc::clone(body)))
 }
 
 /// A document that anybody may keep for `max_age` seconds.
@@ -32,7 +32,7 @@ fn public(content_type: &'static str, max_age: i64, body: impl Into<Bytes>) -> R
 }
 
 fn document(content_type: &'static str, value: &Value) -> Response {
-    public(content_type, KEYS_MAX_AGE, value.to_string().into_bytes())
+    public(content_type, lifetimes::KEY_DOCUMENTS, value.to_string().into_bytes())
 }
 
 fn found(content_type: &'static str, value: Result<Value, Refusal>) -> Response {
@@ -90,12 +90,17 @@ pub(crate) async fn status_list(
             let mut response = if same {
                 StatusCode::NOT_MODIFIED.into_response()
             } else {
-                public("application/statuslist+jwt", TTL, list.token().as_bytes().to_vec())
+                public(
+                    "application/statuslist+jwt",
+                    lifetimes::STATUS_LIST_TTL,
+                    list.token().as_bytes().to_vec(),
+                )
             };
             if let Ok(tag) = HeaderValue::from_str(list.etag()) {
                 response.headers_mut().insert(ETAG, tag);
             }
-            if same && let Ok(kept) = HeaderValue::from_str(&format!("public, max-age={TTL}")) {
+            let max_age = format!("public, max-age={}", lifetimes::STATUS_LIST_TTL);
+            if same && let Ok(kept) = HeaderValue::from_str(&max_age) {
                 response.headers_mut().insert(CACHE_CONTROL, kept);
             }
             response
@@ -115,7 +120,7 @@ pub(crate) async fn credential_type(
     Path((name, major)): Path<(String, String)>,
 ) -> Response {
     match broker.type_metadata(&name, &major) {
-        Some(bytes) => public("application/json", KEYS_MAX_AGE, bytes),
+        Some(bytes) => public("application/json", lifetimes::KEY_DOCUMENTS, bytes),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -8,6 +8,7 @@ use sekisho_broker::Broker;
 use sekisho_broker::login::{AskScreen, Next, Number, Refusal, Screen};
 use sekisho_oauth::params::Params;
 use sekisho_openid4vp::presentation::NUMBER_DIGITS;
+use sekisho_profile::Code;
 
 use crate::extract::{AtLogin, Browser, PageForm, PageQuery};
 use crate::labels;
@@ -221,5 +222,5 @@ pub(crate) fn is_ours(broker: &Broker, browser: &Browser, login: &Handle, form: 
 }
 
 pub(crate) fn other_browser(login: &Handle) -> Refusal {
-    Refusal::Code { code: "A-1005", reference: login.key().reference() }
+    Refusal::Code { code: Code::OtherBrowser, reference: login.key().reference() }
 }

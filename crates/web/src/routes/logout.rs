@@ -44,10 +44,7 @@ pub(crate) async fn question(
                 lang: browser.lang,
                 logout_path: format!("{LOGOUT_CONFIRM}?{}", params.to_query()),
                 form_token: form_token(&broker, &browser),
-                service_name: client_name.map(|name| match browser.lang {
-                    pages::Lang::Ja => name.ja,
-                    pages::Lang::En => name.en,
-                }),
+                service_name: client_name.map(|name| name.say(browser.lang).to_owned()),
             };
             let target = back.as_deref().and_then(origin_of);
             let page = pages::logout_confirm(&view);
@@ -92,7 +89,10 @@ fn form_token(broker: &Broker, browser: &Browser) -> String {
 }
 
 fn other_browser() -> sekisho_broker::login::Refusal {
-    sekisho_broker::login::Refusal::Code { code: "A-1005", reference: String::new() }
+    sekisho_broker::login::Refusal::Code {
+        code: sekisho_profile::Code::OtherBrowser,
+        reference: String::new(),
+    }
 }
 
 /// Away, without a session.

@@ -6,7 +6,6 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use sekisho_ambient::Handle;
 use sekisho_broker::Broker;
-use sekisho_broker::codes;
 use sekisho_broker::login::WalletRefusal;
 use serde_json::json;
 
@@ -53,11 +52,11 @@ fn refuse(refusal: &WalletRefusal) -> Response {
         WalletRefusal::Code(code) => (400, "invalid_request", *code),
         WalletRefusal::Broker(refusal) => {
             let (code, _) = code_of(refusal);
-            let status = codes::find(code).map_or(500, |entry| entry.status);
+            let status = code.entry().status;
             let error = if status == 503 { "temporarily_unavailable" } else { "server_error" };
             (status, error, code)
         }
     };
-    let cause = codes::find(code).map(|entry| entry.cause.en).unwrap_or_default();
+    let cause = code.entry().cause.en;
     json(status, &json!({"error": error, "error_description": format!("{code}: {cause}")}))
 }

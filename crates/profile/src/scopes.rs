@@ -1,5 +1,5 @@
-//! What a relying party gets: one table, from which discovery, the question to the wallet, the ID
-//! token and userinfo are all derived.
+//! Scopes, and what a relying party gets for each: one table, from which discovery, the question to
+//! the wallet, the ID token and userinfo are all derived.
 //!
 //! Invariant: what is released stands in a verified credential. A claim of another JSON type than
 //! expected is left out, never null and never empty (checklist RES-2). The subject, the session and
@@ -8,12 +8,14 @@
 use std::collections::BTreeMap;
 
 use sekisho_jose::Claims;
+use sekisho_oauth::client::OFFLINE_ACCESS;
 use serde_json::{Value, json};
 
-/// The login credential.
-const AFFILIATION: &str = "affiliation";
-/// The training credential.
-const TRAINING: &str = "ai-training";
+use crate::types::{LOGIN, TRAINING};
+
+/// The scope that asks for GPU access without details, and the type of `authorization_details` that
+/// asks with them (RFC 9396, section 2).
+pub const GPU_ACCESS: &str = "gpu_access";
 
 /// One scope.
 #[derive(Clone, Copy, Debug)]
@@ -32,17 +34,17 @@ pub struct ScopeRow {
 pub const TABLE: &[ScopeRow] = &[
     ScopeRow {
         scope: "openid",
-        wallet: &[(AFFILIATION, &["org_corporate_number"]), (AFFILIATION, &["member_ref"])],
+        wallet: &[(LOGIN, &["org_corporate_number"]), (LOGIN, &["member_ref"])],
         claims: &["sub", "auth_time", "acr", "amr", "sid"],
         optional: &[],
     },
     ScopeRow {
         scope: "profile",
         wallet: &[
-            (AFFILIATION, &["name"]),
-            (AFFILIATION, &["name#ja-Hani-JP"]),
-            (AFFILIATION, &["name#ja-Kana-JP"]),
-            (AFFILIATION, &["name#ja-Latn-JP"]),
+            (LOGIN, &["name"]),
+            (LOGIN, &["name#ja-Hani-JP"]),
+            (LOGIN, &["name#ja-Kana-JP"]),
+            (LOGIN, &["name#ja-Latn-JP"]),
         ],
         claims: &[
             "name",
@@ -56,17 +58,13 @@ pub const TABLE: &[ScopeRow] = &[
     },
     ScopeRow {
         scope: "email",
-        wallet: &[(AFFILIATION, &["email"])],
+        wallet: &[(LOGIN, &["email"])],
         claims: &["email", "email_verified"],
         optional: &[],
     },
     ScopeRow {
         scope: "organization",
-        wallet: &[
-            (AFFILIATION, &["org_name"]),
-            (AFFILIATION, &["affiliation_type"]),
-            (AFFILIATION, &["roles", "*"]),
-        ],
+        wallet: &[(LOGIN, &["org_name"]), (LOGIN, &["affiliation_type"]), (LOGIN, &["roles", "*"])],
         claims: &["organization", "groups"],
         optional: &[],
     },
@@ -78,18 +76,18 @@ pub const TABLE: &[ScopeRow] = &[
         optional: &[],
     },
     ScopeRow {
-        scope: "gpu_access",
+        scope: GPU_ACCESS,
         // Whatever the gate's policy reads is asked for by the gate.
         wallet: &[],
         claims: &["authorization_details", "groups", "svc_residency"],
         optional: &[],
     },
     // A refresh token; no claim.
-    ScopeRow { scope: "offline_access", wallet: &[], claims: &[], optional: &[] },
+    ScopeRow { scope: OFFLINE_ACCESS, wallet: &[], claims: &[], optional: &[] },
 ];
 
 /// Names of all scopes.
-pub fn scopes_supported() -> Vec<&'static str> {
+pub fn supported() -> Vec<&'static str> {
     TABLE.iter().map(|row| row.scope).collect()
 }
 
@@ -172,7 +170,7 @@ pub fn release(
     preferred_username: &str,
 ) -> Claims {
     let none = Claims::new();
-    let affiliation = claims_by_type.get(AFFILIATION).unwrap_or(&none);
+    let affiliation = claims_by_type.get(LOGIN).unwrap_or(&none);
     let mut out = Claims::new();
     for row in rows(scopes) {
         match row.scope {

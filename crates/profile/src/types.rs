@@ -1,7 +1,21 @@
-//! The table of types and their claims.
+//! The types of credential that this product knows, with their claims.
+//!
+//! Invariant: a type's metadata never changes, since issued credentials carry its hash: a change of
+//! its claims is a new major version.
 
-use super::{ClaimRule, CredentialType, Form, Selective, Text};
+use std::collections::BTreeMap;
+
+use sekisho_ambient::Words;
+use sekisho_credential::types::{ClaimRule, CredentialType, Form, Selective};
+
 use Selective::{Allowed, Always, Never};
+
+/// The name of the login credential.
+pub const LOGIN: &str = AFFILIATION.name;
+/// The name of the training credential.
+pub const TRAINING: &str = AI_TRAINING.name;
+/// The claim of the login credential that tells people of one issuer apart.
+pub const MEMBER_REF: &str = "member_ref";
 
 /// A claim in the table.
 const fn claim(
@@ -11,7 +25,7 @@ const fn claim(
     ja: &'static str,
     en: &'static str,
 ) -> ClaimRule {
-    ClaimRule { path, sd, mandatory: false, form, ja, en }
+    ClaimRule { path, sd, mandatory: false, form, label: Words { ja, en } }
 }
 
 /// A claim that has to be issued.
@@ -26,8 +40,8 @@ pub static ALL: [CredentialType; 3] = [AFFILIATION, ORGANIZATION, AI_TRAINING];
 pub const AFFILIATION: CredentialType = CredentialType {
     name: "affiliation",
     major: 1,
-    display: Text { ja: "所属証明書", en: "Affiliation" },
-    description: Text {
+    display: Words { ja: "所属証明書", en: "Affiliation" },
+    description: Words {
         ja: "組織に所属していることを証明します。",
         en: "Shows that a person belongs to an organization.",
     },
@@ -89,8 +103,8 @@ pub const AFFILIATION: CredentialType = CredentialType {
 pub const ORGANIZATION: CredentialType = CredentialType {
     name: "organization",
     major: 1,
-    display: Text { ja: "組織証明書", en: "Organization" },
-    description: Text {
+    display: Words { ja: "組織証明書", en: "Organization" },
+    description: Words {
         ja: "組織の法人番号、名称、所在地を証明します。",
         en: "Shows an organization's corporate number, name and place.",
     },
@@ -131,8 +145,8 @@ pub const ORGANIZATION: CredentialType = CredentialType {
 pub const AI_TRAINING: CredentialType = CredentialType {
     name: "ai-training",
     major: 1,
-    display: Text { ja: "AI研修修了証", en: "AI training" },
-    description: Text {
+    display: Words { ja: "AI研修修了証", en: "AI training" },
+    description: Words {
         ja: "AIの研修を修了したことを証明します。",
         en: "Shows that a person has completed a training on AI.",
     },
@@ -157,11 +171,131 @@ pub const AI_TRAINING: CredentialType = CredentialType {
         )),
         must(claim(&["valid_through"], Never, Form::Date, "有効期限", "Valid through")),
         claim(&["level"], Always, Form::Integer(0, 4), "レベル", "Level"),
-        claim(&["level_gte_1"], Always, Form::Boolean, "レベル1以上", "Level 1 or higher"),
-        claim(&["level_gte_2"], Always, Form::Boolean, "レベル2以上", "Level 2 or higher"),
-        claim(&["level_gte_3"], Always, Form::Boolean, "レベル3以上", "Level 3 or higher"),
+        claim(
+            &["level_gte_1"],
+            Always,
+            Form::AtLeast("level", 1),
+            "レベル1以上",
+            "Level 1 or higher",
+        ),
+        claim(
+            &["level_gte_2"],
+            Always,
+            Form::AtLeast("level", 2),
+            "レベル2以上",
+            "Level 2 or higher",
+        ),
+        claim(
+            &["level_gte_3"],
+            Always,
+            Form::AtLeast("level", 3),
+            "レベル3以上",
+            "Level 3 or higher",
+        ),
         claim(&["completed_on"], Always, Form::Date, "修了日", "Completed on"),
         claim(&["hours"], Always, Form::Number, "時間数", "Hours"),
         claim(&["score"], Always, Form::Number, "点数", "Score"),
     ],
 };
+
+/// The type of this name.
+pub fn find(name: &str) -> Option<&'static CredentialType> {
+    ALL.iter().find(|credential_type| credential_type.name == name)
+}
+
+/// The type whose `vct` this is, under whatever authority: `{authority}/types/{name}/{major}`.
+pub fn find_by_vct(vct: &str) -> Option<&'static CredentialType> {
+    let (_, rest) = vct.rsplit_once("/types/")?;
+    let (name, major) = rest.split_once('/')?;
+    find(name).filter(|found| found.major.to_string() == major)
+}
+
+/// The `vct` of the type of this name under `authority`, in its present major version; 1 for a name
+/// that is not ours.
+pub fn vct(authority: &str, name: &str) -> String {
+    let major = find(name).map_or(1, |credential_type| credential_type.major);
+    format!("{}/types/{name}/{major}", authority.trim_end_matches('/'))
+}
+
+/// The rule of one claim.
+pub fn rule(type_name: &str, path: &[String]) -> Option<&'static ClaimRule> {
+    find(type_name)?.claims.iter().find(|rule| rule.path == path)
+}
+
+/// By `vct` under `authority`: the claim that names the organization, which the issuer must be
+/// trusted for.
+pub fn organization_claims(authority: &str) -> BTreeMap<String, String> {
+    let claims = ALL.iter().filter_map(|credential_type| {
+        let claim = credential_type.organization_claim?;
+        Some((credential_type.vct(authority), claim.to_owned()))
+    });
+    claims.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sekisho_credential::types::{integrity, metadata};
+    use serde_json::Value;
+
+    use super::*;
+
+    const AUTHORITY: &str = "https://auth.example.jp";
+
+    fn document(credential_type: &CredentialType) -> Value {
+        serde_json::from_slice(&metadata(credential_type, AUTHORITY)).unwrap()
+    }
+
+    #[test]
+    fn the_document_says_its_own_type() {
+        let document = document(&AFFILIATION);
+        assert_eq!(document["vct"], "https://auth.example.jp/types/affiliation/1");
+        assert!(document.get("extends").is_none());
+    }
+
+    #[test]
+    fn every_text_stands_in_both_languages() {
+        for credential_type in &ALL {
+            let document = document(credential_type);
+            let claims = document["claims"].as_array().unwrap();
+            let displays = claims.iter().map(|claim| &claim["display"]);
+            for display in displays.chain([&document["display"]]) {
+                let entry = |n: usize| (display[n]["locale"].as_str(), display[n]["name"].as_str());
+                assert_eq!((entry(0).0, entry(1).0), (Some("ja-JP"), Some("en-US")));
+                assert!(entry(0).1.is_some_and(|name| !name.is_empty()));
+                assert!(entry(1).1.is_some_and(str::is_ascii));
+            }
+        }
+    }
+
+    #[test]
+    fn claims_have_distinct_paths_of_the_allowed_elements() {
+        for credential_type in &ALL {
+            let document = document(credential_type);
+            let claims = document["claims"].as_array().unwrap();
+            let paths: BTreeSet<String> = claims.iter().map(|c| c["path"].to_string()).collect();
+            assert_eq!(paths.len(), claims.len());
+            for claim in claims {
+                assert!(claim["mandatory"].is_boolean());
+                assert!(["always", "allowed", "never"].contains(&claim["sd"].as_str().unwrap()));
+                let path = claim["path"].as_array().unwrap();
+                assert!(path.iter().all(|element| element.is_string() || element.is_null()));
+            }
+        }
+    }
+
+    /// Issued credentials carry these hashes. A change here asks for a new major version.
+    #[test]
+    fn the_bytes_never_change() {
+        let hashes: Vec<String> =
+            ALL.iter().map(|ty| integrity(&metadata(ty, AUTHORITY))).collect();
+        assert_eq!(hashes, PINNED);
+    }
+
+    const PINNED: [&str; 3] = [
+        "sha256-4X+JwrOYmCFrDG6weRUqnBsalCmZ6zerwoMIPCWxWK0=",
+        "sha256-pTkgvqu+wJZbxgiR5KYVgM4wLRslvsRMN1E4uR4pYwU=",
+        "sha256-jQP/IAtG5k0oRQNqKhgv6nMt9joncYjiI7+jDHZoaAs=",
+    ];
+}

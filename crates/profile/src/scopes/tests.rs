@@ -3,7 +3,7 @@
 use super::*;
 
 fn scopes(text: &str) -> Vec<String> {
-    crate::scope::parse(text).unwrap()
+    sekisho_oauth::scope::parse(text).unwrap()
 }
 
 fn claims(value: Value) -> Claims {
@@ -12,7 +12,7 @@ fn claims(value: Value) -> Claims {
 }
 
 fn shown(affiliation: Value) -> BTreeMap<String, Claims> {
-    BTreeMap::from([(AFFILIATION.to_owned(), claims(affiliation))])
+    BTreeMap::from([(LOGIN.to_owned(), claims(affiliation))])
 }
 
 fn released(text: &str, claims_by_type: &BTreeMap<String, Claims>) -> Value {
@@ -50,12 +50,12 @@ fn taro() -> BTreeMap<String, Claims> {
 fn a_named_claim_comes_alone() {
     let asked =
         wallet_claims(&scopes("openid"), &["email", "name#ja-Kana-JP", "preferred_username"]);
-    let paths = &asked[AFFILIATION];
+    let paths = &asked[LOGIN];
     assert_eq!(paths.len(), 4, "{paths:?}");
     let released = release_named(&scopes("openid"), &["email", "name"], &taro(), "u-7Q2M");
     let names: Vec<_> = released.keys().map(String::as_str).collect();
     assert_eq!(names, ["name", "email"]);
-    assert_eq!(wallet_claims(&scopes("email"), &["email"])[AFFILIATION].len(), 1);
+    assert_eq!(wallet_claims(&scopes("email"), &["email"])[LOGIN].len(), 1);
 }
 
 #[test]
@@ -65,10 +65,10 @@ fn the_wallet_is_asked_for_what_the_scopes_need_and_no_more() {
     };
     let openid = wallet_claims(&scopes("openid"), &[]);
     assert_eq!(openid.len(), 1);
-    assert_eq!(openid[AFFILIATION], paths(&[&["org_corporate_number"], &["member_ref"]]));
+    assert_eq!(openid[LOGIN], paths(&[&["org_corporate_number"], &["member_ref"]]));
     let more = wallet_claims(&scopes("organization training email"), &[]);
     assert_eq!(
-        more[AFFILIATION],
+        more[LOGIN],
         paths(&[&["email"], &["org_name"], &["affiliation_type"], &["roles", "*"],])
     );
     assert_eq!(more[TRAINING], paths(&[&["achievement_id"]]));
@@ -112,7 +112,7 @@ fn each_scope_releases_its_claims() {
 
 #[test]
 fn everything_that_is_released_is_advertised() {
-    let all = scopes(&scopes_supported().join(" "));
+    let all = scopes(&supported().join(" "));
     let advertised = claims_supported(&all);
     let Value::Object(released) = released(&all.join(" "), &taro()) else { panic!() };
     assert!(released.keys().all(|name| advertised.contains(&name.as_str())), "{released:?}");
@@ -148,7 +148,7 @@ fn what_has_another_type_or_is_empty_is_left_out() {
     let shown = shown(odd);
     assert_eq!(released("email profile", &shown), json!({"preferred_username": "u-7Q2M"}));
     assert_eq!(released("organization", &shown), json!({"groups": ["ok"]}));
-    let text = BTreeMap::from([(AFFILIATION.to_owned(), claims(json!({"roles": "admin"})))]);
+    let text = BTreeMap::from([(LOGIN.to_owned(), claims(json!({"roles": "admin"})))]);
     assert_eq!(released("organization", &text), json!({}));
 }
 
@@ -179,4 +179,9 @@ fn what_may_be_left_out_is_a_claim_of_its_scope() {
     }
     assert!(is_optional("name#ja-Kana-JP"));
     assert!(!["sub", "name", "email", "organization", "groups"].into_iter().any(is_optional));
+}
+
+#[test]
+fn fewer_scopes_advertise_fewer_claims() {
+    assert_eq!(claims_supported(&scopes("openid")), ["sub", "auth_time", "acr", "amr", "sid"]);
 }

@@ -160,7 +160,7 @@ impl Scene {
     }
 
     fn now(&self) -> Timestamp {
-        self.world.broker.clock().now()
+        self.world.broker.site().clock().now()
     }
 
     /// A good JWT for this place; `fresh` is what was prepared for it. A hint is signed by the broker,
@@ -342,13 +342,13 @@ impl Scene {
 
 /// A wallet with a credential of the issuer elsewhere.
 fn foreign_wallet(world: &World, list: &str) -> Wallet {
-    let mut wallet = Wallet::new(world.broker.clock().now());
+    let mut wallet = Wallet::new(world.broker.site().clock().now());
     let status = StatusReference { uri: list.to_owned(), index: 7 };
     let holder = wallet.key.public_jwk();
     let claims = affiliation();
     let issuance = Issuance {
         credential_type: types::find("affiliation").unwrap(),
-        authority: &world.broker.config().type_authority,
+        authority: &world.broker.site().type_authority(),
         issuer: ISSUER,
         claims: claims.as_object().unwrap(),
         holder_key: &holder,

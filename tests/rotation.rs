@@ -27,7 +27,7 @@ impl Recorder {
     async fn fetch(&mut self, world: &World) {
         let url = format!("{}/jwks", world.origin);
         let document: Value = http().get(url).send().await.unwrap().json().await.unwrap();
-        let time = world.broker.clock().now().unix();
+        let time = world.broker.site().clock().now().unix();
         let keys = document["keys"].as_array().unwrap();
         self.now = keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect();
         for kid in &self.now {
@@ -50,7 +50,7 @@ impl Recorder {
 
 async fn id_token(world: &World, rp: &Rp) -> String {
     let mut wallet = world.member().await;
-    wallet.now = world.broker.clock().now();
+    wallet.now = world.broker.site().clock().now();
     let tokens = Browser::new().log_in(&wallet, &rp.plain_request(), rp).await;
     tokens.body["id_token"].as_str().unwrap().to_owned()
 }
@@ -69,7 +69,7 @@ async fn every_signature_of_a_rotation_can_be_verified() {
     let mut signers = BTreeSet::new();
     for round in 0..14 {
         world.broker.sweep_keys().await.unwrap();
-        let now = world.broker.clock().now().unix();
+        let now = world.broker.site().clock().now().unix();
         let token = id_token(&world, &rp).await;
         // With what a verifier holds that fetches as seldom as it may.
         if round % 5 == 0 {
@@ -101,10 +101,11 @@ async fn every_signature_of_a_rotation_can_be_verified() {
 async fn a_plan_is_a_plan() {
     let world = World::start().await;
     let before = world.broker.list_keys(true).await.unwrap();
-    let act = By { uid: 0, dry_run: true };
+    let act = By::operator(0, true);
     let planned = world.broker.rotate_key(&act, &rotate("id-token", false)).await.unwrap();
     assert_eq!(planned.audit_id, None);
-    let steps: Vec<&str> = planned.result.steps.iter().map(|step| step.step.as_str()).collect();
+    let steps: Vec<String> =
+        planned.result.steps.iter().map(|step| step.step.to_string()).collect();
     assert_eq!(steps.iter().filter(|step| **step == "activate").count(), 2, "{steps:?}");
     assert!(planned.result.steps.iter().all(|step| step.at.since(NOW) >= KEY_DOCUMENTS));
     let after = world.broker.list_keys(true).await.unwrap();
@@ -141,7 +142,7 @@ async fn credentials_from_before_a_rotation_still_log_in() {
     for _ in 0..4 {
         world.clock.advance(200);
         world.broker.sweep_keys().await.unwrap();
-        wallet.now = world.broker.clock().now();
+        wallet.now = world.broker.site().clock().now();
         Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
     }
     let kids: BTreeSet<String> = world
@@ -154,7 +155,7 @@ async fn credentials_from_before_a_rotation_still_log_in() {
         .map(|key| format!("{} {}", key.state, key.kid))
         .collect();
     assert_eq!(kids.len(), 3, "one retiring, one active, one spare: {kids:?}");
-    let mut renewed = sekisho_tests::Wallet::new(world.broker.clock().now());
+    let mut renewed = sekisho_tests::Wallet::new(world.broker.site().clock().now());
     renewed.accept(&world.offer(TENANT, "affiliation", affiliation()).await.uri, None).await;
     Browser::new().log_in(&renewed, &rp.plain_request(), &rp).await;
 }

@@ -7,7 +7,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use sekisho_oauth::authorization::{self, AuthorizationError, ServerRules, validate};
+use sekisho_oauth::authorization::{
+    self, AuthorizationError, AuthorizationResponse, Encoded, ServerRules, validate,
+};
 use sekisho_oauth::client::Client;
 use sekisho_oauth::params::Params;
 use sekisho_profile::scopes;
@@ -45,7 +47,7 @@ fuzz_target!(|text: &str| {
         }
         Err(AuthorizationError::Redirect(error)) => {
             assert!(is_registered(&error.redirect_uri), "{}", error.redirect_uri);
-            let url = error.url();
+            let Encoded::Redirect(url) = AuthorizationResponse::from(error.clone()).encode();
             assert!(url.starts_with(&error.redirect_uri) && url.contains("iss="));
         }
         Err(AuthorizationError::Page(_)) => {}

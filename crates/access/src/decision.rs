@@ -29,14 +29,14 @@ pub struct Facts<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     /// Every condition is met.
-    Permit(Granted),
+    Permit(Permit),
     /// At least one is not.
     Deny(Denied),
 }
 
 /// What is permitted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Granted {
+pub struct Permit {
     /// The entry of `authorization_details` as granted: what was asked for, the gate's limit where
     /// nothing was said, and `expires` (RFC 3339, UTC).
     pub details: Claims,

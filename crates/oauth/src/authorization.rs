@@ -13,7 +13,7 @@ mod response;
 pub use checks::{CHECKS, Check, Draft};
 pub use error::{AuthorizationError, AuthorizationErrorCode, ErrorRedirect, PageErrorCode};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode};
-pub use response::{error_url, success_url};
+pub use response::{AuthorizationResponse, Encoded, ResponseBody};
 
 #[cfg(test)]
 mod tests;

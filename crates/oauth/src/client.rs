@@ -102,12 +102,6 @@ pub struct Client {
     /// Whether scope claims stand in the ID token too, for services that never call userinfo.
     #[serde(default)]
     pub claims_in_id_token: bool,
-    /// Whether a wallet on another device may answer.
-    #[serde(default)]
-    pub cross_device: bool,
-    /// The service that it stands for, by its identifier in the configuration.
-    #[serde(default)]
-    pub service: Option<String>,
     /// Whether a confidential client has to use PKCE; a public one always has to.
     #[serde(default)]
     pub require_pkce: bool,
@@ -117,9 +111,6 @@ pub struct Client {
     /// `default_max_age`, in seconds.
     #[serde(default)]
     pub default_max_age: Option<i64>,
-    /// Why it asks, shown to people.
-    #[serde(default)]
-    pub purpose: Text,
     /// Where a browser may go after logging out, compared as strings.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
@@ -306,13 +297,10 @@ pub(crate) mod tests {
             profile: Profile::Oidc,
             application_type: ApplicationType::Web,
             claims_in_id_token: false,
-            cross_device: false,
-            service: None,
             require_pkce: false,
             required_acr: None,
             default_max_age: None,
             post_logout_redirect_uris: vec!["https://rp.example/bye".to_owned()],
-            purpose: text("Logging in"),
             created: Timestamp::from_unix(1_795_239_120),
         }
     }

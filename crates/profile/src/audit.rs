@@ -68,8 +68,6 @@ words! {
         CredentialSuspend = "credential.suspend",
         /// A grant ended: its code, its refresh tokens and its access tokens are dead.
         GrantEnd = "grant.end",
-        /// A client revoked a grant by its refresh token.
-        GrantRevoke = "grant.revoke",
         /// A spare key became active.
         KeyActivate = "key.activate",
         /// An operator declared a key compromised.
@@ -140,15 +138,18 @@ pub enum Reason {
     LoggedOut,
     /// The request expects somebody else.
     OtherSubject,
+    /// The person logged in anew in the same browser.
+    SessionReplaced,
 }
 
 impl Reason {
-    const FIXED: [Self; 5] = [
+    const FIXED: [Self; 6] = [
         Self::CodeReplayed,
         Self::RefreshReused,
         Self::RevokedByClient,
         Self::LoggedOut,
         Self::OtherSubject,
+        Self::SessionReplaced,
     ];
 
     /// The text that is written.
@@ -160,6 +161,7 @@ impl Reason {
             Self::RevokedByClient => "revoked by the client",
             Self::LoggedOut => "logged out",
             Self::OtherSubject => "another subject was expected",
+            Self::SessionReplaced => "replaced by another login",
         }
     }
 

@@ -2,6 +2,7 @@
 //! the API's, in English.
 
 use sekisho_ambient::Words;
+use sekisho_keyring::plan::PlanAct;
 
 const fn text(ja: &'static str, en: &'static str) -> Words {
     Words { ja, en }
@@ -93,14 +94,13 @@ words! {
         "This cannot be undone. Type {id} to go on: ";
 }
 
-/// The words for a step of a rotation, by its name in the API.
-pub(crate) fn step(name: &str) -> Option<Words> {
-    match name {
-        "activate" => Some(STEP_ACTIVATE),
-        "publish spare" => Some(STEP_PUBLISH_SPARE),
-        "retire" => Some(STEP_RETIRE),
-        "unpublish" => Some(STEP_UNPUBLISH),
-        "withdraw" => Some(STEP_WITHDRAW),
-        _ => None,
+/// The words for a step of a rotation.
+pub(crate) fn step(step: PlanAct) -> Words {
+    match step {
+        PlanAct::Activate => STEP_ACTIVATE,
+        PlanAct::PublishSpare => STEP_PUBLISH_SPARE,
+        PlanAct::Retire => STEP_RETIRE,
+        PlanAct::Unpublish => STEP_UNPUBLISH,
+        PlanAct::Withdraw => STEP_WITHDRAW,
     }
 }

@@ -104,7 +104,7 @@ struct Page {
 }
 
 fn by(caller: Caller, dry_run: bool) -> By {
-    By { uid: caller.0.uid, dry_run }
+    By::operator(caller.0.uid, dry_run)
 }
 
 fn answer(result: Result<impl Serialize, AdminError>) -> Answer {

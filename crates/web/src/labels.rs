@@ -5,10 +5,11 @@
 
 use sekisho_access::AffiliationType;
 use sekisho_ambient::{Handle, Text, Words};
-use sekisho_broker::ask;
-use sekisho_broker::consent::{ConsentQuestion, ReleasedClaim};
-use sekisho_broker::login::ServiceFacts;
-use sekisho_broker::tables::{DeniedLogin, Granted};
+use sekisho_grants::GrantedPermit;
+use sekisho_login::consent::{ConsentQuestion, ReleasedClaim};
+use sekisho_login::{DeniedLogin, ServiceFacts, asked as ask};
+use sekisho_oauth::authorization::{AuthorizationResponse, Encoded};
+use sekisho_site::paths;
 use serde_json::Value;
 
 use crate::pages::{ClaimItem, ConsentView, DeniedView, Fact, Lang, Reason, ServiceCard};
@@ -17,7 +18,7 @@ use crate::texts;
 /// The service that asks, as a card.
 pub(crate) fn service_card(facts: &ServiceFacts, lang: Lang) -> ServiceCard {
     let name = facts.name();
-    let purpose = &facts.client.purpose;
+    let purpose = &facts.party.purpose;
     let card = ServiceCard {
         name_ja: name.ja,
         name_en: name.en,
@@ -40,7 +41,7 @@ pub(crate) fn denied_view(
     facts: &ServiceFacts,
     denied: &DeniedLogin,
     login: &Handle,
-    return_url: String,
+    answer: &AuthorizationResponse,
     lang: Lang,
 ) -> DeniedView {
     let reason = |reason: &sekisho_access::Reason| Reason {
@@ -51,16 +52,17 @@ pub(crate) fn denied_view(
         action: say(lang, &reason.action),
         link: None,
     };
+    let Encoded::Redirect(url) = answer.encode();
     DeniedView {
         lang,
         service: service_card(facts, lang),
-        login_path: format!("/login/{}", login.expose()),
+        login_path: paths::login(login.expose()),
         what: String::new(),
         unmet: denied.reasons.iter().map(reason).collect(),
         total: denied.conditions,
         reference: login.key().reference(),
         time: denied.time,
-        return_url: Some(return_url),
+        return_url: Some(url),
     }
 }
 
@@ -83,7 +85,7 @@ pub(crate) fn consent_view(
             .map_or_else(|| claim.name.clone(), |label| label.say(lang).to_owned()),
         value: readable(&claim.value, lang),
     };
-    let purpose = &question.facts.client.purpose;
+    let purpose = &question.facts.party.purpose;
     ConsentView {
         lang,
         service: service_card(&question.facts, lang),
@@ -96,7 +98,7 @@ pub(crate) fn consent_view(
         transfer_abroad: told(service.and_then(|service| service.transfer_abroad.as_ref())),
         not_given: question.not_released.iter().map(|name| asked(name, lang)).collect(),
         offline: question.offline,
-        gpu: question.granted.as_ref().map(|granted| gpu_facts(granted, lang)),
+        gpu: question.permit.as_ref().map(|permit| gpu_facts(permit, lang)),
     }
 }
 
@@ -106,7 +108,7 @@ pub(crate) fn asked(name: &str, lang: Lang) -> String {
 }
 
 /// What of a GPU service was granted, in the order that a person asks about it.
-fn gpu_facts(granted: &Granted, lang: Lang) -> Vec<Fact> {
+fn gpu_facts(permit: &GrantedPermit, lang: Lang) -> Vec<Fact> {
     let rows = [
         ("partition", texts::GPU_PARTITION),
         ("gpu_model", texts::GPU_MODEL),
@@ -116,7 +118,7 @@ fn gpu_facts(granted: &Granted, lang: Lang) -> Vec<Fact> {
     ];
     rows.iter()
         .filter_map(|(member, label)| {
-            let value = granted.details.get(*member)?;
+            let value = permit.details.get(*member)?;
             Some(Fact { label: label.say(lang).to_owned(), value: readable(value, lang) })
         })
         .collect()

@@ -68,7 +68,7 @@ impl Case {
         policies(&self.gate).decide(&self.facts())
     }
 
-    fn granted(&self) -> Granted {
+    fn granted(&self) -> Permit {
         match self.decide() {
             Decision::Permit(granted) => granted,
             Decision::Deny(denied) => panic!("denied: {denied:?}"),

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use super::response::error_url;
 use crate::description::Description;
 
 /// Why a request was refused.
@@ -40,14 +39,6 @@ pub struct ErrorRedirect {
     pub state: Option<String>,
     /// The issuer identifier.
     pub iss: String,
-}
-
-impl ErrorRedirect {
-    /// Where the browser is sent.
-    pub fn url(&self) -> String {
-        let description = Some(self.description.as_str());
-        error_url(&self.redirect_uri, self.error, description, self.state.as_deref(), &self.iss)
-    }
 }
 
 /// Codes that an authorization answer may carry (RFC 6749, 4.1.2.1; Core, 3.1.2.6; RFC 9396, 5).

@@ -129,6 +129,11 @@ codes! {
         user: "その項目を含まない証明書を発行元に依頼してください。" / "Ask the issuer for a credential without that element.",
         admin: "個人番号と適性評価の項目は、求めることも保存することもできません。発行元に削除を依頼してください。" / "Individual numbers and statutory clearances are never requested or stored. Ask the issuer to remove them.",
     }
+    NoMemberReference = "C-2011", 403, "access_denied" {
+        cause: "証明書に、本人を区別するための組織内の識別子がありません。" / "The credential has no member reference, so it does not say who you are.",
+        user: "証明書の発行元に、証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again.",
+        admin: "発行元の所属証明書に member_ref が含まれるか確認してください。" / "Check that the issuer's affiliation credentials contain member_ref.",
+    }
     AffiliationNotAllowed = "P-3111", 403, "access_denied" {
         cause: "この利用が認められる所属区分ではありません。" / "Your type of affiliation is not allowed for this use.",
         user: "所属区分が正しいか、所属組織の管理者に確認してください。" / "Ask your organization's administrator whether your affiliation is recorded correctly.",

@@ -63,7 +63,7 @@ const PROTOCOL: &[&str] = &["ambient", "jose", "did", "credential", "oauth"];
 
 /// Libraries that only these folders may name; `tests` is this crate.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("ssi", &["did", "credential"]),
+    ("ssi", &["did"]),
     ("redb", &["store"]),
     ("cedar-policy", &["access"]),
     ("josekit", &["jose"]),

@@ -114,7 +114,7 @@ async fn two_brokers_on_one_store_are_one() {
     }
 }
 
-/// OI-09: trust, keys and clients that one broker changes count at the other at once, although it keeps
+/// Trust, keys and clients that one broker changes count at the other at once, although it keeps
 /// copies of them in memory.
 #[tokio::test]
 async fn what_one_broker_changes_the_other_obeys() {

@@ -134,14 +134,14 @@ fn manifest(path: &Path) -> Table {
     text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Folder and manifest of every crate, of this one as `tests`, and of `fuzz`.
+/// Folder and manifest of every crate, of this one as `tests`, and of `tests/fuzz` as `fuzz`.
 fn manifests() -> Vec<(String, Table)> {
     let crates = folders().into_iter().map(|folder| {
         let path = root().join("crates").join(&folder).join("Cargo.toml");
         (folder, manifest(&path))
     });
-    let beside = ["fuzz", "tests"]
-        .map(|folder| (folder.to_owned(), manifest(&root().join(folder).join("Cargo.toml"))));
+    let beside = [("fuzz", "tests/fuzz"), ("tests", "tests")]
+        .map(|(name, path)| (name.to_owned(), manifest(&root().join(path).join("Cargo.toml"))));
     crates.chain(beside).collect()
 }
 
@@ -276,7 +276,7 @@ fn every_crate_takes_the_lints_of_the_workspace() {
 #[test]
 fn every_source_file_says_what_it_is() {
     let silent = |(_, text): &(String, String)| !text.starts_with("//! ");
-    let files = sources(&["crates", "fuzz", "tests"]).into_iter().filter(silent);
+    let files = sources(&["crates", "tests"]).into_iter().filter(silent);
     assert_none(
         &files.map(|(path, _)| format!("{path} does not open with //!")).collect::<Vec<_>>(),
     );

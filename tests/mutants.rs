@@ -1,11 +1,9 @@
 //! Every check can be missed: each mutant of `tests/mutants.toml` takes one away, and the tests named
 //! beside it fail.
 //!
-//! The run takes minutes and is ignored otherwise: `cargo test -p sekisho-tests --test mutants --
-//! --ignored`. It works on a copy below the target directory, whose dependencies are those of every
+//! The run takes minutes and is ignored otherwise: `cargo test --workspace --test acceptance mutants::
+//! -- --ignored`. It works on a copy below the target directory, whose dependencies are those of every
 //! other test, so only what is mutated is compiled again.
-
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -71,9 +69,7 @@ fn every_mutant_is_found() {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     let copy = target.join("mutants");
     let _ = fs::remove_dir_all(&copy);
-    for part in
-        [".cargo", "Cargo.toml", "Cargo.lock", "crates", "tests", "keys-dev", "spec"]
-    {
+    for part in [".cargo", "Cargo.toml", "Cargo.lock", "crates", "tests", "keys-dev", "spec"] {
         copy_all(&root().join(part), &copy.join(part));
     }
     let run = |group: &Group, mutant: &Mutant, build_only: bool| -> Output {

@@ -1,9 +1,6 @@
 //! The admin API on its socket: what bad input gets.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
-mod support;
-
+use crate::support::{Home, Running, TENANT};
 use axum::body::Body;
 use axum::http::Request;
 use sekisho::settings::Settings;
@@ -11,7 +8,6 @@ use sekisho_ambient::{Clock, Entropy};
 use sekisho_broker::Broker;
 use sekisho_store::{Options, RootKey, Store};
 use serde_json::{Value, json};
-use support::{Home, Running, TENANT};
 use tower::ServiceExt as _;
 
 fn client(server: &Running) -> reqwest::Client {

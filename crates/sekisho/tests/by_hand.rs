@@ -1,19 +1,10 @@
 //! The journey of the demonstration, made by hand: `init`, `serve`, the admin API by its commands,
 //! a relying party of our own, and the holder's own program.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{Home, OPERATOR, TENANT};
 use serde_json::{Value, json};
-use support::{Home, OPERATOR, TENANT};
 use url::Url;
 
 const CALLBACK: &str = "http://127.0.0.1:8888/callback";

@@ -1,11 +1,7 @@
 //! `demo` for scripts: one line, and an end.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
-mod support;
-
+use crate::support::{Home, Running};
 use serde_json::Value;
-use support::{Home, Running};
 
 async fn get(url: &str, ca: Option<&str>) -> reqwest::Response {
     let mut client = reqwest::Client::builder().no_proxy();

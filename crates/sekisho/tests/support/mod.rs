@@ -2,9 +2,6 @@
 //!
 //! Everything is bounded in time: a command or server that does not end is killed and told.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -104,7 +101,7 @@ impl Home {
         stdout.read_line(&mut line).unwrap();
         let log = || std::fs::read_to_string(&log).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", log()));
-        Running { child: Some(child), stdout, ready }
+        Running { child: Some(child), _stdout: stdout, ready }
     }
 }
 
@@ -138,7 +135,8 @@ impl Done {
 /// A program that serves.
 pub(crate) struct Running {
     child: Option<Child>,
-    stdout: BufReader<ChildStdout>,
+    /// Held open, so that what it prints later has somewhere to go.
+    _stdout: BufReader<ChildStdout>,
     /// The line that said so.
     pub(crate) ready: Value,
 }

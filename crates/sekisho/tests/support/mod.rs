@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -149,7 +150,7 @@ impl Running {
     /// SIGTERM; gives the exit code.
     pub(crate) fn stop(mut self) -> i32 {
         let mut child = self.child.take().unwrap();
-        signal(&child, "TERM");
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         wait(&mut child).code().unwrap_or(-1)
     }
 
@@ -176,11 +177,6 @@ impl Drop for Running {
             let _ = child.wait();
         }
     }
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 fn wait(child: &mut Child) -> ExitStatus {

@@ -37,6 +37,7 @@ pub fn http() -> reqwest::Client {
         .redirect(reqwest::redirect::Policy::none())
         .timeout(std::time::Duration::from_secs(10))
         .no_proxy()
+        .resolve_to_addrs("localhost", &sekisho_ambient::LOCALHOST)
         .tls_certs_only([])
         .build()
         .unwrap()

@@ -10,10 +10,12 @@ mod clock;
 mod digest;
 mod entropy;
 mod handle;
+mod localhost;
 mod secret;
 
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use digest::{constant_time_eq, hmac_sha256, sha256};
 pub use entropy::Entropy;
 pub use handle::{Handle, HandleKey};
+pub use localhost::LOCALHOST;
 pub use secret::Secret;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Home, OPERATOR, TENANT};
+use crate::support::{Home, OPERATOR, TENANT, http};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -26,8 +26,7 @@ struct Page {
 
 impl Browser {
     fn new() -> Self {
-        let http =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let http = http().redirect(reqwest::redirect::Policy::none());
         Self { http: http.build().unwrap(), cookies: BTreeMap::new() }
     }
 
@@ -260,7 +259,7 @@ async fn a_person_is_refused_told_why_granted_and_refused_again_after_a_revocati
 
 /// The answers of the token endpoint to the portal.
 async fn token(origin: &str, secret: &str, form: &[(&str, &str)]) -> (u16, Value) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http().build().unwrap();
     let sent = http.post(format!("{origin}/token")).basic_auth("portal", Some(secret)).form(form);
     let answer = sent.send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use sekisho_ambient::LOCALHOST;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -104,6 +105,11 @@ impl Home {
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", log()));
         Running { child: Some(child), _stdout: stdout, ready }
     }
+}
+
+/// An HTTP client, as far as all of them are alike.
+pub(crate) fn http() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().resolve_to_addrs("localhost", &LOCALHOST)
 }
 
 fn read_all(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {

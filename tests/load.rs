@@ -1,7 +1,7 @@
 //! A first load program: how much of the broker's processor one discovery, one token and one wallet
 //! login take, beside what their cryptography alone would take on the same core.
 //!
-//! `cargo build --release -p sekisho && cargo run --release -p sekisho-tests --bin load`
+//! `cargo build --release -p sekisho && cargo run --release -p sekisho-tests --example load`
 //!
 //! It starts `sekisho demo` on loopback, plays relying party, browser and wallet in a process of its
 //! own, and counts the processor time of the broker's process alone. Figures are of this machine;

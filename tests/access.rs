@@ -1,7 +1,5 @@
 //! The gate decides, and says why not: every unmet condition at once, in both languages.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, NOW, TENANT, Wallet, World, affiliation, parameter};
 use serde_json::json;
 

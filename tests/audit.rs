@@ -1,7 +1,5 @@
 //! The audit log has every decision and every act, in the batch that it describes; and nobody's name.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, TENANT, World, affiliation};
 
 #[tokio::test]

@@ -1,8 +1,6 @@
 //! The authorization endpoint refuses what it must, in the way that it must: a page where nobody may
 //! be redirected, else an error at the redirect URI; and keeps nothing.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, Rp, World, parameter};
 use serde_json::{Value, json};
 

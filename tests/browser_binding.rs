@@ -1,8 +1,6 @@
 //! Who is logged in: the browser that began, and no other (OpenID4VP 1.0, sections 13.3 and 14.3;
 //! VP-25; attacks VP-01 to VP-04, OA-13).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, Page, Rp, Wallet, World, parameter};
 
 /// The link of the QR code.

@@ -1,13 +1,5 @@
 //! The `claims` parameter and `id_token_hint`: what one request expects of one login.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use sekisho_tests::{Browser, Expected, Rp, World, affiliation, parameter};
 use serde_json::json;
 

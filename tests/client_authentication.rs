@@ -1,13 +1,5 @@
 //! Client assertions at the token, introspection and revocation endpoints: `private_key_jwt`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use sekisho_ambient::Entropy;
 use sekisho_jose::{Algorithm, Claims, Header, SigningKey, b64u};
 use sekisho_tests::{Browser, Elsewhere, Expected, Rp, World, error_of, http};

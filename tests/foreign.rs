@@ -2,13 +2,6 @@
 //! trusted, and not at all where its status cannot be known. Nothing is fetched that no operator
 //! listed.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sekisho_ambient::Entropy;

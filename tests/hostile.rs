@@ -1,13 +1,6 @@
 //! The whole product on an engine that runs every closure twice, lets others go first and claims
 //! conflicts: what a person and a relying party see is the same.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use sekisho_broker::admin::RotateKey;
 use sekisho_profile::lifetimes::KEY_DOCUMENTS;
 use sekisho_tests::{Browser, Expected, Rp, TENANT, Tokens, Wallet, World, affiliation, http};

@@ -1,8 +1,6 @@
 //! Issuing (OpenID4VCI 1.0): what a wallet that follows the rules gets, and what every other gets.
 //! A refused request consumes nothing; the corrected one succeeds with the same handle.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_ambient::Entropy;
 use sekisho_jose::{Algorithm, Header, SigningKey, b64u};
 use sekisho_openid4vci::offer::CredentialOffer;

@@ -1,14 +1,6 @@
 //! Every place at which a JWT is read, against every hostile one: the same list at each, then the
 //! good one, which must not have suffered. And each good JWT at every place that is not its own.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use std::collections::BTreeMap;
 
 use base64::Engine as _;

@@ -1,7 +1,7 @@
 //! A first load program: how much of the broker's processor one discovery, one token and one wallet
 //! login take, beside what their cryptography alone would take on the same core.
 //!
-//! `cargo build --release -p sekisho && cargo run --release -p sekisho-tests --bin load`
+//! `cargo build --release -p sekisho && cargo run --release -p sekisho-tests --example load`
 //!
 //! It starts `sekisho demo` on loopback, plays relying party, browser and wallet in a process of its
 //! own, and counts the processor time of the broker's process alone. Figures are of this machine;
@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use rustix::process::{Pid, Signal, kill_process};
 use sekisho_ambient::{Clock, Entropy};
 use sekisho_jose::jwe::{self, ContentEncryption, DecryptionKey};
 use sekisho_jose::{Algorithm, SigningKey};
@@ -43,7 +44,7 @@ struct Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         let _ = self.child.wait();
     }
 }
@@ -105,8 +106,7 @@ fn find(value: &Value, name: &str) -> Option<u64> {
 }
 
 fn cpu(process: &str) -> f64 {
-    let ticks = Command::new("getconf").arg("CLK_TCK").output().unwrap().stdout;
-    let ticks: f64 = String::from_utf8(ticks).unwrap().trim().parse().unwrap();
+    let ticks = rustix::param::clock_ticks_per_second() as f64;
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     // The name may hold spaces; what follows it does not (proc(5)).
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();

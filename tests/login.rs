@@ -1,8 +1,6 @@
 //! One login, whole: a relying party asks, a wallet answers, the person consents, tokens come.
 //! Then everything that a decision stands on is taken away, one after the other.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, TENANT, World};
 use serde_json::json;
 

@@ -1,13 +1,5 @@
 //! Logging out at the wish of a relying party: who may end which session, and where to then.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use sekisho_ambient::Entropy;
 use sekisho_jose::{Algorithm, Header, SigningKey, b64u};
 use sekisho_tests::{Browser, Page, Rp, World, parameter};

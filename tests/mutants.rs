@@ -1,11 +1,10 @@
 //! Every check can be missed: each mutant of `tests/mutants.toml` takes one away, and the tests named
 //! beside it fail.
 //!
-//! The run takes minutes and is ignored otherwise: `cargo test -p sekisho-tests --test mutants --
-//! --ignored`. It works on a copy below the target directory, whose dependencies are those of every
-//! other test, so only what is mutated is compiled again.
-
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+//! The run takes minutes and is ignored otherwise: `cargo test --workspace --test acceptance mutants::
+//! -- --ignored`. `SEKISHO_MUTANTS_IN` confines it to the mutants of some files, whose paths are
+//! separated by white space. It works on a copy below the target directory, whose dependencies are
+//! those of every other test, so only what is mutated is compiled again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,65 +63,122 @@ fn every_mutant_still_has_its_place() {
     }
 }
 
+/// What a run of tests came to.
+enum Outcome {
+    Passed,
+    Failed(Output),
+    DoesNotCompile(Output),
+}
+
+/// A copy of the sources in which checks are taken away.
+struct Copy {
+    folder: PathBuf,
+    target: PathBuf,
+}
+
+impl Copy {
+    fn new() -> Self {
+        let target = std::env::var_os("CARGO_TARGET_DIR")
+            .map_or_else(|| root().join("target"), PathBuf::from);
+        let folder = target.join("mutants");
+        let _ = fs::remove_dir_all(&folder);
+        for part in [".cargo", "Cargo.toml", "Cargo.lock", "crates", "tests", "keys-dev", "spec"] {
+            copy_all(&root().join(part), &folder.join(part));
+        }
+        for group in mutants() {
+            name_unit_tests(&folder.join("crates"), &group.tests[0]);
+        }
+        Self { folder, target }
+    }
+
+    /// Runs the tests of `group`: all, or those that are named.
+    fn test(&self, group: &Group, named: &[&String]) -> Outcome {
+        let (binary, told) = group.tests.split_first().unwrap();
+        let output = Command::new(env!("CARGO"))
+            .args(["test", "--offline", "--message-format", "json-render-diagnostics"])
+            .args(["--workspace", "--test", binary, "--"])
+            .args(told)
+            .args(named)
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", &self.target)
+            // Many builds, each with one line changed.
+            .env("CARGO_INCREMENTAL", "1")
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .unwrap();
+        let built = r#"{"reason":"build-finished","success":true}"#;
+        if output.status.success() {
+            Outcome::Passed
+        } else if String::from_utf8_lossy(&output.stdout).lines().any(|line| line == built) {
+            Outcome::Failed(output)
+        } else {
+            Outcome::DoesNotCompile(output)
+        }
+    }
+
+    /// The same without the check of `mutant`.
+    fn test_without(&self, group: &Group, mutant: &Mutant) -> Outcome {
+        let file = self.folder.join(&mutant.file);
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, mutant.apply(&text)).unwrap();
+        let outcome = self.test(group, &mutant.only.iter().collect::<Vec<_>>());
+        fs::write(&file, text).unwrap();
+        outcome
+    }
+}
+
 #[test]
 #[ignore = "takes minutes; CI runs it"]
 fn every_mutant_is_found() {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let copy = target.join("mutants");
-    let _ = fs::remove_dir_all(&copy);
-    for part in
-        [".cargo", "Cargo.toml", "Cargo.lock", "crates", "fuzz", "tests", "keys-dev", "spec"]
-    {
-        copy_all(&root().join(part), &copy.join(part));
-    }
-    let run = |group: &Group, mutant: &Mutant, build_only: bool| -> Output {
-        let mut arguments = group.tests.clone();
-        if build_only {
-            let ours = arguments.iter().position(|argument| argument == "--");
-            arguments.truncate(ours.unwrap_or(arguments.len()));
-            arguments.push("--no-run".to_owned());
-        } else {
-            arguments.extend(mutant.only.clone());
-        }
-        Command::new(env!("CARGO"))
-            .args(["test", "--quiet", "--offline"])
-            .args(arguments)
-            .current_dir(&copy)
-            .env("CARGO_TARGET_DIR", &target)
-            .env("RUST_BACKTRACE", "0")
-            .output()
-            .unwrap()
+    let files = std::env::var("SEKISHO_MUTANTS_IN").ok();
+    let wanted = |mutant: &Mutant| {
+        files
+            .as_ref()
+            .is_none_or(|files| files.split_whitespace().any(|file| Path::new(file) == mutant.file))
     };
-    let mut survivors = Vec::new();
-    for group in mutants() {
-        for mutant in &group.mutant {
-            let whole = run(&group, mutant, false);
-            assert!(whole.status.success(), "{}: {}", group.about, shown(&whole));
-            if mutant.only.is_none() {
-                break;
+    let copy = Copy::new();
+    let (mut found, mut survivors) = (0, Vec::new());
+    for mut group in mutants() {
+        group.mutant.retain(wanted);
+        if group.mutant.is_empty() {
+            continue;
+        }
+        // All tests, unless each mutant names its own.
+        let named: Option<Vec<&String>> = group.mutant.iter().map(|m| m.only.as_ref()).collect();
+        match copy.test(&group, &named.unwrap_or_default()) {
+            Outcome::Passed => {}
+            Outcome::Failed(output) | Outcome::DoesNotCompile(output) => {
+                panic!("{}, as it stands: {}", group.about, shown(&output))
             }
         }
         for mutant in &group.mutant {
-            let file = copy.join(&mutant.file);
-            let text = fs::read_to_string(&file).unwrap();
-            fs::write(&file, mutant.apply(&text)).unwrap();
-            let built = run(&group, mutant, true);
-            assert!(built.status.success(), "{} does not compile: {}", mutant.check, shown(&built));
-            let survives = run(&group, mutant, false).status.success();
-            println!(
-                "{}: {} {}",
-                group.about,
-                mutant.check,
-                if survives { "SURVIVES" } else { "is found" }
-            );
-            if survives {
-                survivors.push(format!("{}: {}", group.about, mutant.check));
+            let name = format!("{}: {}", group.about, mutant.check);
+            match copy.test_without(&group, mutant) {
+                Outcome::Failed(_) => {
+                    println!("{name} is found");
+                    found += 1;
+                }
+                Outcome::Passed => survivors.push(name),
+                Outcome::DoesNotCompile(output) => {
+                    panic!("{name}: does not compile: {}", shown(&output))
+                }
             }
-            fs::write(&file, text).unwrap();
         }
     }
     assert!(survivors.is_empty(), "no test fails without these:\n{}", survivors.join("\n"));
+    println!("{found} mutants, each is found");
+}
+
+/// Lets `cargo test --workspace --test NAME` run the unit tests of the crate of this name. With
+/// `-p NAME --lib`, cargo would choose other features of the dependencies, and build all of them again.
+fn name_unit_tests(crates: &Path, name: &str) {
+    let Some(folder) = name.strip_prefix("sekisho-") else { return };
+    let manifest = crates.join(folder).join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let target = format!("\n[[test]]\nname = \"{name}\"\npath = \"src/lib.rs\"\n");
+    if !text.contains(&target) {
+        fs::write(manifest, text + &target).unwrap();
+    }
 }
 
 fn shown(output: &Output) -> String {

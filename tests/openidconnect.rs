@@ -1,14 +1,6 @@
 //! A relying party on the crate `openidconnect`, unchanged: discovers, logs in, refreshes, introspects,
 //! revokes and logs out.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use std::time::{Duration, UNIX_EPOCH};
 
 use openidconnect::core::{

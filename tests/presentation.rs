@@ -1,8 +1,6 @@
 //! Presenting (OpenID4VP 1.0): what a wallet that lies gets. A failed attempt consumes nothing but a
 //! counted try.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use std::collections::BTreeMap;
 
 use sekisho_ambient::Entropy;

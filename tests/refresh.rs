@@ -1,13 +1,5 @@
 //! Refresh tokens, introspection and revocation: a grant's later life, and its end.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use sekisho_broker::admin::ChangeStatus;
 use sekisho_tests::{Browser, Rp, Tokens, World, error_of, http};
 use serde_json::{Value, json};

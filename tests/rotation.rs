@@ -1,7 +1,5 @@
 //! Rotation without a moment in which something signed cannot be verified.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use sekisho_broker::admin::{By, RotateKey};

@@ -1,8 +1,6 @@
 //! What a thief of the disk finds: nothing. Every secret and every claim of a run is looked for in
 //! the database file.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, World, affiliation, parameter, training};
 use serde_json::Value;
 

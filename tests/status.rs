@@ -1,8 +1,6 @@
 //! Revocation counts at once, everywhere that a decision stands on a credential; and what cannot be
 //! known is refused (Token Status List, TSL-1 to TSL-6; C-2001, C-2008).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use sekisho_broker::admin::{ChangeStatus, RotateKey};

@@ -1,8 +1,6 @@
 //! Who somebody is to a relying party, and what it learns (OpenID Connect Core 1.0, sections 5 and
 //! 8.1; attacks OI-07).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, NOW, OPERATOR, Rp, TENANT, Wallet, World, affiliation};
 use serde_json::json;
 

@@ -1,14 +1,6 @@
 //! What holds at every endpoint: where URLs come from, what is ignored and what is limited, who may
 //! read across origins, and that nothing that is good at one place is good at another.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
 use std::collections::BTreeMap;
 
 use sekisho_profile::Status;

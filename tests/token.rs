@@ -1,8 +1,6 @@
 //! The token endpoint: a code is redeemed once, by its client, with what it is bound to; what does
 //! not fit consumes nothing.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, Expected, Rp, World, error_of};
 
 async fn code_of(world: &World, rp: &Rp, expected: &Expected) -> String {

@@ -1,8 +1,6 @@
 //! Userinfo, and what discovery promises (OpenID Connect Core 1.0, section 5.3; RFC 6750; OpenID
 //! Connect Discovery 1.0).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
 use sekisho_tests::{Browser, NOW, TENANT, Wallet, World, affiliation, http};
 use serde_json::Value;
 

@@ -10,6 +10,7 @@ mod clock;
 mod digest;
 mod entropy;
 mod handle;
+mod localhost;
 mod secret;
 mod text;
 
@@ -17,5 +18,6 @@ pub use clock::{Clock, ManualClock, Timestamp};
 pub use digest::{constant_time_eq, hmac_sha256, sha256};
 pub use entropy::Entropy;
 pub use handle::{Handle, HandleKey};
+pub use localhost::LOCALHOST;
 pub use secret::Secret;
 pub use text::{Lang, Text, Words};

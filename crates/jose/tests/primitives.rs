@@ -2,14 +2,6 @@
 //! them, run over our own layer: keys come in as JWK, algorithms through the registry, and an
 //! agreement is what a JWE comes to.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sekisho_ambient::sha256;
 use sekisho_jose::jwe::DecryptionKey;

@@ -5,9 +5,6 @@
 //! `wycheproof/`; without it `shared/vectors` beside the checkout is looked at. Where neither is
 //! there the tests say so and pass.
 
-#![allow(clippy::print_stdout, reason = "a skipped test says that it is")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
-
 use std::path::PathBuf;
 
 use sekisho_jose::{Algorithm, JwkSet, PublicJwk, UnverifiedJws, VerifyingKey};

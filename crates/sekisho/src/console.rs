@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use sekisho_ambient::{Clock, Entropy, Secret};
+use sekisho_ambient::{Clock, Entropy, LOCALHOST, Secret};
 
 pub use exchange::ExchangeError;
 
@@ -65,6 +65,7 @@ pub fn router(
     let mut http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(10))
+        .resolve_to_addrs("localhost", &LOCALHOST)
         .no_proxy();
     if let Some(root) = &config.ca {
         for certificate in reqwest::Certificate::from_pem_bundle(root)? {

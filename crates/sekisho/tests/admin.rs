@@ -1,9 +1,6 @@
 //! The admin API on its socket: what bad input gets.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
-mod support;
-
+use crate::support::{Home, Running, TENANT, http};
 use axum::body::Body;
 use axum::http::Request;
 use sekisho::settings::Settings;
@@ -11,7 +8,6 @@ use sekisho_ambient::{Clock, Entropy};
 use sekisho_broker::Broker;
 use sekisho_store::{Options, RootKey, Store};
 use serde_json::{Value, json};
-use support::{Home, Running, TENANT};
 use tower::ServiceExt as _;
 
 fn client(server: &Running) -> reqwest::Client {
@@ -79,7 +75,7 @@ async fn what_is_not_understood_is_refused_and_changes_nothing() {
 async fn the_public_address_knows_nothing_of_the_admin_api() {
     let home = Home::new();
     let server = serve(&home);
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http().build().unwrap();
     let status = http.get(format!("{}/v1/status", server.text("issuer"))).send().await.unwrap();
     assert_eq!(status.status(), 404);
     assert_eq!(server.stop(), 0);

@@ -1,19 +1,10 @@
 //! The journey of the demonstration, made by hand: `init`, `serve`, the admin API by its commands,
 //! a relying party of our own, and the holder's own program.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{Home, OPERATOR, TENANT, http};
 use serde_json::{Value, json};
-use support::{Home, OPERATOR, TENANT};
 use url::Url;
 
 const CALLBACK: &str = "http://127.0.0.1:8888/callback";
@@ -35,8 +26,7 @@ struct Page {
 
 impl Browser {
     fn new() -> Self {
-        let http =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let http = http().redirect(reqwest::redirect::Policy::none());
         Self { http: http.build().unwrap(), cookies: BTreeMap::new() }
     }
 
@@ -269,7 +259,7 @@ async fn a_person_is_refused_told_why_granted_and_refused_again_after_a_revocati
 
 /// The answers of the token endpoint to the portal.
 async fn token(origin: &str, secret: &str, form: &[(&str, &str)]) -> (u16, Value) {
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = http().build().unwrap();
     let sent = http.post(format!("{origin}/token")).basic_auth("portal", Some(secret)).form(form);
     let answer = sent.send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())

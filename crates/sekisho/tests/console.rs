@@ -1,13 +1,6 @@
 //! The sample GPU service against a provider that lies about one thing at a time: whatever does not
 //! fit, nobody is logged in.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

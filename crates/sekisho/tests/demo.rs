@@ -1,14 +1,10 @@
 //! `demo` for scripts: one line, and an end.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
-mod support;
-
+use crate::support::{Home, Running, http};
 use serde_json::Value;
-use support::{Home, Running};
 
 async fn get(url: &str, ca: Option<&str>) -> reqwest::Response {
-    let mut client = reqwest::Client::builder().no_proxy();
+    let mut client = http();
     if let Some(path) = ca {
         let pem = std::fs::read(path).unwrap();
         let roots = reqwest::Certificate::from_pem_bundle(&pem).unwrap();

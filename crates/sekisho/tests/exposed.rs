@@ -1,17 +1,13 @@
 //! What strangers do to the program that listens on a network: they hold connections, speak old TLS,
 //! send garbage, and write into its log.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
-mod support;
-
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::support::{self, Home, Running};
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::{Home, Running};
 
 /// The longest that a test waits for one answer.
 const LIMIT: Duration = Duration::from_secs(60);

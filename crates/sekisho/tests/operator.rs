@@ -1,13 +1,9 @@
 //! What an operator does, with the program itself: with a server, without one, and wrongly.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
-
-mod support;
-
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::support::{Done, Home, OPERATOR, TENANT, free_port, mode};
 use serde_json::Value;
-use support::{Done, Home, OPERATOR, TENANT, free_port, mode};
 
 const ADD_ORG: [&str; 7] =
     ["org", "add", TENANT, "--name-ja", "瀬戸内精密工業株式会社", "--name-en", "Setouchi"];

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use sekisho_ambient::LOCALHOST;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -63,6 +64,7 @@ impl Outbound {
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .timeout(TIMEOUT)
+            .resolve_to_addrs("localhost", &LOCALHOST)
             .no_proxy();
         if let Some(path) = &config.ca_file {
             let pem = std::fs::read(path).map_err(setup)?;

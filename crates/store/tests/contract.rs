@@ -1,14 +1,10 @@
 //! What every engine owes to those above, asked of redb and of the hostile engine alike.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
-
-mod support;
-
 use std::ops::Bound;
 
+use crate::support::{self, Codes, Lists, Names, Numbers, entry, everywhere, key, race};
 use sekisho_ambient::{Entropy, Handle, HandleKey, Timestamp};
 use sekisho_store::{Store, StoreError};
-use support::{Codes, Lists, Names, Numbers, entry, everywhere, key, race};
 
 /// Redeems a code: `true` for the one who finds it.
 async fn redeem(store: Store, code: HandleKey) -> Result<bool, StoreError> {

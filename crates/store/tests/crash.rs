@@ -3,18 +3,14 @@
 //! This test starts itself as a child that writes rows and prints the number of each one that was
 //! acknowledged, kills it, opens the file again and compares.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
-
-mod support;
-
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::support::{self, Lists, Numbers, entry};
 use sekisho_ambient::Entropy;
 use sekisho_store::{Store, StoreError, Tx};
-use support::{Lists, Numbers, entry};
 
 /// Where the child finds the file; unset in the parent.
 const FILE: &str = "SEKISHO_STORE_CRASH_FILE";
@@ -56,7 +52,7 @@ fn child() {
 /// Starts the child, kills it after `pause`, and returns what it acknowledged.
 fn crash(path: &Path, pause: Duration) -> Vec<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .args(["--exact", "crash::child", "--nocapture", "--test-threads=1"])
         .env(FILE, path)
         .stdout(Stdio::piped())
         .spawn()

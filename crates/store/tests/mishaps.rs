@@ -1,13 +1,9 @@
 //! What callers see when the machinery fails: never a false success, never an effect twice.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
-
-mod support;
-
+use crate::support::{self, Codes, Names, Numbers, entry, increment, key, race, root};
 use sekisho_ambient::Entropy;
 use sekisho_store::hostile::{Hostile, HostileOptions};
 use sekisho_store::{Options, Store, StoreError};
-use support::{Codes, Names, Numbers, entry, increment, key, race, root};
 
 /// What became of many tries.
 #[derive(Debug, Default)]

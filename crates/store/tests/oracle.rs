@@ -1,16 +1,12 @@
 //! Any sequence of transactions does to a store what it does to a `BTreeMap`.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use crate::support::{self, Lists};
 use proptest::prelude::*;
 use sekisho_store::hostile::HostileOptions;
 use sekisho_store::{Store, StoreError, Tx};
-use support::Lists;
 
 type Key = (String, u64);
 type Model = BTreeMap<Key, usize>;

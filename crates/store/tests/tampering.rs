@@ -1,19 +1,15 @@
 //! Whoever writes the file by other means is found out: flipped bits, swapped rows, a forged log
 //! (attacks, FS-05), a second process (FS-06), loose modes (FS-07).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may panic")]
-
-mod support;
-
 use std::fs::{Permissions, metadata, set_permissions};
 use std::ops::Bound;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::support::{self, Codes, Names, entry, key, open};
 use redb::{Database, ReadableTable as _, TableDefinition};
 use sekisho_ambient::Entropy;
 use sekisho_store::{Options, RootKey, Store, StoreError};
-use support::{Codes, Names, entry, key, open};
 
 const NAMES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("names_1");
 const CODES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("codes_1");

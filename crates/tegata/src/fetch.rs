@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use sekisho_ambient::LOCALHOST;
 use sekisho_jose::Claims;
 use url::{Host, Url};
 
@@ -42,6 +43,7 @@ impl Fetch {
             reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .no_proxy()
+                .resolve_to_addrs("localhost", &LOCALHOST)
                 .timeout(TIMEOUT)
                 .connect_timeout(TIMEOUT)
         };

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use sekisho_ambient::LOCALHOST;
 use tokio::net::TcpListener;
 
 use super::notes::Notes;
@@ -164,7 +165,13 @@ fn fits(notes: &Notes, at: SocketAddr, tls: bool, place: &Place) -> Result<(), F
 /// Host and address of `HOST:PORT`.
 async fn resolve(wanted: &str) -> Result<(String, SocketAddr), Failure> {
     let usage = |why: &dyn std::fmt::Display| Failure::Usage(format!("--listen {wanted}: {why}"));
-    let (host, _) = wanted.rsplit_once(':').ok_or_else(|| usage(&"expected HOST:PORT"))?;
+    let (host, port) = wanted.rsplit_once(':').ok_or_else(|| usage(&"expected HOST:PORT"))?;
+    if host.eq_ignore_ascii_case("localhost") {
+        let port = port.parse().map_err(|error| usage(&error))?;
+        let [mut address, _] = LOCALHOST;
+        address.set_port(port);
+        return Ok((host.to_owned(), address));
+    }
     let found = tokio::net::lookup_host(wanted).await.map_err(|error| usage(&error))?;
     let mut found: Vec<SocketAddr> = found.collect();
     found.sort_by_key(SocketAddr::is_ipv6);
@@ -193,7 +200,24 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
     use super::*;
+
+    /// RFC 6761, section 6.3. Nothing here could wait for a resolver: there is no runtime.
+    #[test]
+    fn no_resolver_is_asked_for_localhost() {
+        let resolved =
+            |wanted| match pin!(resolve(wanted)).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok((_, address))) => address.to_string(),
+                Poll::Ready(Err(failure)) => failure.to_string(),
+                Poll::Pending => "it waits".to_owned(),
+            };
+        assert_eq!(resolved("localhost:8080"), "127.0.0.1:8080");
+        assert_eq!(resolved("LocalHost:0"), "127.0.0.1:0");
+        assert!(resolved("localhost:http").contains("--listen localhost:http"));
+    }
 
     #[test]
     fn http_is_for_this_machine_only() {

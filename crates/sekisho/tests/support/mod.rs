@@ -2,14 +2,13 @@
 //!
 //! Everything is bounded in time: a command or server that does not end is killed and told.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+use sekisho_ambient::LOCALHOST;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -104,8 +103,13 @@ impl Home {
         stdout.read_line(&mut line).unwrap();
         let log = || std::fs::read_to_string(&log).unwrap();
         let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", log()));
-        Running { child: Some(child), stdout, ready }
+        Running { child: Some(child), _stdout: stdout, ready }
     }
+}
+
+/// An HTTP client, as far as all of them are alike.
+pub(crate) fn http() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().resolve_to_addrs("localhost", &LOCALHOST)
 }
 
 fn read_all(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
@@ -138,7 +142,8 @@ impl Done {
 /// A program that serves.
 pub(crate) struct Running {
     child: Option<Child>,
-    stdout: BufReader<ChildStdout>,
+    /// Held open, so that what it prints later has somewhere to go.
+    _stdout: BufReader<ChildStdout>,
     /// The line that said so.
     pub(crate) ready: Value,
 }
@@ -151,7 +156,7 @@ impl Running {
     /// SIGTERM; gives the exit code.
     pub(crate) fn stop(mut self) -> i32 {
         let mut child = self.child.take().unwrap();
-        signal(&child, "TERM");
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         wait(&mut child).code().unwrap_or(-1)
     }
 
@@ -178,11 +183,6 @@ impl Drop for Running {
             let _ = child.wait();
         }
     }
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 fn wait(child: &mut Child) -> ExitStatus {

@@ -1,6 +1,4 @@
 //! Tables, and the engines that every test of the contract is asked of.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses its part; tests may panic")]
-
 use std::future::Future;
 
 use sekisho_ambient::{Entropy, Handle, HandleKey, Timestamp};

@@ -1,0 +1,17 @@
+//! The program from outside: as an operator runs it, and as strangers meet it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod admin;
+mod by_hand;
+mod console;
+mod demo;
+mod exposed;
+mod operator;
+mod support;

@@ -1,0 +1,37 @@
+//! All black-box tests in one binary, which is linked once: a file for each surface, named after it.
+//!
+//! `cargo test --workspace --test acceptance login::` runs those of one file.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod access;
+mod architecture;
+mod audit;
+mod authorization;
+mod browser_binding;
+mod claims;
+mod client_authentication;
+mod conformance;
+mod foreign;
+mod hostile;
+mod issuance;
+mod jose;
+mod login;
+mod logout;
+mod mutants;
+mod openidconnect;
+mod presentation;
+mod refresh;
+mod rotation;
+mod secrets;
+mod status;
+mod subjects;
+mod surface;
+mod token;
+mod userinfo;

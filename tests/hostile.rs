@@ -113,10 +113,11 @@ async fn two_brokers_on_one_store_are_one() {
 async fn what_one_broker_changes_the_other_obeys() {
     let world = World::of_two(12).await;
     let (rp, other) = (world.rp().await, world.rp().await);
-    let wallet = world.member().await;
+    let mut wallet = world.member().await;
     // The spares have been published for long enough to sign.
     world.clock.advance(2 * KEY_DOCUMENTS);
     world.broker.sweep_keys().await.unwrap();
+    wallet.now = world.broker.site().clock().now();
     let expected = rp.plain_request();
     let code = |location: &str| rp.code(&expected, location);
     let withdrawn = kid(&rp.tokens(&expected, &code(&log_in(&wallet, &expected, &rp).await)).await);

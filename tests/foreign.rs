@@ -46,7 +46,7 @@ async fn world_with(change: impl FnOnce(&mut Config)) -> World {
 
 /// A wallet with a credential of the issuer, whose status stands at `status`.
 fn wallet(world: &World, status: Option<&str>) -> Wallet {
-    wallet_of(world, &world.broker.site().type_authority(), status)
+    wallet_of(world, world.broker.site().type_authority(), status)
 }
 
 /// The same with a credential whose type stands at `authority`.

@@ -340,7 +340,7 @@ fn foreign_wallet(world: &World, list: &str) -> Wallet {
     let claims = affiliation();
     let issuance = Issuance {
         credential_type: types::find("affiliation").unwrap(),
-        authority: &world.broker.site().type_authority(),
+        authority: world.broker.site().type_authority(),
         issuer: ISSUER,
         claims: claims.as_object().unwrap(),
         holder_key: &holder,

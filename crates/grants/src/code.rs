@@ -108,7 +108,7 @@ impl Grants {
             Some(CodeRow::Redeemed { grant, client_id }) => {
                 // Another client's attempt changes nothing, or it could end other people's logins.
                 if client_id == client.client_id() {
-                    self.end_replayed(tx, attempt, &grant)?;
+                    attempt.end_replayed(tx, &grant)?;
                 }
                 rejected()
             }
@@ -137,16 +137,18 @@ impl Grants {
         let Attempt { client, request, code, token, now } = *attempt;
         if let Err(fallen) = stands {
             tx.append(attempt.entry(Outcome::Refused).because(fallen.code));
-            self.end_in(tx, &key, grant, &End::Fallen(fallen), now)?;
+            grant.end_in(tx, &key, &End::Fallen(fallen), now)?;
             return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
         }
         if !self.registry.is_registered_in(tx, client.party())? {
             return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
         }
-        let Some(details) = grant.narrow(request.authorization_details(), now) else {
-            let error = TokenError::InvalidAuthorizationDetails;
-            tx.append(attempt.entry(Outcome::Refused).because(&error));
-            return Ok(Redeemed::Rejected(error));
+        let details = match grant.narrow(request.authorization_details(), now) {
+            Ok(details) => details,
+            Err(error) => {
+                tx.append(attempt.entry(Outcome::Refused).because(&error));
+                return Ok(Redeemed::Rejected(error));
+            }
         };
         if grant.has_scope(OFFLINE_ACCESS) {
             grant.refresh = Some(Family::begin(now));
@@ -159,24 +161,6 @@ impl Grants {
         tx.put::<tables::AccessTokens>(token, &access)?;
         tx.append(attempt.entry(Outcome::Done).with("grant", key.reference()));
         Ok(Redeemed::Granted(key, Box::new(grant.limited_to(&access))))
-    }
-
-    /// A code that comes again was stolen, before or now: what was given for it ends
-    /// (RFC 6749, section 4.1.2).
-    fn end_replayed(
-        &self,
-        tx: &mut Tx,
-        attempt: &Attempt<'_>,
-        key: &HandleKey,
-    ) -> Result<(), StoreError> {
-        tx.append(attempt.entry(Outcome::Refused).because(Reason::CodeReplayed));
-        match live_in(tx, key)? {
-            Some(grant) => {
-                let end = End::Because(Reason::CodeReplayed, attempt.actor());
-                self.end_in(tx, key, grant, &end, attempt.now)
-            }
-            None => Ok(()),
-        }
     }
 }
 
@@ -197,5 +181,18 @@ impl Attempt<'_> {
 
     fn entry(&self, outcome: Outcome) -> sekisho_store::AuditEntry {
         entry(self.now, &self.actor(), Act::CodeRedeem, self.code.reference(), outcome)
+    }
+
+    /// A code that comes again was stolen, before or now: what was given for it ends
+    /// (RFC 6749, section 4.1.2).
+    fn end_replayed(&self, tx: &mut Tx, key: &HandleKey) -> Result<(), StoreError> {
+        tx.append(self.entry(Outcome::Refused).because(Reason::CodeReplayed));
+        match live_in(tx, key)? {
+            Some(grant) => {
+                let end = End::Because(Reason::CodeReplayed, self.actor());
+                grant.end_in(tx, key, &end, self.now)
+            }
+            None => Ok(()),
+        }
     }
 }

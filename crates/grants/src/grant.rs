@@ -1,6 +1,6 @@
 //! A grant: what a person agreed to release to a relying party, and what the policies permitted.
 //!
-//! Invariant: a grant ends in one place, [`Grants::end_in`], for one reason, with one entry in the
+//! Invariant: a grant ends in one place, [`Grant::end_in`], for one reason, with one entry in the
 //! audit log; what has ended does not come back.
 
 use sekisho_access::Permit;
@@ -8,6 +8,7 @@ use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_jose::Claims;
 use sekisho_oauth::claims_request::ClaimsRequest;
 use sekisho_oauth::refresh::Family;
+use sekisho_oauth::token::TokenError;
 use sekisho_profile::{Act, Outcome, Reason};
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_standing::{Fallen, Looked, Stands};
@@ -95,6 +96,30 @@ impl GrantedPermit {
 }
 
 impl Grant {
+    /// Ends the grant: its code, its refresh tokens and its access tokens are dead from here on.
+    pub(crate) fn end_in(
+        mut self,
+        tx: &mut Tx,
+        key: &HandleKey,
+        end: &End<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (reason, actor) = match end {
+            End::Fallen(fallen) => (Reason::Code(fallen.code), &Actor::Broker),
+            End::Because(reason, actor) => (*reason, actor),
+        };
+        self.ended = Some(reason);
+        tx.put::<tables::Grants>(key, &self)?;
+        let entry = entry(now, actor, Act::GrantEnd, key.reference(), Outcome::Done)
+            .because(reason)
+            .with("client", self.client_id.as_str());
+        tx.append(match end {
+            End::Fallen(fallen) => entry.with("credential", fallen.credential.as_str()),
+            End::Because(..) => entry,
+        });
+        Ok(())
+    }
+
     /// The grant as far as one of its access tokens goes.
     #[must_use]
     pub(crate) fn limited_to(mut self, token: &AccessToken) -> Self {
@@ -108,10 +133,16 @@ impl Grant {
     }
 
     /// What a token request asks for of what was granted, if it asks for less
-    /// (RFC 9396, section 6.1). `None` if it asks for something else.
-    pub(crate) fn narrow(&self, asked: Option<&Claims>, now: Timestamp) -> Option<Option<Claims>> {
-        let Some(asked) = asked else { return Some(None) };
-        sekisho_access::narrowed(&self.permit(now)?.details, asked).map(Some)
+    /// (RFC 9396, section 6.1). An error if it asks for something else.
+    pub(crate) fn narrow(
+        &self,
+        asked: Option<&Claims>,
+        now: Timestamp,
+    ) -> Result<Option<Claims>, TokenError> {
+        let Some(asked) = asked else { return Ok(None) };
+        let narrowed =
+            self.permit(now).and_then(|permit| sekisho_access::narrowed(&permit.details, asked));
+        narrowed.map(Some).ok_or(TokenError::InvalidAuthorizationDetails)
     }
 
     /// What was permitted of a GPU service, until it ends: a grant with refresh tokens may live
@@ -135,31 +166,6 @@ pub(crate) enum End<'a> {
 }
 
 impl Grants {
-    /// Ends a grant: its code, its refresh tokens and its access tokens are dead from here on.
-    pub(crate) fn end_in(
-        &self,
-        tx: &mut Tx,
-        key: &HandleKey,
-        mut grant: Grant,
-        end: &End<'_>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (reason, actor) = match end {
-            End::Fallen(fallen) => (Reason::Code(fallen.code), &Actor::Broker),
-            End::Because(reason, actor) => (*reason, actor),
-        };
-        grant.ended = Some(reason);
-        tx.put::<tables::Grants>(key, &grant)?;
-        let entry = entry(now, actor, Act::GrantEnd, key.reference(), Outcome::Done)
-            .because(reason)
-            .with("client", grant.client_id.as_str());
-        tx.append(match end {
-            End::Fallen(fallen) => entry.with("credential", fallen.credential.as_str()),
-            End::Because(..) => entry,
-        });
-        Ok(())
-    }
-
     /// Ends a grant because of a credential. Where the status only cannot be read just now, nothing is
     /// written.
     pub(crate) async fn end_fallen(
@@ -174,7 +180,7 @@ impl Grants {
         self.site
             .store()
             .transact(|tx| match live_in(tx, key)? {
-                Some(grant) => self.end_in(tx, key, grant, &End::Fallen(fallen), now),
+                Some(grant) => grant.end_in(tx, key, &End::Fallen(fallen), now),
                 None => Ok(()),
             })
             .await

@@ -121,7 +121,7 @@ impl Grants {
                 if let Some(token) = refresh {
                     if let Some(grant) = live_in(tx, &token.family)?.filter(mine) {
                         let end = End::Because(Reason::RevokedByClient, actor());
-                        self.end_in(tx, &token.family, grant, &end, now)?;
+                        grant.end_in(tx, &token.family, &end, now)?;
                     }
                 } else if let Some(key) = access
                     && let Some(row) = tx.get::<tables::AccessTokens>(&key)?

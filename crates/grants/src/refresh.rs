@@ -53,9 +53,7 @@ impl Grants {
         }
         let row = AccessToken {
             scopes: narrowed(&grant.scopes, less.scope)?,
-            authorization_details: grant
-                .narrow(less.details, now)
-                .ok_or(TokenError::InvalidAuthorizationDetails)?,
+            authorization_details: grant.narrow(less.details, now)?,
             ..AccessToken::bearer(token.family, now)
         };
         let access = Handle::new(now.plus(lifetimes::ACCESS_TOKEN), self.site.entropy());
@@ -97,7 +95,7 @@ impl Grants {
         };
         if let Err(fallen) = stands {
             tx.append(attempt.entry(Outcome::Refused).because(fallen.code));
-            self.end_in(tx, &token.family, grant, &End::Fallen(fallen), now)?;
+            grant.end_in(tx, &token.family, &End::Fallen(fallen), now)?;
             return Ok(Refreshed::Rejected);
         }
         if !self.registry.is_registered_in(tx, client.party())? {
@@ -113,7 +111,7 @@ impl Grants {
             Rotation::Reused => {
                 tx.append(attempt.entry(Outcome::Refused).because(Reason::RefreshReused));
                 let end = End::Because(Reason::RefreshReused, attempt.actor());
-                self.end_in(tx, &token.family, grant, &end, now)?;
+                grant.end_in(tx, &token.family, &end, now)?;
                 return Ok(Refreshed::Rejected);
             }
             Rotation::Unknown => return Ok(Refreshed::Rejected),

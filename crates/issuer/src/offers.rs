@@ -247,7 +247,7 @@ impl Issuer {
                         Ok(Ok(()))
                     }
                     Err(error) => {
-                        tx.append(attempt(Outcome::Refused).because(&error));
+                        tx.append(attempt(Outcome::Refused).because(error));
                         Ok(Err(TokenError::from(error)))
                     }
                 }

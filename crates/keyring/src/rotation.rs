@@ -80,7 +80,10 @@ impl Keyring {
         for (purpose, algorithm) in lines {
             if !records.iter().any(|key| key.serves(&purpose, algorithm)) {
                 let key = self.make_key(purpose, algorithm).await?;
-                self.site.store().transact(|tx| self.add_keys_in(tx, &[key.clone()])).await?;
+                self.site
+                    .store()
+                    .transact(|tx| self.add_keys_in(tx, std::slice::from_ref(&key)))
+                    .await?;
             }
         }
         self.sweep_keys().await
@@ -242,7 +245,9 @@ impl Keyring {
             .transact(|tx| {
                 let written = write_in(tx, before, after)?;
                 if written {
-                    log.iter().for_each(|entry| tx.append(entry.clone()));
+                    for entry in log {
+                        tx.append(entry.clone());
+                    }
                 }
                 Ok(written)
             })

@@ -177,8 +177,7 @@ impl Prepared {
             Ok(stands) => stands,
             Err(fallen) => {
                 session::end_in(tx, session, &End::Fallen(fallen), self.now)?;
-                let refused = Some(&fallen.code as &dyn Display);
-                self.audit(tx, key, evidence, Act::LoginSettle, refused);
+                self.audit(tx, key, evidence, Act::LoginSettle, Some(&fallen.code));
                 finish(tx, key, login, silent)?;
                 return Ok(Settled::Refused(fallen.code));
             }
@@ -207,13 +206,11 @@ impl Prepared {
         };
         let decided = Decided { session: *session, evidence: evidence.clone(), permit };
         let remembered = tx.get::<Consents>(&self.consent_key)?;
-        match remembered.filter(|consent| covers(consent, &login.request)) {
-            Some(consent) => self.mint(tx, stands, key, login, &decided, &consent.withheld),
-            None => {
-                write(tx, key, login, LoginState::AwaitingConsent(decided), silent)?;
-                Ok(Settled::Consent)
-            }
+        if let Some(consent) = remembered.filter(|consent| covers(consent, &login.request)) {
+            return self.mint(tx, stands, key, login, &decided, &consent.withheld);
         }
+        write(tx, key, login, LoginState::AwaitingConsent(decided), silent)?;
+        Ok(Settled::Consent)
     }
 
     /// After consent: the decision is made again, then the code is minted.

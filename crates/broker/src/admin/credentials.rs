@@ -102,10 +102,7 @@ impl Broker {
             OfferError::UnknownType(name) => AdminError::not_found("credential type", &name),
             error => AdminError::invalid(error),
         })?;
-        let sealed = match by.rehearsal {
-            true => None,
-            false => Some(self.issuer.seal_offer(&draft).await?),
-        };
+        let sealed = if by.rehearsal { None } else { Some(self.issuer.seal_offer(&draft).await?) };
         let told = |code: &Secret<String>| code.expose().clone();
         let offered = Offered {
             type_name: offer.type_name.clone(),

@@ -53,9 +53,10 @@ impl Broker {
         let organization =
             Organization { corporate_number: number.clone(), name: add.name.clone(), created: now };
         let row = self.organization_row(&organization)?;
-        let keys = match by.rehearsal {
-            true => Vec::new(),
-            false => self.keyring.organization_keys(&number, now).await?,
+        let keys = if by.rehearsal {
+            Vec::new()
+        } else {
+            self.keyring.organization_keys(&number, now).await?
         };
         let lists = self.standing.first_lists(&number);
         let changed = self

@@ -13,55 +13,146 @@ use toml::{Table, Value};
 struct CrateRow {
     /// Its folder in `crates/`.
     folder: &'static str,
-    /// The folders of our own crates that it may depend on.
-    may_use: &'static [&'static str],
+    /// The folders of our own crates that it depends on: these and no others.
+    uses: &'static [&'static str],
 }
 
-/// All crates, from the ground up: each may use only what stands above it here.
+/// All crates, from the ground up: each uses only what stands above it here.
 const CRATES: &[CrateRow] = &[
-    CrateRow { folder: "ambient", may_use: &[] },
-    CrateRow { folder: "jose", may_use: &["ambient"] },
-    CrateRow { folder: "did", may_use: &["ambient", "jose"] },
-    CrateRow { folder: "credential", may_use: &["ambient", "jose", "did"] },
-    CrateRow { folder: "oauth", may_use: &["ambient", "jose"] },
-    CrateRow { folder: "openid4vp", may_use: PROTOCOL },
-    CrateRow { folder: "openid4vci", may_use: PROTOCOL },
-    CrateRow { folder: "store", may_use: &["ambient"] },
-    CrateRow { folder: "access", may_use: &["ambient", "jose", "credential"] },
+    CrateRow { folder: "ambient", uses: &[] },
+    CrateRow { folder: "store", uses: &["ambient"] },
+    CrateRow { folder: "jose", uses: &["ambient"] },
+    CrateRow { folder: "did", uses: &["ambient", "jose"] },
+    CrateRow { folder: "credential", uses: &["ambient", "jose"] },
+    CrateRow { folder: "oauth", uses: &["ambient", "jose"] },
+    CrateRow { folder: "openid4vp", uses: &["ambient", "jose", "credential", "oauth"] },
+    CrateRow { folder: "openid4vci", uses: &["ambient", "jose", "did", "credential", "oauth"] },
+    CrateRow { folder: "profile", uses: &["ambient", "jose", "credential", "oauth", "openid4vp"] },
+    CrateRow { folder: "access", uses: &["ambient", "profile"] },
+    CrateRow { folder: "site", uses: &["ambient", "store", "jose", "profile"] },
     CrateRow {
-        folder: "broker",
-        may_use: &[
+        folder: "registry",
+        uses: &["ambient", "store", "jose", "credential", "oauth", "profile", "access", "site"],
+    },
+    CrateRow { folder: "keyring", uses: &["ambient", "store", "jose", "profile", "site"] },
+    CrateRow {
+        folder: "standing",
+        uses: &["ambient", "store", "jose", "credential", "profile", "site", "registry", "keyring"],
+    },
+    CrateRow {
+        folder: "grants",
+        uses: &[
+            "ambient", "store", "jose", "oauth", "profile", "access", "site", "registry",
+            "keyring", "standing",
+        ],
+    },
+    CrateRow {
+        folder: "issuer",
+        uses: &[
             "ambient",
+            "store",
             "jose",
             "did",
             "credential",
             "oauth",
-            "openid4vp",
             "openid4vci",
+            "profile",
+            "site",
+            "registry",
+            "keyring",
+            "standing",
+        ],
+    },
+    CrateRow {
+        folder: "login",
+        uses: &[
+            "ambient",
             "store",
+            "jose",
+            "credential",
+            "oauth",
+            "openid4vp",
+            "profile",
             "access",
+            "site",
+            "registry",
+            "keyring",
+            "standing",
+            "grants",
+        ],
+    },
+    CrateRow {
+        folder: "broker",
+        uses: &[
+            "ambient",
+            "store",
+            "jose",
+            "did",
+            "credential",
+            "oauth",
+            "profile",
+            "access",
+            "site",
+            "registry",
+            "keyring",
+            "standing",
+            "grants",
+            "issuer",
+            "login",
         ],
     },
     CrateRow {
         folder: "web",
-        may_use: &["ambient", "oauth", "openid4vp", "openid4vci", "access", "broker"],
+        uses: &[
+            "ambient",
+            "oauth",
+            "openid4vp",
+            "profile",
+            "access",
+            "site",
+            "registry",
+            "standing",
+            "grants",
+            "issuer",
+            "login",
+            "broker",
+        ],
     },
     CrateRow {
         folder: "tegata",
-        may_use: &["ambient", "jose", "did", "credential", "oauth", "openid4vp", "openid4vci"],
+        uses: &["ambient", "jose", "credential", "openid4vp", "openid4vci", "profile"],
     },
     CrateRow {
         folder: "sekisho",
-        may_use: &["ambient", "jose", "oauth", "store", "access", "broker", "web", "tegata"],
+        uses: &[
+            "ambient", "store", "jose", "profile", "access", "site", "registry", "keyring",
+            "login", "broker", "web", "tegata",
+        ],
     },
 ];
 
-/// What extensions of `oauth` may use.
-const PROTOCOL: &[&str] = &["ambient", "jose", "did", "credential", "oauth"];
+/// Formats and protocols whose tests take the product's credential types as samples.
+const SAMPLES: (&str, &[&str]) = ("profile", &["credential", "openid4vp", "openid4vci"]);
+
+/// The rooms, and the tables that each owns.
+const ROOMS: &[(&str, &[&str])] = &[
+    (
+        "registry",
+        &["clients_1", "organizations_1", "trust_1", "trust_version_1", "used_assertions_1"],
+    ),
+    ("keyring", &["keys_1", "ring_generation_1", "authorities_1"]),
+    ("standing", &["status_lists_1", "status_entries_1"]),
+    ("grants", &["codes_1", "grants_1", "access_tokens_1"]),
+    (
+        "issuer",
+        &["offers_1", "offer_links_1", "issuance_tokens_1", "used_nonces_1", "credentials_1"],
+    ),
+    ("login", &["logins_2", "requests_2", "sessions_1", "consents_1", "logins_1", "requests_1"]),
+];
 
 /// Libraries that only these folders may name; `tests` is this crate.
 const OWNERS: &[(&str, &[&str])] = &[
-    ("ssi", &["did", "credential"]),
+    ("ssi", &["did"]),
     ("redb", &["store"]),
     ("cedar-policy", &["access"]),
     ("josekit", &["jose"]),
@@ -83,9 +174,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper-util", &["web", "tegata", "sekisho", "tests"]),
     ("tower", &["web", "tegata", "sekisho", "tests"]),
     ("http", &["web", "tegata", "sekisho", "tests"]),
-    ("reqwest", &["broker", "tegata", "sekisho", "tests"]),
-    ("rustls", &["broker", "tegata", "sekisho", "tests"]),
-    ("tokio", &["store", "broker", "web", "tegata", "sekisho", "tests"]),
+    ("reqwest", &["site", "tegata", "sekisho", "tests"]),
+    ("rustls", &["keyring", "tegata", "sekisho", "tests"]),
+    ("tokio", &["store", "keyring", "standing", "tegata", "sekisho", "tests"]),
     ("tokio-rustls", &["tegata", "sekisho", "tests"]),
 ];
 
@@ -211,22 +302,118 @@ fn every_crate_is_known_and_named_after_its_folder() {
 #[test]
 fn the_table_points_down() {
     for (place, row) in CRATES.iter().enumerate() {
-        for used in row.may_use {
+        for used in row.uses {
             let below = CRATES[..place].iter().any(|other| other.folder == *used);
             assert!(below, "{} may not use {used}, which stands above it", row.folder);
         }
     }
 }
 
+/// Our own crates in one section of a manifest.
+fn own(manifest: &Table, section: &str) -> BTreeSet<String> {
+    let entries = manifest.get(section).and_then(Value::as_table).into_iter().flat_map(Table::iter);
+    let names = entries.map(|(name, entry)| renamed(name, entry));
+    names.filter_map(|name| own_folder(&name).map(str::to_owned)).collect()
+}
+
+/// An edge that is not used any more is a fault too: the table says what is.
 #[test]
-fn each_crate_uses_only_what_the_table_allows() {
+fn each_crate_uses_just_what_the_table_says() {
     let mut faults = Vec::new();
-    for (folder, manifest) in manifests().into_iter().filter(|(folder, _)| folder != "tests") {
+    for (folder, manifest) in manifests() {
         let Some(row) = CRATES.iter().find(|row| row.folder == folder) else { continue };
-        for (name, _) in dependencies(&manifest) {
-            if own_folder(&name).is_some_and(|used| !row.may_use.contains(&used)) {
-                faults.push(format!("{folder} may not use {name}"));
+        let said: BTreeSet<String> = row.uses.iter().map(ToString::to_string).collect();
+        let found = own(&manifest, "dependencies");
+        faults.extend(found.difference(&said).map(|used| format!("{folder} may not use {used}")));
+        faults.extend(said.difference(&found).map(|used| format!("{folder} does not use {used}")));
+        let code = sources(&[&format!("crates/{folder}/src")]);
+        for used in &found {
+            let name = if used == "tegata" { used.clone() } else { format!("sekisho_{used}") };
+            if !code.iter().any(|(_, text)| names(text, &name)) {
+                faults.push(format!("{folder} names no item of {used}"));
             }
+        }
+        let below = || CRATES.iter().take_while(|below| below.folder != folder);
+        for used in own(&manifest, "dev-dependencies").difference(&said) {
+            let sample = SAMPLES.0 == used && SAMPLES.1.contains(&folder.as_str());
+            if !sample && !below().any(|below| below.folder == used) {
+                faults.push(format!("tests of {folder} may not use {used}"));
+            }
+        }
+    }
+    assert_none(&faults);
+}
+
+/// Lines such as `login ─▶ grants standing`, with or without the name of a floor before.
+#[test]
+fn the_picture_in_the_readme_shows_just_these_edges() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let arrows = readme.lines().filter_map(|line| line.split_once(" ─▶ "));
+    let drawn: Vec<(&str, BTreeSet<&str>)> = arrows
+        .filter_map(|(left, right)| {
+            let name = left.split_whitespace().last()?;
+            Some((name, right.split_whitespace().collect()))
+        })
+        .collect();
+    let mut faults = Vec::new();
+    for row in CRATES.iter().filter(|row| !row.uses.is_empty()) {
+        let said: BTreeSet<&str> = row.uses.iter().copied().collect();
+        match drawn.iter().find(|(name, _)| *name == row.folder) {
+            Some((_, shown)) if *shown == said => {}
+            Some((_, shown)) => {
+                faults.push(format!("README: {} ─▶ {shown:?}, in truth {said:?}", row.folder));
+            }
+            None => faults.push(format!("README does not draw {}", row.folder)),
+        }
+    }
+    faults.extend(
+        drawn
+            .iter()
+            .filter(|(name, _)| !CRATES.iter().any(|row| row.folder == *name))
+            .map(|(name, _)| format!("README draws {name}, which is no crate")),
+    );
+    assert_none(&faults);
+}
+
+/// The tables that a text declares: name in Rust, name in the file, whether its key has an expiry.
+fn tables(text: &str) -> Vec<(String, String, bool)> {
+    let declared = text.split("table!(").skip(1).filter_map(|rest| {
+        let line = rest.lines().find(|line| line.contains(" = \""))?;
+        let (name, rest) = line.trim().split_once(" = \"")?;
+        let (stored, rest) = rest.split_once('"')?;
+        let name = name.split_whitespace().last()?.to_owned();
+        Some((name, stored.to_owned(), rest.starts_with(": HandleKey ")))
+    });
+    declared.collect()
+}
+
+#[test]
+fn each_table_belongs_to_one_room_and_is_swept_if_it_expires() {
+    let mut faults = Vec::new();
+    for (folder, owned) in ROOMS {
+        let code = sources(&[&format!("crates/{folder}/src")]);
+        let declared: Vec<_> = code.iter().flat_map(|(_, text)| tables(text)).collect();
+        let found: BTreeSet<&str> = declared.iter().map(|(_, stored, _)| stored.as_str()).collect();
+        let said: BTreeSet<&str> = owned.iter().copied().collect();
+        if found != said {
+            faults.push(format!("{folder} declares {found:?}, the table of rooms says {said:?}"));
+        }
+        for (name, stored, expires) in declared {
+            let swept = code.iter().any(|(_, text)| {
+                text.contains(&format!("sweep::<tables::{name}>"))
+                    || text.contains(&format!("sweep::<{name}>"))
+            });
+            if expires && !swept {
+                faults.push(format!("{folder} does not sweep {stored}"));
+            }
+        }
+    }
+    let rooms: Vec<String> = ROOMS.iter().map(|(folder, _)| format!("crates/{folder}/")).collect();
+    for (path, text) in sources(&["crates"]) {
+        let in_room = rooms.iter().any(|room| path.starts_with(room));
+        let of_the_store = path.starts_with("crates/store/");
+        if !in_room && !of_the_store && !tables(&text).is_empty() {
+            faults.push(format!("{path} declares a table, and is no room"));
         }
     }
     assert_none(&faults);

@@ -58,12 +58,10 @@ async fn every_decision_and_act_is_found_and_nobody_is_named() {
 async fn a_dry_run_changes_nothing() {
     let world = World::start().await;
     let before = world.broker.audit_verify().await.unwrap().records;
-    let act = sekisho_broker::admin::Act { uid: 0, dry_run: true };
+    let act = sekisho_broker::admin::By::operator(0, true);
     let add = sekisho_broker::admin::AddOrganization {
         corporate_number: "Ｔ5900000000004".to_owned(),
-        name: sekisho_broker::config::Bilingual {
-            ja: "見本".to_owned(), en: "Sample".to_owned()
-        },
+        name: sekisho_ambient::Text { ja: "見本".to_owned(), en: "Sample".to_owned() },
     };
     let planned = world.broker.add_organization(&act, &add).await.unwrap();
     assert_eq!(

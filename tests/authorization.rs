@@ -1,9 +1,11 @@
 //! The authorization endpoint refuses what it must, in the way that it must: a page where nobody may
 //! be redirected, else an error at the redirect URI; and keeps nothing.
 
-use sekisho_broker::tables::Logins;
 use sekisho_tests::{Browser, Rp, World, parameter};
-use serde_json::json;
+use serde_json::{Value, json};
+
+sekisho_store::table!(/// The logins, to be counted.
+    Logins = "logins_2": sekisho_ambient::HandleKey => Value);
 
 /// The URL of a good request with parameters replaced (or, by an empty value, removed).
 fn changed(rp: &Rp, changes: &[(&str, &str)]) -> String {
@@ -21,7 +23,7 @@ fn changed(rp: &Rp, changes: &[(&str, &str)]) -> String {
 }
 
 async fn logins(world: &World) -> usize {
-    world.broker.store().scan::<Logins>(std::ops::Bound::Unbounded, 100).await.unwrap().len()
+    world.broker.site().store().scan::<Logins>(std::ops::Bound::Unbounded, 100).await.unwrap().len()
 }
 
 /// AUTH-2, AUTH-3, OA-14, GEN-19: without a client and a registered redirect URI, nobody is

@@ -274,7 +274,7 @@ async fn an_old_login_is_over() {
     let fresh = browser.follow(again, &rp.redirect_uri).await;
     assert!(fresh.body.contains("id=\"wallet-open\""));
     let mut later = wallet;
-    later.now = world.broker.clock().now();
+    later.now = world.broker.site().clock().now();
     later.present(&fresh.link("wallet-open")).await.redirect_uri();
     world.clock.advance(300);
     assert_eq!(browser.get(&page.url).await.code().as_deref(), Some("A-1001"));

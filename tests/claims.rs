@@ -80,7 +80,7 @@ async fn another_person_than_expected_is_not_answered_for() {
     let world = World::start().await;
     let rp = world.rp().await;
     let taro = world.member().await;
-    let mut hanako = sekisho_tests::Wallet::new(world.broker.clock().now());
+    let mut hanako = sekisho_tests::Wallet::new(world.broker.site().clock().now());
     let mut claims = affiliation();
     claims["member_ref"] = json!("m-0002");
     let offer = world.offer(sekisho_tests::TENANT, "affiliation", claims).await;

@@ -28,7 +28,7 @@ impl Assertor {
     }
 
     fn claims(&self, world: &World) -> Claims {
-        let now = world.broker.clock().now();
+        let now = world.broker.site().clock().now();
         let claims = json!({
             "iss": self.rp.client_id, "sub": self.rp.client_id, "aud": world.origin,
             "jti": Entropy::system().id(), "iat": now.unix(), "exp": now.plus(60).unix(),
@@ -113,7 +113,7 @@ async fn a_wrong_assertion_is_refused_and_consumes_nothing() {
     let world = World::start().await;
     let client = Assertor::new(&world, Algorithm::Es256).await;
     let (expected, code) = code_of(&world, &client.rp).await;
-    let now = world.broker.clock().now();
+    let now = world.broker.site().clock().now();
     let with = |name: &str, value: Value| {
         let mut claims = client.claims(&world);
         claims.insert(name.to_owned(), value);

@@ -9,9 +9,9 @@ use sekisho_broker::admin::AddTrust;
 use sekisho_broker::config::Config;
 use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_credential::status::{self, IssueToken, StatusList, StatusReference};
-use sekisho_credential::types;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, SigningKey};
+use sekisho_profile::types;
 use sekisho_tests::{Browser, Elsewhere, TENANT, Wallet, World, affiliation, parameter};
 
 const ISSUER: &str = "https://issuer.example.jp";
@@ -46,12 +46,12 @@ async fn world_with(change: impl FnOnce(&mut Config)) -> World {
 
 /// A wallet with a credential of the issuer, whose status stands at `status`.
 fn wallet(world: &World, status: Option<&str>) -> Wallet {
-    wallet_of(world, &world.broker.config().type_authority, status)
+    wallet_of(world, &world.broker.site().type_authority(), status)
 }
 
 /// The same with a credential whose type stands at `authority`.
 fn wallet_of(world: &World, authority: &str, status: Option<&str>) -> Wallet {
-    let mut wallet = Wallet::new(world.broker.clock().now());
+    let mut wallet = Wallet::new(world.broker.site().clock().now());
     let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
     let leaf = der(&fixture("issuer.pem"));
     let status = status.map(|uri| StatusReference { uri: uri.to_owned(), index: 7 });
@@ -141,7 +141,7 @@ fn list(world: &World, uri: &str, value: u8, ago: i64) -> String {
     let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
     let mut list = StatusList::new(2, 1000).unwrap();
     list.set(7, value).unwrap();
-    let iat = world.broker.clock().now().plus(-ago);
+    let iat = world.broker.site().clock().now().plus(-ago);
     let issue = IssueToken { uri, iat, exp: Some(iat.plus(86_400)), ttl: Some(300) };
     let header = status::header(&key, vec![der(&fixture("issuer.pem"))]);
     status::issue_token(&list, &issue, &header, &key).unwrap()
@@ -151,7 +151,7 @@ fn list(world: &World, uri: &str, value: u8, ago: i64) -> String {
 async fn outcome(world: &World, wallet: &Wallet) -> Option<String> {
     let rp = world.rp().await;
     let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
-    let wallet = Wallet { now: world.broker.clock().now(), ..wallet.clone() };
+    let wallet = Wallet { now: world.broker.site().clock().now(), ..wallet.clone() };
     let answer = wallet.present(&page.link("wallet-open")).await;
     (answer.status != 200).then(|| answer.code())
 }
@@ -265,7 +265,7 @@ async fn a_revocation_elsewhere_counts_within_the_ttl() {
     for timer in [30, 10_000] {
         elsewhere.answers(200, list(&world, &uri, 0, 0));
         world.clock.advance(300);
-        let (mut browser, now) = (Browser::new(), world.broker.clock().now());
+        let (mut browser, now) = (Browser::new(), world.broker.site().clock().now());
         let wallet = Wallet { now, ..wallet.clone() };
         let tokens = browser.log_in(&wallet, &rp.request("openid", &[]), &rp).await;
         elsewhere.answers(200, list(&world, &uri, 1, 0));

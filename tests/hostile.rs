@@ -1,7 +1,9 @@
 //! The whole product on an engine that runs every closure twice, lets others go first and claims
 //! conflicts: what a person and a relying party see is the same.
 
-use sekisho_tests::{Browser, TENANT, World, affiliation, http};
+use sekisho_broker::admin::RotateKey;
+use sekisho_profile::lifetimes::KEY_DOCUMENTS;
+use sekisho_tests::{Browser, Expected, Rp, TENANT, Tokens, Wallet, World, affiliation, http};
 
 #[tokio::test]
 async fn a_login_is_the_same_whatever_the_engine_does() {
@@ -103,6 +105,68 @@ async fn two_brokers_on_one_store_are_one() {
     for _ in 0..2 {
         assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
     }
+}
+
+/// Trust, keys and clients that one broker changes count at the other at once, although it keeps
+/// copies of them in memory.
+#[tokio::test]
+async fn what_one_broker_changes_the_other_obeys() {
+    let world = World::of_two(12).await;
+    let (rp, other) = (world.rp().await, world.rp().await);
+    let wallet = world.member().await;
+    // The spares have been published for long enough to sign.
+    world.clock.advance(2 * KEY_DOCUMENTS);
+    world.broker.sweep_keys().await.unwrap();
+    let expected = rp.plain_request();
+    let code = |location: &str| rp.code(&expected, location);
+    let withdrawn = kid(&rp.tokens(&expected, &code(&log_in(&wallet, &expected, &rp).await)).await);
+    let rotate = RotateKey {
+        purpose: "id-token".to_owned(),
+        organization: None,
+        algorithm: None,
+        compromised: true,
+    };
+    world.broker.rotate_key(&world.act(), &rotate).await.unwrap();
+    for turn in 0..4 {
+        let location = log_in(&wallet, &expected, &rp).await;
+        let signed_by = kid(&rp.tokens(&expected, &code(&location)).await);
+        assert_ne!(signed_by, withdrawn, "turn {turn}");
+        next_turn(&world, turn).await;
+    }
+
+    let location = log_in(&wallet, &other.plain_request(), &other).await;
+    assert!(location.contains("code="), "{location}");
+    world.broker.remove_client(&world.act(), &other.client_id).await.unwrap();
+    for turn in 0..2 {
+        let refused = Browser::new().get(&other.plain_request().url).await;
+        assert_eq!(refused.code().as_deref(), Some("R-4001"), "turn {turn}");
+    }
+
+    world.broker.remove_trust(&world.act(), &world.issuer(TENANT)).await.unwrap();
+    for turn in 0..4 {
+        let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
+        let answer = wallet.present(&page.link("wallet-open")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "C-2005"), "turn {turn}");
+        next_turn(&world, turn).await;
+    }
+}
+
+async fn log_in(wallet: &Wallet, expected: &Expected, rp: &Rp) -> String {
+    Browser::new().answer_of(wallet, expected, rp).await
+}
+
+/// In every other turn a request in between, so that the brokers change places.
+async fn next_turn(world: &World, turn: usize) {
+    if turn % 2 == 1 {
+        http().get(format!("{}/jwks", world.origin)).send().await.unwrap();
+    }
+}
+
+/// The key that signed an ID token.
+fn kid(tokens: &Tokens) -> String {
+    let token = tokens.body["id_token"].as_str().unwrap();
+    let jwt = sekisho_jose::UnverifiedJwt::<sekisho_jose::Claims>::parse(token).unwrap();
+    jwt.header().kid.clone().unwrap()
 }
 
 async fn races(world: World) {

@@ -374,7 +374,7 @@ async fn what_is_late_or_elsewhere_is_refused() {
     let body = wallet.honest_request(&other).await;
     assert_eq!(wallet.request_credential(&other, &token, &body).await.status, 401);
     world.clock.advance(299);
-    wallet.now = world.broker.clock().now();
+    wallet.now = world.broker.site().clock().now();
     let late = wallet.redeem_offer(&other, None).await;
     let late = late.body["access_token"].as_str().unwrap().to_owned();
     world.clock.advance(1);

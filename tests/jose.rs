@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use sekisho_ambient::{Entropy, Timestamp, sha256};
 use sekisho_broker::admin::AddTrust;
 use sekisho_credential::status::{self, IssueToken, StatusList, StatusReference};
-use sekisho_credential::types;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, SigningKey, b64u};
 use sekisho_openid4vci::credential::CredentialRequest;
 use sekisho_openid4vci::offer::CredentialOffer;
 use sekisho_openid4vci::proof;
 use sekisho_openid4vp::request::VerifiedRequest;
+use sekisho_profile::types;
 use sekisho_tests::jwt::{Draft, hostile, signed};
 use sekisho_tests::{Browser, Elsewhere, Rp, TENANT, Wallet, World, affiliation, http};
 use serde_json::{Value, json};
@@ -152,7 +152,7 @@ impl Scene {
     }
 
     fn now(&self) -> Timestamp {
-        self.world.broker.clock().now()
+        self.world.broker.site().clock().now()
     }
 
     /// A good JWT for this place; `fresh` is what was prepared for it. A hint is signed by the broker,
@@ -334,13 +334,13 @@ impl Scene {
 
 /// A wallet with a credential of the issuer elsewhere.
 fn foreign_wallet(world: &World, list: &str) -> Wallet {
-    let mut wallet = Wallet::new(world.broker.clock().now());
+    let mut wallet = Wallet::new(world.broker.site().clock().now());
     let status = StatusReference { uri: list.to_owned(), index: 7 };
     let holder = wallet.key.public_jwk();
     let claims = affiliation();
     let issuance = Issuance {
         credential_type: types::find("affiliation").unwrap(),
-        authority: &world.broker.config().type_authority,
+        authority: &world.broker.site().type_authority(),
         issuer: ISSUER,
         claims: claims.as_object().unwrap(),
         holder_key: &holder,

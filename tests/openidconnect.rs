@@ -111,7 +111,7 @@ async fn it_logs_in_refreshes_revokes_and_logs_out() {
         let algorithms: Vec<CoreJwsSigningAlgorithm> =
             serde_json::from_str(&format!("[\"{name}\"]")).unwrap();
         // The world's clock is moved by tests; this is its time.
-        let now = Duration::from_secs(world.broker.clock().now().unix().try_into().unwrap());
+        let now = Duration::from_secs(world.broker.site().clock().now().unix().try_into().unwrap());
         let verifier = party
             .id_token_verifier()
             .set_allowed_algs(algorithms)

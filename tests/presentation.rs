@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use sekisho_ambient::Entropy;
-use sekisho_broker::config::{ClientIdPrefix, ResponseMode};
 use sekisho_jose::{Algorithm, SigningKey};
+use sekisho_login::{ClientIdPrefix, ResponseMode};
 use sekisho_openid4vp::response;
 use sekisho_tests::malform::{Liar, honest, malformed};
 use sekisho_tests::{Answer, Browser, NOW, OPERATOR, TENANT, Wallet, World, affiliation, http};
@@ -206,7 +206,7 @@ async fn a_late_answer_is_refused() {
     let at = link(&world).await;
     let request = wallet.open(&at).await;
     world.clock.advance(300);
-    wallet.now = world.broker.clock().now();
+    wallet.now = world.broker.site().clock().now();
     let vp_token = wallet.presentations(&request);
     assert_eq!(wallet.send(&request, &vp_token).await.code(), "A-1001");
 }

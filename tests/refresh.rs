@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 async fn offline(world: &World, rp: &Rp) -> (Tokens, String) {
     let expected = rp.request("openid profile offline_access", &[("prompt", "consent")]);
     let mut wallet = world.member().await;
-    wallet.now = world.broker.clock().now();
+    wallet.now = world.broker.site().clock().now();
     let tokens = Browser::new().log_in(&wallet, &expected, rp).await;
     let refresh = tokens.body["refresh_token"].as_str().expect("a refresh token").to_owned();
     (tokens, refresh)
@@ -187,7 +187,7 @@ async fn introspection_tells_a_client_about_its_own_tokens() {
     let (rp, other) = (world.rp().await, world.rp().await);
     let (tokens, token) = offline(&world, &rp).await;
     let access = introspect(&rp, &tokens.access_token).await;
-    let now = world.broker.clock().now().unix();
+    let now = world.broker.site().clock().now().unix();
     assert_eq!(
         access,
         json!({

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sekisho_broker::admin::{Act, RotateKey};
-use sekisho_broker::published::KEYS_MAX_AGE;
+use sekisho_broker::admin::{By, RotateKey};
 use sekisho_jose::{Claims, Expected, JwkSet, UnverifiedJwt};
+use sekisho_profile::lifetimes::KEY_DOCUMENTS;
 use sekisho_tests::{Browser, NOW, Rp, TENANT, World, affiliation, http};
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ impl Recorder {
     async fn fetch(&mut self, world: &World) {
         let url = format!("{}/jwks", world.origin);
         let document: Value = http().get(url).send().await.unwrap().json().await.unwrap();
-        let time = world.broker.clock().now().unix();
+        let time = world.broker.site().clock().now().unix();
         let keys = document["keys"].as_array().unwrap();
         self.now = keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect();
         for kid in &self.now {
@@ -48,7 +48,7 @@ impl Recorder {
 
 async fn id_token(world: &World, rp: &Rp) -> String {
     let mut wallet = world.member().await;
-    wallet.now = world.broker.clock().now();
+    wallet.now = world.broker.site().clock().now();
     let tokens = Browser::new().log_in(&wallet, &rp.plain_request(), rp).await;
     tokens.body["id_token"].as_str().unwrap().to_owned()
 }
@@ -67,7 +67,7 @@ async fn every_signature_of_a_rotation_can_be_verified() {
     let mut signers = BTreeSet::new();
     for round in 0..14 {
         world.broker.sweep_keys().await.unwrap();
-        let now = world.broker.clock().now().unix();
+        let now = world.broker.site().clock().now().unix();
         let token = id_token(&world, &rp).await;
         // With what a verifier holds that fetches as seldom as it may.
         if round % 5 == 0 {
@@ -82,7 +82,7 @@ async fn every_signature_of_a_rotation_can_be_verified() {
         world.clock.advance(60);
     }
     assert_eq!(signers.len(), 2, "the rotation took place");
-    let first_use = NOW.unix() + KEYS_MAX_AGE;
+    let first_use = NOW.unix() + KEY_DOCUMENTS;
     for kid in &signers {
         assert!(recorder.seen[kid] <= first_use);
     }
@@ -99,12 +99,13 @@ async fn every_signature_of_a_rotation_can_be_verified() {
 async fn a_plan_is_a_plan() {
     let world = World::start().await;
     let before = world.broker.list_keys(true).await.unwrap();
-    let act = Act { uid: 0, dry_run: true };
+    let act = By::operator(0, true);
     let planned = world.broker.rotate_key(&act, &rotate("id-token", false)).await.unwrap();
     assert_eq!(planned.audit_id, None);
-    let steps: Vec<&str> = planned.result.steps.iter().map(|step| step.step.as_str()).collect();
+    let steps: Vec<String> =
+        planned.result.steps.iter().map(|step| step.step.to_string()).collect();
     assert_eq!(steps.iter().filter(|step| **step == "activate").count(), 2, "{steps:?}");
-    assert!(planned.result.steps.iter().all(|step| step.at.since(NOW) >= KEYS_MAX_AGE));
+    assert!(planned.result.steps.iter().all(|step| step.at.since(NOW) >= KEY_DOCUMENTS));
     let after = world.broker.list_keys(true).await.unwrap();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }
@@ -118,7 +119,7 @@ async fn a_compromised_key_is_withdrawn_at_once() {
     let mut recorder = Recorder::default();
     recorder.fetch(&world).await;
     let signer = recorder.verify(&id_token(&world, &rp).await, &rp).unwrap();
-    world.clock.advance(KEYS_MAX_AGE + 60);
+    world.clock.advance(KEY_DOCUMENTS + 60);
     world.broker.rotate_key(&world.act(), &rotate("id-token", true)).await.unwrap();
     recorder.fetch(&world).await;
     assert!(!recorder.now.contains(&signer));
@@ -139,7 +140,7 @@ async fn credentials_from_before_a_rotation_still_log_in() {
     for _ in 0..4 {
         world.clock.advance(200);
         world.broker.sweep_keys().await.unwrap();
-        wallet.now = world.broker.clock().now();
+        wallet.now = world.broker.site().clock().now();
         Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
     }
     let kids: BTreeSet<String> = world
@@ -152,7 +153,7 @@ async fn credentials_from_before_a_rotation_still_log_in() {
         .map(|key| format!("{} {}", key.state, key.kid))
         .collect();
     assert_eq!(kids.len(), 3, "one retiring, one active, one spare: {kids:?}");
-    let mut renewed = sekisho_tests::Wallet::new(world.broker.clock().now());
+    let mut renewed = sekisho_tests::Wallet::new(world.broker.site().clock().now());
     renewed.accept(&world.offer(TENANT, "affiliation", affiliation()).await.uri, None).await;
     Browser::new().log_in(&renewed, &rp.plain_request(), &rp).await;
 }

@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sekisho_broker::admin::{ChangeStatus, RotateKey};
-use sekisho_broker::tables::StatusEntries;
 use sekisho_credential::status::{CheckToken, Status, VerifiedStatusList, verify_token};
 use sekisho_tests::{Browser, NOW, TENANT, World, http};
+use serde_json::Value;
+
+sekisho_store::table!(/// The entries of our lists, one of which a test takes away.
+    StatusEntries = "status_entries_1": (String, u64) => Value);
 
 /// Where the status of a credential stands: the list's URI, and the index.
 fn place_of(credential: &str) -> (String, u64) {
@@ -18,14 +21,14 @@ fn place_of(credential: &str) -> (String, u64) {
 /// A list as any verifier reads it.
 async fn read(world: &World, uri: &str) -> VerifiedStatusList {
     let token = http().get(uri).send().await.unwrap().text().await.unwrap();
-    let (trust, issuer) = (world.broker.trust(), world.issuer(TENANT));
-    let authority = &world.broker.config().type_authority;
+    let (trust, issuer) = (world.broker.registry().trust(), world.issuer(TENANT));
+    let authority = &world.broker.site().type_authority();
     let check = CheckToken {
         uri,
-        now: world.broker.clock().now(),
+        now: world.broker.site().clock().now(),
         issuer: &issuer,
-        trust: &trust,
-        vct: &sekisho_credential::types::vct(authority, "affiliation"),
+        trust: &trust.list,
+        vct: &sekisho_profile::types::vct(authority, "affiliation"),
         not_older_than: None,
     };
     verify_token(&token, &check).unwrap()
@@ -93,10 +96,11 @@ async fn lists_are_renewed_by_the_timer() {
     for _ in 0..12 {
         world.clock.advance(300);
         world.broker.renew_lists().await;
-        let left = read(&world, &uri).await.expires().unwrap().since(world.broker.clock().now());
+        let left =
+            read(&world, &uri).await.expires().unwrap().since(world.broker.site().clock().now());
         assert!(left > 600, "good for {left} seconds more, which is twice its ttl and more");
     }
-    assert!(world.broker.clock().now() >= ends);
+    assert!(world.broker.site().clock().now() >= ends);
     let last = token().await;
     assert_ne!(last, first);
     let kid = |token: &str| {
@@ -130,9 +134,15 @@ async fn the_list_is_served_and_says_what_was_revoked() {
         assert_eq!(answer.headers()["content-type"], "application/statuslist+jwt");
         assert_eq!(answer.headers()["access-control-allow-origin"], "*");
         let token = answer.text().await.unwrap();
-        let trust = world.broker.trust();
-        let check =
-            CheckToken { uri, now: NOW, issuer: &issuer, trust: &trust, vct, not_older_than: None };
+        let trust = world.broker.registry().trust();
+        let check = CheckToken {
+            uri,
+            now: NOW,
+            issuer: &issuer,
+            trust: &trust.list,
+            vct,
+            not_older_than: None,
+        };
         let list = verify_token(&token, &check).unwrap();
         (list.status(index).unwrap(), list.ttl())
     };
@@ -220,8 +230,8 @@ async fn an_entry_that_is_lost_fails_closed() {
     let (list, index) = place_of(&wallet.held[0]);
     let number = list.rsplit('/').next().unwrap();
     let place = (format!("{TENANT}/{number}"), index);
-    let store = world.broker.store();
-    assert_eq!(store.get::<StatusEntries>(&place).await.unwrap().unwrap().value, 0);
+    let store = world.broker.site().store();
+    assert_eq!(store.get::<StatusEntries>(&place).await.unwrap().unwrap()["value"], 0);
     store.transact(|tx| tx.delete::<StatusEntries>(&place)).await.unwrap();
     let refused = browser.get(&rp.plain_request().url).await;
     assert_eq!(refused.code().as_deref(), Some("C-2008"));
@@ -241,10 +251,10 @@ async fn an_expired_credential_ends_its_session() {
     wallet.accept(&short.uri, None).await;
     let mut browser = Browser::new();
     world.clock.advance(86_400 - 600);
-    wallet.now = world.broker.clock().now();
+    wallet.now = world.broker.site().clock().now();
     browser.log_in(&wallet, &rp.plain_request(), &rp).await;
     world.clock.advance(601);
-    wallet.now = world.broker.clock().now();
+    wallet.now = world.broker.site().clock().now();
     let page = browser.begin(&rp.plain_request().url, &rp).await;
     let answer = wallet.present(&page.link("wallet-open")).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2003"));

@@ -42,7 +42,7 @@ async fn the_subject_outlives_credentials_and_keys_and_is_no_other_services() {
     }
     world.clock.advance(3600);
     world.broker.sweep_keys().await.unwrap();
-    let mut renewed = Wallet::new(world.broker.clock().now());
+    let mut renewed = Wallet::new(world.broker.site().clock().now());
     renewed.accept(&world.offer(TENANT, "affiliation", affiliation()).await.uri, None).await;
     assert_eq!(sub(&renewed, &rp).await, first);
     let elsewhere = world

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use sekisho_profile::Status;
 use sekisho_tests::{Browser, OPERATOR, Rp, TENANT, World, affiliation, error_of, http, parameter};
 use serde_json::{Value, json};
 
@@ -559,13 +560,13 @@ async fn a_list_is_sent_when_it_changed() {
     world.broker.revoke_credential(&world.act(), &id, &why).await.map(drop).unwrap();
     assert!(world.broker.resume_credential(&world.act(), &id, &why).await.is_err());
     assert!(world.broker.suspend_credential(&world.act(), &id, &why).await.is_err());
-    assert_eq!(world.credentials().await[0].status, "revoked");
+    assert_eq!(world.credentials().await[0].status, Status::Revoked);
     // Resuming does not bring back what has ended by itself.
     world.member().await;
     let rows = world.credentials().await;
-    let id = rows.iter().find(|row| row.status == "valid").unwrap().id.clone();
+    let id = rows.iter().find(|row| row.status == Status::Valid).unwrap().id.clone();
     world.broker.suspend_credential(&world.act(), &id, &why).await.map(drop).unwrap();
     world.clock.advance(91 * 86_400);
     let resumed = world.broker.resume_credential(&world.act(), &id, &why).await.unwrap();
-    assert_eq!(resumed.result.status, "expired");
+    assert_eq!(resumed.result.status, Status::Expired);
 }

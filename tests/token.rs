@@ -97,7 +97,7 @@ async fn a_code_and_a_token_end() {
     let expected = rp.plain_request();
     let mut browser = Browser::new();
     let mut wallet = world.member().await;
-    wallet.now = world.broker.clock().now();
+    wallet.now = world.broker.site().clock().now();
     let tokens = browser.log_in(&wallet, &expected, &rp).await;
     world.clock.advance(299);
     assert_eq!(rp.userinfo(&tokens.access_token).await.0, 200);

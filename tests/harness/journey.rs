@@ -7,7 +7,7 @@ use crate::{Browser, Expected, OPERATOR, Page, Rp, TENANT, Tokens, Wallet, World
 impl World {
     /// A wallet with the person's affiliation.
     pub async fn member(&self) -> Wallet {
-        let mut wallet = Wallet::new(self.broker.clock().now());
+        let mut wallet = Wallet::new(self.broker.site().clock().now());
         let offer = self.offer(TENANT, "affiliation", crate::affiliation()).await;
         wallet.accept(&offer.uri, None).await;
         wallet

@@ -9,13 +9,14 @@ use sekisho_access::Gate;
 use sekisho_ambient::{Clock, Entropy, ManualClock, Timestamp};
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    Act, AddClient, AddOrganization, AddTrust, AddedClient, ChangeStatus, CredentialRow,
+    AddClient, AddOrganization, AddTrust, AddedClient, By, ChangeStatus, CredentialRow,
     OfferCredential, Offered,
 };
-use sekisho_broker::config::{
-    Bilingual, ClientIdPrefix, Config, Origin, OutboundConfig, ResponseMode, Service, WalletEntry,
-};
+use sekisho_broker::config::Config;
 use sekisho_jose::Algorithm;
+use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
+use sekisho_registry::Service;
+use sekisho_site::{Origin, OutboundConfig};
 use sekisho_store::hostile::HostileOptions;
 use sekisho_store::{Options, RootKey, Store};
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ pub struct World {
     pub origin: String,
     pub clock: ManualClock,
     pub dir: TempDir,
+    config: Config,
     server: tokio::task::JoinHandle<()>,
     nodes: Nodes,
 }
@@ -63,8 +65,8 @@ impl Drop for World {
     }
 }
 
-fn text(ja: &str, en: &str) -> Bilingual {
-    Bilingual { ja: ja.to_owned(), en: en.to_owned() }
+fn text(ja: &str, en: &str) -> sekisho_ambient::Text {
+    sekisho_ambient::Text { ja: ja.to_owned(), en: en.to_owned() }
 }
 
 fn config(origin: &str) -> Config {
@@ -164,8 +166,9 @@ impl World {
     /// Two brokers on one such engine: whatever is asked, the next answer comes from the other one.
     pub async fn of_two(seed: u64) -> Self {
         let world = Self::hostile(seed).await;
-        let (store, clock) = (world.broker.store().clone(), world.broker.clock().clone());
-        let config = world.broker.config().clone();
+        let (store, clock) =
+            (world.broker.site().store().clone(), world.broker.site().clock().clone());
+        let config = world.config.clone();
         let twin = Broker::open(config, store, clock, Entropy::system()).await.unwrap();
         world.nodes.add(sekisho_web::router(twin));
         world
@@ -177,18 +180,19 @@ impl World {
         let (clock, hand) = Clock::manual(NOW);
         let mut config = config(&origin);
         change(&mut config);
-        let broker = Broker::open(config, store, clock, Entropy::system()).await.unwrap();
+        let opened = Broker::open(config.clone(), store, clock, Entropy::system());
+        let broker = opened.await.unwrap();
         let nodes = Nodes::default();
         nodes.add(sekisho_web::router(broker.clone()));
         let behind = nodes.clone();
         let front = Router::new().fallback(move |request: Request| behind.next().oneshot(request));
         let server = tokio::spawn(async move { axum::serve(listener, front).await.unwrap() });
-        Self { broker, origin, clock: hand, dir, server, nodes }
+        Self { broker, origin, clock: hand, dir, config, server, nodes }
     }
 
     /// An operator at the admin socket.
-    pub fn act(&self) -> Act {
-        Act { uid: 1000, dry_run: false }
+    pub fn act(&self) -> By {
+        By::operator(1000, false)
     }
 
     pub fn issuer(&self, number: &str) -> String {

@@ -1,5 +1,6 @@
 //! The kinds of affiliation that a credential of type `affiliation` names, and their words.
 
+use sekisho_ambient::Words;
 use serde::{Deserialize, Serialize};
 
 /// How a person belongs to an organization (claim `affiliation_type`).
@@ -60,33 +61,18 @@ impl AffiliationType {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// In Japanese.
-    pub fn ja(self) -> &'static str {
+    /// What people call it.
+    pub const fn words(self) -> Words {
         match self {
-            Self::Regular => "正社員",
-            Self::FixedTerm => "有期雇用",
-            Self::Seconded => "出向",
-            Self::Dispatched => "派遣",
-            Self::Contractor => "業務委託",
-            Self::Faculty => "教員",
-            Self::Staff => "職員",
-            Self::Student => "学生",
-            Self::Visiting => "客員",
-        }
-    }
-
-    /// In English.
-    pub fn en(self) -> &'static str {
-        match self {
-            Self::Regular => "regular employee",
-            Self::FixedTerm => "fixed-term employee",
-            Self::Seconded => "seconded",
-            Self::Dispatched => "dispatched worker",
-            Self::Contractor => "contractor",
-            Self::Faculty => "faculty",
-            Self::Staff => "staff",
-            Self::Student => "student",
-            Self::Visiting => "visiting",
+            Self::Regular => Words::new("正社員", "regular employee"),
+            Self::FixedTerm => Words::new("有期雇用", "fixed-term employee"),
+            Self::Seconded => Words::new("出向", "seconded"),
+            Self::Dispatched => Words::new("派遣", "dispatched worker"),
+            Self::Contractor => Words::new("業務委託", "contractor"),
+            Self::Faculty => Words::new("教員", "faculty"),
+            Self::Staff => Words::new("職員", "staff"),
+            Self::Student => Words::new("学生", "student"),
+            Self::Visiting => Words::new("客員", "visiting"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a decision is made from, and what comes out of it.
 
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Text, Timestamp};
+use sekisho_profile::Code;
 use serde::{Deserialize, Serialize};
 
 use crate::{Claims, Gate, GpuAccessRequest};
@@ -28,14 +29,14 @@ pub struct Facts<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
     /// Every condition is met.
-    Permit(Granted),
+    Permit(Permit),
     /// At least one is not.
     Deny(Denied),
 }
 
 /// What is permitted.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Granted {
+pub struct Permit {
     /// The entry of `authorization_details` as granted: what was asked for, the gate's limit where
     /// nothing was said, and `expires` (RFC 3339, UTC).
     pub details: Claims,
@@ -59,21 +60,13 @@ pub struct Denied {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
     /// Its code, such as `P-3111`.
-    pub code: String,
-    /// What is not met, in Japanese.
-    pub ja: String,
-    /// What is not met, in English.
-    pub en: String,
-    /// What was found, in Japanese.
-    pub found_ja: String,
-    /// What was found, in English.
-    pub found_en: String,
-    /// What is needed, in Japanese.
-    pub needed_ja: String,
-    /// What is needed, in English.
-    pub needed_en: String,
-    /// The one thing to do, in Japanese.
-    pub action_ja: String,
-    /// The one thing to do, in English.
-    pub action_en: String,
+    pub code: Code,
+    /// What is not met.
+    pub title: Text,
+    /// What was found.
+    pub found: Text,
+    /// What is needed.
+    pub needed: Text,
+    /// The one thing to do.
+    pub action: Text,
 }

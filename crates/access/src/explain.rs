@@ -2,16 +2,12 @@
 //!
 //! Words: です・ます, one idea a sentence, what to do begins with what the reader can do.
 
+use sekisho_ambient::Text;
+use sekisho_profile::Code;
+
 use crate::holder::{Affiliation, Ends, Holder, Training, shown};
 use crate::rule::Rule;
 use crate::{Facts, Gate, GpuAccessRequest, Reason, TrainingRule};
-
-/// A text in both languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Text {
-    ja: String,
-    en: String,
-}
 
 /// What is said beside the rule's own sentence.
 struct Findings {
@@ -68,27 +64,17 @@ pub(crate) fn system_error() -> Reason {
             "Tell the service's operator the reference number on this page.",
         ),
     };
-    compose("S-5005", title, findings)
+    compose(Code::PolicyFault, title, findings)
 }
 
-fn compose(code: &str, title: Text, findings: Findings) -> Reason {
+fn compose(code: Code, title: Text, findings: Findings) -> Reason {
     let Findings { found, needed, action } = findings;
-    Reason {
-        code: code.to_owned(),
-        ja: title.ja,
-        en: title.en,
-        found_ja: found.ja,
-        found_en: found.en,
-        needed_ja: needed.ja,
-        needed_en: needed.en,
-        action_ja: action.ja,
-        action_en: action.en,
-    }
+    Reason { code, title, found, needed, action }
 }
 
 fn affiliation(facts: &Facts<'_>, found: Option<&Affiliation>) -> Findings {
     let allowed = &facts.gate.allowed_affiliation_types;
-    let kinds: Vec<Text> = allowed.iter().map(|kind| text(kind.ja(), kind.en())).collect();
+    let kinds: Vec<Text> = allowed.iter().map(|kind| kind.words().into()).collect();
     let kinds = join(&kinds);
     let needed = text(format!("所属区分：{}", kinds.ja), format!("Affiliation: {}", kinds.en));
     let Some(found) = found else {
@@ -134,7 +120,8 @@ fn affiliation(facts: &Facts<'_>, found: Option<&Affiliation>) -> Findings {
 fn kind(name: &str) -> Text {
     match crate::AffiliationType::from_name(name) {
         Some(kind) => {
-            text(format!("所属区分：{}", kind.ja()), format!("Affiliation: {}", kind.en()))
+            let words = kind.words();
+            text(format!("所属区分：{}", words.ja), format!("Affiliation: {}", words.en))
         }
         None => text(format!("所属区分：{}", shown(name)), format!("Affiliation: {}", shown(name))),
     }

@@ -26,7 +26,7 @@ mod rule;
 mod samples;
 
 pub use affiliation::AffiliationType;
-pub use decision::{Decision, Denied, Facts, Granted, Reason};
+pub use decision::{Decision, Denied, Facts, Permit, Reason};
 pub use gate::{Gate, GateError, TrainingRule};
 pub use policies::{Policies, PolicyError};
 pub use reads::{Read, reads};

@@ -19,7 +19,7 @@ use crate::explain;
 use crate::gate::{self, GateError};
 use crate::holder::{Ends, Holder};
 use crate::rule::Rule;
-use crate::{Action, Decision, Denied, Facts, Gate, GpuAccessRequest, Granted, Reason};
+use crate::{Action, Decision, Denied, Facts, Gate, GpuAccessRequest, Permit, Reason};
 
 const SCHEMA: &str = include_str!("../policies/schema.cedarschema");
 
@@ -177,7 +177,7 @@ impl Policies {
     }
 
     fn reason(&self, rule: Rule, facts: &Facts<'_>, holder: &Holder) -> Reason {
-        let id = PolicyId::new(rule.code());
+        let id = PolicyId::new(rule.code().id());
         let text = |name| self.set.annotation(&id, name).unwrap_or_default().to_owned();
         explain::reason(rule, text("ja"), text("en"), facts, holder)
     }
@@ -189,7 +189,7 @@ fn conditions(facts: &Facts<'_>) -> usize {
 }
 
 /// The permit: what was asked for, the gate's limits where nothing was said, and its end.
-fn granted(facts: &Facts<'_>, holder: &Holder) -> Granted {
+fn granted(facts: &Facts<'_>, holder: &Holder) -> Permit {
     let (gate, asked) = (facts.gate, facts.request);
     let expires = expires(facts, holder);
     let asked_hours = asked.total_gpu_hours().and_then(|hours| u32::try_from(hours).ok());
@@ -202,7 +202,7 @@ fn granted(facts: &Facts<'_>, holder: &Holder) -> Granted {
     details.insert("expires".to_owned(), expires.to_rfc3339().into());
     let names = [Some(&gate.service), asked.partition.as_ref()];
     let groups = names.into_iter().flatten().map(|name| format!("gpu:{name}")).collect();
-    Granted { details, groups, expires }
+    Permit { details, groups, expires }
 }
 
 /// The earliest of the gate's own limit and the ends of what the credentials attest.

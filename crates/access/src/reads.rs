@@ -3,6 +3,8 @@
 //! Invariant: nothing is asked for that no rule of the gate reads, and the predicate of a level is
 //! asked for rather than the level.
 
+use sekisho_profile::types::{LOGIN, TRAINING};
+
 use crate::Gate;
 
 /// The claims of one credential type that a decision reads.
@@ -22,7 +24,7 @@ pub struct Read {
 
 /// What the policy reads at `gate`.
 pub fn reads(gate: &Gate) -> Vec<Read> {
-    let affiliation = read("affiliation", &["affiliation_type"], &["valid_through"], true);
+    let affiliation = read(LOGIN, &["affiliation_type"], &["valid_through"], true);
     let training = gate.training.as_ref().map(|rule| {
         let level = match rule.min_level {
             0 => None,
@@ -33,7 +35,7 @@ pub fn reads(gate: &Gate) -> Vec<Read> {
         };
         let date = rule.max_age_days.map(|_| "completed_on");
         let more: Vec<&str> = level.into_iter().chain(date).collect();
-        read("ai-training", &["achievement_id", "valid_through"], &more, false)
+        read(TRAINING, &["achievement_id", "valid_through"], &more, false)
     });
     [Some(affiliation), training].into_iter().flatten().collect()
 }

@@ -4,6 +4,7 @@
 //! `data_classification` and the other common members of section 2.2 are refused as long as no rule
 //! reads them: to ignore them would be to grant them.
 
+use sekisho_profile::scopes::GPU_ACCESS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
@@ -11,7 +12,7 @@ use thiserror::Error;
 use crate::Claims;
 
 /// The `type` of the details.
-pub const DETAILS_TYPE: &str = "gpu_access";
+pub const DETAILS_TYPE: &str = GPU_ACCESS;
 
 /// The most GPUs that a request can name; beyond it, it is a mistake or a trick.
 const MAX_GPUS: u32 = 65_536;

@@ -2,6 +2,8 @@
 //!
 //! Invariant: each `forbid` is one rule here, so that no denial is without an explanation.
 
+use sekisho_profile::Code;
+
 use crate::{Gate, GpuAccessRequest};
 
 /// A rule.
@@ -23,18 +25,18 @@ impl Rule {
         [Self::Affiliation, Self::Training, Self::Partition, Self::Size];
 
     /// The code.
-    pub(crate) fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> Code {
         match self {
-            Self::Affiliation => "P-3111",
-            Self::Training => "P-3201",
-            Self::Partition => "P-3301",
-            Self::Size => "P-3501",
+            Self::Affiliation => Code::AffiliationNotAllowed,
+            Self::Training => Code::TrainingMissing,
+            Self::Partition => Code::PartitionNotOffered,
+            Self::Size => Code::RequestTooLarge,
         }
     }
 
     /// The rule with this code.
     pub(crate) fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rule| rule.code() == code)
+        Self::ALL.into_iter().find(|rule| rule.code().id() == code)
     }
 
     /// Whether this request can fail the rule at this gate: those are the conditions that a person

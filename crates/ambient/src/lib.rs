@@ -1,4 +1,4 @@
-//! The ground: time, randomness, secrets and handles as values.
+//! The ground: time, randomness, secrets, handles and texts in two languages, as values.
 //!
 //! Nothing above this crate reads a clock or a random source by itself: it is handed a [`Clock`], a
 //! [`Timestamp`] or an [`Entropy`]. Their doubles for tests ([`ManualClock`], [`Entropy::seeded`])
@@ -12,6 +12,7 @@ mod entropy;
 mod handle;
 mod localhost;
 mod secret;
+mod text;
 
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use digest::{constant_time_eq, hmac_sha256, sha256};
@@ -19,3 +20,4 @@ pub use entropy::Entropy;
 pub use handle::{Handle, HandleKey};
 pub use localhost::LOCALHOST;
 pub use secret::Secret;
+pub use text::{Lang, Text, Words};

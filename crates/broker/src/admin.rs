@@ -2,7 +2,7 @@
 //! line that opens the store itself.
 //!
 //! Invariant: every change is audited in its own batch under an id that the operator is told, and
-//! a dry run checks everything and changes nothing.
+//! a rehearsal checks everything and changes nothing: [`Broker::change`] is the only way to write.
 
 mod clients;
 mod credentials;
@@ -10,35 +10,41 @@ mod organizations;
 mod state;
 mod trust;
 
-use sekisho_ambient::Timestamp;
-use sekisho_store::{AuditEntry, StoreError};
+use sekisho_profile::{Act, Outcome};
+use sekisho_site::Refusal;
+use sekisho_site::audit::{Actor, Detail as _, entry};
+use sekisho_store::{AuditEntry, StoreError, Tx};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use clients::{AddClient, AddedClient, ClientRow};
 pub use credentials::{ChangeStatus, CredentialRow, OfferCredential, Offered};
 pub use organizations::{AddOrganization, OrganizationRow};
-pub use state::{AuditVerified, BrokerState, KeyRow, PlanStep, RotateKey, RotationPlan};
+pub use state::{AuditVerified, BrokerState, KeyRow, RotateKey, RotationPlan};
 pub use trust::{AddTrust, TrustRow};
 
 use crate::Broker;
-use crate::audit::{Actor, Detail as _, entry};
-
-/// The most rows that one answer lists.
-pub(crate) const MAX_ROWS: usize = 100_000;
 
 /// Who acts, and whether it is a rehearsal.
 #[derive(Clone, Debug)]
-pub struct Act {
-    /// User id of the peer process at the admin socket.
-    pub uid: u32,
-    /// Check everything, change nothing.
-    pub dry_run: bool,
+pub struct By {
+    /// Who acts.
+    pub actor: Actor,
+    /// Check everything, change nothing (`--dry-run`).
+    pub rehearsal: bool,
+}
+
+impl By {
+    /// An operator at the admin socket, by the user id of the peer process.
+    pub fn operator(uid: u32, rehearsal: bool) -> Self {
+        Self { actor: Actor::Operator(uid), rehearsal }
+    }
 }
 
 /// What a change answers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Changed<T> {
-    /// The id under which the audit log has it; none for a dry run.
+    /// The id under which the audit log has it; none for a rehearsal.
     pub audit_id: Option<String>,
     /// What was done, or would be.
     #[serde(flatten)]
@@ -72,15 +78,23 @@ pub enum AdminError {
     Store(#[from] StoreError),
     /// A key could not be made.
     #[error(transparent)]
-    Key(#[from] crate::rotation::RotationError),
+    Key(#[from] sekisho_keyring::RotationError),
     /// The broker could not do its part.
     #[error(transparent)]
-    Broker(#[from] crate::login::Refusal),
+    Broker(#[from] Refusal),
 }
 
 impl AdminError {
     pub(crate) fn invalid(reason: impl std::fmt::Display) -> Self {
         Self::Invalid(reason.to_string())
+    }
+
+    pub(crate) fn not_found(kind: &'static str, id: &str) -> Self {
+        Self::NotFound { kind, id: id.to_owned() }
+    }
+
+    pub(crate) fn exists(kind: &'static str, id: &str) -> Self {
+        Self::Exists { kind, id: id.to_owned() }
     }
 
     /// The name of the error on the wire.
@@ -97,17 +111,66 @@ impl AdminError {
     }
 }
 
+/// What the audit log will say of a change.
+pub(crate) struct Change {
+    act: Act,
+    object: String,
+    reason: Option<String>,
+    details: Vec<(&'static str, Value)>,
+}
+
+impl Change {
+    pub(crate) fn new(act: Act, object: impl Into<String>) -> Self {
+        Self { act, object: object.into(), reason: None, details: Vec::new() }
+    }
+
+    pub(crate) fn because(self, reason: Option<&str>) -> Self {
+        Self { reason: reason.map(str::to_owned), ..self }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.details.push((name, value.into()));
+        self
+    }
+
+    fn entry(self, broker: &Broker, by: &By, id: &str) -> AuditEntry {
+        let Self { act, object, reason, details } = self;
+        let done = entry(broker.site.now(), &by.actor, act, object, Outcome::Done).with("id", id);
+        let done = match reason {
+            Some(reason) => done.because(reason),
+            None => done,
+        };
+        details.into_iter().fold(done, |entry, (name, value)| entry.with(name, value))
+    }
+}
+
 impl Broker {
-    /// An entry of an operator's change, and its id.
-    pub(crate) fn act_entry(
+    /// Makes one change in one transaction, with its entry in the audit log; or, as a rehearsal,
+    /// decides the same and writes nothing.
+    ///
+    /// `closure` writes only once it knows that nothing stands against it. What is made for a change
+    /// beforehand (keys, sealed claims) is not made for a rehearsal.
+    pub(crate) async fn change<T>(
         &self,
-        act: &Act,
-        now: Timestamp,
-        action: &str,
-        object: &str,
-    ) -> (AuditEntry, String) {
-        let id = self.entropy().id();
-        let entry = entry(now, &Actor::Operator(act.uid), action, object, "done");
-        (entry.with("id", id.as_str()), id)
+        by: &By,
+        change: Change,
+        mut closure: impl FnMut(&mut Tx) -> Result<Result<T, AdminError>, StoreError>,
+    ) -> Result<Changed<T>, AdminError> {
+        let id = self.site.entropy().id();
+        let entry = change.entry(self, by, &id);
+        let decide = |tx: &mut Tx| {
+            let result = closure(tx)?;
+            if result.is_ok() {
+                tx.append(entry.clone());
+            }
+            Ok(result)
+        };
+        let store = self.site.store();
+        if by.rehearsal {
+            let result = store.rehearse(decide).await??;
+            return Ok(Changed { audit_id: None, result });
+        }
+        let result = store.transact(decide).await??;
+        Ok(Changed { audit_id: Some(id), result })
     }
 }

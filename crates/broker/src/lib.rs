@@ -1,69 +1,50 @@
-//! The product: use-cases that compose the protocols. Read [`login`] first.
+//! The wiring of the product: opens the rooms in their order, composes what siblings share, and keeps
+//! house.
 //!
-//! A use-case parses nothing and renders nothing: it takes what the edge parsed, reads time and
-//! randomness from the broker's clock and entropy, fetches what is needed, calls the pure
-//! protocol, and decides in one transaction of the store.
+//! | file | what |
+//! |---|---|
+//! | [`config`] | what an operator configures |
+//! | [`token`] | the token endpoint, which belongs to two rooms |
+//! | [`admin`] | what operators do, each change in one audited transaction |
+//! | [`upkeep`] | what a server does by itself |
+//!
+//! Read `sekisho_login` first: one login, from the authorization request to the code.
 //!
 //! Invariant: an effect happens in the one batch of the decision that allows it, together with its
 //! audit entry, or not at all.
 
 pub mod admin;
-pub mod ask;
-pub mod audit;
-mod client_keys;
-pub mod codes;
 pub mod config;
-pub mod consent;
-pub mod grants;
-pub mod issuance;
-pub mod keys;
-pub mod login;
-pub mod logout;
-pub mod outbound;
-pub mod person;
-pub mod pki;
-pub mod published;
-pub mod refresh;
-pub mod ring;
-pub mod rotation;
-mod settle;
-pub mod standing;
-pub mod status_list;
-mod sweep;
-pub mod tables;
+pub mod token;
+pub mod upkeep;
 
-use std::sync::{Arc, PoisonError, RwLock};
-
-use sekisho_access::Policies;
 use sekisho_ambient::{Clock, Entropy};
-use sekisho_credential::vc::TrustList;
+use sekisho_grants::Grants;
+use sekisho_issuer::Issuer;
+use sekisho_keyring::{Keyring, Policy, Purpose, RotationError};
+use sekisho_login::Logins;
+use sekisho_profile::lifetimes;
+use sekisho_registry::{Registry, RegistryError};
+use sekisho_site::{OutboundError, Site};
+use sekisho_standing::Standing;
 use sekisho_store::{Store, StoreError};
 
-use crate::client_keys::PublishedKeys;
 use crate::config::{Config, ConfigError};
-use crate::outbound::Outbound;
-use crate::person::Digests;
-use crate::ring::Ring;
-use crate::standing::ForeignLists;
-use crate::status_list::PublishedLists;
+use crate::token::TokenEndpoint;
 
-/// The broker: configuration, store, keys in memory. Cheap to clone.
+/// The most rows that one answer lists.
+pub(crate) const MAX_ROWS: usize = 100_000;
+
+/// The broker: its rooms. Cheap to clone.
 #[derive(Clone)]
-pub struct Broker(Arc<Inner>);
-
-struct Inner {
-    config: Config,
-    store: Store,
-    clock: Clock,
-    entropy: Entropy,
-    policies: Policies,
-    digests: Digests,
-    outbound: Outbound,
-    ring: RwLock<Arc<Ring>>,
-    trust: RwLock<Arc<TrustList>>,
-    published: PublishedLists,
-    foreign: ForeignLists,
-    client_keys: PublishedKeys,
+pub struct Broker {
+    site: Site,
+    registry: Registry,
+    keyring: Keyring,
+    standing: Standing,
+    grants: Grants,
+    issuer: Issuer,
+    logins: Logins,
 }
 
 /// Why a broker does not start.
@@ -72,18 +53,33 @@ pub enum StartError {
     /// The configuration cannot be right.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The policies do not hold against the schema.
-    #[error("policies: {0}")]
-    Policy(#[from] sekisho_access::PolicyError),
+    /// Policies or trust cannot be read.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The outbound client cannot be built.
     #[error(transparent)]
-    Outbound(#[from] outbound::OutboundError),
+    Outbound(#[from] OutboundError),
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A key cannot be made or read.
     #[error(transparent)]
-    Key(#[from] rotation::RotationError),
+    Key(#[from] RotationError),
+}
+
+/// Times of the life of our keys: a key is published as long before it signs as verifiers keep a
+/// document, and as long after as what it signed is valid.
+const KEY_POLICY: Policy =
+    Policy { publish_ahead: lifetimes::KEY_DOCUMENTS + lifetimes::SKEW, overlap };
+
+fn overlap(purpose: &Purpose) -> i64 {
+    lifetimes::SKEW
+        + match purpose {
+            Purpose::IdToken => lifetimes::ID_TOKEN,
+            Purpose::RequestObject => lifetimes::PRESENTATION_REQUEST,
+            Purpose::Credential { .. } => lifetimes::CREDENTIAL,
+            Purpose::StatusList { .. } => lifetimes::STATUS_LIST,
+        }
 }
 
 impl Broker {
@@ -95,90 +91,71 @@ impl Broker {
         clock: Clock,
         entropy: Entropy,
     ) -> Result<Self, StartError> {
-        config.check()?;
-        let inner = Inner {
-            policies: Policies::new(&config.gates)?,
-            digests: Digests::new(&store),
-            outbound: Outbound::new(&config.outbound)?,
-            ring: RwLock::default(),
-            trust: RwLock::new(Arc::new(TrustList(Vec::new()))),
-            published: PublishedLists::default(),
-            foreign: ForeignLists::default(),
-            client_keys: PublishedKeys::default(),
-            config,
-            store,
-            clock,
-            entropy,
-        };
-        let broker = Self(Arc::new(inner));
-        broker.found_keys().await?;
-        broker.reload_ring().await?;
-        broker.reload_trust().await?;
-        Ok(broker)
+        let (services, wallets) = config.check()?;
+        let Config { origin, type_authority, outbound, .. } = config;
+        let site = Site::new(origin, type_authority, &outbound, store, clock, entropy)?;
+        let registry = Registry::open(site.clone(), services).await?;
+        let organizations = registry.list_organizations(MAX_ROWS).await?;
+        let organizations: Vec<String> =
+            organizations.into_iter().map(|organization| organization.corporate_number).collect();
+        let keyring = Keyring::open(site.clone(), KEY_POLICY, &organizations).await?;
+        let rooms = (site.clone(), registry.clone(), keyring.clone());
+        let standing = Standing::new(site.clone(), registry.clone(), keyring.clone());
+        let grants =
+            Grants::new(rooms.0.clone(), rooms.1.clone(), rooms.2.clone(), standing.clone());
+        let issuer = Issuer::new(rooms.0, rooms.1, rooms.2, standing.clone());
+        let logins = Logins::new(
+            site.clone(),
+            registry.clone(),
+            keyring.clone(),
+            standing.clone(),
+            grants.clone(),
+            wallets,
+        );
+        Ok(Self { site, registry, keyring, standing, grants, issuer, logins })
     }
 
-    /// The configuration.
-    pub fn config(&self) -> &Config {
-        &self.0.config
+    /// The installation.
+    pub fn site(&self) -> &Site {
+        &self.site
     }
 
-    /// The store.
-    pub fn store(&self) -> &Store {
-        &self.0.store
+    /// What is registered.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
-    /// The clock.
-    pub fn clock(&self) -> &Clock {
-        &self.0.clock
+    /// Our keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
-    /// The random source.
-    pub fn entropy(&self) -> &Entropy {
-        &self.0.entropy
+    /// Status lists.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
     }
 
-    pub(crate) fn policies(&self) -> &Policies {
-        &self.0.policies
+    /// Grants and tokens.
+    pub fn grants(&self) -> &Grants {
+        &self.grants
     }
 
-    /// Keyed digests of people, and the tokens of forms.
-    pub fn digests(&self) -> &Digests {
-        &self.0.digests
+    /// Offers and credentials.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
     }
 
-    pub(crate) fn outbound(&self) -> &Outbound {
-        &self.0.outbound
+    /// The token endpoint.
+    pub fn token_endpoint(&self) -> TokenEndpoint {
+        TokenEndpoint {
+            registry: self.registry.clone(),
+            grants: self.grants.clone(),
+            issuer: self.issuer.clone(),
+        }
     }
 
-    pub(crate) fn published_lists(&self) -> &PublishedLists {
-        &self.0.published
-    }
-
-    pub(crate) fn published_keys(&self) -> &PublishedKeys {
-        &self.0.client_keys
-    }
-
-    pub(crate) fn foreign_lists(&self) -> &ForeignLists {
-        &self.0.foreign
-    }
-
-    /// The keys as they stand now.
-    pub fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.0.ring.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn set_ring(&self, ring: Ring) {
-        let documents = self.documents_of(&ring);
-        let ring = ring.with_documents(documents);
-        *self.0.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
-    }
-
-    /// Who is trusted as they stand now.
-    pub fn trust(&self) -> Arc<TrustList> {
-        Arc::clone(&self.0.trust.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn set_trust(&self, trust: TrustList) {
-        *self.0.trust.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(trust);
+    /// Logins.
+    pub fn logins(&self) -> &Logins {
+        &self.logins
     }
 }

@@ -1,4 +1,5 @@
-//! Types of credential: what each may carry, and how (SD-JWT VC, sections 6 to 9).
+//! Types of credential: what one may carry, and how (SD-JWT VC, sections 6 to 9). Which types there
+//! are is the product's matter.
 //!
 //! Invariant: one table says what a type carries. Its metadata, what is disclosable, and what is
 //! accepted for issuance are all derived from it. A type's metadata never changes: a change of its
@@ -6,17 +7,15 @@
 
 mod form;
 mod metadata;
-mod table;
 mod validate;
 
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Timestamp, Words};
 
 use crate::claim_path::{ClaimPath, PathElement};
 
 pub use form::Form;
 pub(crate) use metadata::is_integrity;
 pub use metadata::{integrity, metadata};
-pub use table::{AFFILIATION, AI_TRAINING, ALL, ORGANIZATION};
 pub use validate::{TypeError, forbidden, validate};
 
 /// Claims that the issuer sets, which are no part of a type's table.
@@ -24,15 +23,6 @@ pub const REGISTERED: [&str; 9] =
     ["iss", "iat", "nbf", "exp", "aud", "cnf", "vct", "vct#integrity", "status"];
 
 const DAY: i64 = 24 * 3600;
-
-/// A text in both languages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Text {
-    /// Japanese.
-    pub ja: &'static str,
-    /// English.
-    pub en: &'static str,
-}
 
 /// Whether a claim is selectively disclosable (SD-JWT VC, section 9.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +46,8 @@ pub struct ClaimRule {
     pub mandatory: bool,
     /// What its value looks like.
     pub form: Form,
-    /// Its label in Japanese.
-    pub ja: &'static str,
-    /// Its label in English.
-    pub en: &'static str,
+    /// What people call it.
+    pub label: Words,
 }
 
 /// A type of credential.
@@ -70,9 +58,9 @@ pub struct CredentialType {
     /// Major version, as in its `vct`.
     pub major: u32,
     /// Its name, for people.
-    pub display: Text,
+    pub display: Words,
     /// What it says, for people.
-    pub description: Text,
+    pub description: Words,
     /// Its claims.
     pub claims: &'static [ClaimRule],
     /// The claim with the corporate number of the organization that it speaks about.
@@ -99,18 +87,6 @@ impl ClaimRule {
         };
         ClaimPath(self.path.iter().map(element).collect())
     }
-}
-
-/// The type of this name.
-pub fn find(name: &str) -> Option<&'static CredentialType> {
-    ALL.iter().find(|credential_type| credential_type.name == name)
-}
-
-/// The `vct` of the type of this name under `authority`, in its present major version; 1 for a name
-/// that is not ours.
-pub fn vct(authority: &str, name: &str) -> String {
-    let major = find(name).map_or(1, |credential_type| credential_type.major);
-    format!("{}/types/{name}/{major}", authority.trim_end_matches('/'))
 }
 
 /// What an issuer makes selectively disclosable.

@@ -2,8 +2,7 @@
 //! presented and verified.
 //!
 //! [`sd_jwt`] knows disclosures and key binding, [`vc`] adds issuers, trust and holders, [`status`]
-//! says whether a credential still stands, [`types`] which credentials there are and what they
-//! carry. [`claim_path`] points into claims.
+//! says whether a credential still stands, [`types`] what a type of credential is. [`claim_path`] points into claims.
 //!
 //! Invariant: a [`vc::VerifiedCredential`] and a [`status::VerifiedStatusList`] are made by their
 //! verification alone. No URL that stands in a credential is ever followed here: type metadata is
@@ -19,12 +18,11 @@ pub mod sd_jwt;
 pub mod status;
 pub mod vc;
 
-/// The types of credential: what each carries, its rules, its names in both languages.
+/// Types of credential: what one carries, its rules, its names in both languages.
 pub mod types {
     pub use crate::credential_type::{
-        AFFILIATION, AI_TRAINING, ALL, ClaimRule, CredentialType, Form, ORGANIZATION, REGISTERED,
-        Selective, Text, TypeError, disclosable, expiry, find, forbidden, integrity, latest_expiry,
-        metadata, validate, vct,
+        ClaimRule, CredentialType, Form, REGISTERED, Selective, TypeError, disclosable, expiry,
+        forbidden, integrity, latest_expiry, metadata, validate,
     };
 
     /// 法人番号, the number of a Japanese corporation.

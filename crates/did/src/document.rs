@@ -6,7 +6,8 @@
 use sekisho_jose::{JwkError, PublicJwk, json};
 use serde_json::{Map, Value, json};
 
-use crate::{DidError, resolve_offline};
+use crate::DidError;
+use crate::offline::from_multikey;
 
 /// The largest document that is read from bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
@@ -246,9 +247,7 @@ fn read_key(method: &Value) -> Result<Option<PublicJwk>, DidError> {
     let multibase = method.get("publicKeyMultibase").and_then(Value::as_str);
     let is_multikey = method.get("type").and_then(Value::as_str) == Some("Multikey");
     let Some(multibase) = multibase.filter(|_| is_multikey) else { return Ok(None) };
-    // A Multikey is written as the identifier of a did:key is.
-    let document = resolve_offline(&format!("did:key:{multibase}")).ok();
-    Ok(document.and_then(|document| Some(document.verification_methods.first()?.jwk.clone())))
+    Ok(from_multikey(multibase).ok())
 }
 
 fn array<'v>(document: &'v Value, name: &'static str) -> Result<&'v [Value], DidError> {

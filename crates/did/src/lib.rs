@@ -1,7 +1,7 @@
 //! Decentralized identifiers (DID Core 1.0): the methods `key`, `jwk` and `web`, and documents.
 //!
-//! `did:key` and `did:jwk` are resolved offline by `ssi`, which no other crate sees; `did:web` is our
-//! own, because the library's follows redirects and reaches private addresses.
+//! All three are our own. `ssi` is the oracle that tests hold `did:key` and `did:jwk` against, and no
+//! other crate sees it; its `did:web` follows redirects and reaches private addresses.
 //!
 //! Invariant: a document counts only for the DID that its `id` says, and a key only for the
 //! relationship that lists it. Nothing is fetched here: documents come in as values.

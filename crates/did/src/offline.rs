@@ -1,22 +1,21 @@
-//! did:key and did:jwk: the DID is the key, and nothing is fetched. Resolved by `ssi`.
+//! did:key and did:jwk: the DID is the key, and nothing is fetched.
 //!
-//! `ssi` reads did:key in any multibase and did:jwk with members that say nothing, and panics on
-//! characters that a DID cannot have; so the text is checked before it is asked, and the answer is
-//! checked to name the same DID again.
+//! A did:key is a Multikey: base58btc (multibase `z`) of a multicodec number and a compressed point.
 //!
-//! Invariant: one key has one did:key.
+//! Invariant: one key has one did:key. Base58 has one text for one sequence of bytes, the numbers are
+//! compared as bytes, and a key has one compressed point.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
-use sekisho_jose::{PublicJwk, b64u, json};
+use sekisho_jose::{CompressedPoint, PublicJwk, b64u, json};
 use serde_json::Value;
-use ssi::JWK;
-use ssi::dids::resolution::{Options, Parameters};
-use ssi::dids::{DID, DIDJWK, DIDKey, DIDResolver};
 
-use crate::{DidDocument, DidError, MAX_DID};
+use crate::{DidDocument, DidError, MAX_DID, VerificationMethod};
+
+/// The multicodec number `ed25519-pub` (0xed), as a varint.
+const ED25519_PUB: [u8; 2] = [0xed, 0x01];
+/// The multicodec number `p256-pub` (0x1200), as a varint.
+const P256_PUB: [u8; 2] = [0x80, 0x24];
+/// The longest Multikey that is read, in bytes: one of P-256.
+const MAX_MULTIKEY: usize = 2 + 33;
 
 /// The document of a did:key (P-256, Ed25519) or did:jwk, without asking anybody.
 pub fn resolve_offline(did: &str) -> Result<DidDocument, DidError> {
@@ -26,43 +25,58 @@ pub fn resolve_offline(did: &str) -> Result<DidDocument, DidError> {
     let (method, id) =
         did.strip_prefix("did:").and_then(|rest| rest.split_once(':')).ok_or(DidError::Syntax)?;
     match method {
-        "key" => resolve_key(did, id),
+        "key" => Ok(document(did, id, from_multikey(id)?)),
         "jwk" => resolve_jwk(did, id),
         other => Err(DidError::Method(other.to_owned())),
     }
 }
 
-fn resolve_key(did: &str, id: &str) -> Result<DidDocument, DidError> {
-    let refused = |reason| DidError::Identifier { method: "did:key", reason };
-    let is_base58 = id.starts_with('z') && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if !is_base58 {
-        return Err(refused("not base58btc"));
-    }
-    let document = ask(did, &DIDKey)?;
-    let document = DidDocument::from_value(did, &document)?;
-    let method = document.verification_methods.first().ok_or(DidError::KeyKind)?;
-    if did_key(&method.jwk)? != did {
-        return Err(refused("another spelling of the same key"));
-    }
-    Ok(document)
-}
-
 fn resolve_jwk(did: &str, id: &str) -> Result<DidDocument, DidError> {
     let refused = |reason| DidError::Identifier { method: "did:jwk", reason };
     let bytes = b64u::decode(id).map_err(|_| refused("not base64url"))?;
-    PublicJwk::from_value(&json::parse(&bytes)?)?;
-    let document = DidDocument::from_value(did, &ask(did, &DIDJWK)?)?;
-    if document.verification_methods.is_empty() {
-        return Err(DidError::KeyKind);
+    let document = document(did, "0", PublicJwk::from_value(&json::parse(&bytes)?)?);
+    Ok(DidDocument { key_agreement: document.authentication.clone(), ..document })
+}
+
+/// A document of one key, for authentication and for issuing.
+fn document(did: &str, fragment: &str, jwk: PublicJwk) -> DidDocument {
+    let id = format!("{did}#{fragment}");
+    let controller = did.to_owned();
+    DidDocument {
+        id: did.to_owned(),
+        verification_methods: vec![VerificationMethod { id: id.clone(), controller, jwk }],
+        authentication: vec![id.clone()],
+        assertion_method: vec![id],
+        key_agreement: Vec::new(),
     }
-    Ok(document)
+}
+
+/// The key of a Multikey (Controlled Identifiers 1.0, section 2.2.2), which is what a did:key names.
+pub(crate) fn from_multikey(multibase: &str) -> Result<PublicJwk, DidError> {
+    let malformed = DidError::Identifier { method: "did:key", reason: "not base58btc" };
+    let Some(base58) = multibase.strip_prefix('z') else { return Err(malformed) };
+    let mut bytes = [0; MAX_MULTIKEY];
+    let length = match bs58::decode(base58).onto(&mut bytes) {
+        Ok(length) => length,
+        Err(bs58::decode::Error::BufferTooSmall) => return Err(DidError::KeyKind),
+        Err(_) => return Err(malformed),
+    };
+    let multikey = bytes.get(..length).unwrap_or_default();
+    let point = match multikey.split_first_chunk() {
+        Some((&ED25519_PUB, x)) => x.try_into().map(CompressedPoint::Ed25519),
+        Some((&P256_PUB, point)) => point.try_into().map(CompressedPoint::P256),
+        _ => return Err(DidError::KeyKind),
+    };
+    Ok(point.map_err(|_| DidError::KeyKind)?.try_into()?)
 }
 
 /// The did:key of a key on P-256 or Ed25519.
 pub fn did_key(key: &PublicJwk) -> Result<String, DidError> {
-    let jwk = to_ssi(key)?;
-    let did = DIDKey::generate(&jwk).map_err(|_| DidError::KeyKind)?;
-    Ok(did.to_string())
+    let multikey = match key.compressed_point().ok_or(DidError::KeyKind)? {
+        CompressedPoint::Ed25519(x) => [&ED25519_PUB[..], &x].concat(),
+        CompressedPoint::P256(point) => [&P256_PUB[..], &point].concat(),
+    };
+    Ok(format!("did:key:z{}", bs58::encode(multikey).into_string()))
 }
 
 /// The did:jwk of a key, with the members that make the key and no other.
@@ -77,37 +91,8 @@ fn sorted(jwk: &Value) -> String {
     serde_json::to_string(&sorted).unwrap_or_default()
 }
 
-/// Only P-256 and Ed25519: the kinds that DIDs are made of here.
-fn to_ssi(key: &PublicJwk) -> Result<JWK, DidError> {
-    let jwk = key.minimal();
-    if !matches!(jwk.get("crv").and_then(Value::as_str), Some("P-256" | "Ed25519")) {
-        return Err(DidError::KeyKind);
-    }
-    serde_json::from_value(jwk).map_err(|_| DidError::KeyKind)
-}
-
-/// Asks `ssi` for the document, with keys as JWK.
-fn ask(did: &str, resolver: &impl DIDResolver) -> Result<Value, DidError> {
-    let parsed = DID::new(did.as_bytes()).map_err(|_| DidError::Syntax)?;
-    let options = Options {
-        parameters: Parameters {
-            public_key_format: Some("JsonWebKey2020".to_owned()),
-            ..Parameters::default()
-        },
-        ..Options::default()
-    };
-    let output = at_once(resolver.resolve_representation(parsed, options));
-    let output = output.ok_or(DidError::KeyKind)?.map_err(|_| DidError::KeyKind)?;
-    Ok(json::parse(&output.document)?)
-}
-
-/// Runs a future that has nothing to wait for; `None` if it did wait.
-fn at_once<F: Future>(future: F) -> Option<F::Output> {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => Some(output),
-        Poll::Pending => None,
-    }
-}
+#[cfg(test)]
+mod oracle;
 
 #[cfg(test)]
 mod tests {

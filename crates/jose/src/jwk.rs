@@ -17,7 +17,9 @@ use crate::verifying_key::Parsed;
 use crate::{Algorithm, VerifyingKey, b64u};
 
 mod material;
+mod point;
 pub(crate) use material::{Curve, Material, sec1};
+pub use point::CompressedPoint;
 
 /// The longest `kid` that is read, in bytes.
 const MAX_KID: usize = 1024;

@@ -29,7 +29,7 @@ pub mod x5c;
 pub use algorithm::Algorithm;
 pub use header::{Header, HeaderError};
 pub use json::Claims;
-pub use jwk::{JwkError, KeyUse, PublicJwk};
+pub use jwk::{CompressedPoint, JwkError, KeyUse, PublicJwk};
 pub use jwk_set::JwkSet;
 pub use jws::{JwsError, SigningInput, UnverifiedJws, sign};
 pub use jwt::{Expected, JwtError, MAX_BYTES, UnverifiedJwt, VerifiedJwt};

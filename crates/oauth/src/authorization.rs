@@ -13,20 +13,16 @@ mod response;
 pub use checks::{CHECKS, Check, Draft};
 pub use error::{AuthorizationError, AuthorizationErrorCode, ErrorRedirect, PageErrorCode};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode};
-pub use response::{error_url, success_url};
+pub use response::{AuthorizationResponse, Encoded, ResponseBody};
 
 #[cfg(test)]
 mod tests;
 
 use crate::client::Client;
 use crate::params::Params;
-use crate::relying_party;
 
 /// `response_type` values that are supported, for checks and metadata alike.
 pub const RESPONSE_TYPES: &[&str] = &["code"];
-
-/// The authorization details types that are supported (RFC 9396, 2).
-pub const AUTHORIZATION_DETAILS_TYPES: &[&str] = &["gpu_access"];
 
 /// What this server supports and is called.
 #[derive(Clone, Debug)]
@@ -35,19 +31,10 @@ pub struct ServerRules<'a> {
     pub issuer: &'a str,
     /// Scopes.
     pub scopes_supported: Vec<&'a str>,
-    /// Types of `authorization_details`.
+    /// The claims that these scopes can release.
+    pub claims_of: fn(&[String]) -> Vec<&'static str>,
+    /// Types of `authorization_details` (RFC 9396, 2).
     pub authorization_details_types_supported: Vec<&'a str>,
-}
-
-impl<'a> ServerRules<'a> {
-    /// Everything that this crate supports.
-    pub fn new(issuer: &'a str) -> Self {
-        Self {
-            issuer,
-            scopes_supported: relying_party::scopes_supported(),
-            authorization_details_types_supported: AUTHORIZATION_DETAILS_TYPES.to_vec(),
-        }
-    }
 }
 
 /// The `client_id` of a request, for looking up the client.

@@ -7,8 +7,6 @@ use sekisho_jose::{Claims, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::relying_party;
-
 /// What is asked for, claim by claim.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimsRequest {
@@ -30,15 +28,14 @@ struct Wish {
 }
 
 impl ClaimsRequest {
-    /// Reads the parameter of a client that is registered for `scopes`.
+    /// Reads the parameter of a client that may ask for the claims `allowed`.
     ///
     /// # Errors
     ///
     /// Says what is malformed. Unknown claims and members are ignored.
-    pub fn parse(text: &str, scopes: &[String]) -> Result<Self, String> {
+    pub fn parse(text: &str, allowed: &[&str]) -> Result<Self, String> {
         let members = json::parse_object(text.as_bytes())
             .map_err(|error| format!("claims is no JSON object: {error}"))?;
-        let allowed = relying_party::claims_supported(scopes);
         let mut request = Self::default();
         for (place, names) in [("userinfo", 0), ("id_token", 1)] {
             let Some(value) = members.get(place) else { continue };
@@ -48,13 +45,13 @@ impl ClaimsRequest {
             for (name, wish) in wishes {
                 let wish = Wish::read(wish)
                     .ok_or_else(|| format!("claim {name} is neither null nor a request object"))?;
-                request.add(names == 1, name, wish, &allowed);
+                request.add(names == 1, name, wish, allowed);
             }
         }
         Ok(request)
     }
 
-    fn add(&mut self, in_id_token: bool, name: &str, wish: Wish, allowed: &[&'static str]) {
+    fn add(&mut self, in_id_token: bool, name: &str, wish: Wish, allowed: &[&str]) {
         match name {
             "acr" if wish.essential => self.acr = Some(wish.values),
             "sub" => self.sub = wish.values.into_iter().next().or_else(|| self.sub.take()),
@@ -126,30 +123,28 @@ impl Wish {
 mod tests {
     use super::*;
 
-    fn scopes() -> Vec<String> {
-        ["openid", "profile", "email"].map(str::to_owned).to_vec()
-    }
+    const ALLOWED: [&str; 3] = ["sub", "name", "email"];
 
     #[test]
     fn claims_of_registered_scopes_are_kept_and_others_ignored() {
         let text = r#"{"userinfo": {"name": {"essential": true}, "groups": null, "x": null},
             "id_token": {"email": null, "acr": {"essential": true, "values": ["phr"]},
                          "sub": {"value": "s"}, "auth_time": {"essential": true}}, "other": 1}"#;
-        let request = ClaimsRequest::parse(text, &scopes()).unwrap();
+        let request = ClaimsRequest::parse(text, &ALLOWED).unwrap();
         assert_eq!(request.userinfo, ["name"]);
         assert_eq!(request.id_token, ["email"]);
         assert_eq!(request.acr.as_deref(), Some(["phr".to_owned()].as_slice()));
         assert_eq!(request.sub.as_deref(), Some("s"));
         assert!(!request.is_empty());
         assert_eq!(request.names().collect::<Vec<_>>(), ["name", "email"]);
-        let again = ClaimsRequest::parse(&request.to_value().to_string(), &scopes()).unwrap();
+        let again = ClaimsRequest::parse(&request.to_value().to_string(), &ALLOWED).unwrap();
         assert_eq!(again, request);
     }
 
     #[test]
     fn a_voluntary_acr_asks_for_nothing() {
         let text = r#"{"id_token": {"acr": {"values": ["x"]}, "sub": null}}"#;
-        assert!(ClaimsRequest::parse(text, &scopes()).unwrap().is_empty());
+        assert!(ClaimsRequest::parse(text, &ALLOWED).unwrap().is_empty());
     }
 
     #[test]
@@ -166,7 +161,7 @@ mod tests {
             r#"{"id_token": {"sub": {"value": "a", "values": ["a"]}}}"#,
             r#"{"id_token": {"name": null, "name": null}}"#,
         ] {
-            assert!(ClaimsRequest::parse(text, &scopes()).is_err(), "{text}");
+            assert!(ClaimsRequest::parse(text, &ALLOWED).is_err(), "{text}");
         }
     }
 }

@@ -4,13 +4,12 @@
 //! authenticate, has redirect URIs to which an answer may go, and an ID token algorithm that is
 //! published. Of its secret only the SHA-256 is known here. Where it is kept is the callers' matter.
 
-use sekisho_ambient::{Timestamp, sha256};
+use sekisho_ambient::{Text, Timestamp, sha256};
 use sekisho_jose::{Algorithm, PublicJwk};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::redirect_uri::{self, RedirectUriError};
-use crate::relying_party;
 
 /// Algorithms of client assertions (`token_endpoint_auth_signing_alg_values_supported`).
 pub const ASSERTION_ALGORITHMS: [Algorithm; 4] =
@@ -21,15 +20,6 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 
 /// Algorithms of ID tokens that a client may register, the default first.
 pub const ID_TOKEN_ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es256];
-
-/// A text that people read, in both languages.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Localized {
-    /// Japanese.
-    pub ja: String,
-    /// English.
-    pub en: String,
-}
 
 /// How a client authenticates at the token endpoint (`token_endpoint_auth_method`).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +84,7 @@ pub struct Client {
     /// Its identifier.
     pub client_id: String,
     /// Shown to people.
-    pub client_name: Localized,
+    pub client_name: Text,
     /// How it authenticates.
     pub authentication: ClientAuthentication,
     /// Where answers may go, in normal form.
@@ -112,12 +102,6 @@ pub struct Client {
     /// Whether scope claims stand in the ID token too, for services that never call userinfo.
     #[serde(default)]
     pub claims_in_id_token: bool,
-    /// Whether a wallet on another device may answer.
-    #[serde(default)]
-    pub cross_device: bool,
-    /// The service that it stands for, by its identifier in the configuration.
-    #[serde(default)]
-    pub service: Option<String>,
     /// Whether a confidential client has to use PKCE; a public one always has to.
     #[serde(default)]
     pub require_pkce: bool,
@@ -127,9 +111,6 @@ pub struct Client {
     /// `default_max_age`, in seconds.
     #[serde(default)]
     pub default_max_age: Option<i64>,
-    /// Why it asks, shown to people.
-    #[serde(default)]
-    pub purpose: Localized,
     /// Where a browser may go after logging out, compared as strings.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
@@ -228,8 +209,11 @@ pub fn redirect_uri_matches(client: &Client, uri: &str) -> bool {
     redirect_uri::matches(&client.redirect_uris, client.application_type, uri)
 }
 
-/// Checks that `client` may be registered (checklist DCR-2 and DCR-3).
-pub fn validate_registration(client: &Client) -> Result<(), RegistrationError> {
+/// Checks that `client` may be registered at a server with these scopes (checklist DCR-2 and DCR-3).
+pub fn validate_registration(
+    client: &Client,
+    scopes_supported: &[&str],
+) -> Result<(), RegistrationError> {
     let id_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
     let id = &client.client_id;
     if id.is_empty() || id.len() > 255 || !id.bytes().all(id_byte) {
@@ -241,7 +225,7 @@ pub fn validate_registration(client: &Client) -> Result<(), RegistrationError> {
     }
     check_redirect_uris(client)?;
     check_keys(client)?;
-    check_scopes(client)?;
+    check_scopes(client, scopes_supported)?;
     let algorithm = client.id_token_signed_response_alg;
     if !ID_TOKEN_ALGORITHMS.contains(&algorithm) {
         return Err(RegistrationError::Algorithm(algorithm));
@@ -284,8 +268,7 @@ fn check_keys(client: &Client) -> Result<(), RegistrationError> {
     }
 }
 
-fn check_scopes(client: &Client) -> Result<(), RegistrationError> {
-    let known = relying_party::scopes_supported();
+fn check_scopes(client: &Client, known: &[&str]) -> Result<(), RegistrationError> {
     match client.scopes.iter().find(|scope| !known.contains(&scope.as_str())) {
         Some(scope) => Err(RegistrationError::Scope(scope.clone())),
         None if !client.may_ask_for("openid") => Err(RegistrationError::NoOpenid),
@@ -297,26 +280,27 @@ fn check_scopes(client: &Client) -> Result<(), RegistrationError> {
 pub(crate) mod tests {
     use super::*;
 
+    /// The scopes of the server.
+    pub(crate) const SCOPES: [&str; 5] =
+        ["openid", "profile", "email", "gpu_access", OFFLINE_ACCESS];
+
     /// A confidential client that may ask for everything.
     pub(crate) fn client() -> Client {
-        let text = |text: &str| Localized { ja: text.to_owned(), en: text.to_owned() };
+        let text = |text: &str| Text { ja: text.to_owned(), en: text.to_owned() };
         Client {
             client_id: "portal".to_owned(),
             client_name: text("Portal"),
             authentication: ClientAuthentication::secret_basic("s3cret"),
             redirect_uris: vec!["https://rp.example/cb".to_owned()],
-            scopes: relying_party::scopes_supported().into_iter().map(str::to_owned).collect(),
+            scopes: SCOPES.map(str::to_owned).to_vec(),
             id_token_signed_response_alg: Algorithm::Rs256,
             profile: Profile::Oidc,
             application_type: ApplicationType::Web,
             claims_in_id_token: false,
-            cross_device: false,
-            service: None,
             require_pkce: false,
             required_acr: None,
             default_max_age: None,
             post_logout_redirect_uris: vec!["https://rp.example/bye".to_owned()],
-            purpose: text("Logging in"),
             created: Timestamp::from_unix(1_795_239_120),
         }
     }
@@ -324,12 +308,12 @@ pub(crate) mod tests {
     fn refused(change: impl FnOnce(&mut Client)) -> RegistrationError {
         let mut client = client();
         change(&mut client);
-        validate_registration(&client).unwrap_err()
+        validate_registration(&client, &SCOPES).unwrap_err()
     }
 
     #[test]
     fn a_client_is_registered_and_read_back() {
-        assert_eq!(validate_registration(&client()), Ok(()));
+        assert_eq!(validate_registration(&client(), &SCOPES), Ok(()));
         let stored = serde_json::to_string(&client()).unwrap();
         assert_eq!(serde_json::from_str::<Client>(&stored).unwrap(), client());
     }
@@ -357,11 +341,11 @@ pub(crate) mod tests {
     fn what_is_just_within_the_limits_is_registered() {
         let widest = Client {
             client_id: "x".repeat(255),
-            client_name: Localized { ja: "字".repeat(200), en: "x".repeat(200) },
+            client_name: Text { ja: "字".repeat(200), en: "x".repeat(200) },
             default_max_age: Some(0),
             ..client()
         };
-        assert_eq!(validate_registration(&widest), Ok(()));
+        assert_eq!(validate_registration(&widest, &SCOPES), Ok(()));
     }
 
     /// CA-7: a key that may sign an assertion has to be among those registered, or their address be
@@ -370,7 +354,7 @@ pub(crate) mod tests {
     fn keys_have_to_be_good_for_assertions() {
         let with = |keys| {
             let authentication = ClientAuthentication::PrivateKeyJwt { keys };
-            validate_registration(&Client { authentication, ..client() })
+            validate_registration(&Client { authentication, ..client() }, &SCOPES)
         };
         let key = |algorithm| {
             sekisho_jose::SigningKey::generate(algorithm, &sekisho_ambient::Entropy::seeded(1))

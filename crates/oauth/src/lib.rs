@@ -13,10 +13,10 @@
 //! | [`refresh`] | refresh tokens: RFC 6749, 6; RFC 9700, 4.14 |
 //! | [`userinfo`] | Core, 5.3; RFC 6750 |
 //! | [`metadata`] | OpenID Connect Discovery 1.0, 3; RFC 8414 |
-//! | [`relying_party`] | our table: which scope asks the wallet for what, and releases what |
 //!
 //! Invariant: nothing here reads a clock, a random source, a store or the network, and nothing knows
-//! of HTTP beyond the texts of its headers. Storage, single use and redirects are the callers' matter.
+//! of HTTP beyond the texts of its headers. Which scopes there are and what they release comes in as
+//! a value. Storage, single use and redirects are the callers' matter.
 
 pub mod assertion;
 pub mod authentication;
@@ -30,7 +30,6 @@ pub mod params;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod refresh;
-pub mod relying_party;
 pub mod scope;
 pub mod token;
 pub mod userinfo;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::authorization::{RESPONSE_TYPES, ResponseMode};
 use crate::client::{ASSERTION_ALGORITHMS, AUTHENTICATION_METHODS, OFFLINE_ACCESS};
+use crate::pkce;
 use crate::token::GrantType;
-use crate::{pkce, relying_party};
 
 /// What is mounted and enabled.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +37,10 @@ pub struct Enabled {
     pub acr_values: Vec<String>,
     /// Types of `authorization_details` that are served.
     pub authorization_details_types: Vec<String>,
-    /// Scopes that are served; empty means all of the table.
+    /// Scopes that are served.
     pub scopes: Vec<String>,
+    /// Claims that these scopes can release.
+    pub claims: Vec<String>,
     /// Whether wallets may redeem offers, and without naming themselves.
     pub pre_authorized_code: bool,
     /// Languages of the pages, as BCP 47 tags.
@@ -84,7 +86,6 @@ fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 19] {
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
     let algorithms = enabled.id_token_algorithms.iter().map(ToString::to_string).collect();
     let modes = ResponseMode::ALL.map(ResponseMode::name);
-    let scopes = scopes(enabled);
     let methods = owned(&AUTHENTICATION_METHODS);
     let assertions: Vec<String> = ASSERTION_ALGORITHMS.iter().map(ToString::to_string).collect();
     let introspection = enabled.introspection_endpoint.is_some();
@@ -108,9 +109,9 @@ fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 19] {
         ("revocation_endpoint_auth_methods_supported", revoking),
         ("revocation_endpoint_auth_signing_alg_values_supported", at_revocation),
         ("code_challenge_methods_supported", owned(pkce::METHODS)),
-        ("claims_supported", owned(&relying_party::claims_supported(&scopes))),
+        ("claims_supported", enabled.claims.clone()),
         ("claim_types_supported", owned(&["normal"])),
-        ("scopes_supported", scopes),
+        ("scopes_supported", enabled.scopes.clone()),
         ("acr_values_supported", enabled.acr_values.clone()),
         ("authorization_details_types_supported", enabled.authorization_details_types.clone()),
         ("ui_locales_supported", enabled.ui_locales.clone()),
@@ -118,19 +119,12 @@ fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 19] {
     ]
 }
 
-fn scopes(enabled: &Enabled) -> Vec<String> {
-    if enabled.scopes.is_empty() {
-        return relying_party::scopes_supported().into_iter().map(str::to_owned).collect();
-    }
-    enabled.scopes.clone()
-}
-
 fn grant_types(enabled: &Enabled) -> Vec<String> {
     let mounted = |grant: &GrantType| match grant {
         GrantType::AuthorizationCode => enabled.authorization_endpoint.is_some(),
         GrantType::RefreshToken => {
             enabled.authorization_endpoint.is_some()
-                && scopes(enabled).iter().any(|scope| scope == OFFLINE_ACCESS)
+                && enabled.scopes.iter().any(|scope| scope == OFFLINE_ACCESS)
         }
         GrantType::PreAuthorizedCode => enabled.pre_authorized_code,
     };
@@ -161,6 +155,10 @@ fn booleans(enabled: &Enabled) -> [(&'static str, bool); 10] {
 mod tests {
     use super::*;
 
+    fn owned(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
     fn enabled() -> Enabled {
         let url = |path: &str| Some(format!("https://auth.example.jp{path}"));
         Enabled {
@@ -175,6 +173,8 @@ mod tests {
             id_token_algorithms: vec![Algorithm::Rs256, Algorithm::Es256],
             acr_values: vec!["phr".to_owned()],
             authorization_details_types: vec!["gpu_access".to_owned()],
+            scopes: owned(&["openid", "email", "gpu_access", "offline_access"]),
+            claims: owned(&["sub", "email", "email_verified"]),
             pre_authorized_code: true,
             ui_locales: vec!["ja-JP".to_owned(), "en-US".to_owned()],
             ..Enabled::default()
@@ -213,16 +213,9 @@ mod tests {
             "revocation_endpoint_auth_signing_alg_values_supported":
                 ["RS256", "PS256", "ES256", "EdDSA"],
             "code_challenge_methods_supported": ["S256"],
-            "claims_supported": [
-                "sub", "auth_time", "acr", "amr", "sid", "name", "name#ja-Hani-JP",
-                "name#ja-Kana-JP", "name#ja-Latn-JP", "preferred_username", "locale", "email",
-                "email_verified", "organization", "groups", "training", "authorization_details",
-                "svc_residency",
-            ],
+            "claims_supported": ["sub", "email", "email_verified"],
             "claim_types_supported": ["normal"],
-            "scopes_supported":
-                ["openid", "profile", "email", "organization", "training", "gpu_access",
-                 "offline_access"],
+            "scopes_supported": ["openid", "email", "gpu_access", "offline_access"],
             "acr_values_supported": ["phr"],
             "authorization_details_types_supported": ["gpu_access"],
             "ui_locales_supported": ["ja-JP", "en-US"],
@@ -250,8 +243,8 @@ mod tests {
             assert!(document.get(name).is_none(), "{name}");
         }
         assert_eq!(document["pre-authorized_grant_anonymous_access_supported"], false);
-        let narrow = Enabled { scopes: vec!["openid".to_owned()], ..enabled() };
-        let claims = &build(&narrow)["claims_supported"];
-        assert_eq!(claims, &json!(["sub", "auth_time", "acr", "amr", "sid"]));
+        let narrow = Enabled { scopes: owned(&["openid"]), ..enabled() };
+        let grants = build(&narrow)["grant_types_supported"].to_string();
+        assert!(!grants.contains("refresh_token"), "{grants}");
     }
 }

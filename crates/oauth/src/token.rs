@@ -202,6 +202,25 @@ fn check_redirect_uri(binding: &CodeBinding, presented: Option<&str>) -> Result<
     }
 }
 
+/// Who may use an access token. It stands on the token and not on its grant: a confidential client may
+/// change its keys (RFC 9449, 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenBinding {
+    /// Whoever holds it (RFC 6750).
+    #[default]
+    Bearer,
+}
+
+impl TokenBinding {
+    /// `token_type` on the wire.
+    pub const fn token_type(self) -> &'static str {
+        match self {
+            Self::Bearer => "Bearer",
+        }
+    }
+}
+
 /// A successful answer (RFC 6749, 5.1; Core, 3.1.3.3). Sent with `Cache-Control: no-store`.
 #[derive(Clone, Serialize)]
 pub struct TokenResponse {
@@ -230,7 +249,7 @@ impl TokenResponse {
     pub fn bearer(access_token: impl Into<String>, expires_in: i64) -> Self {
         Self {
             access_token: access_token.into(),
-            token_type: "Bearer",
+            token_type: TokenBinding::Bearer.token_type(),
             expires_in,
             scope: None,
             refresh_token: None,

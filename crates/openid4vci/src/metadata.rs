@@ -89,7 +89,7 @@ fn claim(rule: &ClaimRule) -> Value {
     json!({
         "path": rule.claim_path(),
         "mandatory": rule.mandatory,
-        "display": names(rule.ja, rule.en),
+        "display": names(rule.label.ja, rule.label.en),
     })
 }
 

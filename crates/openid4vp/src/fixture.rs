@@ -6,11 +6,12 @@ use rcgen::{
 };
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_credential::sd_jwt::{SdJwt, bind};
-use sekisho_credential::types::{AFFILIATION, AI_TRAINING, CredentialType};
+use sekisho_credential::types::CredentialType;
 use sekisho_credential::vc::{self, Issuance, TrustList, TrustedIssuer};
 use sekisho_jose::jwe::DecryptionKey;
 use sekisho_jose::x5c::TrustAnchor;
 use sekisho_jose::{Algorithm, Claims, SigningKey};
+use sekisho_profile::types::{AFFILIATION, AI_TRAINING};
 use serde_json::{Value, json};
 
 use crate::dcql::Query;

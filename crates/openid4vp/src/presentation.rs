@@ -86,7 +86,7 @@ pub enum EndReason {
 
 /// Why an event was refused. Nothing has changed, so nothing need be persisted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum Refusal {
+pub enum PresentationError {
     /// The wallet has not answered yet.
     #[error("the wallet has not answered yet")]
     NotAnswered,
@@ -196,28 +196,6 @@ fn plain_digits(typed: &str) -> String {
     typed.chars().filter(|c| !c.is_whitespace()).map(plain).collect()
 }
 
-impl Refusal {
-    /// The code that people are told.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::NotAnswered | Self::AlreadyAnswered => "A-1004",
-            Self::Declined(error) => error.code(),
-            Self::ResponseCode => "A-1005",
-            Self::Ended(reason) => reason.code(),
-        }
-    }
-}
-
-impl EndReason {
-    /// The code that people are told.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Expired => "A-1001",
-            Self::WrongNumber | Self::LateNumber => "A-1006",
-        }
-    }
-}
-
 impl std::fmt::Display for EndReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -235,25 +213,25 @@ impl<P> Presentation<P> {
         by: P,
         response_code: HandleKey,
         number: Option<MatchNumber>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, PresentationError> {
         self.awaiting()?;
         Ok(Self::Presented(Presented { by, response_code, number }))
     }
 
     /// The wallet answered with an error.
-    pub fn decline(self, error: WalletError) -> Result<Self, Refusal> {
+    pub fn decline(self, error: WalletError) -> Result<Self, PresentationError> {
         self.awaiting()?;
         Ok(Self::Declined { error })
     }
 
     /// The time of the whole attempt is over.
-    pub fn expire(self) -> Result<Self, Refusal> {
+    pub fn expire(self) -> Result<Self, PresentationError> {
         match self {
             Self::AwaitingWallet | Self::Presented(_) => {
                 Ok(Self::Ended { reason: EndReason::Expired })
             }
-            Self::Declined { error } => Err(Refusal::Declined(error)),
-            Self::Ended { reason } => Err(Refusal::Ended(reason)),
+            Self::Declined { error } => Err(PresentationError::Declined(error)),
+            Self::Ended { reason } => Err(PresentationError::Ended(reason)),
         }
     }
 
@@ -263,11 +241,11 @@ impl<P> Presentation<P> {
         self,
         response_code: &HandleKey,
         now: Timestamp,
-    ) -> Result<BrowserBound<P>, Refusal> {
+    ) -> Result<BrowserBound<P>, PresentationError> {
         let presented = self.presented()?;
         let (given, kept) = (response_code.to_bytes(), presented.response_code.to_bytes());
         if !constant_time_eq(&given, &kept) || presented.response_code.expires() <= now {
-            return Err(Refusal::ResponseCode);
+            return Err(PresentationError::ResponseCode);
         }
         Ok(BrowserBound { by: presented.by, same_device: true })
     }
@@ -304,20 +282,20 @@ impl<P> Presentation<P> {
         presented.number.as_ref().filter(|_| constant_time_eq(&given, &kept))
     }
 
-    fn awaiting(self) -> Result<(), Refusal> {
+    fn awaiting(self) -> Result<(), PresentationError> {
         match self {
             Self::AwaitingWallet => Ok(()),
-            Self::Presented(_) | Self::Declined { .. } => Err(Refusal::AlreadyAnswered),
-            Self::Ended { reason } => Err(Refusal::Ended(reason)),
+            Self::Presented(_) | Self::Declined { .. } => Err(PresentationError::AlreadyAnswered),
+            Self::Ended { reason } => Err(PresentationError::Ended(reason)),
         }
     }
 
-    fn presented(self) -> Result<Presented<P>, Refusal> {
+    fn presented(self) -> Result<Presented<P>, PresentationError> {
         match self {
             Self::Presented(presented) => Ok(presented),
-            Self::AwaitingWallet => Err(Refusal::NotAnswered),
-            Self::Declined { error } => Err(Refusal::Declined(error)),
-            Self::Ended { reason } => Err(Refusal::Ended(reason)),
+            Self::AwaitingWallet => Err(PresentationError::NotAnswered),
+            Self::Declined { error } => Err(PresentationError::Declined(error)),
+            Self::Ended { reason } => Err(PresentationError::Ended(reason)),
         }
     }
 }

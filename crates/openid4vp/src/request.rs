@@ -21,9 +21,7 @@ use url::form_urlencoded;
 
 use crate::dcql::{FORMAT, Query};
 
-pub use service::{
-    LocalizedText, Operator, SERVICE_INFO_FORMAT, ServiceDescription, ServiceStatement,
-};
+pub use service::{Operator, SERVICE_INFO_FORMAT, ServiceDescription, ServiceStatement};
 pub use verify::{
     Encryption, RequestLink, RequestRefusal, RequestTrust, VerifiedRequest, parse_link, verify,
 };

@@ -74,14 +74,6 @@ impl WalletError {
     pub fn from_name(name: &str) -> Self {
         Self::ALL.into_iter().find(|error| error.as_str() == name).unwrap_or(Self::Other)
     }
-
-    /// The code that people are told: declined, or no wallet that can answer.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::AccessDenied => "A-1002",
-            _ => "A-1003",
-        }
-    }
 }
 
 impl std::fmt::Display for WalletError {
@@ -117,16 +109,4 @@ pub enum ResponseError {
     /// The credentials are bound to keys of several holders.
     #[error("the credentials are bound to different holder keys")]
     Holders,
-}
-
-impl ResponseError {
-    /// The code that people are told: the credential's own, C-2007 where several holders were mixed,
-    /// else A-1007, the wallet's answer does not fit what was asked.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Credential { error, .. } => error.code(),
-            Self::Holders => "C-2007",
-            Self::Malformed(_) | Self::Mode | Self::Encryption(_) | Self::Query(_) => "A-1007",
-        }
-    }
 }

@@ -17,7 +17,7 @@ mod trust;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
-use sekisho_broker::codes::Lang;
+use sekisho_ambient::Lang;
 use serde_json::json;
 
 pub use session::Terminal;

@@ -12,8 +12,8 @@ mod stage;
 use std::path::PathBuf;
 
 use clap::Args;
+use sekisho_ambient::Lang;
 use sekisho_ambient::Secret;
-use sekisho_broker::codes::Lang;
 use tokio::sync::{oneshot, watch};
 
 use crate::api::Api;

@@ -22,9 +22,9 @@ pub(crate) async fn refuse(settings: &Settings, broker: &Broker) -> Result<(), F
     if reaches_only_this_machine(settings) {
         return Ok(());
     }
-    let root = broker.authority().await.map_err(sekisho_broker::StartError::from)?;
+    let root = broker.keyring().authority().await.map_err(sekisho_broker::StartError::from)?;
     check("the root certificate", root.anchor().to_der())?;
-    for issuer in &broker.trust().0 {
+    for issuer in &broker.registry().trust().list.0 {
         for anchor in &issuer.anchors {
             check(&format!("the trust in {}", issuer.issuer), anchor.to_der())?;
         }

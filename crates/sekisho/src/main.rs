@@ -22,9 +22,8 @@ async fn main() -> ExitCode {
 /// Logs go to standard error: this program's from `info` on, libraries' from `warn` on, or what
 /// `SEKISHO_LOG` says.
 fn log() {
-    let quiet = || {
-        EnvFilter::new("warn,sekisho=info,sekisho_broker=info,sekisho_web=info,sekisho_store=info")
-    };
+    // The names of all our crates begin with that of the program.
+    let quiet = || EnvFilter::new("warn,sekisho=info");
     let filter = EnvFilter::try_from_env("SEKISHO_LOG").unwrap_or_else(|_| quiet());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     if std::env::var_os("SEKISHO_LOG_JSON").is_some() {

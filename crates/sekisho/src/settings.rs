@@ -10,6 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use sekisho_broker::config::{Config, ConfigError};
+use sekisho_login::WalletsError;
+use sekisho_registry::ServicesError;
 
 use file::{File, RootKeyEntry, TlsEntry};
 pub(crate) use template::{Sample, TlsSample, template};
@@ -185,12 +187,12 @@ fn check_tls(tls: &Tls, secure: bool) -> Result<(), &'static str> {
 /// What an error of the configuration is about, as it stands in the file.
 fn named(error: &ConfigError) -> String {
     let value = match error {
-        ConfigError::Origin(text, _) => text,
-        ConfigError::Twice { name, .. }
-        | ConfigError::Name { name, .. }
-        | ConfigError::WalletEndpoint { name } => name,
-        ConfigError::GateWithoutService { service, .. } => service,
-        ConfigError::PreferredWallet(_) => return "[[wallets]]".to_owned(),
+        ConfigError::Origin(error) => error.text(),
+        ConfigError::Services(ServicesError::Name(error))
+        | ConfigError::Wallets(WalletsError::Name(error)) => error.name(),
+        ConfigError::Services(ServicesError::GateWithoutService { service, .. }) => service,
+        ConfigError::Wallets(WalletsError::Endpoint { name }) => name,
+        ConfigError::Wallets(WalletsError::Preferred(_)) => return "[[wallets]]".to_owned(),
     };
     format!("\"{value}\"")
 }

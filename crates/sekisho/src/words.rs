@@ -1,15 +1,16 @@
 //! Every word that the command line says to people, in both languages. Data and errors' texts are
 //! the API's, in English.
 
-use sekisho_broker::codes::Text;
+use sekisho_ambient::Words;
+use sekisho_keyring::plan::PlanAct;
 
-const fn text(ja: &'static str, en: &'static str) -> Text {
-    Text { ja, en }
+const fn text(ja: &'static str, en: &'static str) -> Words {
+    Words { ja, en }
 }
 
 macro_rules! words {
     ($($name:ident = $ja:literal, $en:literal;)*) => {
-        $(pub(crate) const $name: Text = text($ja, $en);)*
+        $(pub(crate) const $name: Words = text($ja, $en);)*
     };
 }
 
@@ -93,14 +94,13 @@ words! {
         "This cannot be undone. Type {id} to go on: ";
 }
 
-/// The words for a step of a rotation, by its name in the API.
-pub(crate) fn step(name: &str) -> Option<Text> {
-    match name {
-        "activate" => Some(STEP_ACTIVATE),
-        "publish spare" => Some(STEP_PUBLISH_SPARE),
-        "retire" => Some(STEP_RETIRE),
-        "unpublish" => Some(STEP_UNPUBLISH),
-        "withdraw" => Some(STEP_WITHDRAW),
-        _ => None,
+/// The words for a step of a rotation.
+pub(crate) fn step(step: PlanAct) -> Words {
+    match step {
+        PlanAct::Activate => STEP_ACTIVATE,
+        PlanAct::PublishSpare => STEP_PUBLISH_SPARE,
+        PlanAct::Retire => STEP_RETIRE,
+        PlanAct::Unpublish => STEP_UNPUBLISH,
+        PlanAct::Withdraw => STEP_WITHDRAW,
     }
 }

@@ -21,6 +21,22 @@ pub trait Table {
     type Value: Serialize + DeserializeOwned;
 }
 
+/// Declares a table: its visibility and type, its name in the file, its key and its value.
+#[macro_export]
+macro_rules! table {
+    ($(#[$doc:meta])* $vis:vis $table:ident = $name:literal: $key:ty => $value:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        $vis struct $table;
+
+        impl $crate::Table for $table {
+            const NAME: &'static str = $name;
+            type Key = $key;
+            type Value = $value;
+        }
+    };
+}
+
 /// A key with a stored form that sorts as the keys do.
 pub trait TableKey: Sized {
     /// The stored form.

@@ -71,6 +71,15 @@ impl Store {
         }
     }
 
+    /// Runs `closure` as [`Store::transact`] would, and applies nothing.
+    pub async fn rehearse<T>(
+        &self,
+        mut closure: impl FnMut(&mut Tx) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let (outcome, _) = self.decide(&mut Tx::default(), &mut closure).await?;
+        Ok(outcome)
+    }
+
     /// Runs `closure` until every row that it asks for is loaded. No batch means that there is
     /// nothing to apply and nothing to compare.
     async fn decide<T>(

@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use sekisho_profile::Code;
+
 use crate::text::{self, Both, Lang};
 
 /// Why the wallet did not do what it was asked.
@@ -91,7 +93,7 @@ pub enum WalletError {
     #[error("credential: {why}")]
     Credential {
         /// The code of the cause, such as `C-2005`.
-        code: &'static str,
+        code: Code,
         /// What was found.
         why: String,
     },
@@ -160,11 +162,11 @@ impl WalletError {
     }
 
     /// The code that `sekisho explain` knows, where there is one.
-    pub fn code(&self) -> Option<&'static str> {
+    pub fn code(&self) -> Option<Code> {
         match self {
-            Self::Credential { code, .. } => Some(code),
-            Self::Expired => Some("A-1001"),
-            Self::Declined => Some("A-1002"),
+            Self::Credential { code, .. } => Some(*code),
+            Self::Expired => Some(Code::LoginExpired),
+            Self::Declined => Some(Code::WalletDeclined),
             _ => None,
         }
     }

@@ -2,14 +2,15 @@
 //! not built in is called by its own name.
 
 use sekisho_credential::claim_path::{ClaimPath, PathElement};
-use sekisho_credential::types::{self, ClaimRule, CredentialType};
+use sekisho_credential::types::ClaimRule;
+use sekisho_profile::types;
 
 use crate::fetch::printable;
 use crate::text::Both;
 
 /// The type `vct` in words.
 pub(crate) fn credential_type(vct: &str) -> Both {
-    match built_in(vct) {
+    match types::find_by_vct(vct) {
         Some(found) => Both::new(found.display.ja, found.display.en),
         None => Both::same(printable(vct)),
     }
@@ -18,7 +19,7 @@ pub(crate) fn credential_type(vct: &str) -> Both {
 /// The claim at `path` (names and indexes) of the type `vct` in words.
 pub(crate) fn claim(vct: &str, path: &[String]) -> Both {
     match rule(vct, path) {
-        Some((_, rule)) => Both::new(rule.ja, rule.en),
+        Some((_, rule)) => Both::new(rule.label.ja, rule.label.en),
         None => Both::same(printable(&path.join(" / "))),
     }
 }
@@ -37,7 +38,7 @@ fn rule(vct: &str, path: &[String]) -> Option<(usize, &'static ClaimRule)> {
         rule.path.len() <= path.len()
             && rule.path.iter().zip(path).all(|(step, part)| fits(step, part))
     };
-    let rules = built_in(vct).into_iter().flat_map(|found| found.claims).enumerate();
+    let rules = types::find_by_vct(vct).into_iter().flat_map(|found| found.claims).enumerate();
     rules.filter(|(_, rule)| covers(rule)).max_by_key(|(_, rule)| rule.path.len())
 }
 
@@ -49,13 +50,6 @@ pub(crate) fn asked(vct: &str, path: &ClaimPath) -> Both {
         PathElement::All => "0".to_owned(),
     };
     claim(vct, &path.0.iter().map(part).collect::<Vec<_>>())
-}
-
-/// `{authority}/types/{name}/{major}` of any authority.
-fn built_in(vct: &str) -> Option<&'static CredentialType> {
-    let (_, rest) = vct.rsplit_once("/types/")?;
-    let (name, major) = rest.split_once('/')?;
-    types::find(name).filter(|found| found.major.to_string() == major)
 }
 
 #[cfg(test)]

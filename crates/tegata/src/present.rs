@@ -18,6 +18,7 @@ use sekisho_jose::{ClaimError, Claims};
 use sekisho_openid4vp::dcql::{self, Candidate, Match};
 use sekisho_openid4vp::request::{self, RequestRefusal, RequestTrust, VerifiedRequest};
 use sekisho_openid4vp::response;
+use sekisho_profile::Code;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -248,8 +249,10 @@ fn refused(error: RequestRefusal) -> WalletError {
 }
 
 fn read(sd_jwt: &str) -> Result<SdJwt, WalletError> {
-    SdJwt::parse(sd_jwt)
-        .map_err(|error| WalletError::Credential { code: "C-2006", why: error.to_string() })
+    SdJwt::parse(sd_jwt).map_err(|error| WalletError::Credential {
+        code: Code::BadSignature,
+        why: error.to_string(),
+    })
 }
 
 /// The credential, cut to what `found` discloses.
@@ -286,7 +289,7 @@ fn who(request: &VerifiedRequest) -> Result<Who, WalletError> {
     })
 }
 
-fn text(text: &request::LocalizedText) -> Both {
+fn text(text: &sekisho_ambient::Text) -> Both {
     Both::new(printable(&text.ja), printable(&text.en))
 }
 

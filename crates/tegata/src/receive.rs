@@ -19,6 +19,7 @@ use sekisho_openid4vci::offer::{
     self, CredentialOffer, InputMode, OfferLink, PRE_AUTHORIZED_CODE_GRANT, PreAuthorizedGrant,
 };
 use sekisho_openid4vci::proof;
+use sekisho_profile::Code;
 use serde_json::{Value, json};
 
 use crate::fetch::{allowed, printable};
@@ -250,7 +251,7 @@ impl Wallet {
     /// Shows the credential to the wallet itself: whatever a verifier would check is checked before
     /// the credential is kept. The key binding passes only if `cnf` is this wallet's holder key.
     fn check(&self, sd_jwt: &str, issuer: &str, vct: &str) -> Result<(), WalletError> {
-        let refused = |why: String| WalletError::Credential { code: "C-2006", why };
+        let refused = |why: String| WalletError::Credential { code: Code::BadSignature, why };
         SdJwt::parse(sd_jwt).map_err(|error| refused(error.to_string()))?;
         let nonce = self.entropy.id();
         let binding = Binding { audience: issuer, nonce: &nonce };
@@ -271,9 +272,10 @@ impl Wallet {
             organization_claim: None,
             binding,
         };
-        vc::verify(&presentation, &check)
-            .map(|_| ())
-            .map_err(|error| WalletError::Credential { code: error.code(), why: error.to_string() })
+        vc::verify(&presentation, &check).map(|_| ()).map_err(|error| WalletError::Credential {
+            code: Code::from(&error),
+            why: error.to_string(),
+        })
     }
 }
 

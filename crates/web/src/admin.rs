@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    Act, AddClient, AddOrganization, AddTrust, AdminError, ChangeStatus, OfferCredential, RotateKey,
+    AddClient, AddOrganization, AddTrust, AdminError, By, ChangeStatus, OfferCredential, RotateKey,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -103,8 +103,8 @@ struct Page {
     limit: Option<usize>,
 }
 
-fn act(caller: Caller, dry_run: bool) -> Act {
-    Act { uid: caller.0.uid, dry_run }
+fn by(caller: Caller, dry_run: bool) -> By {
+    By::operator(caller.0.uid, dry_run)
 }
 
 fn answer(result: Result<impl Serialize, AdminError>) -> Answer {
@@ -155,7 +155,7 @@ async fn add_organization(
     Asked(change): Asked<Change>,
     Body(add): Body<AddOrganization>,
 ) -> Answer {
-    answer(broker.add_organization(&act(caller, change.dry_run), &add).await)
+    answer(broker.add_organization(&by(caller, change.dry_run), &add).await)
 }
 
 async fn clients(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
@@ -168,7 +168,7 @@ async fn add_client(
     Asked(change): Asked<Change>,
     Body(add): Body<AddClient>,
 ) -> Answer {
-    answer(broker.add_client(&act(caller, change.dry_run), &add).await)
+    answer(broker.add_client(&by(caller, change.dry_run), &add).await)
 }
 
 async fn remove_client(
@@ -177,7 +177,7 @@ async fn remove_client(
     Path(client): Path<String>,
     Asked(change): Asked<Change>,
 ) -> Answer {
-    answer(broker.remove_client(&act(caller, change.dry_run), &client).await)
+    answer(broker.remove_client(&by(caller, change.dry_run), &client).await)
 }
 
 async fn trust(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
@@ -190,7 +190,7 @@ async fn add_trust(
     Asked(change): Asked<Change>,
     Body(add): Body<AddTrust>,
 ) -> Answer {
-    answer(broker.add_trust(&act(caller, change.dry_run), &add).await)
+    answer(broker.add_trust(&by(caller, change.dry_run), &add).await)
 }
 
 async fn remove_trust(
@@ -198,7 +198,7 @@ async fn remove_trust(
     caller: Caller,
     Asked(remove): Asked<RemoveTrust>,
 ) -> Answer {
-    answer(broker.remove_trust(&act(caller, remove.dry_run), &remove.issuer).await)
+    answer(broker.remove_trust(&by(caller, remove.dry_run), &remove.issuer).await)
 }
 
 async fn credentials(
@@ -215,7 +215,7 @@ async fn offer_credential(
     Asked(change): Asked<Change>,
     Body(offer): Body<OfferCredential>,
 ) -> Answer {
-    answer(broker.offer_credential(&act(caller, change.dry_run), &offer).await)
+    answer(broker.offer_credential(&by(caller, change.dry_run), &offer).await)
 }
 
 async fn revoke_credential(
@@ -225,7 +225,7 @@ async fn revoke_credential(
     Asked(change): Asked<Change>,
     Body(revoke): Body<ChangeStatus>,
 ) -> Answer {
-    answer(broker.revoke_credential(&act(caller, change.dry_run), &credential, &revoke).await)
+    answer(broker.revoke_credential(&by(caller, change.dry_run), &credential, &revoke).await)
 }
 
 async fn suspend_credential(
@@ -235,7 +235,7 @@ async fn suspend_credential(
     Asked(change): Asked<Change>,
     Body(why): Body<ChangeStatus>,
 ) -> Answer {
-    answer(broker.suspend_credential(&act(caller, change.dry_run), &credential, &why).await)
+    answer(broker.suspend_credential(&by(caller, change.dry_run), &credential, &why).await)
 }
 
 async fn resume_credential(
@@ -245,7 +245,7 @@ async fn resume_credential(
     Asked(change): Asked<Change>,
     Body(why): Body<ChangeStatus>,
 ) -> Answer {
-    answer(broker.resume_credential(&act(caller, change.dry_run), &credential, &why).await)
+    answer(broker.resume_credential(&by(caller, change.dry_run), &credential, &why).await)
 }
 
 async fn keys(State(broker): State<Broker>, _: Caller, Asked(which): Asked<WhichKeys>) -> Answer {
@@ -258,7 +258,7 @@ async fn rotate_key(
     Asked(change): Asked<Change>,
     Body(rotate): Body<RotateKey>,
 ) -> Answer {
-    answer(broker.rotate_key(&act(caller, change.dry_run), &rotate).await)
+    answer(broker.rotate_key(&by(caller, change.dry_run), &rotate).await)
 }
 
 async fn audit(State(broker): State<Broker>, _: Caller, Asked(page): Asked<Page>) -> Answer {

@@ -7,7 +7,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HeaderValue, SET_COOKIE};
 use sekisho_ambient::{Handle, Timestamp};
-use sekisho_broker::config::Origin;
+use sekisho_site::Origin;
 
 /// Which browser this is.
 pub(crate) const BROWSER: &str = "sekisho-browser";

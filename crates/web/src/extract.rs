@@ -2,19 +2,23 @@
 
 use std::convert::Infallible;
 
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use sekisho_ambient::Handle;
-use sekisho_broker::Broker;
-use sekisho_broker::login::{Refusal, Visitor};
+use sekisho_login::{Logins, OpenLogin, Visitor};
 use sekisho_oauth::params::Params;
+use sekisho_oauth::token::TokenError;
+use sekisho_profile::Code;
+use sekisho_registry::ClientEvidence;
+use sekisho_site::{Refusal, Site};
 
+use crate::app::App;
 use crate::cookies;
 use crate::pages::{Lang, choose_language, from_ui_locales};
-use crate::reply::refusal_page;
+use crate::reply::json;
 
 /// The parameters of the query.
 pub(crate) struct Query(pub(crate) Params);
@@ -77,7 +81,7 @@ impl<S: Send + Sync> FromRequest<S> for PageForm {
     }
 }
 
-/// A handle in the path. What is none names nothing.
+/// A handle in the path; a text that is no handle is answered with 404.
 pub(crate) struct InPath(pub(crate) Handle);
 
 impl<S: Send + Sync> FromRequestParts<S> for InPath {
@@ -95,47 +99,23 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
 pub(crate) struct Browser {
     /// The cookies.
     pub(crate) visitor: Visitor,
-    /// The text of the browser cookie, to which form tokens are bound.
-    pub(crate) secret: String,
     /// The language of the page.
     pub(crate) lang: Lang,
     /// Whether the language was chosen just now.
     pub(crate) chosen: bool,
     /// Whether the person chose it, now or before.
     own_choice: bool,
+    /// The text of the browser cookie, to which form tokens are bound.
+    secret: String,
+    pub(crate) site: Site,
 }
 
-/// A login that the path names, and the browser that asks for it, spoken to in the language that the
-/// login's service wished for, unless the person chose one.
-pub(crate) struct AtLogin {
-    /// The login.
-    pub(crate) login: Handle,
-    /// The browser.
-    pub(crate) browser: Browser,
-}
+impl FromRequestParts<App> for Browser {
+    type Rejection = Infallible;
 
-impl FromRequestParts<Broker> for AtLogin {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Self, Response> {
-        let mut browser = Browser::from_request_parts(parts, broker).await?;
-        let Ok(InPath(login)) = InPath::from_request_parts(parts, broker).await else {
-            return Err(refusal_page(broker, &browser, &Refusal::NotFound, None));
-        };
-        if !browser.own_choice {
-            let wished = broker.ui_locales(&login, &browser.visitor).await;
-            browser.lang = from_ui_locales(&wished).unwrap_or(browser.lang);
-        }
-        Ok(Self { login, browser })
-    }
-}
-
-impl FromRequestParts<Broker> for Browser {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Self, Response> {
-        let origin = &broker.config().origin;
-        let cookie = |name| cookies::read(&parts.headers, origin, name);
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let site = Site::from_ref(app);
+        let cookie = |name| cookies::read(&parts.headers, site.origin(), name);
         let secret = cookie(cookies::BROWSER).unwrap_or_default();
         let visitor = Visitor {
             browser: Handle::parse(&secret),
@@ -149,8 +129,113 @@ impl FromRequestParts<Broker> for Browser {
         let locales = query.one("ui_locales").ok().flatten();
         let accept = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let lang = choose_language(wanted.as_deref(), locales, accept);
-        Ok(Self { visitor, secret, lang, chosen, own_choice })
+        Ok(Self { visitor, lang, chosen, own_choice, secret, site })
     }
+}
+
+impl Browser {
+    /// The token that a form of this login carries.
+    pub(crate) fn form_token(&self, login: &OpenLogin) -> String {
+        self.site.digests().form_token(login.handle().expose(), &self.secret)
+    }
+
+    /// The session's cookie, to which the form of a log-out is bound.
+    fn session(&self) -> &str {
+        self.visitor.session.as_ref().map(Handle::expose).unwrap_or_default()
+    }
+
+    /// The token that the question of a log-out carries.
+    pub(crate) fn logout_token(&self) -> String {
+        self.site.digests().form_token(LOGOUT_FORM, self.session())
+    }
+}
+
+/// What the form tokens of a log-out are bound to, beside the session.
+const LOGOUT_FORM: &str = "logout";
+
+/// A login that the path names, as the browser that began it finds it: the row is loaded once. The
+/// person is spoken to in the language that the login's service wished for, unless they chose one.
+pub(crate) struct AtLogin {
+    /// The login.
+    pub(crate) login: OpenLogin,
+    /// The browser.
+    pub(crate) browser: Browser,
+}
+
+impl FromRequestParts<App> for AtLogin {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let Ok(mut browser) = Browser::from_request_parts(parts, app).await;
+        let Ok(InPath(handle)) = InPath::from_request_parts(parts, app).await else {
+            return Err(browser.answer(Err(Refusal::NotFound.into())));
+        };
+        let opened = Logins::from_ref(app).open(&handle, &browser.visitor).await;
+        let login = opened.map_err(|refusal| browser.answer(Err(refusal.into())))?;
+        if !browser.own_choice {
+            browser.lang = from_ui_locales(&login.ui_locales()).unwrap_or(browser.lang);
+        }
+        Ok(Self { login, browser })
+    }
+}
+
+/// A form that our own page of this login, shown to this very browser, has posted. There is no other
+/// way to make one: a handler that takes it cannot be reached by a form of another site.
+pub(crate) struct OwnForm {
+    /// The login and the browser.
+    pub(crate) at: AtLogin,
+    /// The form.
+    pub(crate) form: Params,
+}
+
+impl FromRequest<App> for OwnForm {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let at = AtLogin::from_request_parts(&mut parts, app).await?;
+        let Ok(PageForm(form)) =
+            PageForm::from_request(Request::from_parts(parts, body), app).await;
+        let (handle, browser) = (at.login.handle(), &at.browser);
+        let digests = browser.site.digests();
+        if !digests.is_form_token(form_token(&form), handle.expose(), &browser.secret) {
+            let refusal = Refusal::code(Code::OtherBrowser, handle.key().reference());
+            return Err(browser.answer(Err(refusal.into())));
+        }
+        Ok(Self { at, form })
+    }
+}
+
+/// The same for the question of a log-out, which is bound to the session.
+pub(crate) struct OwnLogoutForm {
+    /// The browser.
+    pub(crate) browser: Browser,
+    /// The query.
+    pub(crate) query: Params,
+    /// The form.
+    pub(crate) form: Params,
+}
+
+impl FromRequest<App> for OwnLogoutForm {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(browser) = Browser::from_request_parts(&mut parts, app).await;
+        let Ok(PageQuery(query)) = PageQuery::from_request_parts(&mut parts, app).await;
+        let Ok(PageForm(form)) =
+            PageForm::from_request(Request::from_parts(parts, body), app).await;
+        let digests = browser.site.digests();
+        if !digests.is_form_token(form_token(&form), LOGOUT_FORM, browser.session()) {
+            let refusal = Refusal::code(Code::OtherBrowser, "");
+            return Err(browser.answer(Err(refusal.into())));
+        }
+        Ok(Self { browser, query, form })
+    }
+}
+
+fn form_token(form: &Params) -> &str {
+    form.one("form_token").ok().flatten().unwrap_or_default()
 }
 
 /// The `Authorization` header; two of them are as bad as none.
@@ -167,5 +252,33 @@ impl<S: Sync> FromRequestParts<S> for Authorization {
             (Some(Ok(value)), None) => Ok(Self(Some(value))),
             _ => Err(StatusCode::BAD_REQUEST.into_response()),
         }
+    }
+}
+
+/// What a client brings to an endpoint that authenticates it: read as JSON errors want it.
+pub(crate) struct ClientRequest {
+    authorization: Option<String>,
+    form: Params,
+}
+
+impl ClientRequest {
+    /// The evidence for the endpoint of this path.
+    pub(crate) fn evidence<'a>(&'a self, endpoint: &'a str) -> ClientEvidence<'a> {
+        ClientEvidence { endpoint, authorization: self.authorization.as_deref(), form: &self.form }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for ClientRequest {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let unreadable =
+            |unread: Response| json(unread.status().as_u16(), &TokenError::Unreadable.body());
+        let (mut parts, body) = request.into_parts();
+        let authorization = Authorization::from_request_parts(&mut parts, state).await;
+        let Authorization(authorization) = authorization.map_err(unreadable)?;
+        let form = Form::from_request(Request::from_parts(parts, body), state).await;
+        let Form(form) = form.map_err(unreadable)?;
+        Ok(Self { authorization, form })
     }
 }

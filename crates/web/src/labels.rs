@@ -4,13 +4,12 @@
 //! text as a person would read it.
 
 use sekisho_access::AffiliationType;
-use sekisho_ambient::Handle;
-use sekisho_broker::ask;
-use sekisho_broker::codes::Text;
-use sekisho_broker::config::Bilingual;
-use sekisho_broker::consent::{ConsentQuestion, ReleasedClaim};
-use sekisho_broker::login::ServiceFacts;
-use sekisho_broker::tables::{DeniedLogin, Granted};
+use sekisho_ambient::{Handle, Text, Words};
+use sekisho_grants::GrantedPermit;
+use sekisho_login::consent::{ConsentQuestion, ReleasedClaim};
+use sekisho_login::{DeniedLogin, ServiceFacts, asked as ask};
+use sekisho_oauth::authorization::{AuthorizationResponse, Encoded};
+use sekisho_site::paths;
 use serde_json::Value;
 
 use crate::pages::{ClaimItem, ConsentView, DeniedView, Fact, Lang, Reason, ServiceCard};
@@ -19,11 +18,11 @@ use crate::texts;
 /// The service that asks, as a card.
 pub(crate) fn service_card(facts: &ServiceFacts, lang: Lang) -> ServiceCard {
     let name = facts.name();
-    let purpose = &facts.client.purpose;
+    let purpose = &facts.party.purpose;
     let card = ServiceCard {
         name_ja: name.ja,
         name_en: name.en,
-        purpose: pick(lang, &purpose.ja, &purpose.en),
+        purpose: say(lang, purpose),
         ..ServiceCard::default()
     };
     let Some(service) = &facts.service else { return card };
@@ -42,27 +41,28 @@ pub(crate) fn denied_view(
     facts: &ServiceFacts,
     denied: &DeniedLogin,
     login: &Handle,
-    return_url: String,
+    answer: &AuthorizationResponse,
     lang: Lang,
 ) -> DeniedView {
     let reason = |reason: &sekisho_access::Reason| Reason {
-        code: reason.code.clone(),
-        title: pick(lang, &reason.ja, &reason.en),
-        found: pick(lang, &reason.found_ja, &reason.found_en),
-        needed: pick(lang, &reason.needed_ja, &reason.needed_en),
-        action: pick(lang, &reason.action_ja, &reason.action_en),
+        code: reason.code,
+        title: say(lang, &reason.title),
+        found: say(lang, &reason.found),
+        needed: say(lang, &reason.needed),
+        action: say(lang, &reason.action),
         link: None,
     };
+    let Encoded::Redirect(url) = answer.encode();
     DeniedView {
         lang,
         service: service_card(facts, lang),
-        login_path: format!("/login/{}", login.expose()),
+        login_path: paths::login(login.expose()),
         what: String::new(),
         unmet: denied.reasons.iter().map(reason).collect(),
         total: denied.conditions,
         reference: login.key().reference(),
         time: denied.time,
-        return_url: Some(return_url),
+        return_url: Some(url),
     }
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn consent_view(
     lang: Lang,
 ) -> ConsentView {
     let service = question.facts.service.as_ref();
-    let told = |text: Option<&Bilingual>| {
+    let told = |text: Option<&Text>| {
         text.map_or_else(|| texts::NOT_TOLD.say(lang).to_owned(), |text| say(lang, text))
     };
     let (optional, required): (Vec<_>, Vec<_>) =
@@ -85,7 +85,7 @@ pub(crate) fn consent_view(
             .map_or_else(|| claim.name.clone(), |label| label.say(lang).to_owned()),
         value: readable(&claim.value, lang),
     };
-    let purpose = &question.facts.client.purpose;
+    let purpose = &question.facts.party.purpose;
     ConsentView {
         lang,
         service: service_card(&question.facts, lang),
@@ -93,12 +93,12 @@ pub(crate) fn consent_view(
         form_token,
         required: required.iter().map(item).collect(),
         optional: optional.iter().map(item).collect(),
-        purpose: pick(lang, &purpose.ja, &purpose.en),
+        purpose: say(lang, purpose),
         retention: told(service.and_then(|service| service.retention.as_ref())),
         transfer_abroad: told(service.and_then(|service| service.transfer_abroad.as_ref())),
         not_given: question.not_released.iter().map(|name| asked(name, lang)).collect(),
         offline: question.offline,
-        gpu: question.granted.as_ref().map(|granted| gpu_facts(granted, lang)),
+        gpu: question.permit.as_ref().map(|permit| gpu_facts(permit, lang)),
     }
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn asked(name: &str, lang: Lang) -> String {
 }
 
 /// What of a GPU service was granted, in the order that a person asks about it.
-fn gpu_facts(granted: &Granted, lang: Lang) -> Vec<Fact> {
+fn gpu_facts(permit: &GrantedPermit, lang: Lang) -> Vec<Fact> {
     let rows = [
         ("partition", texts::GPU_PARTITION),
         ("gpu_model", texts::GPU_MODEL),
@@ -118,14 +118,14 @@ fn gpu_facts(granted: &Granted, lang: Lang) -> Vec<Fact> {
     ];
     rows.iter()
         .filter_map(|(member, label)| {
-            let value = granted.details.get(*member)?;
+            let value = permit.details.get(*member)?;
             Some(Fact { label: label.say(lang).to_owned(), value: readable(value, lang) })
         })
         .collect()
 }
 
 /// The label of a claim by its name in the relying party's answer.
-fn released_label(name: &str) -> Option<Text> {
+fn released_label(name: &str) -> Option<Words> {
     Some(match name {
         "name" => texts::CLAIM_NAME,
         "name#ja-Hani-JP" => texts::CLAIM_NAME_KANJI,
@@ -168,22 +168,15 @@ fn member(name: &str, value: &Value, lang: Lang) -> String {
     match name {
         "corporate_number" => texts::VALUE_CORPORATE_NUMBER.fill(lang, &[value]),
         "affiliation_type" => AffiliationType::from_name(&plain)
-            .map_or_else(|| plain.clone(), |kind| pick(lang, kind.ja(), kind.en())),
+            .map_or_else(|| plain.clone(), |kind| kind.words().say(lang).to_owned()),
         "level_gte" => texts::VALUE_LEVEL.fill(lang, &[value]),
         "until" => texts::VALUE_UNTIL.fill(lang, &[value]),
         _ => plain,
     }
 }
 
-fn say(lang: Lang, text: &Bilingual) -> String {
-    pick(lang, &text.ja, &text.en)
-}
-
-fn pick(lang: Lang, ja: &str, en: &str) -> String {
-    match lang {
-        Lang::Ja => ja.to_owned(),
-        Lang::En => en.to_owned(),
-    }
+fn say(lang: Lang, text: &Text) -> String {
+    text.say(lang).to_owned()
 }
 
 #[cfg(test)]
@@ -194,24 +187,20 @@ mod tests {
 
     #[test]
     fn every_claim_that_a_relying_party_can_get_has_a_label() {
-        let scopes: Vec<String> = sekisho_oauth::relying_party::scopes_supported()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let scopes: Vec<String> =
+            sekisho_profile::scopes::supported().into_iter().map(str::to_owned).collect();
         let protocol =
             ["sub", "auth_time", "acr", "amr", "sid", "authorization_details", "svc_residency"];
-        for name in sekisho_oauth::relying_party::claims_supported(&scopes) {
+        for name in sekisho_profile::scopes::claims_supported(&scopes) {
             assert!(protocol.contains(&name) || released_label(name).is_some(), "{name}");
         }
     }
 
     #[test]
     fn every_claim_that_a_wallet_is_asked_for_has_a_label() {
-        let scopes: Vec<String> = sekisho_oauth::relying_party::scopes_supported()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
-        for (type_name, paths) in sekisho_oauth::relying_party::wallet_claims(&scopes, &[]) {
+        let scopes: Vec<String> =
+            sekisho_profile::scopes::supported().into_iter().map(str::to_owned).collect();
+        for (type_name, paths) in sekisho_profile::scopes::wallet_claims(&scopes, &[]) {
             for path in paths {
                 let name = ask::asked_name(&type_name, &path);
                 assert!(ask::label(&name).is_some(), "{name}");

@@ -3,7 +3,7 @@
 //! A view holds everything that its page shows, already chosen and formatted by the caller; a page
 //! decides nothing, reads no clock and writes no header. Templates are compiled and escape every
 //! value; no template marks a value as safe (a test holds that). Fixed texts come from
-//! [`crate::texts`], texts of error codes from [`sekisho_broker::codes`].
+//! [`crate::texts`], texts of error codes from [`sekisho_profile::codes`].
 //!
 //! Invariant: a page works without a script, loads nothing from another origin, and carries no
 //! inline script, style or event handler, so that a content security policy without

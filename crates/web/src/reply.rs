@@ -1,36 +1,170 @@
-//! How outcomes are said over HTTP: a code becomes its page or its JSON, a store that does not
-//! answer becomes 503. One place for each.
+//! How outcomes are said over HTTP: a page or a refusal becomes a response in one place, and so does
+//! what broke.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
-use sekisho_broker::login::Refusal;
-use sekisho_broker::{Broker, codes};
+use sekisho_ambient::Handle;
+use sekisho_oauth::authorization::{AuthorizationResponse, Encoded};
+use sekisho_profile::Code;
+use sekisho_site::Refusal;
 use serde_json::Value;
 
 use crate::extract::Browser;
 use crate::headers::page_policy;
 use crate::{cookies, pages};
 
-/// A page under its policy.
-pub(crate) fn html(
-    status: StatusCode,
-    body: String,
-    broker: &Broker,
-    browser: &Browser,
-    form_target: Option<&str>,
-) -> Response {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    if let Ok(policy) = HeaderValue::from_str(&page_policy(form_target)) {
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
+/// How many seconds the choice of a language is kept: a year.
+const LANGUAGE_LIFETIME: i64 = 31_536_000;
+
+/// What a browser is shown.
+pub(crate) struct Page {
+    what: What,
+    cookie: Option<Cookie>,
+}
+
+enum What {
+    /// HTML under its policy.
+    Html { status: StatusCode, body: String, form_target: Option<String> },
+    /// Another place.
+    To(String),
+}
+
+/// A cookie that goes with a page.
+enum Cookie {
+    Set(&'static str, Handle),
+    Forget(&'static str),
+}
+
+impl Page {
+    /// HTML whose forms lead to our own pages alone.
+    pub(crate) fn html(body: String) -> Self {
+        let what = What::Html { status: StatusCode::OK, body, form_target: None };
+        Self { what, cookie: None }
     }
-    if browser.chosen {
-        let tag = browser.lang.tag();
-        cookies::set(&mut headers, &broker.config().origin, cookies::LANGUAGE, tag, 31_536_000);
+
+    /// The same with another status.
+    pub(crate) fn with_status(mut self, wanted: StatusCode) -> Self {
+        if let What::Html { status, .. } = &mut self.what {
+            *status = wanted;
+        }
+        self
     }
-    (status, headers, body).into_response()
+
+    /// The same where a form may lead to this origin in the end.
+    pub(crate) fn leading_to(mut self, origin: Option<String>) -> Self {
+        if let What::Html { form_target, .. } = &mut self.what {
+            *form_target = origin;
+        }
+        self
+    }
+
+    /// Another place: a path of ours, or a URL.
+    pub(crate) fn to(url: impl Into<String>) -> Self {
+        Self { what: What::To(url.into()), cookie: None }
+    }
+
+    /// The answer to a relying party, as its mode sends it.
+    pub(crate) fn respond(answer: &AuthorizationResponse) -> Self {
+        match answer.encode() {
+            Encoded::Redirect(url) => Self::to(url),
+        }
+    }
+
+    /// The same, with a cookie that ends with its handle.
+    pub(crate) fn setting(self, name: &'static str, handle: Handle) -> Self {
+        Self { cookie: Some(Cookie::Set(name, handle)), ..self }
+    }
+
+    /// The same, and the browser forgets a cookie.
+    pub(crate) fn forgetting(self, name: &'static str) -> Self {
+        Self { cookie: Some(Cookie::Forget(name)), ..self }
+    }
+}
+
+/// Why a browser is not shown what it asked for.
+pub(crate) struct Refused {
+    refusal: Refusal,
+    back: Option<AuthorizationResponse>,
+}
+
+impl Refused {
+    /// A refusal with the way back to the relying party.
+    pub(crate) fn with_way_back(refusal: Refusal, back: AuthorizationResponse) -> Self {
+        Self { refusal, back: Some(back) }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, back: None }
+    }
+}
+
+impl Browser {
+    /// The response for a page, or for the refusal of one.
+    pub(crate) fn answer(&self, result: Result<Page, Refused>) -> Response {
+        let Page { what, cookie } = match result {
+            Ok(page) => page,
+            Err(refused) => return self.refuse(refused),
+        };
+        let mut response = match what {
+            What::To(url) => see_other(&url),
+            What::Html { status, body, form_target } => {
+                self.html(status, body, form_target.as_deref())
+            }
+        };
+        let (headers, origin) = (response.headers_mut(), self.site.origin());
+        match cookie {
+            None => {}
+            Some(Cookie::Set(name, handle)) => {
+                cookies::set_handle(headers, origin, name, &handle, self.site.now());
+            }
+            Some(Cookie::Forget(name)) => cookies::set(headers, origin, name, "", 0),
+        }
+        response
+    }
+
+    fn refuse(&self, refused: Refused) -> Response {
+        let Refused { refusal, back } = refused;
+        log(&refusal);
+        let code = refusal.told();
+        let status = match refusal {
+            Refusal::NotFound => StatusCode::NOT_FOUND,
+            _ => status_of(code),
+        };
+        let retry_link = back.map(|back| {
+            let Encoded::Redirect(url) = back.encode();
+            url
+        });
+        let view = pages::ErrorView {
+            lang: self.lang,
+            code,
+            reference: refusal.reference().to_owned(),
+            time: self.site.now(),
+            status: status.as_u16(),
+            retry_link,
+        };
+        let mut response = self.html(status, pages::error(&view), None);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+
+    fn html(&self, status: StatusCode, body: String, form_target: Option<&str>) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        if let Ok(policy) = HeaderValue::from_str(&page_policy(form_target)) {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        if self.chosen {
+            let (origin, tag) = (self.site.origin(), self.lang.tag());
+            cookies::set(&mut headers, origin, cookies::LANGUAGE, tag, LANGUAGE_LIFETIME);
+        }
+        (status, headers, body).into_response()
+    }
 }
 
 /// 303: the method of what follows is GET, and no body is sent along (GEN-9).
@@ -53,53 +187,27 @@ pub(crate) fn json(status: u16, body: &Value) -> Response {
     (status, Json(body)).into_response()
 }
 
-/// The error page of a refusal.
-pub(crate) fn refusal_page(
-    broker: &Broker,
-    browser: &Browser,
-    refusal: &Refusal,
-    retry_link: Option<String>,
-) -> Response {
-    let (code, reference) = code_of(refusal);
-    let entry = codes::find(code);
-    let status = if matches!(refusal, Refusal::NotFound) {
-        StatusCode::NOT_FOUND
-    } else {
-        entry
-            .and_then(|entry| StatusCode::from_u16(entry.status).ok())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-    };
-    let view = pages::ErrorView {
-        lang: browser.lang,
-        code,
-        reference,
-        time: broker.clock().now(),
-        status: status.as_u16(),
-        retry_link,
-    };
-    let mut response = html(status, pages::error(&view), broker, browser, None);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+/// The bare answer of a use-case that could not do its part, for programs: 404 for what is not there,
+/// else 503.
+pub(crate) fn bare(refusal: &Refusal) -> Response {
+    log(refusal);
+    match refusal {
+        Refusal::NotFound => StatusCode::NOT_FOUND.into_response(),
+        _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
-    response
 }
 
-/// The code and reference that a refusal is shown under; what broke is logged here.
-pub(crate) fn code_of(refusal: &Refusal) -> (&'static str, String) {
+/// The HTTP status of a code.
+fn status_of(code: Code) -> StatusCode {
+    StatusCode::from_u16(code.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Writes into the log what broke; a refusal by the rules is in the audit log.
+pub(crate) fn log(refusal: &Refusal) {
     match refusal {
-        Refusal::Code { code, reference } => (code, reference.clone()),
-        Refusal::NotFound => ("A-1001", String::new()),
-        Refusal::Store(error) => {
-            tracing::error!(%error, "the store did not answer");
-            (refusal.store_code(), String::new())
-        }
-        Refusal::Person(error) => {
-            tracing::error!(%error, "sealed claims do not open");
-            ("S-5004", String::new())
-        }
-        Refusal::NoKey => {
-            tracing::error!("a key that must be there is not");
-            ("S-5003", String::new())
-        }
+        Refusal::Code { .. } | Refusal::NotFound => {}
+        Refusal::Store(error) => tracing::error!(%error, "the store did not answer"),
+        Refusal::Person(error) => tracing::error!(%error, "sealed claims do not open"),
+        Refusal::NoKey => tracing::error!("a key that must be there is not"),
     }
 }

@@ -13,21 +13,21 @@ mod wallet;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use sekisho_broker::Broker;
-
-use crate::paths::{
+use sekisho_site::paths::{
     AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, INTROSPECT,
     ISSUER, ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE,
     NONCE, NUMBER, OFFER, OPENID_CONFIGURATION, ORG_DID, PHONE, RENEW, REQUEST, RESPONSE, REVOKE,
     STATUS_LIST, TOKEN, TYPE, USERINFO,
 };
 
+use crate::app::App;
+
 /// The most that a body may weigh, in bytes.
 const MAX_BODY: usize = 256 * 1024;
 /// The most that an authorization request may weigh that is posted, in bytes: it goes on as a query.
 const MAX_POSTED_REQUEST: usize = 16 * 1024;
 
-pub(crate) fn router() -> Router<Broker> {
+pub(crate) fn router() -> Router<App> {
     let router = Router::new()
         // browsers
         .route(AUTHORIZE, get(authorize::by_query))

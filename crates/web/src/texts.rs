@@ -1,16 +1,16 @@
 //! Every fixed text of the pages, in both languages: the one table that they are taken from.
 //!
-//! Texts of codes stand in [`sekisho_broker::codes`]. A missing language does not compile; a test
+//! Texts of codes stand in [`sekisho_profile::codes`]. A missing language does not compile; a test
 //! compares the `{values}` of the two. Japanese: です・ます, one idea a sentence, verb-first buttons.
 
-use sekisho_broker::codes::Text;
+use sekisho_ambient::Words;
 
 macro_rules! texts {
     ($($name:ident: $ja:literal, $en:literal;)*) => {
-        $(pub(crate) const $name: Text = Text { ja: $ja, en: $en };)*
+        $(pub(crate) const $name: Words = Words { ja: $ja, en: $en };)*
 
         #[cfg(test)]
-        const ALL: &[(&str, Text)] = &[$((stringify!($name), $name)),*];
+        const ALL: &[(&str, Words)] = &[$((stringify!($name), $name)),*];
     };
 }
 
@@ -131,8 +131,6 @@ texts! {
     ERROR_ACTION: "次にすること", "What to do";
     ERROR_RETRY: "もう一度始める", "Begin again";
     ERROR_ADMIN: "管理者、開発者の方へ", "For administrators and developers";
-    ERROR_UNKNOWN: "予期しない問題が起きました。", "Something unexpected happened.";
-    ERROR_UNKNOWN_ACTION: "サービスの運営者に、この画面の参照番号を伝えてください。", "Tell the service's operator the reference number on this page.";
 
     // Log-out and messages.
     LOGOUT_TITLE: "ログアウトしますか", "Log out?";

@@ -7,9 +7,12 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use sekisho_oauth::authorization::{self, AuthorizationError, ServerRules, validate};
+use sekisho_oauth::authorization::{
+    self, AuthorizationError, AuthorizationResponse, Encoded, ServerRules, validate,
+};
 use sekisho_oauth::client::Client;
 use sekisho_oauth::params::Params;
+use sekisho_profile::scopes;
 
 const REGISTERED: [&str; 2] = ["https://rp.example/cb", "http://127.0.0.1/cb?x=1"];
 
@@ -29,7 +32,12 @@ fn is_registered(uri: &str) -> bool {
 
 fuzz_target!(|text: &str| {
     let Ok(params) = Params::parse(text) else { return };
-    let rules = ServerRules::new("https://auth.example.jp");
+    let rules = ServerRules {
+        issuer: "https://auth.example.jp",
+        scopes_supported: scopes::supported(),
+        claims_of: scopes::claims_supported,
+        authorization_details_types_supported: vec![scopes::GPU_ACCESS],
+    };
     let _ = authorization::client_id(&params);
     match validate(&params, Some(&CLIENT), &rules) {
         Ok(request) => {
@@ -39,7 +47,7 @@ fuzz_target!(|text: &str| {
         }
         Err(AuthorizationError::Redirect(error)) => {
             assert!(is_registered(&error.redirect_uri), "{}", error.redirect_uri);
-            let url = error.url();
+            let Encoded::Redirect(url) = AuthorizationResponse::from(error.clone()).encode();
             assert!(url.starts_with(&error.redirect_uri) && url.contains("iss="));
         }
         Err(AuthorizationError::Page(_)) => {}

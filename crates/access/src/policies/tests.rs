@@ -1,5 +1,7 @@
 //! Decisions at the sample gate, and policies that must not load.
 
+use sekisho_ambient::{Text, Words};
+use sekisho_profile::Code;
 use serde_json::{Value, json};
 
 use super::*;
@@ -66,7 +68,7 @@ impl Case {
         policies(&self.gate).decide(&self.facts())
     }
 
-    fn granted(&self) -> Granted {
+    fn granted(&self) -> Permit {
         match self.decide() {
             Decision::Permit(granted) => granted,
             Decision::Deny(denied) => panic!("denied: {denied:?}"),
@@ -83,7 +85,7 @@ impl Case {
     fn codes(&self) -> Vec<String> {
         match self.decide() {
             Decision::Deny(denied) => {
-                denied.reasons.into_iter().map(|reason| reason.code).collect()
+                denied.reasons.into_iter().map(|reason| reason.code.id().to_owned()).collect()
             }
             Decision::Permit(_) => Vec::new(),
         }
@@ -140,7 +142,7 @@ fn a_denial_lists_every_unmet_rule_in_the_order_of_the_codes() {
         .asks(json!({"gpus": 16, "partition": "small"}));
     case.training = None;
     let denied = case.denied();
-    let codes: Vec<&str> = denied.reasons.iter().map(|reason| reason.code.as_str()).collect();
+    let codes: Vec<&str> = denied.reasons.iter().map(|reason| reason.code.id()).collect();
     assert_eq!(codes, ["P-3111", "P-3201", "P-3301", "P-3501"]);
     assert_eq!(denied.conditions, 4);
 }
@@ -159,18 +161,20 @@ fn conditions_are_those_that_this_request_can_fail() {
 fn a_missing_training_is_a_reason_with_the_way_to_get_it() {
     let case = Case { training: None, ..Case::good() };
     let expected = Reason {
-        code: "P-3201".to_owned(),
-        ja: "必要な研修の条件を満たしていません。".to_owned(),
-        en: "The required training is not met.".to_owned(),
-        found_ja: "証明書が提示されていません".to_owned(),
-        found_en: "No credential was presented".to_owned(),
-        needed_ja: "研修「dss-l-1」レベル2以上の修了証（有効期限内）".to_owned(),
-        needed_en: "A valid certificate of training dss-l-1, level 2 or higher".to_owned(),
-        action_ja: "研修「dss-l-1」レベル2以上を修了し、実施機関から修了証をウォレットに受け取ってください。"
-            .to_owned(),
-        action_en:
-            "Complete training dss-l-1, level 2 or higher and receive the certificate in your wallet."
-                .to_owned(),
+        code: Code::TrainingMissing,
+        title: Text::from(Words::new(
+            "必要な研修の条件を満たしていません。",
+            "The required training is not met.",
+        )),
+        found: Text::from(Words::new("証明書が提示されていません", "No credential was presented")),
+        needed: Text::from(Words::new(
+            "研修「dss-l-1」レベル2以上の修了証（有効期限内）",
+            "A valid certificate of training dss-l-1, level 2 or higher",
+        )),
+        action: Text::from(Words::new(
+            "研修「dss-l-1」レベル2以上を修了し、実施機関から修了証をウォレットに受け取ってください。",
+            "Complete training dss-l-1, level 2 or higher and receive the certificate in your wallet.",
+        )),
     };
     assert_eq!(case.denied().reasons, [expected]);
 }
@@ -179,11 +183,11 @@ fn a_missing_training_is_a_reason_with_the_way_to_get_it() {
 fn a_missing_affiliation_is_a_reason() {
     let case = Case { affiliation: None, ..Case::good() };
     let reason = &case.denied().reasons[0];
-    assert_eq!(reason.code, "P-3111");
-    assert_eq!(reason.found_ja, "証明書が提示されていません");
-    assert_eq!(reason.needed_ja, "所属区分：正社員、出向");
+    assert_eq!(reason.code, Code::AffiliationNotAllowed);
+    assert_eq!(reason.found.ja, "証明書が提示されていません");
+    assert_eq!(reason.needed.ja, "所属区分：正社員、出向");
     let withheld = Case { affiliation: Some(Claims::new()), ..Case::good() };
-    assert_eq!(withheld.denied().reasons[0].found_ja, "所属区分が提示されていません");
+    assert_eq!(withheld.denied().reasons[0].found.ja, "所属区分が提示されていません");
 }
 
 #[test]
@@ -259,15 +263,15 @@ fn what_is_wrong_with_a_training_is_said_in_full() {
     }));
     let reason = case.denied().reasons.remove(0);
     assert_eq!(
-        reason.found_ja,
+        reason.found.ja,
         "別の研修「other」の修了証、レベル1、有効期限 2026-11-20 を過ぎています"
     );
     assert_eq!(
-        reason.found_en,
+        reason.found.en,
         "a certificate of another training (other), level 1, valid only through 2026-11-20"
     );
     let late = Case::good().shows_training(json!({"valid_through": "2026-11-20"}));
-    assert!(late.denied().reasons[0].action_ja.starts_with("研修を受け直し"));
+    assert!(late.denied().reasons[0].action.ja.starts_with("研修を受け直し"));
 }
 
 #[test]
@@ -291,10 +295,10 @@ fn a_request_stays_inside_every_limit() {
 fn what_is_too_large_is_said_with_the_limit() {
     let case = Case::good().asks(json!({"gpus": 16, "gpu_hours": 64}));
     let reason = case.denied().reasons.remove(0);
-    assert_eq!(reason.found_ja, "GPU 16基、延べ64 GPU時間");
-    assert_eq!(reason.needed_ja, "GPU 8基以下、延べ96 GPU時間以下");
-    assert_eq!(reason.found_en, "16 GPUs, 64 GPU-hours");
-    assert_eq!(reason.needed_en, "8 GPUs at most, 96 GPU-hours at most");
+    assert_eq!(reason.found.ja, "GPU 16基、延べ64 GPU時間");
+    assert_eq!(reason.needed.ja, "GPU 8基以下、延べ96 GPU時間以下");
+    assert_eq!(reason.found.en, "16 GPUs, 64 GPU-hours");
+    assert_eq!(reason.needed.en, "8 GPUs at most, 96 GPU-hours at most");
 }
 
 #[test]
@@ -305,7 +309,7 @@ fn nobody_is_given_a_partition_or_model_that_the_gate_does_not_offer() {
     assert_eq!(codes(json!({"partition": "H100"})), ["P-3301"]);
     let mut bare = Case::good().asks(json!({"partition": "large"}));
     bare.gate.partitions.clear();
-    assert_eq!(bare.denied().reasons[0].needed_ja, "区画：指定できません");
+    assert_eq!(bare.denied().reasons[0].needed.ja, "区画：指定できません");
 }
 
 #[test]
@@ -332,13 +336,16 @@ fn one_action_that_is_forbidden_denies_the_whole_request() {
     assert!(matches!(policies.decide(&case.facts()), Decision::Permit(_)));
     let case = Case::good().asks(json!({"actions": ["allocate", "ssh"]}));
     let Decision::Deny(denied) = policies.decide(&case.facts()) else { panic!("permitted") };
-    assert_eq!(denied.reasons[0].code, "P-3501");
-    assert_eq!((denied.reasons[0].ja.as_str(), denied.reasons[0].en.as_str()), ("い", "b"));
+    assert_eq!(denied.reasons[0].code, Code::RequestTooLarge);
+    assert_eq!(
+        (denied.reasons[0].title.ja.as_str(), denied.reasons[0].title.en.as_str()),
+        ("い", "b")
+    );
 }
 
 fn system_error(policies: &Policies, case: &Case) {
     let Decision::Deny(denied) = policies.decide(&case.facts()) else { panic!("permitted") };
-    let codes: Vec<&str> = denied.reasons.iter().map(|reason| reason.code.as_str()).collect();
+    let codes: Vec<&str> = denied.reasons.iter().map(|reason| reason.code.id()).collect();
     assert_eq!(codes, ["S-5005"]);
 }
 
@@ -458,5 +465,5 @@ fn each_rule_has_one_policy() {
     let forbids = policies.set.policies().filter(|policy| policy.effect() == Effect::Forbid);
     let mut codes: Vec<String> = forbids.map(|policy| policy.id().to_string()).collect();
     codes.sort();
-    assert_eq!(codes, Rule::ALL.map(Rule::code));
+    assert_eq!(codes, Rule::ALL.map(|rule| rule.code().id()));
 }

@@ -1,16 +1,18 @@
 //! Relying parties.
 
+use sekisho_ambient::{Secret, Text, sha256};
 use sekisho_jose::{Algorithm, JwkSet};
 use sekisho_oauth::client::{
-    self, ApplicationType, Client, ClientAuthentication, ClientKeys, Localized, Profile,
+    self, ApplicationType, Client, ClientAuthentication, ClientKeys, Profile, RegistrationError,
 };
+use sekisho_profile::{Act, scopes};
+use sekisho_registry::RelyingParty;
+use sekisho_registry::clients::sector_of;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
-use crate::Broker;
-use crate::config::Bilingual;
-use crate::tables::Clients;
+use super::{AdminError, By, Change, Changed};
+use crate::{Broker, MAX_ROWS};
 
 /// A new relying party.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,9 +22,9 @@ pub struct AddClient {
     #[serde(default)]
     pub client_id: Option<String>,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
     /// Why it asks, shown before consent and in the wallet.
-    pub purpose: Bilingual,
+    pub purpose: Text,
     /// Redirect URIs, compared as strings.
     pub redirect_uris: Vec<String>,
     /// Scopes that it may ask for.
@@ -85,7 +87,7 @@ pub struct ClientRow {
     /// Its id.
     pub client_id: String,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
     /// How it authenticates.
     pub token_endpoint_auth_method: String,
     /// Its redirect URIs.
@@ -100,16 +102,42 @@ impl Broker {
     /// Registers a relying party.
     pub async fn add_client(
         &self,
-        act: &Act,
+        by: &By,
         add: &AddClient,
     ) -> Result<Changed<AddedClient>, AdminError> {
+        let services = self.registry.services();
         if let Some(service) = &add.service
-            && self.config().service(service).is_none()
+            && services.service(service).is_none()
         {
-            return Err(AdminError::NotFound { kind: "service", id: service.clone() });
+            return Err(AdminError::not_found("service", service));
         }
-        let secret = self.entropy().token();
-        let digest = sekisho_ambient::sha256(secret.expose().as_bytes());
+        let secret = self.site.entropy().token();
+        let party = self.relying_party(add, &secret)?;
+        client::validate_registration(&party.client, &scopes::supported())
+            .map_err(AdminError::invalid)?;
+        let id = &party.client.client_id;
+        let has_secret = matches!(
+            party.client.authentication,
+            ClientAuthentication::SecretBasic { .. } | ClientAuthentication::SecretPost { .. }
+        );
+        let added = AddedClient {
+            client_id: id.clone(),
+            client_secret: (has_secret && !by.rehearsal).then(|| secret.expose().clone()),
+            redirect_uris: party.client.redirect_uris.clone(),
+        };
+        self.change(by, Change::new(Act::ClientAdd, id), |tx| {
+            let fresh = self.registry.add_client_in(tx, &party)?;
+            Ok(if fresh { Ok(added.clone()) } else { Err(AdminError::exists("client", id)) })
+        })
+        .await
+    }
+
+    fn relying_party(
+        &self,
+        add: &AddClient,
+        secret: &Secret<String>,
+    ) -> Result<RelyingParty, AdminError> {
+        let digest = sha256(secret.expose().as_bytes());
         let authentication = match add.token_endpoint_auth_method.as_str() {
             "client_secret_basic" => ClientAuthentication::SecretBasic { digest },
             "client_secret_post" => ClientAuthentication::SecretPost { digest },
@@ -117,16 +145,9 @@ impl Broker {
             "none" => ClientAuthentication::None,
             other => return Err(AdminError::Invalid(format!("unknown method {other:?}"))),
         };
-        let has_secret = matches!(
-            authentication,
-            ClientAuthentication::SecretBasic { .. } | ClientAuthentication::SecretPost { .. }
-        );
-        let now = self.clock().now();
-        let text = |text: &Bilingual| Localized { ja: text.ja.clone(), en: text.en.clone() };
         let client = Client {
-            client_id: add.client_id.clone().unwrap_or_else(|| self.entropy().id()),
-            client_name: text(&add.name),
-            purpose: text(&add.purpose),
+            client_id: add.client_id.clone().unwrap_or_else(|| self.site.entropy().id()),
+            client_name: add.name.clone(),
             authentication,
             redirect_uris: add.redirect_uris.clone(),
             scopes: add.scopes.clone(),
@@ -138,69 +159,39 @@ impl Broker {
                 ApplicationType::Web
             },
             claims_in_id_token: add.claims_in_id_token,
-            cross_device: add.cross_device,
-            service: add.service.clone(),
             require_pkce: add.require_pkce,
             required_acr: add.required_acr.clone(),
             default_max_age: add.default_max_age,
             post_logout_redirect_uris: add.post_logout_redirect_uris.clone(),
-            created: now,
+            created: self.site.now(),
         };
-        client::validate_registration(&client).map_err(AdminError::invalid)?;
-        let added = AddedClient {
-            client_id: client.client_id.clone(),
-            client_secret: has_secret.then(|| secret.expose().clone()),
-            redirect_uris: client.redirect_uris.clone(),
-        };
-        let exists = || AdminError::Exists { kind: "client", id: client.client_id.clone() };
-        if self.store().get::<Clients>(&client.client_id).await?.is_some() {
-            return Err(exists());
-        }
-        if act.dry_run {
-            let result = AddedClient { client_secret: None, ..added };
-            return Ok(Changed { audit_id: None, result });
-        }
-        let (entry, id) = self.act_entry(act, now, "client.add", &client.client_id);
-        let inserted = self
-            .store()
-            .transact(|tx| {
-                let inserted = tx.insert::<Clients>(&client.client_id, &client)?;
-                if inserted {
-                    tx.append(entry.clone());
-                }
-                Ok(inserted)
-            })
-            .await?;
-        if inserted { Ok(Changed { audit_id: Some(id), result: added }) } else { Err(exists()) }
+        let no_uri = || AdminError::Invalid(RegistrationError::NoRedirectUri.to_string());
+        Ok(RelyingParty {
+            sector: sector_of(&client.redirect_uris).ok_or_else(no_uri)?,
+            service: add.service.clone(),
+            purpose: add.purpose.clone(),
+            cross_device: add.cross_device,
+            client,
+        })
     }
 
     /// All relying parties.
     pub async fn list_clients(&self) -> Result<Vec<ClientRow>, AdminError> {
-        let rows = self.store().scan::<Clients>(std::ops::Bound::Unbounded, MAX_ROWS).await?;
-        Ok(rows.into_iter().map(|(_, client)| row(client)).collect())
+        let clients = self.registry.list_clients(MAX_ROWS).await?;
+        Ok(clients.into_iter().map(row).collect())
     }
 
     /// Removes a relying party: its codes and tokens die with it.
     pub async fn remove_client(
         &self,
-        act: &Act,
+        by: &By,
         client_id: &str,
     ) -> Result<Changed<ClientRow>, AdminError> {
-        let key = client_id.to_owned();
-        let missing = || AdminError::NotFound { kind: "client", id: client_id.to_owned() };
-        let client = self.store().get::<Clients>(&key).await?.ok_or_else(missing)?;
-        if act.dry_run {
-            return Ok(Changed { audit_id: None, result: row(client) });
-        }
-        let (entry, id) = self.act_entry(act, self.clock().now(), "client.remove", client_id);
-        self.store()
-            .transact(|tx| {
-                tx.delete::<Clients>(&key)?;
-                tx.append(entry.clone());
-                Ok(())
-            })
-            .await?;
-        Ok(Changed { audit_id: Some(id), result: row(client) })
+        self.change(by, Change::new(Act::ClientRemove, client_id), |tx| {
+            let removed = self.registry.remove_client_in(tx, client_id)?;
+            Ok(removed.map(row).ok_or_else(|| AdminError::not_found("client", client_id)))
+        })
+        .await
     }
 }
 
@@ -217,13 +208,14 @@ fn client_keys(add: &AddClient) -> Result<ClientKeys, AdminError> {
     }
 }
 
-fn row(client: Client) -> ClientRow {
+fn row(party: RelyingParty) -> ClientRow {
+    let RelyingParty { client, service, .. } = party;
     ClientRow {
         client_id: client.client_id,
-        name: Bilingual { ja: client.client_name.ja, en: client.client_name.en },
+        name: client.client_name,
         token_endpoint_auth_method: client.authentication.method().to_owned(),
         redirect_uris: client.redirect_uris,
         scopes: client.scopes,
-        service: client.service,
+        service,
     }
 }

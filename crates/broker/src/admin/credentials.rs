@@ -1,26 +1,15 @@
 //! Credentials: offered, listed, suspended and resumed, revoked.
 
-use sekisho_ambient::{Handle, Timestamp};
-use sekisho_credential::types;
+use sekisho_ambient::{Secret, Timestamp};
+use sekisho_issuer::{IssuedCredential, OfferError, OfferRequest};
 use sekisho_jose::Claims;
-use sekisho_openid4vci::offer::{self, CredentialOffer, InputMode, PreAuthorizedGrant, TxCode};
-use sekisho_openid4vci::pre_authorized::{PreAuthorized, TxCodeDigest, draw_tx_code};
+use sekisho_profile::{Act, Status};
+use sekisho_site::audit::short;
+use sekisho_standing::own;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
-use crate::Broker;
-use crate::audit::Detail as _;
-use crate::issuance::OFFERED;
-use crate::status_list::OwnList;
-use crate::tables::{
-    Credentials, IssuedCredential, OfferLink, OfferLinks, OfferRow, Offers, Organizations,
-    StatusEntries, StatusEntry,
-};
-
-/// How long an offer is good, in seconds.
-const OFFER_LIFETIME: i64 = 3600;
-/// Digits of a transaction code.
-const TX_CODE_DIGITS: u32 = 6;
+use super::{AdminError, By, Change, Changed};
+use crate::{Broker, MAX_ROWS};
 
 /// A credential to offer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -85,7 +74,7 @@ pub struct CredentialRow {
     /// When it ends.
     pub expires: Timestamp,
     /// `valid`, `revoked`, `suspended` or `expired`.
-    pub status: String,
+    pub status: Status,
 }
 
 /// Why a status changes.
@@ -101,107 +90,44 @@ impl Broker {
     /// Offers a credential.
     pub async fn offer_credential(
         &self,
-        act: &Act,
+        by: &By,
         offer: &OfferCredential,
     ) -> Result<Changed<Offered>, AdminError> {
         let organization = &offer.organization;
-        if self.store().get::<Organizations>(organization).await?.is_none() {
-            let id = organization.clone();
-            return Err(AdminError::NotFound { kind: "organization", id });
+        // The issuer comes first: what is wrong with an offer of nobody does not matter.
+        if self.registry.organization(organization).await?.is_none() {
+            return Err(AdminError::not_found("organization", organization));
         }
-        let credential_type = types::find(&offer.type_name).ok_or_else(|| {
-            AdminError::NotFound { kind: "credential type", id: offer.type_name.clone() }
+        let draft = self.issuer.draft_offer(&offer.request()).map_err(|error| match error {
+            OfferError::UnknownType(name) => AdminError::not_found("credential type", &name),
+            error => AdminError::invalid(error),
         })?;
-        if let Some(name) = types::REGISTERED.iter().find(|name| offer.claims.contains_key(**name))
-        {
-            return Err(AdminError::Invalid(format!("{name} is set by the issuer")));
-        }
-        types::validate(credential_type, &offer.claims).map_err(AdminError::invalid)?;
-        let attested = offer.claims.get("org_corporate_number").and_then(|value| value.as_str());
-        if attested.is_some_and(|attested| attested != organization) {
-            return Err(AdminError::Invalid(
-                "org_corporate_number must be the issuing organization's".to_owned(),
-            ));
-        }
-        let now = self.clock().now();
-        let wanted = offer.days.map(|days| now.plus(i64::from(days).saturating_mul(86_400)));
-        let credential_expires = types::expiry(credential_type, now, wanted);
-        if credential_expires <= now {
-            return Err(AdminError::Invalid("days must be 1 or more".to_owned()));
-        }
-        let issuer = self.config().origin.organization(organization);
-        let member_ref = offer.claims.get("member_ref").and_then(|value| value.as_str());
-        let subject = member_ref.or(offer.subject.as_deref()).ok_or_else(|| {
-            AdminError::Invalid("subject is needed for a type without member_ref".to_owned())
-        })?;
-        let person = self.digests().person(&issuer, subject);
-        let expires = now.plus(OFFER_LIFETIME);
-        let tx_code = offer.tx_code.then(|| draw_tx_code(TX_CODE_DIGITS, self.entropy()));
-        let code = Handle::new(expires, self.entropy());
-        let link = Handle::new(expires, self.entropy());
-        let reference = self.config().origin.join(&format!("/offers/{}", link.expose()));
-        let wallet = offer.wallet.as_deref().unwrap_or("openid-credential-offer://");
-        let result = Offered {
+        let sealed = match by.rehearsal {
+            true => None,
+            false => Some(self.issuer.seal_offer(&draft).await?),
+        };
+        let told = |code: &Secret<String>| code.expose().clone();
+        let offered = Offered {
             type_name: offer.type_name.clone(),
-            uri: String::new(),
-            tx_code: tx_code.as_ref().map(|code| code.expose().clone()),
-            expires,
-            credential_expires,
+            uri: sealed.as_ref().map(|sealed| sealed.uri.clone()).unwrap_or_default(),
+            tx_code: draft.tx_code.as_ref().filter(|_| !by.rehearsal).map(told),
+            expires: draft.expires,
+            credential_expires: draft.credential_expires,
         };
-        if act.dry_run {
-            let result = Offered { tx_code: None, ..result };
-            return Ok(Changed { audit_id: None, result });
-        }
-        let document = CredentialOffer {
-            credential_issuer: issuer,
-            credential_configuration_ids: vec![offer.type_name.clone()],
-            pre_authorized: Some(PreAuthorizedGrant {
-                code: code.expose().to_owned(),
-                tx_code: offer.tx_code.then_some(TxCode {
-                    input_mode: InputMode::Numeric,
-                    length: Some(TX_CODE_DIGITS),
-                    description: None,
-                }),
-                authorization_server: None,
-            }),
-        };
-        let uri = if offer.by_value {
-            document.link_by_value(wallet)
-        } else {
-            offer::link_by_reference(wallet, &reference)
-        };
-        let result = Offered { uri, ..result };
-        let mac_key = self.store().mac_key("tx-code");
-        let digest =
-            tx_code.as_ref().map(|code| TxCodeDigest::new(code.expose(), &mac_key, self.entropy()));
-        let key = self.store().person_key(&person).await?;
-        let claims =
-            key.seal_json(OFFERED, &offer.claims, self.entropy()).map_err(AdminError::invalid)?;
-        let row = OfferRow {
-            organization: organization.clone(),
-            type_name: offer.type_name.clone(),
-            person,
-            claims,
-            credential_expires,
-            state: PreAuthorized::offered(digest),
-        };
-        let link_row = OfferLink { document: document.to_value(), offer: code.key() };
-        let (entry, id) = self.act_entry(act, now, "credential.offer", &code.key().reference());
-        let entry = entry
+        let change = Change::new(Act::CredentialOffer, draft.reference())
             .with("organization", organization.as_str())
             .with("type", offer.type_name.as_str())
-            .with("person", crate::audit::short(&person));
-        self.store()
-            .transact(|tx| {
-                tx.put::<Offers>(&code.key(), &row)?;
-                if !offer.by_value {
-                    tx.put::<OfferLinks>(&link.key(), &link_row)?;
-                }
-                tx.append(entry.clone());
-                Ok(())
-            })
-            .await?;
-        Ok(Changed { audit_id: Some(id), result })
+            .with("person", short(&draft.person));
+        self.change(by, change, |tx| {
+            if !self.registry.has_organization_in(tx, organization)? {
+                return Ok(Err(AdminError::not_found("organization", organization)));
+            }
+            if let Some(sealed) = &sealed {
+                self.issuer.keep_offer_in(tx, sealed)?;
+            }
+            Ok(Ok(offered.clone()))
+        })
+        .await
     }
 
     /// Issued credentials, the newest last; of one organization or of all.
@@ -209,164 +135,113 @@ impl Broker {
         &self,
         organization: Option<&str>,
     ) -> Result<Vec<CredentialRow>, AdminError> {
-        let rows = self.store().scan::<Credentials>(std::ops::Bound::Unbounded, MAX_ROWS).await?;
         let mut listed = Vec::new();
-        for (id, credential) in rows {
+        for (id, credential) in self.issuer.list_credentials(MAX_ROWS).await? {
             if organization.is_none_or(|wanted| wanted == credential.organization) {
-                listed.push(self.credential_row(id, &credential).await?);
+                let entry = self.standing.entry(&credential.place()).await?;
+                let expired = credential.expires <= self.site.now();
+                let status = match entry.and_then(Status::from_entry) {
+                    Some(status @ (Status::Revoked | Status::Suspended)) => status,
+                    _ if expired => Status::Expired,
+                    _ => Status::Valid,
+                };
+                listed.push(row(id, &credential, status));
             }
         }
         Ok(listed)
-    }
-
-    async fn credential_row(
-        &self,
-        id: String,
-        credential: &IssuedCredential,
-    ) -> Result<CredentialRow, AdminError> {
-        let (list, index) = place(credential);
-        let entry = self.store().get::<StatusEntries>(&list.entry(index)).await?;
-        let now = self.clock().now();
-        let status = match entry.map(|entry| entry.value) {
-            Some(1) => "revoked",
-            Some(2) => "suspended",
-            _ if credential.expires <= now => "expired",
-            _ => "valid",
-        };
-        Ok(CredentialRow {
-            id,
-            organization: credential.organization.clone(),
-            type_name: credential.type_name.clone(),
-            person: crate::audit::short(&credential.person),
-            issued: credential.issued,
-            expires: credential.expires,
-            status: status.to_owned(),
-        })
     }
 
     /// Revokes a credential, for good: it counts at once here, and for others when their copy of the
     /// list ends.
     pub async fn revoke_credential(
         &self,
-        act: &Act,
+        by: &By,
         id: &str,
         why: &ChangeStatus,
     ) -> Result<Changed<CredentialRow>, AdminError> {
-        self.set_status(act, id, Standing::Revoked, why).await
+        self.set_status(by, id, own::Change::Revoke, why).await
     }
 
     /// Suspends a credential until it is resumed.
     pub async fn suspend_credential(
         &self,
-        act: &Act,
+        by: &By,
         id: &str,
         why: &ChangeStatus,
     ) -> Result<Changed<CredentialRow>, AdminError> {
-        self.set_status(act, id, Standing::Suspended, why).await
+        self.set_status(by, id, own::Change::Suspend, why).await
     }
 
     /// Lets a suspended credential count again. What ended because of it stays ended.
     pub async fn resume_credential(
         &self,
-        act: &Act,
+        by: &By,
         id: &str,
         why: &ChangeStatus,
     ) -> Result<Changed<CredentialRow>, AdminError> {
-        self.set_status(act, id, Standing::Valid, why).await
+        self.set_status(by, id, own::Change::Resume, why).await
     }
 
     async fn set_status(
         &self,
-        act: &Act,
+        by: &By,
         id: &str,
-        to: Standing,
+        to: own::Change,
         why: &ChangeStatus,
     ) -> Result<Changed<CredentialRow>, AdminError> {
-        let missing = || AdminError::NotFound { kind: "credential", id: id.to_owned() };
-        let credential =
-            self.store().get::<Credentials>(&id.to_owned()).await?.ok_or_else(missing)?;
-        let mut result = self.credential_row(id.to_owned(), &credential).await?;
-        if result.status == Standing::Revoked.name() && to != Standing::Revoked {
-            return Err(revoked_is_final());
-        }
-        let now = self.clock().now();
-        if to == Standing::Valid && credential.expires <= now {
-            "expired".clone_into(&mut result.status);
-        } else {
-            to.name().clone_into(&mut result.status);
-        }
-        if act.dry_run {
-            return Ok(Changed { audit_id: None, result });
-        }
-        let (list, index) = place(&credential);
-        let decoys = self.draw_decoys();
-        let (entry, audit_id) = self.act_entry(act, now, to.action(), id);
-        let entry = match &why.reason {
-            Some(reason) => entry.because(reason.as_str()),
-            None => entry,
+        let act = match to {
+            own::Change::Resume => Act::CredentialResume,
+            own::Change::Suspend => Act::CredentialSuspend,
+            own::Change::Revoke => Act::CredentialRevoke,
         };
-        let changed = self
-            .store()
-            .transact(|tx| {
-                let before = tx.get::<StatusEntries>(&list.entry(index))?;
-                let revoked = before.is_some_and(|entry| entry.value == Standing::Revoked.value());
-                if revoked && to != Standing::Revoked {
-                    return Ok(false);
-                }
-                let value = StatusEntry { value: to.value(), credential: id.to_owned() };
-                tx.put::<StatusEntries>(&list.entry(index), &value)?;
-                list.change(tx, &decoys)?;
-                tx.append(entry.clone());
-                Ok(true)
-            })
-            .await?;
-        if !changed {
-            return Err(revoked_is_final());
-        }
-        Ok(Changed { audit_id: Some(audit_id), result })
+        let now = self.site.now();
+        let decoys = self.standing.draw_decoys();
+        self.change(by, Change::new(act, id).because(why.reason.as_deref()), |tx| {
+            let Some(credential) = self.issuer.credential_in(tx, id)? else {
+                return Ok(Err(AdminError::not_found("credential", id)));
+            };
+            if !self.standing.change_in(tx, &credential.place(), id, to, &decoys)? {
+                return Ok(Err(revoked_is_final()));
+            }
+            let status = match to {
+                own::Change::Resume if credential.expires <= now => Status::Expired,
+                own::Change::Resume => Status::Valid,
+                own::Change::Suspend => Status::Suspended,
+                own::Change::Revoke => Status::Revoked,
+            };
+            Ok(Ok(row(id.to_owned(), &credential, status)))
+        })
+        .await
     }
 }
 
-/// What a status entry can say (Token Status List, section 7.1).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Valid,
-    Revoked,
-    Suspended,
+impl OfferCredential {
+    fn request(&self) -> OfferRequest<'_> {
+        OfferRequest {
+            organization: &self.organization,
+            type_name: &self.type_name,
+            claims: &self.claims,
+            subject: self.subject.as_deref(),
+            tx_code: self.tx_code,
+            days: self.days,
+            by_value: self.by_value,
+            wallet: self.wallet.as_deref(),
+        }
+    }
 }
 
-impl Standing {
-    const fn value(self) -> u8 {
-        match self {
-            Self::Valid => 0,
-            Self::Revoked => 1,
-            Self::Suspended => 2,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Valid => "valid",
-            Self::Revoked => "revoked",
-            Self::Suspended => "suspended",
-        }
-    }
-
-    const fn action(self) -> &'static str {
-        match self {
-            Self::Valid => "credential.resume",
-            Self::Revoked => "credential.revoke",
-            Self::Suspended => "credential.suspend",
-        }
+fn row(id: String, credential: &IssuedCredential, status: Status) -> CredentialRow {
+    CredentialRow {
+        id,
+        organization: credential.organization.clone(),
+        type_name: credential.type_name.clone(),
+        person: short(&credential.person),
+        issued: credential.issued,
+        expires: credential.expires,
+        status,
     }
 }
 
 fn revoked_is_final() -> AdminError {
     AdminError::Invalid("the credential is revoked, which is final: offer a new one".to_owned())
-}
-
-fn place(credential: &IssuedCredential) -> (OwnList, u64) {
-    let list =
-        OwnList { organization: credential.organization.clone(), number: credential.status_list };
-    (list, credential.status_index)
 }

@@ -1,12 +1,14 @@
 //! Organizations: each is a credential issuer of its own, with its own keys.
 
+use sekisho_ambient::Text;
 use sekisho_credential::types::corporate_number::{CorporateNumber, normalise_input};
+use sekisho_did::did_web;
+use sekisho_profile::Act;
+use sekisho_registry::Organization;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
-use crate::Broker;
-use crate::config::Bilingual;
-use crate::tables::{Organization, Organizations};
+use super::{AdminError, By, Change, Changed};
+use crate::{Broker, MAX_ROWS};
 
 /// A new organization.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -15,7 +17,7 @@ pub struct AddOrganization {
     /// 法人番号.
     pub corporate_number: String,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
 }
 
 /// An organization, as listed.
@@ -24,7 +26,7 @@ pub struct OrganizationRow {
     /// 法人番号.
     pub corporate_number: String,
     /// Its name.
-    pub name: Bilingual,
+    pub name: Text,
     /// Its credential issuer identifier.
     pub issuer: String,
     /// Its DID.
@@ -32,67 +34,60 @@ pub struct OrganizationRow {
 }
 
 impl Broker {
-    /// Adds an organization: its keys with a spare each, and its first status list.
+    /// Adds an organization: its keys with a spare each, and its first status lists.
     pub async fn add_organization(
         &self,
-        act: &Act,
+        by: &By,
         add: &AddOrganization,
     ) -> Result<Changed<OrganizationRow>, AdminError> {
         let number = CorporateNumber::parse(&normalise_input(&add.corporate_number))
             .map_err(AdminError::invalid)?
             .as_str()
             .to_owned();
-        let exists = || AdminError::Exists { kind: "organization", id: number.clone() };
-        if self.store().get::<Organizations>(&number).await?.is_some() {
+        let exists = || AdminError::exists("organization", &number);
+        // Keys take a while: they are made only for an organization that is new.
+        if self.registry.organization(&number).await?.is_some() {
             return Err(exists());
         }
-        let now = self.clock().now();
+        let now = self.site.now();
         let organization =
             Organization { corporate_number: number.clone(), name: add.name.clone(), created: now };
-        let row = self.organization_row(&organization);
-        if act.dry_run {
-            return Ok(Changed { audit_id: None, result: row });
-        }
-        let keys = self.organization_keys(&number, now).await?;
-        let lists = self.first_lists(&number);
-        let (entry, id) = self.act_entry(act, now, "organization.add", &number);
-        let added = self
-            .store()
-            .transact(|tx| {
-                if !tx.insert::<Organizations>(&number, &organization)? {
-                    return Ok(false);
+        let row = self.organization_row(&organization)?;
+        let keys = match by.rehearsal {
+            true => Vec::new(),
+            false => self.keyring.organization_keys(&number, now).await?,
+        };
+        let lists = self.standing.first_lists(&number);
+        let changed = self
+            .change(by, Change::new(Act::OrganizationAdd, &number), |tx| {
+                if !self.registry.add_organization_in(tx, &organization)? {
+                    return Ok(Err(exists()));
                 }
-                for key in &keys {
-                    tx.put::<crate::tables::Keys>(&key.kid, key)?;
-                }
+                self.keyring.add_keys_in(tx, &keys)?;
                 for list in &lists {
                     list.open(tx)?;
                 }
-                tx.append(entry.clone());
-                Ok(true)
+                Ok(Ok(row.clone()))
             })
             .await?;
-        if !added {
-            return Err(exists());
-        }
-        self.reload_ring().await?;
-        Ok(Changed { audit_id: Some(id), result: row })
+        self.keyring.reload().await?;
+        Ok(changed)
     }
 
     /// All organizations.
     pub async fn list_organizations(&self) -> Result<Vec<OrganizationRow>, AdminError> {
-        let rows = self.store().scan::<Organizations>(std::ops::Bound::Unbounded, MAX_ROWS).await?;
-        Ok(rows.iter().map(|(_, organization)| self.organization_row(organization)).collect())
+        let all = self.registry.list_organizations(MAX_ROWS).await?;
+        all.iter().map(|organization| self.organization_row(organization)).collect()
     }
 
-    fn organization_row(&self, organization: &Organization) -> OrganizationRow {
+    fn organization_row(&self, organization: &Organization) -> Result<OrganizationRow, AdminError> {
         let number = &organization.corporate_number;
-        let origin = &self.config().origin;
-        OrganizationRow {
+        let origin = self.site.origin();
+        Ok(OrganizationRow {
             corporate_number: number.clone(),
             name: organization.name.clone(),
             issuer: origin.organization(number),
-            did: sekisho_did::did_web(origin.as_str(), &["orgs", number]).unwrap_or_default(),
-        }
+            did: did_web(origin.as_str(), &["orgs", number]).map_err(AdminError::invalid)?,
+        })
     }
 }

@@ -1,19 +1,17 @@
 //! The broker's state, its keys, and its audit log.
 
+use sekisho_profile::Act;
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 use sekisho_ambient::Timestamp;
 use sekisho_jose::Algorithm;
+use sekisho_keyring::plan::PlanStep;
+use sekisho_keyring::{KeyRecord, KeyState, Purpose, RotationError};
 use sekisho_store::AuditRecord;
 use serde::{Deserialize, Serialize};
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
-use crate::Broker;
-use crate::audit::Detail as _;
-use crate::keys::{self, KeyRecord, KeyState, Purpose};
-use crate::rotation::{POLICY, RotationError};
-use crate::tables::{Clients, Organizations};
+use super::{AdminError, By, Change, Changed};
+use crate::{Broker, MAX_ROWS};
 
 /// How often a rotation is tried while others change keys.
 const ATTEMPTS: usize = 8;
@@ -86,19 +84,6 @@ pub struct RotationPlan {
     pub steps: Vec<PlanStep>,
 }
 
-/// One step of a rotation.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct PlanStep {
-    /// When.
-    pub at: Timestamp,
-    /// `activate`, `retire`, `unpublish`, `publish spare`, `withdraw`.
-    pub step: String,
-    /// The key.
-    pub kid: Option<String>,
-    /// The algorithm.
-    pub algorithm: Algorithm,
-}
-
 /// What verifying the audit log found.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuditVerified {
@@ -113,21 +98,21 @@ pub struct AuditVerified {
 impl Broker {
     /// The state of the broker.
     pub async fn state(&self) -> Result<BrokerState, AdminError> {
-        let store = self.store();
         let mut keys = BTreeMap::<String, usize>::new();
-        for record in self.key_records().await? {
+        for record in self.keyring.records().await? {
             let count = keys.entry(record.state.name().to_owned()).or_default();
             *count = count.saturating_add(1);
         }
+        let store = self.site.store();
         let stats = store.stats();
         Ok(BrokerState {
-            issuer: self.config().origin.as_str().to_owned(),
+            issuer: self.site.origin().as_str().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            organizations: store.scan::<Organizations>(Bound::Unbounded, MAX_ROWS).await?.len(),
-            clients: store.scan::<Clients>(Bound::Unbounded, MAX_ROWS).await?.len(),
-            trusted: self.trust().0.len(),
+            organizations: self.registry.list_organizations(MAX_ROWS).await?.len(),
+            clients: self.registry.list_clients(MAX_ROWS).await?.len(),
+            trusted: self.registry.trust().list.0.len(),
             keys,
-            policy_version: self.policies().version().to_owned(),
+            policy_version: self.registry.policies().version().to_owned(),
             audit_records: store.audit_head().await?.seq,
             commits: stats.commits,
             batches: stats.batches,
@@ -136,7 +121,7 @@ impl Broker {
 
     /// All keys but those that are gone from every document.
     pub async fn list_keys(&self, all: bool) -> Result<Vec<KeyRow>, AdminError> {
-        let mut records = self.key_records().await?;
+        let mut records = self.keyring.records().await?;
         records.retain(|record| {
             let gone =
                 matches!(record.state, KeyState::Retired { .. } | KeyState::Compromised { .. });
@@ -152,33 +137,38 @@ impl Broker {
     /// before it stays published as long as anything that it signed is valid.
     pub async fn rotate_key(
         &self,
-        act: &Act,
+        by: &By,
         rotate: &RotateKey,
     ) -> Result<Changed<RotationPlan>, AdminError> {
         let purpose = purpose(rotate)?;
+        let act = if rotate.compromised { Act::KeyCompromise } else { Act::KeyRotate };
         for _ in 0..ATTEMPTS {
-            let now = self.clock().now();
-            let before = self.key_records().await?;
-            let mut after = before.clone();
-            let lines = lines(&before, &purpose, rotate)?;
-            let mut steps = Vec::new();
-            for &algorithm in &lines {
-                plan(&mut after, &purpose, algorithm, rotate.compromised, now, &mut steps);
-            }
-            steps.sort();
-            let result = RotationPlan { steps };
-            if act.dry_run {
-                return Ok(Changed { audit_id: None, result });
-            }
-            let action = if rotate.compromised { "key.compromise" } else { "key.rotate" };
-            let (entry, id) = self.act_entry(act, now, action, purpose.name());
-            let entry = match purpose.organization() {
-                Some(number) => entry.with("organization", number),
-                None => entry,
+            let now = self.site.now();
+            let rotation =
+                self.keyring.plan(&purpose, rotate.algorithm, rotate.compromised, now).await?;
+            let rotation = rotation.ok_or_else(|| unknown_key(&purpose, rotate))?;
+            let change = Change::new(act, purpose.name());
+            let change = match purpose.organization() {
+                Some(number) => change.with("organization", number),
+                None => change,
             };
-            if self.write_keys(&before, &after, &[entry]).await? {
-                self.sweep_keys().await?;
-                return Ok(Changed { audit_id: Some(id), result });
+            let begun = self
+                .change(by, change, |tx| {
+                    if self.keyring.begin_in(tx, &rotation)? {
+                        Ok(Ok(RotationPlan { steps: rotation.steps.clone() }))
+                    } else {
+                        Ok(Err(RotationError::Contended.into()))
+                    }
+                })
+                .await;
+            match begun {
+                Err(AdminError::Key(RotationError::Contended)) => {}
+                Ok(changed) if by.rehearsal => return Ok(changed),
+                Ok(changed) => {
+                    self.keyring.sweep_keys().await?;
+                    return Ok(changed);
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(RotationError::Contended.into())
@@ -192,16 +182,16 @@ impl Broker {
     ) -> Result<Vec<AuditRecord>, AdminError> {
         let limit = limit.min(MAX_ROWS);
         if let Some(after) = after {
-            return Ok(self.store().audit_page(after, limit).await?);
+            return Ok(self.site.store().audit_page(after, limit).await?);
         }
-        let mut records = self.store().audit_page_back(u64::MAX, limit).await?;
+        let mut records = self.site.store().audit_page_back(u64::MAX, limit).await?;
         records.reverse();
         Ok(records)
     }
 
     /// Reads the whole audit log and checks its chain.
     pub async fn audit_verify(&self) -> Result<AuditVerified, AdminError> {
-        Ok(match self.store().audit_verify().await {
+        Ok(match self.site.store().audit_verify().await {
             Ok(head) => AuditVerified { records: head.seq, hash: head.hash, fault: None },
             Err(fault) => AuditVerified {
                 records: fault.seq.saturating_sub(1),
@@ -236,68 +226,12 @@ fn purpose(rotate: &RotateKey) -> Result<Purpose, AdminError> {
     Ok(purpose)
 }
 
-/// The algorithms of a purpose that are to be rotated.
-fn lines(
-    records: &[KeyRecord],
-    purpose: &Purpose,
-    rotate: &RotateKey,
-) -> Result<Vec<Algorithm>, AdminError> {
-    let of_purpose = records.iter().filter(|record| record.purpose == *purpose);
-    let wanted = of_purpose
-        .map(|record| record.algorithm)
-        .filter(|algorithm| rotate.algorithm.is_none_or(|wanted| wanted == *algorithm));
-    let lines: std::collections::BTreeSet<Algorithm> = wanted.collect();
-    if lines.is_empty() {
-        let id = match rotate.algorithm {
-            Some(algorithm) => format!("{} {}", purpose.name(), algorithm.name()),
-            None => purpose.name().to_owned(),
-        };
-        return Err(AdminError::NotFound { kind: "key", id });
-    }
-    Ok(lines.into_iter().collect())
-}
-
-/// Marks what a rotation of one line marks, and says what follows from it.
-fn plan(
-    records: &mut [KeyRecord],
-    purpose: &Purpose,
-    algorithm: Algorithm,
-    compromised: bool,
-    now: Timestamp,
-    steps: &mut Vec<PlanStep>,
-) {
-    let step = |at, step: &str, kid: Option<&str>| PlanStep {
-        at,
-        step: step.to_owned(),
-        kid: kid.map(str::to_owned),
-        algorithm,
+fn unknown_key(purpose: &Purpose, rotate: &RotateKey) -> AdminError {
+    let id = match rotate.algorithm {
+        Some(algorithm) => format!("{} {}", purpose.name(), algorithm.name()),
+        None => purpose.name().to_owned(),
     };
-    let is_active = |record: &&mut KeyRecord| {
-        let line = record.purpose == *purpose && record.algorithm == algorithm;
-        line && matches!(record.state, KeyState::Active { .. })
-    };
-    let active = records.iter_mut().find(is_active).map(|record| {
-        if compromised {
-            keys::compromise(record, now);
-        }
-        record.kid.clone()
-    });
-    let Some(at) = keys::request_rotation(records, purpose, algorithm, now, &POLICY) else {
-        return;
-    };
-    let next = records.iter().find(|record| {
-        let line = record.purpose == *purpose && record.algorithm == algorithm;
-        line && matches!(record.state, KeyState::Published { activate_at: Some(_), .. })
-    });
-    steps.push(step(at, "activate", next.map(|record| record.kid.as_str())));
-    steps.push(step(at, "publish spare", None));
-    let Some(kid) = active else { return };
-    if compromised {
-        steps.push(step(now, "withdraw", Some(&kid)));
-    } else {
-        steps.push(step(at, "retire", Some(&kid)));
-        steps.push(step(at.plus((POLICY.overlap)(purpose)), "unpublish", Some(&kid)));
-    }
+    AdminError::NotFound { kind: "key", id }
 }
 
 fn row(record: &KeyRecord) -> KeyRow {

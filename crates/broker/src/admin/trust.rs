@@ -1,14 +1,12 @@
 //! Trust: which issuer may attest which type for which organization, under which anchors.
 
-use sekisho_credential::types;
-use sekisho_credential::vc::{TrustList, TrustedIssuer};
+use sekisho_credential::vc::TrustedIssuer;
 use sekisho_jose::x5c::TrustAnchor;
+use sekisho_profile::{Act, types};
 use serde::{Deserialize, Serialize};
 
-use super::{Act, AdminError, Changed, MAX_ROWS};
+use super::{AdminError, By, Change, Changed};
 use crate::Broker;
-use crate::rotation::ROOT;
-use crate::tables::{Authorities, Trust};
 
 /// Trust to be given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,17 +37,10 @@ pub struct TrustRow {
 }
 
 impl Broker {
-    /// Reads trust into memory.
-    pub(crate) async fn reload_trust(&self) -> Result<(), sekisho_store::StoreError> {
-        let rows = self.store().scan::<Trust>(std::ops::Bound::Unbounded, MAX_ROWS).await?;
-        self.set_trust(TrustList(rows.into_iter().map(|(_, issuer)| issuer).collect()));
-        Ok(())
-    }
-
     /// Trusts an issuer; replaces what was said of it before.
     pub async fn add_trust(
         &self,
-        act: &Act,
+        by: &By,
         add: &AddTrust,
     ) -> Result<Changed<TrustRow>, AdminError> {
         let anchors = match &add.anchors_pem {
@@ -59,14 +50,11 @@ impl Broker {
         if anchors.is_empty() {
             return Err(AdminError::Invalid("the PEM file holds no certificate".to_owned()));
         }
-        let authority = &self.config().type_authority;
         let mut vcts = Vec::new();
         for name in &add.types {
-            let known = types::find(name).ok_or_else(|| AdminError::NotFound {
-                kind: "credential type",
-                id: name.clone(),
-            })?;
-            vcts.push(types::vct(authority, known.name));
+            let unknown = || AdminError::not_found("credential type", name);
+            let known = types::find(name).ok_or_else(unknown)?;
+            vcts.push(known.vct(self.site.type_authority()));
         }
         let trusted = TrustedIssuer {
             issuer: add.issuer.clone(),
@@ -74,57 +62,43 @@ impl Broker {
             organizations: add.organizations.clone(),
             anchors,
         };
-        let result = row(&trusted);
-        if act.dry_run {
-            return Ok(Changed { audit_id: None, result });
-        }
-        let (entry, id) = self.act_entry(act, self.clock().now(), "trust.add", &add.issuer);
-        self.store()
-            .transact(|tx| {
-                tx.put::<Trust>(&add.issuer, &trusted)?;
-                tx.append(entry.clone());
-                Ok(())
+        let changed = self
+            .change(by, Change::new(Act::TrustAdd, &add.issuer), |tx| {
+                self.registry.add_trust_in(tx, &trusted)?;
+                Ok(Ok(row(&trusted)))
             })
             .await?;
-        self.reload_trust().await?;
-        Ok(Changed { audit_id: Some(id), result })
+        self.registry.reload_trust().await?;
+        Ok(changed)
     }
 
     /// Everyone who is trusted.
     pub fn list_trust(&self) -> Vec<TrustRow> {
-        self.trust().0.iter().map(row).collect()
+        self.registry.trust().list.0.iter().map(row).collect()
     }
 
     /// Trusts an issuer no longer.
     pub async fn remove_trust(
         &self,
-        act: &Act,
+        by: &By,
         issuer: &str,
     ) -> Result<Changed<TrustRow>, AdminError> {
-        let key = issuer.to_owned();
-        let missing = || AdminError::NotFound { kind: "trusted issuer", id: issuer.to_owned() };
-        let trusted = self.store().get::<Trust>(&key).await?.ok_or_else(missing)?;
-        let result = row(&trusted);
-        if act.dry_run {
-            return Ok(Changed { audit_id: None, result });
-        }
-        let (entry, id) = self.act_entry(act, self.clock().now(), "trust.remove", issuer);
-        self.store()
-            .transact(|tx| {
-                tx.delete::<Trust>(&key)?;
-                tx.append(entry.clone());
-                Ok(())
+        let changed = self
+            .change(by, Change::new(Act::TrustRemove, issuer), |tx| {
+                let Some(trusted) = self.registry.trusted_in(tx, issuer)? else {
+                    return Ok(Err(AdminError::not_found("trusted issuer", issuer)));
+                };
+                self.registry.remove_trust_in(tx, issuer)?;
+                Ok(Ok(row(&trusted)))
             })
             .await?;
-        self.reload_trust().await?;
-        Ok(Changed { audit_id: Some(id), result })
+        self.registry.reload_trust().await?;
+        Ok(changed)
     }
 
     /// The root of our own certificates.
     pub async fn own_root(&self) -> Result<TrustAnchor, AdminError> {
-        let root = self.store().get::<Authorities>(&ROOT.to_owned()).await?;
-        let root = root.ok_or(AdminError::NotFound { kind: "authority", id: ROOT.to_owned() })?;
-        TrustAnchor::from_der(&root.certificate).map_err(AdminError::invalid)
+        Ok(self.keyring.root().await?)
     }
 }
 

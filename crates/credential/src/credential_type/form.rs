@@ -36,6 +36,8 @@ pub enum Form {
     Number,
     /// true or false.
     Boolean,
+    /// true or false: whether the number that the claim of this name has is at least so high.
+    AtLeast(&'static str, u64),
     /// An object, whose members have rules of their own.
     Object,
     /// An array of 1 to 64 elements, which have a rule of their own.
@@ -46,7 +48,7 @@ impl Form {
     /// Whether `value` has this form.
     pub fn accepts(self, value: &Value) -> bool {
         match (self, value) {
-            (Self::Boolean, Value::Bool(_)) => true,
+            (Self::Boolean | Self::AtLeast(..), Value::Bool(_)) => true,
             (Self::Object, Value::Object(members)) => !members.is_empty(),
             (Self::Array, Value::Array(elements)) => (1..=MAX_ELEMENTS).contains(&elements.len()),
             (Self::Integer(from, to), Value::Number(number)) => {

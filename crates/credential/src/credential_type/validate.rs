@@ -4,7 +4,7 @@ use sekisho_jose::Claims;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{ClaimRule, CredentialType, REGISTERED};
+use super::{ClaimRule, CredentialType, Form, REGISTERED};
 use crate::claim_path::select_claims;
 
 /// Beginnings of names that no credential may carry: statutory clearances (適性評価) and the
@@ -32,15 +32,8 @@ pub enum TypeError {
     #[error("the value of {0:?} is malformed")]
     Malformed(String),
     /// Two claims contradict each other.
-    #[error("{0:?} contradicts level")]
+    #[error("{0:?} contradicts another claim")]
     Contradiction(String),
-}
-
-impl TypeError {
-    /// The code of the table that pages, API and CLI share, where there is one.
-    pub fn code(&self) -> Option<&'static str> {
-        matches!(self, Self::Forbidden(_)).then_some("C-2010")
-    }
 }
 
 /// The first name in `claims`, at any depth, that no credential may carry.
@@ -81,7 +74,7 @@ pub fn validate(credential_type: &CredentialType, claims: &Claims) -> Result<(),
             return Err(TypeError::Missing(path.to_string()));
         }
     }
-    check_levels(claims)
+    check_predicates(credential_type, claims)
 }
 
 fn check_value(
@@ -113,18 +106,23 @@ fn rule(credential_type: &CredentialType, path: &[&str]) -> Option<&'static Clai
     credential_type.claims.iter().find(|rule| rule.path == path)
 }
 
-/// The predicates on a level say what the level says.
-fn check_levels(claims: &Claims) -> Result<(), TypeError> {
-    let predicates = [("level_gte_1", 1), ("level_gte_2", 2), ("level_gte_3", 3)];
-    let said = |(name, level): (&'static str, u64)| {
-        claims.get(name).and_then(Value::as_bool).map(|holds| (name, level, holds))
+/// Predicates on a number say what the number says, and do not contradict each other.
+fn check_predicates(credential_type: &CredentialType, claims: &Claims) -> Result<(), TypeError> {
+    let predicate = |rule: &ClaimRule| match (rule.form, rule.path) {
+        (Form::AtLeast(of, bound), [name]) => {
+            let holds = claims.get(*name).and_then(Value::as_bool)?;
+            Some((of, bound, *name, holds))
+        }
+        _ => None,
     };
-    let said: Vec<_> = predicates.into_iter().filter_map(said).collect();
-    let level = claims.get("level").and_then(Value::as_u64);
-    for (index, (name, bound, holds)) in said.iter().enumerate() {
-        let against_level = level.is_some_and(|level| (level >= *bound) != *holds);
-        let against_lower = *holds && said.iter().take(index).any(|(_, _, lower)| !lower);
-        if against_level || against_lower {
+    let mut said: Vec<_> = credential_type.claims.iter().filter_map(predicate).collect();
+    said.sort_unstable();
+    for (index, (of, bound, name, holds)) in said.iter().enumerate() {
+        let number = claims.get(*of).and_then(Value::as_u64);
+        let against_number = number.is_some_and(|number| (number >= *bound) != *holds);
+        let mut lower = said.iter().take(index).filter(|(other, ..)| other == of);
+        let against_lower = *holds && lower.any(|(_, _, _, lower)| !lower);
+        if against_number || against_lower {
             return Err(TypeError::Contradiction((*name).to_owned()));
         }
     }

@@ -1,4 +1,4 @@
-//! Why a presented credential was refused, and the code that a person is shown.
+//! Why a presented credential was refused.
 
 use sekisho_jose::{Algorithm, ClaimError, JwsError, JwtError};
 use thiserror::Error;
@@ -43,22 +43,6 @@ pub enum CredentialError {
     /// A claim that must not be carried (a statutory clearance, an individual number).
     #[error("{0:?} must not be carried by a credential")]
     Forbidden(String),
-}
-
-impl CredentialError {
-    /// The code of the table that pages, API and CLI share.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Time(ClaimError::Expired(_)) => "C-2003",
-            Self::Time(ClaimError::Future { .. }) => "C-2004",
-            Self::Type(_) | Self::UntrustedIssuer(_) | Self::Organization(_) => "C-2005",
-            Self::HolderKey(_) => "C-2007",
-            Self::Status(_) => "C-2008",
-            Self::Algorithm(_) => "C-2009",
-            Self::Forbidden(_) => "C-2010",
-            Self::SdJwt(_) | Self::Claim(_) | Self::Time(_) | Self::Endless => "C-2006",
-        }
-    }
 }
 
 impl From<SdJwtError> for CredentialError {

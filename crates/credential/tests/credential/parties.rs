@@ -6,12 +6,12 @@ use rcgen::{
 };
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_credential::status::{self, StatusReference};
-use sekisho_credential::types::{self, AFFILIATION};
 use sekisho_credential::vc::{
     self, Binding, Check, CredentialError, Issuance, TrustList, TrustedIssuer, VerifiedCredential,
 };
 use sekisho_jose::x5c::TrustAnchor;
 use sekisho_jose::{Algorithm, Claims, Header, SigningKey};
+use sekisho_profile::types::{self, AFFILIATION};
 use serde_json::{Value, json};
 
 /// 2026-11-21T05:32:00Z.

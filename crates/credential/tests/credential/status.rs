@@ -9,9 +9,9 @@ use sekisho_credential::status::{
     self, CheckToken, IssueToken, MAX_LIST_BYTES, MAX_TTL, Status, StatusError, StatusList,
     StatusReference, VerifiedStatusList,
 };
-use sekisho_credential::types;
 use sekisho_credential::vc::{TrustList, UntrustedError};
 use sekisho_jose::{ClaimError, Header, JwtError, b64u};
+use sekisho_profile::types;
 use serde_json::{Value, json};
 
 use crate::parties::{AUTHORITY, ISSUER, Issuer, NOW, STATUS_URI, key};

@@ -2,9 +2,9 @@
 
 use sekisho_credential::claim_path::ClaimPath;
 use sekisho_credential::sd_jwt::{self, SdJwt};
-use sekisho_credential::types;
 use sekisho_credential::vc::{CredentialError, TrustList, UntrustedError};
 use sekisho_jose::{Algorithm, Claims, SigningKey};
+use sekisho_profile::{Code, types};
 use serde_json::{Value, json};
 
 use crate::mutations::Forge;
@@ -63,7 +63,7 @@ fn trust_is_by_issuer_and_type() {
         let mut trust = issuer.trust();
         change(&mut trust);
         let error = verify(&presentation, &trust).unwrap_err();
-        assert_eq!(error.code(), "C-2005", "{error}");
+        assert_eq!(Code::from(&error), Code::UntrustedIssuer, "{error}");
         error
     };
     for change in [
@@ -80,7 +80,7 @@ fn trust_is_by_issuer_and_type() {
     trust.0[0].anchors = vec![other_root.anchor];
     let error = verify(&presentation, &trust).unwrap_err();
     assert!(matches!(error, CredentialError::UntrustedIssuer(UntrustedError::Chain(_))));
-    assert_eq!(error.code(), "C-2005");
+    assert_eq!(Code::from(&error), Code::UntrustedIssuer);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn trust_is_by_organization() {
     trust.0[0].organizations = vec!["8900000000001".to_owned()];
     let error = verify(&presentation, &trust).unwrap_err();
     assert!(matches!(&error, CredentialError::Organization(found) if found == "7900000000002"));
-    assert_eq!(error.code(), "C-2005");
+    assert_eq!(Code::from(&error), Code::UntrustedIssuer);
     trust.0[0].organizations.clear();
     assert!(verify(&presentation, &trust).is_err());
     // Another entry of the same issuer may allow it, if the chain leads to its anchor as well.
@@ -148,7 +148,7 @@ fn a_key_that_a_credential_names_itself_is_no_reason_to_trust() {
     let by_liar = forge.presented(&liar, &holder());
     let error = verify(&by_liar, &issuer.trust()).unwrap_err();
     assert!(matches!(error, CredentialError::SdJwt(_)));
-    assert_eq!(error.code(), "C-2006");
+    assert_eq!(Code::from(&error), Code::BadSignature);
     forge.header = forge.header.with_x5c(Vec::new()).with_jwk(liar.public_jwk());
     let error = verify(&forge.presented(&liar, &holder()), &issuer.trust()).unwrap_err();
     assert!(matches!(error, CredentialError::UntrustedIssuer(UntrustedError::NoChain)));
@@ -160,7 +160,7 @@ fn another_type_than_asked_for_is_refused() {
     for vct in [organization.as_str(), "https://auth.example.jp/types/affiliation/2"] {
         let error = refused_with(|claims| claims["vct"] = vct.into());
         assert!(matches!(&error, CredentialError::Type(found) if found == vct));
-        assert_eq!(error.code(), "C-2005");
+        assert_eq!(Code::from(&error), Code::UntrustedIssuer);
     }
     for (name, value) in [("iss", Value::Null), ("vct", json!(["x"])), ("iss", json!(""))] {
         let error = refused_with(|claims| claims[name] = value);
@@ -176,18 +176,18 @@ fn a_credential_counts_in_its_time_only() {
         change(&mut forge.payload);
         let issued = forge.issued(&issuer.key);
         let bound = sd_jwt::bind(&issued, CLIENT_ID, NONCE, now, &holder()).unwrap();
-        verify_at(now, &bound, &issuer.trust()).map_err(|error| error.code())
+        verify_at(now, &bound, &issuer.trust()).map_err(|error| Code::from(&error))
     };
     let same: fn(&mut Claims) = |_| {};
     assert!(presentation(NOW.plus(89 * 86400), same).is_ok());
-    assert_eq!(presentation(NOW.plus(90 * 86400 + 10), same).unwrap_err(), "C-2003");
-    assert_eq!(presentation(NOW.plus(-3600), same).unwrap_err(), "C-2004");
+    assert_eq!(presentation(NOW.plus(90 * 86400 + 10), same).unwrap_err(), Code::Expired);
+    assert_eq!(presentation(NOW.plus(-3600), same).unwrap_err(), Code::NotYetValid);
     let later: fn(&mut Claims) = |claims| {
         claims.insert("nbf".into(), (NOW.unix() + 60).into());
     };
-    assert_eq!(presentation(NOW, later).unwrap_err(), "C-2004");
+    assert_eq!(presentation(NOW, later).unwrap_err(), Code::NotYetValid);
     let text: fn(&mut Claims) = |claims| claims["exp"] = "2000000000".into();
-    assert_eq!(presentation(NOW, text).unwrap_err(), "C-2006");
+    assert_eq!(presentation(NOW, text).unwrap_err(), Code::BadSignature);
     let fraction: fn(&mut Claims) = |claims| {
         claims["exp"] = serde_json::from_str("1805239120.5").unwrap();
     };
@@ -226,7 +226,7 @@ fn a_status_that_is_not_understood_is_refused() {
         json!({"status_list": {"idx": 1, "uri": "https://a.example"}, "other": {}}),
     ] {
         let error = refused_with(|claims| claims["status"] = status.clone());
-        assert_eq!(error.code(), "C-2008", "{status}");
+        assert_eq!(Code::from(&error), Code::StatusUnknown, "{status}");
     }
 }
 
@@ -241,7 +241,7 @@ fn claims_that_nobody_may_carry_are_refused() {
     ] {
         let error = refused_with(|claims| drop(claims.insert(name.to_owned(), value)));
         assert!(matches!(error, CredentialError::Forbidden(_)), "{name}");
-        assert_eq!(error.code(), "C-2010");
+        assert_eq!(Code::from(&error), Code::ForbiddenElement);
     }
 }
 
@@ -262,7 +262,7 @@ fn an_algorithm_off_the_list_is_refused() {
     let jwt = sekisho_jose::SigningInput::new(&forge.header, &payload).finish(&[0; 256]);
     let error = verify(&bind(&format!("{jwt}~")), &issuer.trust()).unwrap_err();
     assert!(matches!(error, CredentialError::Algorithm(Algorithm::Rs256)));
-    assert_eq!(error.code(), "C-2009");
+    assert_eq!(Code::from(&error), Code::AlgorithmRefused);
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn the_holder_s_proof_has_a_code_of_its_own() {
         sd_jwt::bind(&issued, CLIENT_ID, NONCE, NOW, &key(3)).unwrap(),
     ] {
         let error = verify(&presentation, &issuer.trust()).unwrap_err();
-        assert_eq!(error.code(), "C-2007", "{error}");
+        assert_eq!(Code::from(&error), Code::HolderKey, "{error}");
     }
 }
 
@@ -291,5 +291,5 @@ fn a_plain_credential_needs_a_proof_as_well() {
     plain.shift_remove("roles");
     let issued = issuer.sign_plain(&plain);
     assert!(verify(&bind(&issued), &issuer.trust()).is_ok());
-    assert_eq!(verify(&issued, &issuer.trust()).unwrap_err().code(), "C-2007");
+    assert_eq!(Code::from(&verify(&issued, &issuer.trust()).unwrap_err()), Code::HolderKey);
 }

@@ -228,3 +228,44 @@ fn an_rsa_key_that_has_the_fingerprint_of_a_faulty_generator_is_refused() {
     let key = with(rfc7638(), "n", b64u::encode(modulus));
     assert_eq!(PublicJwk::from_value(&key), Err(JwkError::Invalid));
 }
+
+#[test]
+fn a_key_comes_back_from_its_compressed_point() {
+    let bare = |algorithm, seed| {
+        let key = SigningKey::generate(algorithm, &Entropy::seeded(seed)).unwrap().public_jwk();
+        PublicJwk::from_value(&key.minimal()).unwrap()
+    };
+    let mut signs = std::collections::BTreeSet::new();
+    for seed in 0..16 {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let key = bare(algorithm, seed);
+            let point = key.compressed_point().unwrap();
+            assert_eq!(PublicJwk::try_from(point), Ok(key));
+            if let CompressedPoint::P256([sign, ..]) = point {
+                signs.insert(sign);
+            }
+        }
+    }
+    assert_eq!(signs.into_iter().collect::<Vec<_>>(), [2, 3]);
+    for algorithm in [Algorithm::Es384, Algorithm::Rs256] {
+        assert_eq!(bare(algorithm, 1).compressed_point(), None);
+    }
+}
+
+#[test]
+fn a_compressed_point_has_one_form() {
+    let key = PublicJwk::from_value(&fresh(Algorithm::Es256)).unwrap();
+    let Some(CompressedPoint::P256(point)) = key.compressed_point() else { panic!("{key:?}") };
+    for sign in [0, 1, 4, 5, 6] {
+        let mut other = point;
+        other[0] = sign;
+        let refused = PublicJwk::try_from(CompressedPoint::P256(other));
+        assert_eq!(refused, Err(JwkError::Invalid), "{sign}");
+    }
+    let mut beyond = [0xff; 33];
+    beyond[0] = 2;
+    let small_order = [0; 32];
+    for point in [CompressedPoint::P256(beyond), CompressedPoint::Ed25519(small_order)] {
+        assert_eq!(PublicJwk::try_from(point), Err(JwkError::Invalid));
+    }
+}

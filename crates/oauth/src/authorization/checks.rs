@@ -213,7 +213,8 @@ fn hints(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
 /// Claims one by one, of scopes that the client is registered for (Core, 5.5).
 fn claims(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let Some(text) = draft.one("claims")? else { return Ok(()) };
-    let request = ClaimsRequest::parse(text, &draft.client.scopes)
+    let allowed = (draft.rules.claims_of)(&draft.client.scopes);
+    let request = ClaimsRequest::parse(text, &allowed)
         .map_err(|reason| draft.refuse(Code::InvalidRequest, &reason))?;
     draft.request.claims = request;
     Ok(())

@@ -2,7 +2,6 @@
 
 use thiserror::Error;
 
-use super::response::error_url;
 use crate::description::Description;
 
 /// Why a request was refused.
@@ -27,16 +26,6 @@ pub enum PageErrorCode {
     RedirectUri,
 }
 
-impl PageErrorCode {
-    /// The code in the table that people and administrators read.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::UnknownClient => "R-4001",
-            Self::RedirectUri => "R-4002",
-        }
-    }
-}
-
 /// An error that the client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorRedirect {
@@ -50,14 +39,6 @@ pub struct ErrorRedirect {
     pub state: Option<String>,
     /// The issuer identifier.
     pub iss: String,
-}
-
-impl ErrorRedirect {
-    /// Where the browser is sent.
-    pub fn url(&self) -> String {
-        let description = Some(self.description.as_str());
-        error_url(&self.redirect_uri, self.error, description, self.state.as_deref(), &self.iss)
-    }
 }
 
 /// Codes that an authorization answer may carry (RFC 6749, 4.1.2.1; Core, 3.1.2.6; RFC 9396, 5).

@@ -1,6 +1,6 @@
 //! Metadata as it is written, and as a wallet reads or refuses it.
 
-use sekisho_credential::types;
+use sekisho_profile::types;
 
 use super::*;
 

@@ -47,7 +47,7 @@ fn states() -> [(&'static str, Presentation<u8>); 7] {
 #[test]
 fn every_state_answers_every_event() {
     use EndReason::{Expired, WrongNumber};
-    use Refusal::{AlreadyAnswered, Declined, Ended, NotAnswered, ResponseCode};
+    use PresentationError::{AlreadyAnswered, Declined, Ended, NotAnswered, ResponseCode};
     let no = WalletError::AccessDenied;
     let present = [
         Ok(presented(None)),
@@ -135,7 +135,7 @@ fn every_state_answers_every_number() {
 fn an_expired_response_code_releases_nobody() {
     let late = NOW.plus(300);
     let released = presented(None).release_same_device(&code(1), late);
-    assert_eq!(released, Err(Refusal::ResponseCode));
+    assert_eq!(released, Err(PresentationError::ResponseCode));
     assert!(presented(None).release_same_device(&code(1), late.plus(-1)).is_ok());
 }
 
@@ -172,22 +172,6 @@ fn a_drawn_number_has_four_digits_and_a_minute() {
     assert_eq!(number(0).remaining(NOW.plus(59)), 1);
     assert_eq!(number(0).remaining(NOW.plus(90)), 0);
     assert_eq!(number(0).tries_left(), 3);
-}
-
-#[test]
-fn every_refusal_has_a_code() {
-    for (refusal, code) in [
-        (Refusal::NotAnswered, "A-1004"),
-        (Refusal::AlreadyAnswered, "A-1004"),
-        (Refusal::Declined(WalletError::AccessDenied), "A-1002"),
-        (Refusal::Declined(WalletError::WalletUnavailable), "A-1003"),
-        (Refusal::ResponseCode, "A-1005"),
-        (Refusal::Ended(EndReason::Expired), "A-1001"),
-        (Refusal::Ended(EndReason::WrongNumber), "A-1006"),
-        (Refusal::Ended(EndReason::LateNumber), "A-1006"),
-    ] {
-        assert_eq!(refusal.code(), code, "{refusal}");
-    }
 }
 
 #[test]

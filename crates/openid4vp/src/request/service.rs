@@ -8,20 +8,12 @@
 //! Invariant: a statement is read from a request object that has been verified, by way of
 //! `VerifiedRequest`.
 
+use sekisho_ambient::Text;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// `format` of the entry.
 pub const SERVICE_INFO_FORMAT: &str = "sekisho-service";
-
-/// A text in both languages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LocalizedText {
-    /// Japanese.
-    pub ja: String,
-    /// English.
-    pub en: String,
-}
 
 /// Who runs a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +21,7 @@ pub struct Operator {
     /// 法人番号, 13 digits.
     pub corporate_number: String,
     /// The operator's name.
-    pub name: LocalizedText,
+    pub name: Text,
 }
 
 /// Who asks and why.
@@ -38,20 +30,20 @@ pub struct ServiceStatement {
     /// The service that the person logs in to.
     pub service: ServiceDescription,
     /// Why the claims are asked for.
-    pub purpose: LocalizedText,
+    pub purpose: Text,
 }
 
 /// The service that the person logs in to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceDescription {
     /// Its name.
-    pub name: LocalizedText,
+    pub name: Text,
     /// Who runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<Operator>,
     /// Where it keeps data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub residency: Option<LocalizedText>,
+    pub residency: Option<Text>,
 }
 
 impl ServiceStatement {

@@ -1,5 +1,6 @@
 //! Request objects as they are written, and as a wallet reads or refuses them.
 
+use sekisho_ambient::Text;
 use sekisho_jose::{UnverifiedJwt, b64u};
 
 use super::*;
@@ -7,7 +8,7 @@ use crate::dcql::{DcqlError, Unsupported};
 use crate::fixture::{NONCE, NOW, STATE, Signer, key, request, verifier};
 
 fn statement() -> ServiceStatement {
-    let text = |ja: &str, en: &str| LocalizedText { ja: ja.to_owned(), en: en.to_owned() };
+    let text = |ja: &str, en: &str| Text { ja: ja.to_owned(), en: en.to_owned() };
     ServiceStatement {
         service: ServiceDescription {
             name: text("北海GPU", "Hokkai GPU"),

@@ -1,8 +1,8 @@
 //! `sekisho client`.
 
 use clap::{Args, Subcommand, ValueEnum};
+use sekisho_ambient::Text;
 use sekisho_broker::admin::{AddClient, AddedClient, ClientRow};
-use sekisho_broker::config::Bilingual;
 use sekisho_jose::Algorithm;
 
 use super::Rehearsal;
@@ -126,8 +126,8 @@ impl Add {
         let jwks = self.jwks.as_deref().map(read_jwks).transpose()?;
         Ok(AddClient {
             client_id: self.id,
-            name: Bilingual { ja: self.name_ja, en: self.name_en },
-            purpose: Bilingual { ja: self.purpose_ja, en: self.purpose_en },
+            name: Text { ja: self.name_ja, en: self.name_en },
+            purpose: Text { ja: self.purpose_ja, en: self.purpose_en },
             redirect_uris: self.redirect_uri,
             scopes: self.scope,
             token_endpoint_auth_method: self.auth.name().to_owned(),

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use sekisho_broker::admin::{ChangeStatus, CredentialRow, OfferCredential, Offered};
 use sekisho_jose::Claims;
+use sekisho_profile::Status;
 use serde_json::Value;
 
 use super::Rehearsal;
@@ -185,8 +186,9 @@ impl Session<'_, '_> {
         let mut answer = self.call(&Call::get("/v1/credentials")).await?;
         let rows = answer.get_mut("credentials").map(Value::take).unwrap_or_default();
         let rows: Vec<CredentialRow> = read(rows)?;
-        let valid =
-            rows.into_iter().filter(|row| row.type_name == type_name && row.status == "valid");
+        let valid = rows
+            .into_iter()
+            .filter(|row| row.type_name == type_name && row.status == Status::Valid);
         let newest = valid.max_by_key(|row| row.issued);
         newest.map(|row| row.id).ok_or_else(|| Failure::Refused {
             name: "not_found".to_owned(),
@@ -226,7 +228,7 @@ impl Session<'_, '_> {
                 row.person,
                 time(row.issued),
                 time(row.expires),
-                row.status,
+                row.status.name().to_owned(),
             ]);
         }
         self.say(&table.to_string());

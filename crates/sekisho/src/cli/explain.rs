@@ -1,6 +1,6 @@
 //! `sekisho explain`.
 
-use sekisho_broker::codes;
+use sekisho_profile::Code;
 use serde_json::json;
 
 use super::session::Session;
@@ -8,25 +8,25 @@ use crate::{Failure, words};
 
 impl Session<'_, '_> {
     pub(super) fn explain(&mut self, id: &str) -> Result<(), Failure> {
-        let code = codes::find(&id.to_ascii_uppercase()).ok_or_else(|| Failure::Refused {
+        let code = Code::from_id(&id.to_ascii_uppercase()).ok_or_else(|| Failure::Refused {
             name: "not_found".to_owned(),
             message: format!("there is no code {id:?}"),
         })?;
+        let entry = code.entry();
         if self.json {
-            let both = |text: &codes::Text| json!({"ja": text.ja, "en": text.en});
-            let entry = json!({
-                "code": code.id, "status": code.status, "oauth_error": code.oauth_error,
-                "cause": both(&code.cause), "user": both(&code.user), "admin": both(&code.admin),
+            let answer = json!({
+                "code": code, "status": entry.status, "oauth_error": entry.oauth_error,
+                "cause": entry.cause, "user": entry.user, "admin": entry.admin,
             });
-            self.say(&entry.to_string());
+            self.say(&answer.to_string());
             return Ok(());
         }
         let lang = self.lang;
-        self.say(&format!("{}: {}", code.id, code.cause.say(lang)));
-        self.fact(&words::FOR_USERS, code.user.say(lang));
-        self.fact(&words::FOR_ADMINISTRATORS, code.admin.say(lang));
-        self.fact(&words::HTTP_STATUS, &code.status.to_string());
-        self.fact(&words::OAUTH_ERROR, code.oauth_error);
+        self.say(&format!("{}: {}", entry.id, entry.cause.say(lang)));
+        self.fact(&words::FOR_USERS, entry.user.say(lang));
+        self.fact(&words::FOR_ADMINISTRATORS, entry.admin.say(lang));
+        self.fact(&words::HTTP_STATUS, &entry.status.to_string());
+        self.fact(&words::OAUTH_ERROR, entry.oauth_error);
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! `sekisho org`.
 
 use clap::Subcommand;
+use sekisho_ambient::Text;
 use sekisho_broker::admin::{AddOrganization, OrganizationRow};
-use sekisho_broker::config::Bilingual;
 
 use super::Rehearsal;
 use super::session::{Session, body};
@@ -35,7 +35,7 @@ impl Session<'_, '_> {
     pub(super) async fn org(&mut self, command: Command) -> Result<(), Failure> {
         match command {
             Command::Add { corporate_number, name_ja, name_en, rehearsal } => {
-                let name = Bilingual { ja: name_ja, en: name_en };
+                let name = Text { ja: name_ja, en: name_en };
                 let call = Call::post(
                     "/v1/organizations",
                     body(&AddOrganization { corporate_number, name })?,

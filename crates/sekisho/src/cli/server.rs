@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sekisho_broker::admin::BrokerState;
-use sekisho_broker::config::Origin;
+use sekisho_site::Origin;
 use serde_json::json;
 use tokio::sync::oneshot;
 

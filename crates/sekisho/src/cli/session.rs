@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
-use sekisho_ambient::Timestamp;
-use sekisho_broker::codes::{Lang, Text};
+use sekisho_ambient::{Lang, Text, Timestamp, Words};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -120,12 +119,12 @@ impl Session<'_, '_> {
     }
 
     /// A known text beside the result.
-    pub(super) fn remark(&mut self, text: &Text) {
+    pub(super) fn remark(&mut self, text: &Words) {
         self.note(text.say(self.lang));
     }
 
     /// A name and a value of the result.
-    pub(super) fn fact(&mut self, name: &Text, value: &str) {
+    pub(super) fn fact(&mut self, name: &Words, value: &str) {
         let name = name.say(self.lang);
         let value: String = value.chars().filter(|c| !c.is_control()).collect();
         self.say(&format!("{name}: {value}"));
@@ -140,11 +139,8 @@ impl Session<'_, '_> {
     }
 
     /// A text of the two languages that suits the reader.
-    pub(super) fn pick(&self, text: &sekisho_broker::config::Bilingual) -> String {
-        match self.lang {
-            Lang::Ja => text.ja.clone(),
-            Lang::En => text.en.clone(),
-        }
+    pub(super) fn pick(&self, text: &Text) -> String {
+        text.say(self.lang).to_owned()
     }
 }
 

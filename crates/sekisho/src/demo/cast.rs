@@ -1,12 +1,12 @@
 //! Who plays: two organizations, whom the broker trusts, two relying parties, and a person to whom
 //! credentials are offered. Everything goes through the admin API.
 
+use sekisho_ambient::Text;
 use sekisho_ambient::Timestamp;
 use sekisho_broker::admin::{
     AddClient, AddOrganization, AddTrust, AddedClient, ClientRow, OfferCredential, Offered,
     OrganizationRow, TrustRow,
 };
-use sekisho_broker::config::Bilingual;
 use sekisho_jose::Algorithm;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,8 +45,8 @@ pub(super) fn service(settings: &Settings) -> &str {
     settings.broker.services.first().map_or("", |service| service.id.as_str())
 }
 
-fn text(ja: &str, en: &str) -> Bilingual {
-    Bilingual { ja: ja.to_owned(), en: en.to_owned() }
+fn text(ja: &str, en: &str) -> Text {
+    Text { ja: ja.to_owned(), en: en.to_owned() }
 }
 
 impl Cast {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use sekisho_ambient::{Lang, Words};
 use sekisho_broker::admin::{AddedClient, Offered};
-use sekisho_broker::codes::{Lang, Text};
 use serde_json::{Value, json};
 
 use super::cast::Cast;
@@ -134,7 +134,7 @@ fn quoted(path: &Path) -> String {
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
-const GUIDE: Text = Text {
+const GUIDE: Words = Words {
     ja: "
 関所の体験環境ができました。Ctrl+C で終わります。
 

@@ -114,10 +114,10 @@ fn changed(path: &Path) -> Option<SystemTime> {
 }
 
 async fn own(broker: &Broker, provider: &CryptoProvider) -> Result<CertifiedKey, Failure> {
-    let authority = broker.authority().await.map_err(tls)?;
-    let host = broker.config().origin.host();
-    let identity =
-        authority.tls_identity(host, broker.clock().now(), broker.entropy()).map_err(tls)?;
+    let authority = broker.keyring().authority().await.map_err(tls)?;
+    let site = broker.site();
+    let host = site.origin().host();
+    let identity = authority.tls_identity(host, site.now(), site.entropy()).map_err(tls)?;
     let chain = identity.chain.into_iter().map(CertificateDer::from).collect();
     let key = PrivatePkcs8KeyDer::from(identity.private.expose().clone());
     CertifiedKey::from_der(chain, PrivateKeyDer::from(key), provider).map_err(tls)

@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use sekisho_access::Gate;
-use sekisho_broker::config::{
-    ClientIdPrefix, Config, ConfigError, Origin, OutboundConfig, ResponseMode, Service, WalletEntry,
-};
+use sekisho_broker::config::{Config, ConfigError};
+use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
+use sekisho_registry::Service;
+use sekisho_site::{Origin, OutboundConfig};
 use serde::Deserialize;
 
 /// The file.

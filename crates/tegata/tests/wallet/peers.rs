@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use sekisho_ambient::{Clock, Entropy, Timestamp};
 use sekisho_credential::claim_path::ClaimPath;
-use sekisho_credential::types;
 use sekisho_credential::vc::{Issuance, TrustList, TrustedIssuer};
 use sekisho_jose::jwe::DecryptionKey;
 use sekisho_jose::x5c::TrustAnchor;
@@ -18,9 +17,10 @@ use sekisho_jose::{Algorithm, PublicJwk, SigningKey};
 use sekisho_openid4vci::offer::{CredentialOffer, PreAuthorizedGrant, TxCode};
 use sekisho_openid4vp::dcql::{ClaimsQuery, CredentialQuery, CredentialSet, Query};
 use sekisho_openid4vp::request::{
-    LocalizedText, Operator, RequestObject, ResponseMode, ServiceDescription, ServiceStatement,
+    Operator, RequestObject, ResponseMode, ServiceDescription, ServiceStatement,
     client_id_x509_hash,
 };
+use sekisho_profile::types;
 use serde_json::{Value, json};
 
 pub(crate) const NUMBER: &str = "7900000000002";
@@ -210,7 +210,8 @@ impl Inner {
                 |id: &str, required| CredentialSet { options: vec![vec![id.to_owned()]], required };
             query.credential_sets = vec![set("affiliation", true), set("training", required)];
         }
-        let both = |ja: &str, en: &str| LocalizedText { ja: ja.to_owned(), en: en.to_owned() };
+        let both =
+            |ja: &str, en: &str| sekisho_ambient::Text { ja: ja.to_owned(), en: en.to_owned() };
         let statement = ServiceStatement {
             service: ServiceDescription {
                 name: both("北海GPUポータル", "Hokkai GPU portal"),

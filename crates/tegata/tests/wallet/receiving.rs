@@ -51,7 +51,7 @@ async fn an_issuer_under_no_authority_of_the_wallet_is_refused() {
     let wallet = Wallet::create(dir.path(), surroundings(&peers.clock)).unwrap();
     wallet.trust(&[authority("another").2]).unwrap();
     let refused = wallet.accept(&peers.offer_by_value(), None).await.unwrap_err();
-    assert_eq!(refused.code(), Some("C-2005"), "{refused}");
+    assert_eq!(refused.code(), Some(sekisho_profile::Code::UntrustedIssuer), "{refused}");
     assert!(wallet.credentials().unwrap().is_empty());
     let trusting = wallet.clone().with_anchors(peers.anchors.clone());
     assert!(trusting.accept(&peers.offer_by_value(), None).await.is_ok());
@@ -63,7 +63,7 @@ async fn a_credential_for_another_holder_is_refused() {
     peers.is(Mood { foreign_holder: true, ..Mood::default() });
     let holder = holder(&peers);
     let refused = holder.wallet.accept(&peers.offer_by_value(), None).await.unwrap_err();
-    assert_eq!(refused.code(), Some("C-2007"), "{refused}");
+    assert_eq!(refused.code(), Some(sekisho_profile::Code::HolderKey), "{refused}");
     assert!(holder.wallet.credentials().unwrap().is_empty());
 }
 

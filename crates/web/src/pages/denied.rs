@@ -2,6 +2,7 @@
 
 use askama::Template;
 use sekisho_ambient::Timestamp;
+use sekisho_profile::Code;
 
 use super::layout::{self, Page};
 use super::{Lang, ServiceCard};
@@ -17,10 +18,10 @@ pub struct ReasonLink {
 }
 
 /// An unmet condition. All texts are in the page's language.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Reason {
     /// Its code, such as `P-3111`.
-    pub code: String,
+    pub code: Code,
     /// What is not met.
     pub title: String,
     /// What was found.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use sekisho_ambient::Timestamp;
-use sekisho_broker::codes::{self, Code};
+use sekisho_profile::Code;
 
 use super::Lang;
 use super::layout::{self, Page};
@@ -13,8 +13,8 @@ use crate::texts;
 pub struct ErrorView {
     /// Language of the page.
     pub lang: Lang,
-    /// A code of [`sekisho_broker::codes`].
-    pub code: &'static str,
+    /// The code.
+    pub code: Code,
     /// Reference number for questions.
     pub reference: String,
     /// When it happened.
@@ -30,28 +30,24 @@ pub struct ErrorView {
 struct ErrorPage<'a> {
     page: Page,
     view: &'a ErrorView,
-    code: Option<&'static Code>,
     cause: &'static str,
     action: &'static str,
     admin: &'static str,
+    oauth_error: &'static str,
     time: String,
 }
 
-/// The page of an error. A code without an entry is shown with a general text.
+/// The page of an error.
 pub fn error(view: &ErrorView) -> String {
     let lang = view.lang;
-    let code = codes::find(view.code);
-    let (cause, action) = code
-        .map_or((texts::ERROR_UNKNOWN, texts::ERROR_UNKNOWN_ACTION), |code| {
-            (code.cause, code.user)
-        });
+    let entry = view.code.entry();
     layout::html(&ErrorPage {
         page: Page::still(lang, texts::ERROR_TITLE.say(lang), "error"),
         view,
-        code,
-        cause: cause.say(lang),
-        action: action.say(lang),
-        admin: code.map_or("", |code| code.admin.say(lang)),
+        cause: entry.cause.say(lang),
+        action: entry.user.say(lang),
+        admin: entry.admin.say(lang),
+        oauth_error: entry.oauth_error,
         time: layout::time(lang, view.time),
     })
 }

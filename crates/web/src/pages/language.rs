@@ -4,7 +4,7 @@
 //! Core 1.0, section 3.1.2.1), the browser's (`Accept-Language`, RFC 9110, section 12.5.4), and
 //! Japanese. None of these can make a request fail.
 
-pub use sekisho_broker::codes::Lang;
+pub use sekisho_ambient::Lang;
 
 /// The language of a page, from the query's `lang`, the request's `ui_locales` (space-separated
 /// language tags, most wanted first) and the header `Accept-Language`.

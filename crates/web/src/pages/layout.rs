@@ -1,8 +1,7 @@
 //! What all pages share: the frame, safe links, and the words for a span of time.
 
 use askama::Template;
-use sekisho_ambient::Timestamp;
-use sekisho_broker::codes::Text;
+use sekisho_ambient::{Timestamp, Words};
 
 pub(super) use super::assets::{CSS_PATH, ICON_PATH, SCRIPT_PATH};
 use super::language::Lang;
@@ -34,7 +33,7 @@ impl Page {
         Self { path: Some(path.to_owned()), ..self }
     }
 
-    pub(super) fn say(&self, text: Text) -> &'static str {
+    pub(super) fn say(&self, text: Words) -> &'static str {
         text.say(self.lang)
     }
 

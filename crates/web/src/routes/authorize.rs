@@ -2,32 +2,33 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use sekisho_broker::Broker;
-use sekisho_broker::login::Begin;
+use sekisho_ambient::Handle;
+use sekisho_login::{Begin, Logins};
+use sekisho_site::paths::{self, AUTHORIZE};
 
-use crate::cookies;
+use crate::cookies::BROWSER;
 use crate::extract::{Browser, PageForm, PageQuery};
-use crate::paths::AUTHORIZE;
-use crate::reply::{refusal_page, see_other};
+use crate::reply::{Page, Refused, see_other};
 
 pub(crate) async fn by_query(
-    State(broker): State<Broker>,
+    State(logins): State<Logins>,
     browser: Browser,
     PageQuery(params): PageQuery,
 ) -> Response {
-    let (path, new) = match broker.begin(&params, &browser.visitor).await {
-        Ok(Begin::Redirect(url)) => return see_other(&url),
-        Ok(Begin::Login { login, browser }) => (format!("/login/{}", login.expose()), browser),
-        Ok(Begin::Consent { login, browser }) => (format!("/consent/{}", login.expose()), browser),
-        Err(refusal) => return refusal_page(&broker, &browser, &refusal, None),
+    let begun = logins.begin(&params, &browser.visitor).await;
+    browser.answer(begun.map(first_page).map_err(Refused::from))
+}
+
+fn first_page(begun: Begin) -> Page {
+    let to = |path: String, new: Option<Handle>| match new {
+        Some(handle) => Page::to(path).setting(BROWSER, handle),
+        None => Page::to(path),
     };
-    let mut response = see_other(&path);
-    if let Some(handle) = new {
-        let origin = &broker.config().origin;
-        let now = broker.clock().now();
-        cookies::set_handle(response.headers_mut(), origin, cookies::BROWSER, &handle, now);
+    match begun {
+        Begin::Respond(answer) => Page::respond(&answer),
+        Begin::Login { login, browser } => to(paths::login(login.expose()), browser),
+        Begin::Consent { login, browser } => to(paths::consent(login.expose()), browser),
     }
-    response
 }
 
 /// A form of another site brings no cookie that is `SameSite=Lax`. So the browser is sent to ask the

@@ -2,40 +2,29 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
-use sekisho_broker::Broker;
-use sekisho_broker::consent::{Answer, Consented};
+use sekisho_login::Logins;
+use sekisho_login::consent::{Answer, Consented};
+use sekisho_site::paths;
 
-use super::login::{is_ours, other_browser};
-use crate::extract::{AtLogin, PageForm};
-use crate::reply::{html, refusal_page, see_other};
+use crate::extract::{AtLogin, OwnForm};
+use crate::reply::{Page, Refused};
 use crate::{labels, pages};
 
-pub(crate) async fn page(
-    State(broker): State<Broker>,
-    AtLogin { login, browser }: AtLogin,
-) -> Response {
-    match broker.consent_question(&login, &browser.visitor).await {
-        Ok(question) => {
-            let token = broker.digests().form_token(login.expose(), &browser.secret);
-            let path = format!("/consent/{}", login.expose());
-            let view = labels::consent_view(&question, path, token, browser.lang);
-            let target = broker.return_origin(&login, &browser.visitor).await;
-            let page = pages::consent(&view);
-            html(StatusCode::OK, page, &broker, &browser, target.as_deref())
-        }
-        Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
-    }
+pub(crate) async fn page(State(logins): State<Logins>, at: AtLogin) -> Response {
+    let question = question(&logins, &at).await;
+    at.browser.answer(question)
 }
 
-pub(crate) async fn answer(
-    State(broker): State<Broker>,
-    AtLogin { login, browser }: AtLogin,
-    PageForm(form): PageForm,
-) -> Response {
-    if !is_ours(&broker, &browser, &login, &form) {
-        return refusal_page(&broker, &browser, &other_browser(&login), None);
-    }
+async fn question(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
+    let AtLogin { login, browser } = at;
+    let question = logins.consent_question(login).await?;
+    let path = paths::consent(login.handle().expose());
+    let view = labels::consent_view(&question, path, browser.form_token(login), browser.lang);
+    Ok(Page::html(pages::consent(&view)).leading_to(login.return_origin()))
+}
+
+pub(crate) async fn answer(State(logins): State<Logins>, own: OwnForm) -> Response {
+    let OwnForm { at: AtLogin { login, browser }, form } = own;
     // Only the one word allows; everything else, nothing included, denies.
     let answer = match form.one("decision") {
         Ok(Some("allow")) => {
@@ -43,9 +32,10 @@ pub(crate) async fn answer(
         }
         _ => Answer::Deny,
     };
-    match broker.consent(&login, &browser.visitor, &answer).await {
-        Ok(Consented::Redirect(url)) => see_other(&url),
-        Ok(Consented::Login) => see_other(&format!("/login/{}", login.expose())),
-        Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
-    }
+    let page = |consented| match consented {
+        Consented::Respond(answer) => Page::respond(&answer),
+        Consented::Login => Page::to(paths::login(login.handle().expose())),
+    };
+    let consented = logins.consent(&login, &answer).await;
+    browser.answer(consented.map(page).map_err(Refused::from))
 }

@@ -10,15 +10,19 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
 };
 use http::{HeaderMap, StatusCode};
-use sekisho_broker::Broker;
-use sekisho_broker::login::Refusal;
-use sekisho_broker::published::KEYS_MAX_AGE;
-use sekisho_broker::status_list::{OwnList, TTL};
+use sekisho_grants::Grants;
+use sekisho_issuer::Issuer;
+use sekisho_profile::lifetimes;
+use sekisho_site::{Refusal, Site};
+use sekisho_standing::own::Published;
+use sekisho_standing::{OwnList, Standing, StatusListError};
 use serde_json::Value;
+
+use crate::reply::bare;
 
 /// A document that is written already.
 fn kept(content_type: &'static str, body: &Arc<[u8]>) -> Response {
-    public(content_type, KEYS_MAX_AGE, Bytes::from_owner(Arc::clone(body)))
+    public(content_type, lifetimes::KEY_DOCUMENTS, Bytes::from_owner(Arc::clone(body)))
 }
 
 /// A document that anybody may keep for `max_age` seconds.
@@ -32,77 +36,56 @@ fn public(content_type: &'static str, max_age: i64, body: impl Into<Bytes>) -> R
 }
 
 fn document(content_type: &'static str, value: &Value) -> Response {
-    public(content_type, KEYS_MAX_AGE, value.to_string().into_bytes())
+    public(content_type, lifetimes::KEY_DOCUMENTS, value.to_string().into_bytes())
 }
 
 fn found(content_type: &'static str, value: Result<Value, Refusal>) -> Response {
     match value {
         Ok(value) => document(content_type, &value),
-        Err(Refusal::NotFound) => StatusCode::NOT_FOUND.into_response(),
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Err(refusal) => bare(&refusal),
     }
 }
 
-pub(crate) async fn discovery(State(broker): State<Broker>) -> Response {
-    kept("application/json", &broker.ring().documents().discovery)
+pub(crate) async fn discovery(State(grants): State<Grants>) -> Response {
+    kept("application/json", &grants.documents().discovery)
 }
 
-pub(crate) async fn jwks(State(broker): State<Broker>) -> Response {
-    kept("application/jwk-set+json", &broker.ring().documents().jwks)
+pub(crate) async fn jwks(State(grants): State<Grants>) -> Response {
+    kept("application/jwk-set+json", &grants.documents().jwks)
 }
 
-pub(crate) async fn did(State(broker): State<Broker>) -> Response {
-    found("application/did+json", broker.did_document(None).await)
+pub(crate) async fn did(State(issuer): State<Issuer>) -> Response {
+    found("application/did+json", issuer.did_document(None).await)
 }
 
 pub(crate) async fn organization_did(
-    State(broker): State<Broker>,
+    State(issuer): State<Issuer>,
     Path(org): Path<String>,
 ) -> Response {
-    found("application/did+json", broker.did_document(Some(&org)).await)
+    found("application/did+json", issuer.did_document(Some(&org)).await)
 }
 
-pub(crate) async fn issuer(State(broker): State<Broker>, Path(org): Path<String>) -> Response {
-    found("application/json", broker.issuer_metadata(&org).await)
+pub(crate) async fn issuer(State(issuer): State<Issuer>, Path(org): Path<String>) -> Response {
+    found("application/json", issuer.issuer_metadata(&org).await)
 }
 
 pub(crate) async fn jwt_vc_issuer(
-    State(broker): State<Broker>,
+    State(issuer): State<Issuer>,
     Path(org): Path<String>,
 ) -> Response {
-    found("application/json", broker.jwt_vc_issuer(&org).await)
+    found("application/json", issuer.jwt_vc_issuer(&org).await)
 }
 
 pub(crate) async fn status_list(
-    State(broker): State<Broker>,
+    State(standing): State<Standing>,
+    State(site): State<Site>,
     Path((organization, number)): Path<(String, u64)>,
     headers: HeaderMap,
 ) -> Response {
     let list = OwnList { organization, number };
-    match broker.published_list(&list, broker.clock().now()).await {
-        Ok(list) => {
-            let same = headers
-                .get_all(IF_NONE_MATCH)
-                .iter()
-                .filter_map(|value| value.to_str().ok())
-                .flat_map(|line| line.split(','))
-                .any(|tag| tag.trim() == list.etag());
-            let mut response = if same {
-                StatusCode::NOT_MODIFIED.into_response()
-            } else {
-                public("application/statuslist+jwt", TTL, list.token().as_bytes().to_vec())
-            };
-            if let Ok(tag) = HeaderValue::from_str(list.etag()) {
-                response.headers_mut().insert(ETAG, tag);
-            }
-            if same && let Ok(kept) = HeaderValue::from_str(&format!("public, max-age={TTL}")) {
-                response.headers_mut().insert(CACHE_CONTROL, kept);
-            }
-            response
-        }
-        Err(sekisho_broker::status_list::StatusListError::Unknown) => {
-            StatusCode::NOT_FOUND.into_response()
-        }
+    match standing.published_list(&list, site.now()).await {
+        Ok(list) => signed_list(&list, &headers),
+        Err(StatusListError::Unknown) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => {
             tracing::error!(%error, "a status list could not be published");
             StatusCode::SERVICE_UNAVAILABLE.into_response()
@@ -110,12 +93,35 @@ pub(crate) async fn status_list(
     }
 }
 
+/// A signed list, or that the copy of the one who asks is the same.
+fn signed_list(list: &Published, headers: &HeaderMap) -> Response {
+    let same = headers
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|tag| tag.trim() == list.etag());
+    let ttl = lifetimes::STATUS_LIST_TTL;
+    let mut response = if same {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        public("application/statuslist+jwt", ttl, list.token().as_bytes().to_vec())
+    };
+    if let Ok(tag) = HeaderValue::from_str(list.etag()) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    if same && let Ok(kept) = HeaderValue::from_str(&format!("public, max-age={ttl}")) {
+        response.headers_mut().insert(CACHE_CONTROL, kept);
+    }
+    response
+}
+
 pub(crate) async fn credential_type(
-    State(broker): State<Broker>,
+    State(issuer): State<Issuer>,
     Path((name, major)): Path<(String, String)>,
 ) -> Response {
-    match broker.type_metadata(&name, &major) {
-        Some(bytes) => public("application/json", KEYS_MAX_AGE, bytes),
+    match issuer.type_metadata(&name, &major) {
+        Some(bytes) => public("application/json", lifetimes::KEY_DOCUMENTS, bytes),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }

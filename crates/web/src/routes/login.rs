@@ -4,69 +4,48 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use sekisho_ambient::Handle;
-use sekisho_broker::Broker;
-use sekisho_broker::login::{AskScreen, Next, Number, Refusal, Screen};
+use sekisho_login::{AskScreen, Logins, Next, Number, OpenLogin, Screen, ServiceFacts};
 use sekisho_oauth::params::Params;
 use sekisho_openid4vp::presentation::NUMBER_DIGITS;
+use sekisho_profile::Code;
+use sekisho_site::{Refusal, paths};
 
-use crate::extract::{AtLogin, Browser, PageForm, PageQuery};
-use crate::labels;
-use crate::reply::{html, refusal_page, see_other};
-use crate::{cookies, pages};
+use crate::cookies::SESSION;
+use crate::extract::{AtLogin, Browser, InPath, OwnForm, PageQuery};
+use crate::reply::{Page, Refused};
+use crate::{labels, pages};
 
-pub(crate) async fn page(
-    State(broker): State<Broker>,
-    AtLogin { login, browser }: AtLogin,
-) -> Response {
-    match broker.login_screen(&login, &browser.visitor).await {
-        Ok(screen) => show(&broker, &browser, &login, screen).await,
-        Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
-    }
+pub(crate) async fn page(State(logins): State<Logins>, at: AtLogin) -> Response {
+    let page = show(&logins, &at).await;
+    at.browser.answer(page)
 }
 
-async fn show(broker: &Broker, browser: &Browser, login: &Handle, screen: Screen) -> Response {
-    let target = broker.return_origin(login, &browser.visitor).await;
-    let path = format!("/login/{}", login.expose());
-    let form_token = broker.digests().form_token(login.expose(), &browser.secret);
-    let page = match screen {
-        Screen::Ask(ask) => pages::login(&login_view(broker, browser, &path, form_token, ask)),
+async fn show(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
+    let AtLogin { login, browser } = at;
+    let body = match logins.login_screen(login).await? {
+        Screen::Ask(ask) => pages::login(&login_view(at, ask)),
         Screen::Number { facts, tries_left, remaining } => {
-            pages::number_entry(&pages::NumberEntryView {
-                lang: browser.lang,
-                service: labels::service_card(&facts, browser.lang),
-                login_path: path,
-                form_token,
-                digits: NUMBER_DIGITS,
-                tries_left,
-                remaining_s: remaining,
-                wrong: false,
-            })
+            pages::number_entry(&number_view(at, &facts, tries_left, remaining, false))
         }
         Screen::Answered => pages::message(&pages::MessageView {
             lang: browser.lang,
             message: pages::Message::ReturnFromWallet,
         }),
-        Screen::Consent => return see_other(&format!("/consent/{}", login.expose())),
-        Screen::Denied { facts, denied, return_url } => {
-            let view = labels::denied_view(&facts, &denied, login, return_url, browser.lang);
-            pages::denied(&view)
+        Screen::Consent => return Ok(Page::to(paths::consent(login.handle().expose()))),
+        Screen::Denied { facts, denied, answer } => {
+            let (handle, lang) = (login.handle(), browser.lang);
+            pages::denied(&labels::denied_view(&facts, &denied, handle, &answer, lang))
         }
-        Screen::Over { code, return_url } => {
-            let refusal = Refusal::Code { code, reference: login.key().reference() };
-            return refusal_page(broker, browser, &refusal, Some(return_url));
+        Screen::Over { code, answer } => {
+            return Err(Refused::with_way_back(told(login, code), answer));
         }
     };
-    html(StatusCode::OK, page, broker, browser, target.as_deref())
+    Ok(Page::html(body).leading_to(login.return_origin()))
 }
 
-fn login_view(
-    broker: &Broker,
-    browser: &Browser,
-    path: &str,
-    form_token: String,
-    ask: AskScreen,
-) -> pages::LoginView {
-    let expires_at = broker.clock().now().plus(ask.remaining);
+fn login_view(at: &AtLogin, ask: AskScreen) -> pages::LoginView {
+    let AtLogin { login, browser } = at;
+    let expires_at = browser.site.now().plus(ask.remaining);
     let wallets = if ask.expired { Vec::new() } else { ask.wallets };
     pages::LoginView {
         lang: browser.lang,
@@ -86,140 +65,128 @@ fn login_view(
             expires_at,
             remaining_s: ask.remaining,
         }),
-        login_path: path.to_owned(),
-        form_token,
+        login_path: paths::login(login.handle().expose()),
+        form_token: browser.form_token(login),
         asks: ask.asks.iter().map(|name| labels::asked(name, browser.lang)).collect(),
     }
 }
 
+fn number_view(
+    at: &AtLogin,
+    facts: &ServiceFacts,
+    tries_left: u8,
+    remaining_s: i64,
+    wrong: bool,
+) -> pages::NumberEntryView {
+    let AtLogin { login, browser } = at;
+    pages::NumberEntryView {
+        lang: browser.lang,
+        service: labels::service_card(facts, browser.lang),
+        login_path: paths::login(login.handle().expose()),
+        form_token: browser.form_token(login),
+        digits: NUMBER_DIGITS,
+        tries_left,
+        remaining_s,
+        wrong,
+    }
+}
+
 pub(crate) async fn complete(
-    State(broker): State<Broker>,
-    AtLogin { login, browser }: AtLogin,
+    State(logins): State<Logins>,
+    at: AtLogin,
     PageQuery(query): PageQuery,
 ) -> Response {
-    let Some(code) = handle(&query, "response_code") else {
-        return refusal_page(&broker, &browser, &Refusal::NotFound, None);
-    };
-    match broker.complete(&login, &browser.visitor, &code).await {
-        Ok(next) => go(&broker, &login, next),
-        Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
-    }
-}
-
-pub(crate) async fn number(
-    State(broker): State<Broker>,
-    AtLogin { login, browser }: AtLogin,
-    PageForm(form): PageForm,
-) -> Response {
-    if !is_ours(&broker, &browser, &login, &form) {
-        return refusal_page(&broker, &browser, &other_browser(&login), None);
-    }
-    let typed = form.one("number").ok().flatten().unwrap_or_default();
-    match broker.type_number(&login, &browser.visitor, typed).await {
-        Ok(Number::Right(next)) => go(&broker, &login, next),
-        Ok(Number::Wrong { .. }) => wrong_number(&broker, &browser, &login).await,
-        Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
-    }
-}
-
-async fn wrong_number(broker: &Broker, browser: &Browser, login: &Handle) -> Response {
-    match broker.login_screen(login, &browser.visitor).await {
-        Ok(Screen::Number { facts, tries_left, remaining }) => {
-            let view = pages::NumberEntryView {
-                lang: browser.lang,
-                service: labels::service_card(&facts, browser.lang),
-                login_path: format!("/login/{}", login.expose()),
-                form_token: broker.digests().form_token(login.expose(), &browser.secret),
-                digits: NUMBER_DIGITS,
-                tries_left,
-                remaining_s: remaining,
-                wrong: true,
-            };
-            let target = broker.return_origin(login, &browser.visitor).await;
-            let page = pages::number_entry(&view);
-            html(StatusCode::BAD_REQUEST, page, broker, browser, target.as_deref())
-        }
-        Ok(_) => refusal_page(broker, browser, &other_browser(login), None),
-        Err(refusal) => refusal_page(broker, browser, &refusal, None),
-    }
-}
-
-pub(crate) async fn cancel(
-    State(broker): State<Broker>,
-    AtLogin { login, browser }: AtLogin,
-    PageForm(form): PageForm,
-) -> Response {
-    if !is_ours(&broker, &browser, &login, &form) {
-        return refusal_page(&broker, &browser, &other_browser(&login), None);
-    }
-    match broker.cancel(&login, &browser.visitor).await {
-        Ok(url) => see_other(&url),
-        Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
-    }
-}
-
-pub(crate) async fn renew(
-    State(broker): State<Broker>,
-    AtLogin { login, browser }: AtLogin,
-    PageForm(form): PageForm,
-) -> Response {
-    if !is_ours(&broker, &browser, &login, &form) {
-        return refusal_page(&broker, &browser, &other_browser(&login), None);
-    }
-    match broker.login_screen(&login, &browser.visitor).await {
-        Ok(Screen::Ask(ask)) => see_other(&ask.again),
-        Ok(_) => see_other(&format!("/login/{}", login.expose())),
-        Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
-    }
-}
-
-pub(crate) async fn phone(
-    State(broker): State<Broker>,
-    AtLogin { login, browser }: AtLogin,
-    PageQuery(query): PageQuery,
-) -> Response {
-    let shown = match handle(&query, "response_code") {
-        Some(code) => broker.phone_number(&login, &code).await,
+    let completed = match handle(&query, "response_code") {
+        Some(code) => logins.complete(&at.login, &at.browser.visitor, &code).await,
         None => Err(Refusal::NotFound),
     };
-    match shown {
-        Ok((facts, number, remaining_s)) => {
-            let view = pages::NumberShowView {
-                lang: browser.lang,
-                service: labels::service_card(&facts, browser.lang),
-                number,
-                place: None,
-                remaining_s,
-            };
-            html(StatusCode::OK, pages::number_show(&view), &broker, &browser, None)
-        }
-        Err(refusal) => refusal_page(&broker, &browser, &refusal, None),
+    at.browser.answer(completed.map(|next| go(&at.login, next)).map_err(Refused::from))
+}
+
+pub(crate) async fn number(State(logins): State<Logins>, own: OwnForm) -> Response {
+    let OwnForm { at, form } = own;
+    let page = typed(&logins, &at, &form).await;
+    at.browser.answer(page)
+}
+
+async fn typed(logins: &Logins, at: &AtLogin, form: &Params) -> Result<Page, Refused> {
+    let AtLogin { login, browser } = at;
+    let typed = form.one("number").ok().flatten().unwrap_or_default();
+    match logins.type_number(login, &browser.visitor, typed).await? {
+        Number::Right(next) => Ok(go(login, next)),
+        Number::Wrong { .. } => wrong_number(logins, at).await,
     }
+}
+
+/// The page of the number once more, with the tries that are left now.
+async fn wrong_number(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
+    let login = logins.open(at.login.handle(), &at.browser.visitor).await?;
+    match logins.login_screen(&login).await? {
+        Screen::Number { facts, tries_left, remaining } => {
+            let view = number_view(at, &facts, tries_left, remaining, true);
+            let page = Page::html(pages::number_entry(&view)).with_status(StatusCode::BAD_REQUEST);
+            Ok(page.leading_to(login.return_origin()))
+        }
+        _ => Err(told(&login, Code::OtherBrowser).into()),
+    }
+}
+
+pub(crate) async fn cancel(State(logins): State<Logins>, own: OwnForm) -> Response {
+    let AtLogin { login, browser } = own.at;
+    let cancelled = logins.cancel(&login).await;
+    browser.answer(cancelled.map(|answer| Page::respond(&answer)).map_err(Refused::from))
+}
+
+pub(crate) async fn renew(State(logins): State<Logins>, own: OwnForm) -> Response {
+    let AtLogin { login, browser } = own.at;
+    let page = |screen| match screen {
+        Screen::Ask(ask) => Page::to(ask.again),
+        _ => Page::to(paths::login(login.handle().expose())),
+    };
+    let screen = logins.login_screen(&login).await;
+    browser.answer(screen.map(page).map_err(Refused::from))
+}
+
+/// The phone's own browser did not begin the login: the response code alone says that its wallet has
+/// answered.
+pub(crate) async fn phone(
+    State(logins): State<Logins>,
+    login: Result<InPath, Response>,
+    browser: Browser,
+    PageQuery(query): PageQuery,
+) -> Response {
+    let shown = match (login, handle(&query, "response_code")) {
+        (Ok(InPath(login)), Some(code)) => logins.phone_number(&login, &code).await,
+        _ => Err(Refusal::NotFound),
+    };
+    let page = |(facts, number, remaining_s)| {
+        let view = pages::NumberShowView {
+            lang: browser.lang,
+            service: labels::service_card(&facts, browser.lang),
+            number,
+            place: None,
+            remaining_s,
+        };
+        Page::html(pages::number_show(&view))
+    };
+    browser.answer(shown.map(page).map_err(Refused::from))
 }
 
 /// To where a proven browser goes, with its new session.
-fn go(broker: &Broker, login: &Handle, next: Next) -> Response {
-    let (mut response, session) = match next {
-        Next::Redirect { url, session } => (see_other(&url), session),
-        Next::Consent { session } => (see_other(&format!("/consent/{}", login.expose())), session),
-        Next::Login { session } => (see_other(&format!("/login/{}", login.expose())), session),
+fn go(login: &OpenLogin, next: Next) -> Page {
+    let handle = login.handle().expose();
+    let (page, session) = match next {
+        Next::Respond { answer, session } => (Page::respond(&answer), session),
+        Next::Consent { session } => (Page::to(paths::consent(handle)), session),
+        Next::Login { session } => (Page::to(paths::login(handle)), session),
     };
-    let origin = &broker.config().origin;
-    let now = broker.clock().now();
-    cookies::set_handle(response.headers_mut(), origin, cookies::SESSION, &session, now);
-    response
+    page.setting(SESSION, session)
 }
 
 fn handle(params: &Params, name: &str) -> Option<Handle> {
     Handle::parse(params.one(name).ok().flatten()?)
 }
 
-/// Whether a form carries the token of this login and browser.
-pub(crate) fn is_ours(broker: &Broker, browser: &Browser, login: &Handle, form: &Params) -> bool {
-    let token = form.one("form_token").ok().flatten().unwrap_or_default();
-    broker.digests().is_form_token(token, login.expose(), &browser.secret)
-}
-
-pub(crate) fn other_browser(login: &Handle) -> Refusal {
-    Refusal::Code { code: "A-1005", reference: login.key().reference() }
+fn told(login: &OpenLogin, code: Code) -> Refusal {
+    Refusal::code(code, login.handle().key().reference())
 }

@@ -5,24 +5,20 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use sekisho_broker::Broker;
-use sekisho_broker::grants::TokenFailure;
-use sekisho_oauth::params::Params;
+use sekisho_broker::token::TokenEndpoint;
+use sekisho_grants::Grants;
 use sekisho_oauth::token::TokenError;
+use sekisho_registry::TokenFailure;
+use sekisho_site::paths::{INTROSPECT, REVOKE, TOKEN};
 
-use crate::extract::{Authorization, Form};
+use crate::extract::ClientRequest;
 use crate::reply::json;
 
 pub(crate) async fn token(
-    State(broker): State<Broker>,
-    authorization: Result<Authorization, Response>,
-    form: Result<Form, Response>,
+    State(endpoint): State<TokenEndpoint>,
+    request: ClientRequest,
 ) -> Response {
-    let (authorization, form) = match read(authorization, form) {
-        Ok(read) => read,
-        Err(status) => return json(status, &TokenError::Unreadable.body()),
-    };
-    match broker.token(authorization.as_deref(), &form).await {
+    match endpoint.token(&request.evidence(TOKEN)).await {
         Ok(answer) => match serde_json::to_value(&answer) {
             Ok(body) => json(200, &body),
             Err(_) => refuse(TokenError::ServerError.into()),
@@ -31,44 +27,17 @@ pub(crate) async fn token(
     }
 }
 
-pub(crate) async fn introspect(
-    State(broker): State<Broker>,
-    authorization: Result<Authorization, Response>,
-    form: Result<Form, Response>,
-) -> Response {
-    let (authorization, form) = match read(authorization, form) {
-        Ok(read) => read,
-        Err(status) => return json(status, &TokenError::Unreadable.body()),
-    };
-    match broker.introspect(authorization.as_deref(), &form).await {
+pub(crate) async fn introspect(State(grants): State<Grants>, request: ClientRequest) -> Response {
+    match grants.introspect(&request.evidence(INTROSPECT)).await {
         Ok(answer) => json(200, &answer),
         Err(failure) => refuse(failure),
     }
 }
 
-pub(crate) async fn revoke(
-    State(broker): State<Broker>,
-    authorization: Result<Authorization, Response>,
-    form: Result<Form, Response>,
-) -> Response {
-    let (authorization, form) = match read(authorization, form) {
-        Ok(read) => read,
-        Err(status) => return json(status, &TokenError::Unreadable.body()),
-    };
-    match broker.revoke(authorization.as_deref(), &form).await {
+pub(crate) async fn revoke(State(grants): State<Grants>, request: ClientRequest) -> Response {
+    match grants.revoke(&request.evidence(REVOKE)).await {
         Ok(()) => StatusCode::OK.into_response(),
         Err(failure) => refuse(failure),
-    }
-}
-
-/// Header and form, or the status of a request whose header or form cannot be read.
-fn read(
-    authorization: Result<Authorization, Response>,
-    form: Result<Form, Response>,
-) -> Result<(Option<String>, Params), u16> {
-    match (authorization, form) {
-        (Ok(Authorization(authorization)), Ok(Form(form))) => Ok((authorization, form)),
-        (Err(unread), _) | (_, Err(unread)) => Err(unread.status().as_u16()),
     }
 }
 

@@ -4,36 +4,35 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
-use sekisho_broker::Broker;
-use sekisho_broker::grants::UserinfoFailure;
+use sekisho_grants::{Grants, UserinfoFailure};
 use sekisho_oauth::params::Params;
 use sekisho_oauth::userinfo::{BearerError, bearer_token};
 use serde_json::Value;
 
 use crate::extract::{Authorization, Query};
-use crate::reply::{code_of, json};
+use crate::reply::{bare, json};
 
 pub(crate) async fn by_get(
-    State(broker): State<Broker>,
+    State(grants): State<Grants>,
     Authorization(authorization): Authorization,
     Query(query): Query,
 ) -> Response {
-    answer(&broker, authorization.as_deref(), &query, None).await
+    answer(&grants, authorization.as_deref(), &query, None).await
 }
 
 pub(crate) async fn by_post(
-    State(broker): State<Broker>,
+    State(grants): State<Grants>,
     Authorization(authorization): Authorization,
     Query(query): Query,
     body: String,
 ) -> Response {
     // A body is optional here; what is no form has no token.
     let form = Params::parse(&body).unwrap_or_default();
-    answer(&broker, authorization.as_deref(), &query, Some(&form)).await
+    answer(&grants, authorization.as_deref(), &query, Some(&form)).await
 }
 
 async fn answer(
-    broker: &Broker,
+    grants: &Grants,
     authorization: Option<&str>,
     query: &Params,
     form: Option<&Params>,
@@ -42,13 +41,10 @@ async fn answer(
         Ok(token) => token,
         Err(error) => return refuse(error),
     };
-    match broker.userinfo(token).await {
+    match grants.userinfo(token).await {
         Ok(claims) => json(200, &Value::Object(claims)),
         Err(UserinfoFailure::Bearer(error)) => refuse(error),
-        Err(UserinfoFailure::Broker(refusal)) => {
-            code_of(&refusal);
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
+        Err(UserinfoFailure::Broker(refusal)) => bare(&refusal),
     }
 }
 

@@ -129,15 +129,14 @@ proptest! {
             }
             Decision::Deny(denied) => {
                 let codes: Vec<&str> =
-                    denied.reasons.iter().map(|reason| reason.code.as_str()).collect();
+                    denied.reasons.iter().map(|reason| reason.code.id()).collect();
                 prop_assert_eq!(codes, unmet);
                 prop_assert!(denied.reasons.len() <= denied.conditions);
                 for reason in &denied.reasons {
                     for text in [
-                        &reason.ja, &reason.en, &reason.found_ja, &reason.found_en,
-                        &reason.needed_ja, &reason.needed_en, &reason.action_ja, &reason.action_en,
+                        &reason.title, &reason.found, &reason.needed, &reason.action,
                     ] {
-                        prop_assert!(!text.is_empty(), "{:?}", reason);
+                        prop_assert!(!text.ja.is_empty() && !text.en.is_empty(), "{:?}", reason);
                     }
                 }
             }

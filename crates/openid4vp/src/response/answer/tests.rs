@@ -121,7 +121,6 @@ fn a_malformed_answer_is_refused() {
     ] {
         let refused = refusal(read(PLAIN, &pairs));
         assert!(matches!(refused, E::Malformed(_)), "{pairs:?}: {refused}");
-        assert_eq!(refused.code(), "A-1007");
     }
     let nothing = refusal(read(PLAIN, &[("state", STATE)])).to_string();
     assert!(nothing.contains("no vp_token"), "{nothing}");

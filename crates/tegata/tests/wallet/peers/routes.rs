@@ -8,13 +8,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use sekisho_credential::types;
 use sekisho_jose::{Algorithm, SigningKey};
 use sekisho_oauth::params::Params;
 use sekisho_openid4vci::offer::PRE_AUTHORIZED_CODE_GRANT;
 use sekisho_openid4vci::proof::{self, ProofCheck};
 use sekisho_openid4vci::{metadata, nonce};
 use sekisho_openid4vp::response::{self, ResponseCheck, WalletAnswer};
+use sekisho_profile::types;
 use serde_json::{Value, json};
 
 use super::{Answer, CODE, Inner, NONCE_KEY, NUMBER, STATE, TX_CODE};

@@ -1,0 +1,109 @@
+//! Texts for people, in the two languages that Sekisho speaks.
+//!
+//! Invariant: a fixed text without one of the languages does not compile.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A language that Sekisho speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lang {
+    /// Japanese.
+    #[default]
+    Ja,
+    /// English.
+    En,
+}
+
+impl Lang {
+    /// The language's tag (BCP 47).
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::Ja => "ja",
+            Self::En => "en",
+        }
+    }
+}
+
+impl fmt::Display for Lang {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.tag())
+    }
+}
+
+/// A text in both languages: by default one that somebody has written into a row or a file. The
+/// fixed texts of the program are [`Words`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text<S = String> {
+    /// In Japanese.
+    pub ja: S,
+    /// In English.
+    pub en: S,
+}
+
+/// A fixed text of the program.
+pub type Words = Text<&'static str>;
+
+impl<S> Text<S> {
+    /// A text from its two forms.
+    pub const fn new(ja: S, en: S) -> Self {
+        Self { ja, en }
+    }
+}
+
+impl Text {
+    /// The text in one language.
+    pub fn say(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::Ja => &self.ja,
+            Lang::En => &self.en,
+        }
+    }
+}
+
+impl Words {
+    /// The text in one language.
+    pub const fn say(&self, lang: Lang) -> &'static str {
+        match lang {
+            Lang::Ja => self.ja,
+            Lang::En => self.en,
+        }
+    }
+
+    /// The text in one language with each `{name}` replaced by the value of that name. What a value
+    /// itself contains is not looked at again.
+    pub fn fill(&self, lang: Lang, values: &[(&str, &str)]) -> String {
+        let mut out = String::new();
+        let mut rest = self.say(lang);
+        while let Some((before, after)) = rest.split_once('{') {
+            out.push_str(before);
+            let (name, tail) = after.split_once('}').unwrap_or((after, ""));
+            let value = values.iter().find(|(key, _)| *key == name);
+            out.push_str(value.map_or("", |(_, value)| value));
+            rest = tail;
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+impl From<Words> for Text {
+    fn from(words: Words) -> Self {
+        Self { ja: words.ja.to_owned(), en: words.en.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_filled_in_once() {
+        let text = Text { ja: "{b}と{a}。", en: "{a} and {b}." };
+        assert_eq!(text.fill(Lang::Ja, &[("a", "1"), ("b", "{a}")]), "{a}と1。");
+        assert_eq!(text.fill(Lang::En, &[("a", "1")]), "1 and .");
+    }
+}

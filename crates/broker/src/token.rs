@@ -1,0 +1,42 @@
+//! The token endpoint: codes and refresh tokens belong to the room of grants, pre-authorized codes to
+//! that of issuance (RFC 6749, section 3.2; OpenID4VCI 1.0, section 6).
+
+use sekisho_grants::Grants;
+use sekisho_grants::refresh::Less;
+use sekisho_issuer::Issuer;
+use sekisho_oauth::token::{TokenRequest, TokenResponse};
+use sekisho_registry::{ClientEvidence, Registry, TokenFailure};
+
+/// The rooms that the token endpoint asks, and no other.
+#[derive(Clone)]
+pub struct TokenEndpoint {
+    pub(crate) registry: Registry,
+    pub(crate) grants: Grants,
+    pub(crate) issuer: Issuer,
+}
+
+impl TokenEndpoint {
+    /// Redeems what the client brings.
+    pub async fn token(
+        &self,
+        evidence: &ClientEvidence<'_>,
+    ) -> Result<TokenResponse, TokenFailure> {
+        let request = TokenRequest::parse(evidence.form)?;
+        match &request {
+            TokenRequest::AuthorizationCode { code, .. } => {
+                let client = self.registry.authenticate(evidence).await?;
+                self.grants.redeem_code(&client, &request, code).await
+            }
+            TokenRequest::RefreshToken { token, scope, authorization_details } => {
+                let client = self.registry.authenticate(evidence).await?;
+                let details = authorization_details.as_ref();
+                let less = Less { scope: scope.as_deref(), details };
+                self.grants.refresh(&client, token, &less).await
+            }
+            TokenRequest::PreAuthorizedCode { code, tx_code, .. } => {
+                let client = self.registry.authenticate_if_named(evidence).await?;
+                self.issuer.redeem_offer(client.as_ref(), code, tx_code.as_deref()).await
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Authorization codes: minted once, redeemed once (RFC 6749, sections 4.1.2 and 4.1.3).
+
+use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_oauth::client::OFFLINE_ACCESS;
+use sekisho_oauth::refresh::{Family, RefreshToken};
+use sekisho_oauth::token::{self, CodeBinding, TokenError, TokenRequest, TokenResponse};
+use sekisho_profile::{Act, Outcome, Reason, lifetimes};
+use sekisho_registry::{Authenticated, TokenFailure};
+use sekisho_site::audit::{Actor, Detail as _, entry};
+use sekisho_standing::{Fallen, Stands};
+use sekisho_store::{StoreError, Tx};
+
+use crate::grant::{End, live_in};
+use crate::tables::{AccessToken, CodeRow};
+use crate::{Grant, Grants, tables};
+
+/// A code and its grant, drawn before the transaction that mints them.
+pub struct Mint {
+    /// The code.
+    pub code: Handle,
+    /// Where the grant will stand; it ends with this handle.
+    pub grant: HandleKey,
+}
+
+/// What redeeming a code came to.
+enum Redeemed {
+    Granted(HandleKey, Box<Grant>),
+    Rejected(TokenError),
+}
+
+impl Grants {
+    /// Draws a code, and the place of a grant that lives until `ends`.
+    pub fn draw(&self, ends: Timestamp, now: Timestamp) -> Mint {
+        let entropy = self.site.entropy();
+        Mint {
+            code: Handle::new(now.plus(lifetimes::CODE), entropy),
+            grant: Handle::new(ends, entropy).key(),
+        }
+    }
+
+    /// Mints a code for a grant whose credentials stand.
+    pub fn mint_in(
+        &self,
+        tx: &mut Tx,
+        _: Stands,
+        mint: &Mint,
+        binding: CodeBinding,
+        grant: &Grant,
+    ) -> Result<(), StoreError> {
+        tx.put::<tables::Grants>(&mint.grant, grant)?;
+        let row = CodeRow::Minted { binding, grant: mint.grant };
+        tx.put::<tables::Codes>(&mint.code.key(), &row)
+    }
+
+    /// The authorization code grant.
+    pub async fn redeem_code(
+        &self,
+        client: &Authenticated,
+        request: &TokenRequest,
+        code: &str,
+    ) -> Result<TokenResponse, TokenFailure> {
+        let now = self.site.now();
+        let code = Handle::parse(code).ok_or(TokenError::InvalidGrant)?.key();
+        let minted = self.minted(&code).await?;
+        let relied = minted.as_ref().map_or(&[][..], |(_, grant)| &grant.evidence.relied);
+        let looked = self.standing.look(relied, now).await;
+        if let (Some((key, _)), Some(fallen)) = (&minted, looked.fallen()) {
+            self.end_fallen(key, fallen, now).await?;
+            return Err(TokenError::InvalidGrant.into());
+        }
+        let token = Handle::new(now.plus(lifetimes::ACCESS_TOKEN), self.site.entropy());
+        let attempt = Attempt { client, request, code: &code, token: &token.key(), now };
+        let redeemed = self
+            .standing
+            .decide(relied, looked, |tx, stands| self.redeem(tx, stands, &attempt))
+            .await?;
+        let (key, grant) = match redeemed {
+            Redeemed::Granted(key, grant) => (key, grant),
+            Redeemed::Rejected(error) => return Err(error.into()),
+        };
+        let refresh = grant.refresh.map(|_| RefreshToken { family: key, generation: 0 });
+        self.token_response(client, *grant, &token, refresh, now).await
+    }
+
+    /// The grant of a code that was not redeemed yet.
+    async fn minted(&self, code: &HandleKey) -> Result<Option<(HandleKey, Grant)>, StoreError> {
+        let store = self.site.store();
+        let Some(CodeRow::Minted { grant: key, .. }) = store.get::<tables::Codes>(code).await?
+        else {
+            return Ok(None);
+        };
+        let grant = store.get::<tables::Grants>(&key).await?;
+        Ok(grant.map(|grant| (key, grant)))
+    }
+
+    /// Single use: the first redemption that fits wins, and one that comes again ends the grant.
+    /// What does not fit consumes nothing.
+    fn redeem(
+        &self,
+        tx: &mut Tx,
+        stands: Result<Stands, &Fallen>,
+        attempt: &Attempt<'_>,
+    ) -> Result<Redeemed, StoreError> {
+        let rejected = || Ok(Redeemed::Rejected(TokenError::InvalidGrant));
+        let Attempt { client, code, now, .. } = *attempt;
+        match tx.get::<tables::Codes>(code)? {
+            None => rejected(),
+            Some(CodeRow::Redeemed { grant, client_id }) => {
+                // Another client's attempt changes nothing, or it could end other people's logins.
+                if client_id == client.client_id() {
+                    self.end_replayed(tx, attempt, &grant)?;
+                }
+                rejected()
+            }
+            Some(CodeRow::Minted { .. }) if code.expires() <= now => rejected(),
+            Some(CodeRow::Minted { binding, grant }) => {
+                if let Err(error) = token::check_code(&binding, client.proof(), attempt.request) {
+                    tx.append(attempt.entry(Outcome::Refused).because(&error));
+                    return Ok(Redeemed::Rejected(error));
+                }
+                match live_in(tx, &grant)? {
+                    Some(row) => self.redeem_minted(tx, stands, attempt, grant, row),
+                    None => rejected(),
+                }
+            }
+        }
+    }
+
+    fn redeem_minted(
+        &self,
+        tx: &mut Tx,
+        stands: Result<Stands, &Fallen>,
+        attempt: &Attempt<'_>,
+        key: HandleKey,
+        mut grant: Grant,
+    ) -> Result<Redeemed, StoreError> {
+        let Attempt { client, request, code, token, now } = *attempt;
+        if let Err(fallen) = stands {
+            tx.append(attempt.entry(Outcome::Refused).because(fallen.code));
+            self.end_in(tx, &key, grant, &End::Fallen(fallen), now)?;
+            return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
+        }
+        if !self.registry.is_registered_in(tx, client.party())? {
+            return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
+        }
+        let Some(details) = grant.narrow(request.authorization_details(), now) else {
+            let error = TokenError::InvalidAuthorizationDetails;
+            tx.append(attempt.entry(Outcome::Refused).because(&error));
+            return Ok(Redeemed::Rejected(error));
+        };
+        if grant.has_scope(OFFLINE_ACCESS) {
+            grant.refresh = Some(Family::begin(now));
+            tx.put::<tables::Grants>(&key, &grant)?;
+        }
+        let client_id = client.client_id().to_owned();
+        tx.put::<tables::Codes>(code, &CodeRow::Redeemed { grant: key, client_id })?;
+        let bearer = AccessToken::bearer(key, now);
+        let access = AccessToken { authorization_details: details, ..bearer };
+        tx.put::<tables::AccessTokens>(token, &access)?;
+        tx.append(attempt.entry(Outcome::Done).with("grant", key.reference()));
+        Ok(Redeemed::Granted(key, Box::new(grant.limited_to(&access))))
+    }
+
+    /// A code that comes again was stolen, before or now: what was given for it ends
+    /// (RFC 6749, section 4.1.2).
+    fn end_replayed(
+        &self,
+        tx: &mut Tx,
+        attempt: &Attempt<'_>,
+        key: &HandleKey,
+    ) -> Result<(), StoreError> {
+        tx.append(attempt.entry(Outcome::Refused).because(Reason::CodeReplayed));
+        match live_in(tx, key)? {
+            Some(grant) => {
+                let end = End::Because(Reason::CodeReplayed, attempt.actor());
+                self.end_in(tx, key, grant, &end, attempt.now)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// One request that redeems a code.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    client: &'a Authenticated,
+    request: &'a TokenRequest,
+    code: &'a HandleKey,
+    token: &'a HandleKey,
+    now: Timestamp,
+}
+
+impl Attempt<'_> {
+    fn actor(&self) -> Actor {
+        Actor::Client(self.client.client_id().to_owned())
+    }
+
+    fn entry(&self, outcome: Outcome) -> sekisho_store::AuditEntry {
+        entry(self.now, &self.actor(), Act::CodeRedeem, self.code.reference(), outcome)
+    }
+}

@@ -1,0 +1,69 @@
+//! The documents about this server and its keys, derived from what is enabled and never written
+//! beside it (OpenID Connect Discovery 1.0, section 3; RFC 8414; RFC 7517, section 5).
+
+use std::sync::{Arc, PoisonError};
+
+use sekisho_keyring::{Purpose, Ring};
+use sekisho_oauth::metadata;
+use sekisho_profile::acr::PHISHING_RESISTANT;
+use sekisho_profile::scopes;
+use sekisho_site::paths;
+use serde_json::Value;
+
+use crate::Grants;
+
+/// The documents as they are served, written once for each generation of the keys.
+#[derive(Clone)]
+pub struct Documents {
+    generation: u64,
+    /// Discovery.
+    pub discovery: Arc<[u8]>,
+    /// The keys of ID tokens.
+    pub jwks: Arc<[u8]>,
+}
+
+impl Grants {
+    /// The documents about the keys as they stand.
+    pub fn documents(&self) -> Arc<Documents> {
+        let ring = self.keyring.ring();
+        let kept = self.documents.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(kept) = kept.filter(|kept| kept.generation == ring.generation()) {
+            return kept;
+        }
+        let jwks = ring.jwks(|purpose| *purpose == Purpose::IdToken).to_value();
+        let documents = Arc::new(Documents {
+            generation: ring.generation(),
+            discovery: self.discovery(&ring).to_string().into_bytes().into(),
+            jwks: jwks.to_string().into_bytes().into(),
+        });
+        let mut kept = self.documents.write().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some(Arc::clone(&documents));
+        documents
+    }
+
+    fn discovery(&self, ring: &Ring) -> Value {
+        let origin = self.site.origin();
+        let has_gates = !self.registry.services().gates().is_empty();
+        let gpu = has_gates.then(|| scopes::GPU_ACCESS.to_owned()).into_iter().collect();
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+        let all = owned(scopes::supported());
+        metadata::build(&metadata::Enabled {
+            issuer: origin.as_str().to_owned(),
+            authorization_endpoint: Some(origin.join(paths::AUTHORIZE)),
+            token_endpoint: Some(origin.join(paths::TOKEN)),
+            userinfo_endpoint: Some(origin.join(paths::USERINFO)),
+            jwks_uri: Some(origin.join(paths::JWKS)),
+            introspection_endpoint: Some(origin.join(paths::INTROSPECT)),
+            revocation_endpoint: Some(origin.join(paths::REVOKE)),
+            end_session_endpoint: Some(origin.join(paths::LOGOUT)),
+            id_token_algorithms: ring.algorithms(&Purpose::IdToken),
+            acr_values: vec![PHISHING_RESISTANT.to_owned()],
+            authorization_details_types: gpu,
+            claims: owned(scopes::claims_supported(&all)),
+            scopes: all,
+            pre_authorized_code: true,
+            ui_locales: owned(vec!["ja", "en"]),
+            service_documentation: None,
+        })
+    }
+}

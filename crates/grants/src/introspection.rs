@@ -1,0 +1,147 @@
+//! What a client is told of its own token, and how it ends one (RFC 7662; RFC 7009).
+//!
+//! Invariant: for everybody but its own client a token does not exist.
+
+use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_jose::Claims;
+use sekisho_oauth::params::Params;
+use sekisho_oauth::refresh::{RefreshToken, Rotation};
+use sekisho_oauth::token::TokenError;
+use sekisho_profile::{Act, Outcome, Reason};
+use sekisho_registry::{Authenticated, ClientEvidence, TokenFailure};
+use sekisho_site::audit::{Actor, entry};
+use sekisho_store::StoreError;
+use serde_json::{Value, json};
+
+use crate::grant::{End, live_in};
+use crate::tables::AccessToken;
+use crate::{Grant, Grants, tables};
+
+/// Parameters that may be repeated at introspection and revocation: none.
+const REPEATABLE: &[&str] = &[];
+
+/// A token that its own client presents.
+enum OwnToken {
+    Access(HandleKey, AccessToken),
+    Refresh(RefreshToken),
+}
+
+impl Grants {
+    /// The introspection endpoint: what a client's own token is good for; of every other one, only
+    /// that it is not active (RFC 7662, section 2.2).
+    pub async fn introspect(&self, evidence: &ClientEvidence<'_>) -> Result<Value, TokenFailure> {
+        let client = self.registry.authenticate(evidence).await?;
+        if client.client().is_public() {
+            return Err(TokenError::NotAuthenticated.into());
+        }
+        let text = named_token(evidence.form)?;
+        let now = self.site.now();
+        let found = self.own_token(&client, &text, now).await?;
+        let described = found.map(|(token, grant)| match token {
+            OwnToken::Access(key, row) => {
+                let issued = row.issued_at(&key);
+                let mut answer = self.describe(&grant.limited_to(&row), key.expires(), now);
+                answer.insert("token_type".to_owned(), row.binding.token_type().into());
+                answer.insert("iat".to_owned(), issued.unix().into());
+                answer
+            }
+            OwnToken::Refresh(token) => self.describe(&grant, token.family.expires(), now),
+        });
+        Ok(described.map_or_else(|| json!({"active": false}), Value::Object))
+    }
+
+    fn describe(&self, grant: &Grant, exp: Timestamp, now: Timestamp) -> Claims {
+        let issuer = self.site.origin().as_str();
+        let mut answer = Claims::new();
+        let mut put = |name: &str, value: Value| drop(answer.insert(name.to_owned(), value));
+        put("active", true.into());
+        put("scope", grant.scopes.join(" ").into());
+        put("client_id", grant.client_id.as_str().into());
+        put("sub", grant.sub.as_str().into());
+        put("iss", issuer.into());
+        put("aud", issuer.into());
+        put("exp", exp.unix().into());
+        if let Some(permit) = grant.permit(now) {
+            put("authorization_details", json!([permit.details]));
+        }
+        answer
+    }
+
+    /// The token, if it is alive and this client's, with its grant.
+    async fn own_token(
+        &self,
+        client: &Authenticated,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<Option<(OwnToken, Grant)>, StoreError> {
+        let store = self.site.store();
+        let token = if let Some(token) = self.refresh_token(text, now) {
+            OwnToken::Refresh(token)
+        } else {
+            let key = Handle::parse(text).map(|handle| handle.key());
+            let Some(key) = key.filter(|key| key.expires() > now) else { return Ok(None) };
+            let row = store.get::<tables::AccessTokens>(&key).await?;
+            let Some(row) = row else { return Ok(None) };
+            OwnToken::Access(key, row)
+        };
+        let key = match &token {
+            OwnToken::Access(_, row) => row.grant,
+            OwnToken::Refresh(token) => token.family,
+        };
+        // Whose it is comes first: another client's question ends nothing.
+        let grant = store.get::<tables::Grants>(&key).await?;
+        if grant.is_none_or(|grant| grant.client_id != client.client_id()) {
+            return Ok(None);
+        }
+        let Some((grant, _)) = self.standing_grant(&key, now).await? else { return Ok(None) };
+        let alive = match &token {
+            OwnToken::Access(..) => true,
+            OwnToken::Refresh(token) => grant.refresh.is_some_and(|family| {
+                let rotation = family.present(token.generation, now);
+                !matches!(rotation, Rotation::Reused | Rotation::Unknown)
+            }),
+        };
+        Ok(alive.then_some((token, grant)))
+    }
+
+    /// The revocation endpoint: a refresh token ends with everything of its grant, an access token
+    /// alone. Tokens that are unknown or another client's change nothing, and it is not told which
+    /// (RFC 7009, section 2.2; attack OA-35).
+    pub async fn revoke(&self, evidence: &ClientEvidence<'_>) -> Result<(), TokenFailure> {
+        let client = self.registry.authenticate(evidence).await?;
+        let text = named_token(evidence.form)?;
+        let now = self.site.now();
+        let refresh = self.refresh_token(&text, now);
+        let access = Handle::parse(&text).map(|handle| handle.key());
+        let actor = || Actor::Client(client.client_id().to_owned());
+        let mine = |grant: &Grant| grant.client_id == client.client_id();
+        self.site
+            .store()
+            .transact(|tx| {
+                if let Some(token) = refresh {
+                    if let Some(grant) = live_in(tx, &token.family)?.filter(mine) {
+                        let end = End::Because(Reason::RevokedByClient, actor());
+                        self.end_in(tx, &token.family, grant, &end, now)?;
+                    }
+                } else if let Some(key) = access
+                    && let Some(row) = tx.get::<tables::AccessTokens>(&key)?
+                    && tx.get::<tables::Grants>(&row.grant)?.is_some_and(|grant| mine(&grant))
+                {
+                    tx.delete::<tables::AccessTokens>(&key)?;
+                    let (act, object) = (Act::TokenRevoke, key.reference());
+                    tx.append(entry(now, &actor(), act, object, Outcome::Done));
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// `token` of an introspection or revocation request.
+fn named_token(form: &Params) -> Result<String, TokenError> {
+    if let Some(duplicate) = form.duplicate(REPEATABLE) {
+        return Err(duplicate.into());
+    }
+    form.one("token")?.map(str::to_owned).ok_or(TokenError::Missing("token"))
+}

@@ -1,0 +1,70 @@
+//! What relying parties hold: codes, grants, access and refresh tokens, and what they are told for
+//! them.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`evidence`] | what is kept of a presentation: claims, sealed, and the credentials behind them |
+//! | [`grant`] | a grant, the permit in it, and its end |
+//! | [`code`] | codes: minted once, redeemed once |
+//! | [`token`] | the answer of the token endpoint, and the ID token |
+//! | [`refresh`] | refresh tokens |
+//! | [`introspection`] | what a client is told of its own token; revocation |
+//! | [`userinfo`] | claims for a bearer token |
+//! | [`discovery`] | the documents about this server and its keys |
+//!
+//! Invariant: nothing is minted, rotated or told without the proof that the credentials of the grant
+//! stand ([`sekisho_standing::Stands`]); a token is told about, ended and exchanged for its own client
+//! alone.
+//!
+//! Leaves to others: how a person logs in and agrees, and the endpoints' HTTP.
+
+pub mod code;
+pub mod discovery;
+pub mod evidence;
+pub mod grant;
+pub mod introspection;
+pub mod refresh;
+mod tables;
+pub mod token;
+pub mod userinfo;
+
+use std::sync::{Arc, RwLock};
+
+use sekisho_keyring::Keyring;
+use sekisho_registry::Registry;
+use sekisho_site::Site;
+use sekisho_standing::Standing;
+use sekisho_store::StoreError;
+
+pub use code::Mint;
+pub use discovery::Documents;
+pub use evidence::{ClaimsByType, Evidence};
+pub use grant::{Grant, GrantedPermit};
+pub use userinfo::UserinfoFailure;
+
+/// The room of grants. Cheap to clone.
+#[derive(Clone)]
+pub struct Grants {
+    site: Site,
+    registry: Registry,
+    keyring: Keyring,
+    standing: Standing,
+    documents: Arc<RwLock<Option<Arc<Documents>>>>,
+}
+
+impl Grants {
+    /// The room, above those that it asks.
+    pub fn new(site: Site, registry: Registry, keyring: Keyring, standing: Standing) -> Self {
+        Self { site, registry, keyring, standing, documents: Arc::default() }
+    }
+
+    /// Removes the rows whose time is over; gives how many there were.
+    pub async fn sweep(&self) -> Result<usize, StoreError> {
+        let counts = [
+            self.site.sweep::<tables::Codes>().await?,
+            self.site.sweep::<tables::Grants>().await?,
+            self.site.sweep::<tables::AccessTokens>().await?,
+        ];
+        Ok(counts.iter().sum())
+    }
+}

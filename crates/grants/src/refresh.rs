@@ -1,0 +1,157 @@
+//! Refresh tokens (RFC 6749, section 6; RFC 9700, section 4.14).
+//!
+//! A family of refresh tokens is a grant; its row holds how far it has come.
+
+use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_jose::Claims;
+use sekisho_oauth::client::OFFLINE_ACCESS;
+use sekisho_oauth::refresh::{Family, RefreshToken, Rotation};
+use sekisho_oauth::scope;
+use sekisho_oauth::token::{TokenError, TokenResponse};
+use sekisho_profile::{Act, Outcome, Reason, lifetimes};
+use sekisho_registry::{Authenticated, TokenFailure};
+use sekisho_site::audit::{Actor, Detail as _, entry};
+use sekisho_standing::{Fallen, Stands};
+use sekisho_store::{StoreError, Tx};
+
+use crate::grant::{End, live_in};
+use crate::tables::AccessToken;
+use crate::{Grant, Grants, tables};
+
+/// What a transaction made of a refresh token.
+enum Refreshed {
+    Granted(u64, Box<Grant>),
+    Rejected,
+}
+
+/// How much less than was granted a refreshed access token is to be good for.
+pub struct Less<'a> {
+    /// `scope`.
+    pub scope: Option<&'a str>,
+    /// `authorization_details`.
+    pub details: Option<&'a Claims>,
+}
+
+impl Grants {
+    /// The refresh token grant.
+    pub async fn refresh(
+        &self,
+        client: &Authenticated,
+        token: &str,
+        less: &Less<'_>,
+    ) -> Result<TokenResponse, TokenFailure> {
+        if !client.client().may_ask_for(OFFLINE_ACCESS) {
+            return Err(TokenError::UnauthorizedClient.into());
+        }
+        let now = self.site.now();
+        let invalid = || TokenFailure::from(TokenError::InvalidRefreshToken);
+        let token = self.refresh_token(token, now).ok_or_else(invalid)?;
+        let looked = self.looked_grant(&token.family, now).await?;
+        let (grant, looked) = looked.ok_or_else(invalid)?;
+        if grant.client_id != client.client_id() {
+            return Err(invalid());
+        }
+        let row = AccessToken {
+            scopes: narrowed(&grant.scopes, less.scope)?,
+            authorization_details: grant
+                .narrow(less.details, now)
+                .ok_or(TokenError::InvalidAuthorizationDetails)?,
+            ..AccessToken::bearer(token.family, now)
+        };
+        let access = Handle::new(now.plus(lifetimes::ACCESS_TOKEN), self.site.entropy());
+        let attempt = Attempt { client, token, access: &access.key(), row: &row, now };
+        let relied = &grant.evidence.relied;
+        let refreshed = self
+            .standing
+            .decide(relied, looked, |tx, stands| self.rotate(tx, stands, &attempt))
+            .await?;
+        let Refreshed::Granted(generation, grant) = refreshed else { return Err(invalid()) };
+        let successor = RefreshToken { generation, ..token };
+        // The nonce belongs to the first ID token alone (Core, 12.2).
+        let grant = Grant { nonce: None, ..grant.limited_to(&row) };
+        self.token_response(client, grant, &access, Some(successor), now).await
+    }
+
+    /// A refresh token of ours that has not ended.
+    pub(crate) fn refresh_token(&self, text: &str, now: Timestamp) -> Option<RefreshToken> {
+        let token = RefreshToken::from_text(text, self.site.digests().refresh_key())?;
+        (token.family.expires() > now).then_some(token)
+    }
+
+    /// The newest token moves its family on, the one before it gets the same successor for a while,
+    /// and an older one ends the family.
+    fn rotate(
+        &self,
+        tx: &mut Tx,
+        stands: Result<Stands, &Fallen>,
+        attempt: &Attempt<'_>,
+    ) -> Result<Refreshed, StoreError> {
+        let Attempt { client, token, access, row, now } = *attempt;
+        let grant = live_in(tx, &token.family)?;
+        let own = grant.filter(|grant| grant.client_id == client.client_id());
+        let Some((mut grant, family)) = own.and_then(|grant| {
+            let family = grant.refresh?;
+            Some((grant, family))
+        }) else {
+            return Ok(Refreshed::Rejected);
+        };
+        if let Err(fallen) = stands {
+            tx.append(attempt.entry(Outcome::Refused).because(fallen.code));
+            self.end_in(tx, &token.family, grant, &End::Fallen(fallen), now)?;
+            return Ok(Refreshed::Rejected);
+        }
+        if !self.registry.is_registered_in(tx, client.party())? {
+            return Ok(Refreshed::Rejected);
+        }
+        let Family { generation, .. } = match family.present(token.generation, now) {
+            Rotation::Next(next) => {
+                grant.refresh = Some(next);
+                tx.put::<tables::Grants>(&token.family, &grant)?;
+                next
+            }
+            Rotation::Again => family,
+            Rotation::Reused => {
+                tx.append(attempt.entry(Outcome::Refused).because(Reason::RefreshReused));
+                let end = End::Because(Reason::RefreshReused, attempt.actor());
+                self.end_in(tx, &token.family, grant, &end, now)?;
+                return Ok(Refreshed::Rejected);
+            }
+            Rotation::Unknown => return Ok(Refreshed::Rejected),
+        };
+        tx.put::<tables::AccessTokens>(access, row)?;
+        tx.append(attempt.entry(Outcome::Done).with("generation", generation));
+        Ok(Refreshed::Granted(generation, Box::new(grant)))
+    }
+}
+
+/// One request with a refresh token.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    client: &'a Authenticated,
+    token: RefreshToken,
+    access: &'a HandleKey,
+    row: &'a AccessToken,
+    now: Timestamp,
+}
+
+impl Attempt<'_> {
+    fn actor(&self) -> Actor {
+        Actor::Client(self.client.client_id().to_owned())
+    }
+
+    fn entry(&self, outcome: Outcome) -> sekisho_store::AuditEntry {
+        let reference = self.token.family.reference();
+        entry(self.now, &self.actor(), Act::TokenRefresh, reference, outcome)
+    }
+}
+
+/// The scopes of a refreshed token: those of the grant, or fewer (RFC 6749, section 6).
+fn narrowed(granted: &[String], asked: Option<&str>) -> Result<Option<Vec<String>>, TokenError> {
+    let Some(asked) = asked else { return Ok(None) };
+    let asked = scope::parse(asked).map_err(|_| TokenError::InvalidScope)?;
+    if asked.iter().all(|scope| granted.contains(scope)) {
+        Ok(Some(asked))
+    } else {
+        Err(TokenError::InvalidScope)
+    }
+}

@@ -1,0 +1,76 @@
+//! The answer of the token endpoint, and the ID token (OpenID Connect Core 1.0, sections 2 and
+//! 3.1.3.3).
+
+use sekisho_ambient::{Handle, Timestamp};
+use sekisho_jose::Claims;
+use sekisho_keyring::Purpose;
+use sekisho_oauth::id_token::IdToken;
+use sekisho_oauth::refresh::RefreshToken;
+use sekisho_oauth::token::{TokenBinding, TokenResponse};
+use sekisho_profile::lifetimes;
+use sekisho_registry::{Authenticated, TokenFailure};
+use sekisho_site::Refusal;
+
+use crate::{Grant, Grants};
+
+impl Grants {
+    /// The answer for a fresh access token of `grant`.
+    pub(crate) async fn token_response(
+        &self,
+        client: &Authenticated,
+        grant: Grant,
+        token: &Handle,
+        refresh: Option<RefreshToken>,
+        now: Timestamp,
+    ) -> Result<TokenResponse, TokenFailure> {
+        let id_token = if grant.has_scope("openid") {
+            Some(self.id_token(client, &grant, token.expose(), now).await?)
+        } else {
+            None
+        };
+        Ok(TokenResponse {
+            access_token: token.expose().to_owned(),
+            token_type: TokenBinding::Bearer.token_type(),
+            expires_in: lifetimes::ACCESS_TOKEN,
+            scope: Some(grant.scopes.join(" ")),
+            refresh_token: refresh.map(|token| token.to_text(self.site.digests().refresh_key())),
+            id_token,
+            authorization_details: grant.permit(now).map(|permit| vec![permit.details.clone()]),
+        })
+    }
+
+    async fn id_token(
+        &self,
+        client: &Authenticated,
+        grant: &Grant,
+        access_token: &str,
+        now: Timestamp,
+    ) -> Result<String, TokenFailure> {
+        let registered = client.client();
+        let algorithm = registered.id_token_signed_response_alg;
+        let ring = self.keyring.ring();
+        let active = ring.active(&Purpose::IdToken, algorithm).ok_or(Refusal::NoKey)?;
+        let scopes: &[String] = if registered.claims_in_id_token { &grant.scopes } else { &[] };
+        let extra = if scopes.is_empty() && grant.claims.id_token.is_empty() {
+            Claims::new()
+        } else {
+            let named = &grant.claims.id_token;
+            self.released_claims(client.party(), grant, scopes, named, now).await?
+        };
+        let token = IdToken {
+            iss: self.site.origin().as_str().to_owned(),
+            sub: grant.sub.clone(),
+            aud: registered.client_id.clone(),
+            iat: now,
+            exp: now.plus(lifetimes::ID_TOKEN),
+            auth_time: grant.evidence.auth_time,
+            nonce: grant.nonce.clone(),
+            acr: grant.evidence.channel.acr().map(str::to_owned),
+            amr: vec!["pop".to_owned(), "swk".to_owned()],
+            sid: Some(grant.sid.clone()),
+            access_token: Some(access_token.to_owned()),
+            extra,
+        };
+        Ok(token.sign(&active.key).map_err(|_| Refusal::NoKey)?)
+    }
+}

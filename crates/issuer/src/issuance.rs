@@ -1,0 +1,274 @@
+//! Issuing: a nonce, and the credential (OpenID4VCI 1.0, sections 7 and 8).
+//!
+//! Invariant: a credential is signed only after its status entry, its record and its audit entry
+//! are durable, so every signed credential can be found and revoked.
+
+use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_credential::vc::{self, Issuance};
+use sekisho_jose::{Algorithm, Claims, PublicJwk};
+use sekisho_keyring::{ActiveKey, Purpose};
+use sekisho_openid4vci::credential::{self, CredentialErrorCode, Grant};
+use sekisho_openid4vci::metadata::Configuration;
+use sekisho_openid4vci::nonce;
+use sekisho_openid4vci::proof::ProofCheck;
+use sekisho_profile::{Act, Outcome, types};
+use sekisho_site::Refusal;
+use sekisho_site::audit::{Actor, Detail as _, entry};
+use sekisho_standing::{OwnList, Place};
+use sekisho_store::{StoreError, Tx};
+use serde_json::Value;
+
+use crate::offers::OFFERED;
+use crate::tables::{Credentials, IssuanceToken, IssuanceTokens, UsedNonces};
+use crate::{IssuedCredential, Issuer};
+
+/// Decoy digests beside the disclosures of a credential.
+const DECOYS: u32 = 2;
+/// How often an issuance begins anew because our keys have changed meanwhile.
+const ATTEMPTS: usize = 8;
+/// Credentials that one token is good for: a wallet may ask again when an answer was lost.
+const MAX_ISSUED: u8 = 5;
+
+/// Why a credential request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuanceFailure {
+    /// The access token is missing, unknown, over, or another organization's.
+    #[error("the access token is not good here")]
+    Token,
+    /// The closed error code of the endpoint.
+    #[error("{}: {description}", .code.name())]
+    Code {
+        /// The code.
+        code: CredentialErrorCode,
+        /// What to do.
+        description: String,
+    },
+    /// The broker could not do its part.
+    #[error(transparent)]
+    Broker(#[from] Refusal),
+}
+
+impl From<StoreError> for IssuanceFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Broker(error.into())
+    }
+}
+
+impl Issuer {
+    /// A fresh nonce of one issuer: a MAC, in no table.
+    pub fn credential_nonce(&self, organization: &str) -> String {
+        let issuer = self.site.origin().organization(organization);
+        let key = self.site.digests().nonce_key(&issuer);
+        nonce::mint(&key, self.site.now(), self.site.entropy())
+    }
+
+    /// The configurations of an issuer: one for each type.
+    pub fn configurations(&self) -> Vec<Configuration> {
+        types::ALL
+            .iter()
+            .map(|credential_type| Configuration {
+                id: credential_type.name.to_owned(),
+                scope: credential_type.name.to_owned(),
+                vct: types::vct(self.site.type_authority(), credential_type.name),
+                credential_type,
+            })
+            .collect()
+    }
+
+    /// The credential endpoint of an organization.
+    pub async fn issue(
+        &self,
+        organization: &str,
+        bearer: &str,
+        body: &[u8],
+    ) -> Result<Value, IssuanceFailure> {
+        let now = self.site.now();
+        let token = Handle::parse(bearer).ok_or(IssuanceFailure::Token)?.key();
+        if token.expires() <= now {
+            return Err(IssuanceFailure::Token);
+        }
+        let granted = self.site.store().get::<IssuanceTokens>(&token).await?;
+        let granted = granted.filter(|granted| granted.organization == organization);
+        let granted = granted.ok_or(IssuanceFailure::Token)?;
+        let issuer = self.site.origin().organization(organization);
+        let accepted = self.accept_request(&granted, &issuer, body, now)?;
+        let holder = accepted.proof.key().clone();
+        let nonce = accepted.proof.nonce().row;
+        let attempt =
+            Attempt { token: &token, granted: &granted, holder: &holder, nonce: &nonce, now };
+        let allocation = self.allocate(&attempt).await?;
+        let credential = self.sign_credential(&attempt, &issuer, &allocation).await?;
+        Ok(credential::response(&[credential]))
+    }
+
+    fn accept_request(
+        &self,
+        granted: &IssuanceToken,
+        issuer: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<credential::AcceptedRequest, IssuanceFailure> {
+        let refused =
+            |error: &credential::CredentialRequestError| failure(error.code(), &error.to_string());
+        let published: Vec<String> =
+            types::ALL.iter().map(|credential_type| credential_type.name.to_owned()).collect();
+        let configurations = [granted.type_name.clone()];
+        let grant =
+            Grant { published: &published, configurations: &configurations, identifiers: &[] };
+        let nonce_key = self.site.digests().nonce_key(issuer);
+        let check = ProofCheck {
+            issuer,
+            client_id: granted.client_id.as_deref(),
+            now,
+            nonce_key: &nonce_key,
+        };
+        credential::check(body, &grant, &check).map_err(|error| refused(&error))
+    }
+
+    /// Uses the nonce, gives out a status index, and records what is about to be signed; or says why
+    /// not: the nonce was used before, or the token often enough. Reads our keys again, and begins
+    /// anew, when they have changed meanwhile.
+    async fn allocate(&self, attempt: &Attempt<'_>) -> Result<Allocation, IssuanceFailure> {
+        let Attempt { granted, now, .. } = *attempt;
+        let drawn = Drawn {
+            list: self.standing.open_list(&granted.organization).await?,
+            candidates: self.standing.draw_candidates(),
+            id: Handle::new(now, self.site.entropy()).expose().to_owned(),
+        };
+        for _ in 0..ATTEMPTS {
+            let ring = self.keyring.ring();
+            let purpose = Purpose::Credential { org: granted.organization.clone() };
+            let signer = ring.active(&purpose, Algorithm::Es256).ok_or(Refusal::NoKey)?.clone();
+            let recorded = self
+                .site
+                .store()
+                .transact(|tx| {
+                    if !self.keyring.is_ring_of_in(tx, ring.generation())? {
+                        return Ok(None);
+                    }
+                    self.record_in(tx, attempt, &drawn, signer.key.kid()).map(Some)
+                })
+                .await?;
+            match recorded {
+                Some(place) => return Ok(Allocation { place: place?, signer }),
+                None => self.keyring.reload().await.map_err(|error| {
+                    tracing::error!(%error, "the keys could not be read");
+                    Refusal::NoKey
+                })?,
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
+    fn record_in(
+        &self,
+        tx: &mut Tx,
+        attempt: &Attempt<'_>,
+        drawn: &Drawn,
+        kid: &str,
+    ) -> Result<Result<Place, IssuanceFailure>, StoreError> {
+        let Attempt { token, granted, holder, nonce, now } = *attempt;
+        if !tx.insert::<UsedNonces>(nonce, &())? {
+            let used = CredentialErrorCode::InvalidNonce;
+            return Ok(Err(failure(used, "get a fresh nonce")));
+        }
+        let Some(row) = tx.get::<IssuanceTokens>(token)? else {
+            return Ok(Err(IssuanceFailure::Token));
+        };
+        if row.issued >= MAX_ISSUED {
+            return Ok(Err(denied("this token was used often enough")));
+        }
+        let issued = row.issued.saturating_add(1);
+        tx.put::<IssuanceTokens>(token, &IssuanceToken { issued, ..row })?;
+        let Drawn { list, candidates, id } = drawn;
+        let place = self.standing.take_index_in(tx, list, candidates, id)?;
+        let record = IssuedCredential {
+            organization: granted.organization.clone(),
+            type_name: granted.type_name.clone(),
+            vct: types::vct(self.site.type_authority(), &granted.type_name),
+            person: granted.person,
+            holder_thumbprint: holder.thumbprint(),
+            status_list: list.number,
+            status_index: place.index,
+            kid: kid.to_owned(),
+            issued: now,
+            expires: granted.credential_expires,
+            claims: granted.claims.clone(),
+        };
+        tx.put::<Credentials>(id, &record)?;
+        let actor = Actor::Person(granted.person);
+        tx.append(
+            entry(now, &actor, Act::CredentialIssue, id.as_str(), Outcome::Done)
+                .with("type", granted.type_name.as_str())
+                .with("organization", granted.organization.as_str())
+                .with("status_list", list.number)
+                .with("status_index", place.index)
+                .with("kid", kid),
+        );
+        Ok(Ok(place))
+    }
+
+    async fn sign_credential(
+        &self,
+        attempt: &Attempt<'_>,
+        issuer: &str,
+        allocation: &Allocation,
+    ) -> Result<String, IssuanceFailure> {
+        let Attempt { granted, holder, now, .. } = *attempt;
+        let key = self.site.store().existing_person_key(&granted.person).await?;
+        let key = key.ok_or_else(|| denied("the person was erased"))?;
+        let claims: Claims = key.open_json(OFFERED, &granted.claims).map_err(Refusal::Person)?;
+        let credential_type =
+            types::find(&granted.type_name).ok_or_else(|| denied("no such type"))?;
+        let status = allocation.place.reference(self.site.origin());
+        let issuance = Issuance {
+            credential_type,
+            authority: self.site.type_authority(),
+            issuer,
+            claims: &claims,
+            holder_key: holder,
+            status: Some(&status),
+            issued_at: now,
+            expires: Some(granted.credential_expires),
+            decoys: DECOYS,
+        };
+        let signer = &allocation.signer;
+        vc::issue(&issuance, signer.x5c.clone(), &signer.key, self.site.entropy()).map_err(
+            |error| {
+                tracing::error!(%error, "a credential could not be issued");
+                denied("the credential could not be made")
+            },
+        )
+    }
+}
+
+fn failure(code: CredentialErrorCode, description: &str) -> IssuanceFailure {
+    IssuanceFailure::Code { code, description: description.to_owned() }
+}
+
+fn denied(description: &str) -> IssuanceFailure {
+    failure(CredentialErrorCode::CredentialRequestDenied, description)
+}
+
+/// One credential request that was accepted.
+#[derive(Clone, Copy)]
+struct Attempt<'a> {
+    token: &'a HandleKey,
+    granted: &'a IssuanceToken,
+    holder: &'a PublicJwk,
+    nonce: &'a HandleKey,
+    now: Timestamp,
+}
+
+/// What is random about a record, drawn before its transaction.
+struct Drawn {
+    list: OwnList,
+    candidates: Vec<u64>,
+    id: String,
+}
+
+/// A status entry that was given out, and the key that will sign.
+struct Allocation {
+    place: Place,
+    signer: ActiveKey,
+}

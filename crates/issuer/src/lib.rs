@@ -1,0 +1,57 @@
+//! What organizations do as credential issuers: offers, their redemption, nonces, credentials, and the
+//! documents about them (OpenID4VCI 1.0).
+//!
+//! | file | what |
+//! |---|---|
+//! | [`offers`] | an offer, from its draft to its redemption |
+//! | [`issuance`] | a nonce, and the credential |
+//! | [`credentials`] | what was issued, and where its status stands |
+//! | [`documents`] | issuer metadata, DID documents, type metadata |
+//!
+//! Invariant: a credential is signed only after its status entry, its record and its audit entry are
+//! durable, so every signed credential can be found and revoked.
+//!
+//! Leaves to others: logins and grants, and who may ask for an offer.
+
+pub mod credentials;
+pub mod documents;
+pub mod issuance;
+pub mod offers;
+mod tables;
+
+use sekisho_keyring::Keyring;
+use sekisho_registry::Registry;
+use sekisho_site::Site;
+use sekisho_standing::Standing;
+use sekisho_store::StoreError;
+
+pub use credentials::IssuedCredential;
+pub use issuance::IssuanceFailure;
+pub use offers::{DraftOffer, OfferError, OfferRequest};
+
+/// The room of issuance. Cheap to clone.
+#[derive(Clone)]
+pub struct Issuer {
+    site: Site,
+    registry: Registry,
+    keyring: Keyring,
+    standing: Standing,
+}
+
+impl Issuer {
+    /// The room, above those that it asks.
+    pub fn new(site: Site, registry: Registry, keyring: Keyring, standing: Standing) -> Self {
+        Self { site, registry, keyring, standing }
+    }
+
+    /// Removes the rows whose time is over; gives how many there were.
+    pub async fn sweep(&self) -> Result<usize, StoreError> {
+        let counts = [
+            self.site.sweep::<tables::Offers>().await?,
+            self.site.sweep::<tables::OfferLinks>().await?,
+            self.site.sweep::<tables::IssuanceTokens>().await?,
+            self.site.sweep::<tables::UsedNonces>().await?,
+        ];
+        Ok(counts.iter().sum())
+    }
+}

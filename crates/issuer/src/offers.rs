@@ -1,0 +1,259 @@
+//! An offer: what an organization offers to one person, until a wallet redeems it
+//! (OpenID4VCI 1.0, sections 4 and 6).
+
+use sekisho_ambient::{Handle, Secret, Timestamp};
+use sekisho_credential::types::{REGISTERED, TypeError, expiry, validate};
+use sekisho_jose::Claims;
+use sekisho_oauth::token::{TokenError, TokenResponse};
+use sekisho_openid4vci::offer::{self, CredentialOffer, InputMode, PreAuthorizedGrant, TxCode};
+use sekisho_openid4vci::pre_authorized::{PreAuthorized, TxCodeDigest, draw_tx_code};
+use sekisho_profile::types::{self, MEMBER_REF};
+use sekisho_profile::{Act, Outcome, lifetimes};
+use sekisho_registry::{Authenticated, TokenFailure};
+use sekisho_site::Refusal;
+use sekisho_site::audit::{Actor, Detail as _, entry};
+use sekisho_store::{StoreError, Tx};
+use serde_json::Value;
+
+use crate::Issuer;
+use crate::tables::{IssuanceToken, IssuanceTokens, OfferLink, OfferLinks, OfferRow, Offers};
+
+/// What an offer's sealed claims are bound to, beside the person.
+pub(crate) const OFFERED: &str = "offered claims";
+/// Digits of a transaction code.
+const TX_CODE_DIGITS: u32 = 6;
+/// What the key of the digests of transaction codes is derived for.
+const TX_CODE_KEY: &str = "tx-code";
+/// What a link begins with where no wallet is named.
+const ANY_WALLET: &str = "openid-credential-offer://";
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// A credential to offer.
+pub struct OfferRequest<'a> {
+    /// Corporate number of the issuer.
+    pub organization: &'a str,
+    /// Name of the type.
+    pub type_name: &'a str,
+    /// The claims.
+    pub claims: &'a Claims,
+    /// Whose credential it is, where the type has no `member_ref`.
+    pub subject: Option<&'a str>,
+    /// Whether the holder must type a code that reaches them another way.
+    pub tx_code: bool,
+    /// Days until the credential ends; the type's own limit holds all the same.
+    pub days: Option<u32>,
+    /// Whether the link holds the whole offer.
+    pub by_value: bool,
+    /// What the link begins with.
+    pub wallet: Option<&'a str>,
+}
+
+/// Why a credential cannot be offered.
+#[derive(Debug, thiserror::Error)]
+pub enum OfferError {
+    /// There is no such type.
+    #[error("there is no credential type {0:?}")]
+    UnknownType(String),
+    /// A claim that the issuer sets.
+    #[error("{0} is set by the issuer")]
+    Registered(&'static str),
+    /// The claims do not obey the type.
+    #[error(transparent)]
+    Type(#[from] TypeError),
+    /// Another organization than the issuer is attested.
+    #[error("org_corporate_number must be the issuing organization's")]
+    OtherOrganization,
+    /// The credential would end before it begins.
+    #[error("days must be 1 or more")]
+    Days,
+    /// Nothing says whose credential it is.
+    #[error("subject is needed for a type without member_ref")]
+    NoSubject,
+}
+
+/// An offer that is worked out and not kept yet. Until [`Issuer::seal_offer`] it has written nothing.
+pub struct DraftOffer {
+    organization: String,
+    type_name: String,
+    claims: Claims,
+    by_value: bool,
+    wallet: String,
+    code: Handle,
+    link: Handle,
+    /// Whose the credential is.
+    pub person: [u8; 32],
+    /// The transaction code, told once.
+    pub tx_code: Option<Secret<String>>,
+    /// When the offer ends.
+    pub expires: Timestamp,
+    /// When the credential will end.
+    pub credential_expires: Timestamp,
+}
+
+/// An offer that is ready to be kept.
+pub struct SealedOffer {
+    /// The link for the wallet.
+    pub uri: String,
+    code: Handle,
+    row: OfferRow,
+    link: Option<(Handle, OfferLink)>,
+}
+
+impl DraftOffer {
+    /// What the audit log calls the offer.
+    pub fn reference(&self) -> String {
+        self.code.key().reference()
+    }
+
+    fn document(&self, issuer: String) -> CredentialOffer {
+        CredentialOffer {
+            credential_issuer: issuer,
+            credential_configuration_ids: vec![self.type_name.clone()],
+            pre_authorized: Some(PreAuthorizedGrant {
+                code: self.code.expose().to_owned(),
+                tx_code: self.tx_code.is_some().then_some(TxCode {
+                    input_mode: InputMode::Numeric,
+                    length: Some(TX_CODE_DIGITS),
+                    description: None,
+                }),
+                authorization_server: None,
+            }),
+        }
+    }
+}
+
+impl Issuer {
+    /// Checks what is to be offered, and draws its codes.
+    pub fn draft_offer(&self, request: &OfferRequest<'_>) -> Result<DraftOffer, OfferError> {
+        let claims = request.claims;
+        let unknown = || OfferError::UnknownType(request.type_name.to_owned());
+        let credential_type = types::find(request.type_name).ok_or_else(unknown)?;
+        if let Some(name) = REGISTERED.into_iter().find(|name| claims.contains_key(*name)) {
+            return Err(OfferError::Registered(name));
+        }
+        validate(credential_type, claims)?;
+        let attested = claims.get("org_corporate_number").and_then(Value::as_str);
+        if attested.is_some_and(|attested| attested != request.organization) {
+            return Err(OfferError::OtherOrganization);
+        }
+        let (now, entropy) = (self.site.now(), self.site.entropy());
+        let wanted = request.days.map(|days| now.plus(i64::from(days).saturating_mul(DAY)));
+        let credential_expires = expiry(credential_type, now, wanted);
+        if credential_expires <= now {
+            return Err(OfferError::Days);
+        }
+        let member_ref = claims.get(MEMBER_REF).and_then(Value::as_str);
+        let subject = member_ref.or(request.subject).ok_or(OfferError::NoSubject)?;
+        let issuer = self.site.origin().organization(request.organization);
+        let expires = now.plus(lifetimes::OFFER);
+        Ok(DraftOffer {
+            organization: request.organization.to_owned(),
+            type_name: request.type_name.to_owned(),
+            claims: claims.clone(),
+            by_value: request.by_value,
+            wallet: request.wallet.unwrap_or(ANY_WALLET).to_owned(),
+            code: Handle::new(expires, entropy),
+            link: Handle::new(expires, entropy),
+            person: self.site.digests().person(&issuer, subject),
+            tx_code: request.tx_code.then(|| draw_tx_code(TX_CODE_DIGITS, entropy)),
+            expires,
+            credential_expires,
+        })
+    }
+
+    /// Seals the claims of a draft under the key of their person, which is made if it is not there.
+    pub async fn seal_offer(&self, draft: &DraftOffer) -> Result<SealedOffer, Refusal> {
+        let (store, entropy) = (self.site.store(), self.site.entropy());
+        let document = draft.document(self.site.origin().organization(&draft.organization));
+        let uri = if draft.by_value {
+            document.link_by_value(&draft.wallet)
+        } else {
+            offer::link_by_reference(&draft.wallet, &self.site.origin().offer(&draft.link))
+        };
+        let mac_key = store.mac_key(TX_CODE_KEY);
+        let digest = draft.tx_code.as_ref();
+        let digest = digest.map(|code| TxCodeDigest::new(code.expose(), &mac_key, entropy));
+        let key = store.person_key(&draft.person).await?;
+        let row = OfferRow {
+            organization: draft.organization.clone(),
+            type_name: draft.type_name.clone(),
+            person: draft.person,
+            claims: key.seal_json(OFFERED, &draft.claims, entropy)?,
+            credential_expires: draft.credential_expires,
+            state: PreAuthorized::offered(digest),
+        };
+        let code = draft.code.clone();
+        let link = OfferLink { document: document.to_value(), offer: code.key() };
+        let link = (!draft.by_value).then(|| (draft.link.clone(), link));
+        Ok(SealedOffer { uri, code, row, link })
+    }
+
+    /// Keeps an offer.
+    pub fn keep_offer_in(&self, tx: &mut Tx, offer: &SealedOffer) -> Result<(), StoreError> {
+        tx.put::<Offers>(&offer.code.key(), &offer.row)?;
+        match &offer.link {
+            Some((link, row)) => tx.put::<OfferLinks>(&link.key(), row),
+            None => Ok(()),
+        }
+    }
+
+    /// The document of an offer by reference; gone once the offer is redeemed.
+    pub async fn offer_document(&self, link: &Handle) -> Result<Value, Refusal> {
+        if link.key().expires() <= self.site.now() {
+            return Err(Refusal::NotFound);
+        }
+        let store = self.site.store();
+        let row = store.get::<OfferLinks>(&link.key()).await?.ok_or(Refusal::NotFound)?;
+        match store.get::<Offers>(&row.offer).await? {
+            Some(offer) if matches!(offer.state, PreAuthorized::Offered { .. }) => Ok(row.document),
+            _ => Err(Refusal::NotFound),
+        }
+    }
+
+    /// The pre-authorized code grant. Wallets are anonymous here; one that named itself is a client
+    /// that was authenticated.
+    pub async fn redeem_offer(
+        &self,
+        client: Option<&Authenticated>,
+        code: &str,
+        tx_code: Option<&str>,
+    ) -> Result<TokenResponse, TokenFailure> {
+        let now = self.site.now();
+        let code = Handle::parse(code).ok_or(TokenError::InvalidGrant)?.key();
+        if code.expires() <= now {
+            return Err(TokenError::InvalidGrant.into());
+        }
+        let client_id = client.map(|client| client.client_id().to_owned());
+        let token = Handle::new(now.plus(lifetimes::ISSUANCE_TOKEN), self.site.entropy());
+        let mac_key = self.site.store().mac_key(TX_CODE_KEY);
+        let outcome = self
+            .site
+            .store()
+            .transact(|tx| {
+                let Some(mut offer) = tx.get::<Offers>(&code)? else {
+                    return Ok(Err(TokenError::InvalidGrant));
+                };
+                let outcome = offer.state.clone().redeem(tx_code, &mac_key);
+                offer.state = outcome.state;
+                tx.put::<Offers>(&code, &offer)?;
+                let attempt =
+                    |how| entry(now, &Actor::Public, Act::OfferRedeem, code.reference(), how);
+                match outcome.result {
+                    Ok(()) => {
+                        let issuance = IssuanceToken::of(&offer, client_id.clone());
+                        tx.put::<IssuanceTokens>(&token.key(), &issuance)?;
+                        tx.append(attempt(Outcome::Done));
+                        Ok(Ok(()))
+                    }
+                    Err(error) => {
+                        tx.append(attempt(Outcome::Refused).because(&error));
+                        Ok(Err(TokenError::from(error)))
+                    }
+                }
+            })
+            .await?;
+        outcome?;
+        Ok(TokenResponse::bearer(token.expose(), lifetimes::ISSUANCE_TOKEN))
+    }
+}

@@ -1,0 +1,79 @@
+//! The tables of this room.
+
+use sekisho_ambient::{HandleKey, Timestamp};
+use sekisho_openid4vci::pre_authorized::PreAuthorized;
+use sekisho_store::{PersonSealed, table};
+use serde::{Deserialize, Serialize};
+
+use crate::IssuedCredential;
+
+table!(/// Offers: pre-authorized code → what is offered, and the tries at its transaction code.
+    pub(crate) Offers = "offers_1": HandleKey => OfferRow);
+table!(/// Offers by reference: handle of the link → the offer's document.
+    pub(crate) OfferLinks = "offer_links_1": HandleKey => OfferLink);
+table!(/// Access tokens of wallets: handle → what may be issued. Never good at userinfo.
+    pub(crate) IssuanceTokens = "issuance_tokens_1": HandleKey => IssuanceToken);
+table!(/// Nonces that a successful issuance has used: expiry and digest → nothing.
+    pub(crate) UsedNonces = "used_nonces_1": HandleKey => ());
+table!(/// Issued credentials: id → type, holder's key, status entry, times, sealed claims.
+    pub(crate) Credentials = "credentials_1": String => IssuedCredential);
+
+/// A credential that is offered.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct OfferRow {
+    /// Issuing organization.
+    pub(crate) organization: String,
+    /// Type name.
+    pub(crate) type_name: String,
+    /// Whose it is.
+    pub(crate) person: [u8; 32],
+    /// The claims, sealed under the person's key.
+    pub(crate) claims: PersonSealed,
+    /// When the credential ends.
+    pub(crate) credential_expires: Timestamp,
+    /// The state machine.
+    pub(crate) state: PreAuthorized,
+}
+
+/// An offer's document.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct OfferLink {
+    /// The document as served.
+    pub(crate) document: serde_json::Value,
+    /// The offer: once it is redeemed, the link is dead.
+    pub(crate) offer: HandleKey,
+}
+
+/// What a wallet's access token is good for.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct IssuanceToken {
+    /// Issuing organization.
+    pub(crate) organization: String,
+    /// Type name.
+    pub(crate) type_name: String,
+    /// Whose it is.
+    pub(crate) person: [u8; 32],
+    /// The claims, sealed under the person's key.
+    pub(crate) claims: PersonSealed,
+    /// When the credential ends.
+    pub(crate) credential_expires: Timestamp,
+    /// The client, if it named itself.
+    pub(crate) client_id: Option<String>,
+    /// Credentials that were issued with it.
+    pub(crate) issued: u8,
+}
+
+impl IssuanceToken {
+    /// A token for what an offer offers.
+    pub(crate) fn of(offer: &OfferRow, client_id: Option<String>) -> Self {
+        Self {
+            organization: offer.organization.clone(),
+            type_name: offer.type_name.clone(),
+            person: offer.person,
+            claims: offer.claims.clone(),
+            credential_expires: offer.credential_expires,
+            client_id,
+            issued: 0,
+        }
+    }
+}

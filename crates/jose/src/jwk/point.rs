@@ -1,0 +1,54 @@
+//! Keys of an elliptic curve as one compressed point: SEC 1, section 2.3.3 for P-256; RFC 8032,
+//! section 5.1.2 for Ed25519.
+//!
+//! Invariant: one key has one compressed point, and only that one gives the key.
+
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+
+use super::{Curve, JwkError, Material, PublicJwk};
+
+/// A public key in the fewest bytes that its curve has for it. That it is a key is not checked yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompressedPoint {
+    /// On P-256: 2 or 3 for an even or odd `y`, then `x`.
+    P256([u8; 33]),
+    /// On Ed25519: `y` with the sign of `x`, little-endian; the `x` of a JWK.
+    Ed25519([u8; 32]),
+}
+
+impl PublicJwk {
+    /// The key as a compressed point; `None` if it is on neither curve.
+    pub fn compressed_point(&self) -> Option<CompressedPoint> {
+        match &self.material {
+            Material::Ec { curve: Curve::P256, x, y } => {
+                let odd = y.last()? & 1;
+                let point = [&[2 | odd], x.as_slice()].concat();
+                point.try_into().ok().map(CompressedPoint::P256)
+            }
+            Material::Ed25519(x) => Some(CompressedPoint::Ed25519(*x)),
+            Material::Ec { .. } | Material::Rsa { .. } => None,
+        }
+    }
+}
+
+/// Fails with [`JwkError::Invalid`] if the bytes are no point, or one that is no key.
+impl TryFrom<CompressedPoint> for PublicJwk {
+    type Error = JwkError;
+
+    fn try_from(point: CompressedPoint) -> Result<Self, JwkError> {
+        let material = match point {
+            CompressedPoint::P256(point) => decompressed(&point)?,
+            CompressedPoint::Ed25519(x) => Material::Ed25519(x),
+        };
+        Self::from_material(material)
+    }
+}
+
+fn decompressed(point: &[u8; 33]) -> Result<Material, JwkError> {
+    // SEC 1 has a form of the same length without the sign of `y`, which would be a second name.
+    if !matches!(point, [2 | 3, ..]) {
+        return Err(JwkError::Invalid);
+    }
+    let key = p256::PublicKey::from_sec1_bytes(point).map_err(|_| JwkError::Invalid)?;
+    Material::ec_point(Curve::P256, key.to_sec1_point(false).as_bytes())
+}

@@ -1,0 +1,150 @@
+//! What a rotation that an operator asks for will do, and when.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use sekisho_ambient::Timestamp;
+use sekisho_jose::Algorithm;
+use sekisho_store::StoreError;
+use serde::{Deserialize, Serialize};
+
+use crate::Keyring;
+use crate::keys::{self, KeyRecord, KeyState, Policy, Purpose};
+
+/// A rotation, worked out and not written yet.
+pub struct Rotation {
+    /// The steps, first to last.
+    pub steps: Vec<PlanStep>,
+    pub(crate) before: Vec<KeyRecord>,
+    pub(crate) after: Vec<KeyRecord>,
+}
+
+/// One step of a rotation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlanStep {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub step: PlanAct,
+    /// The key.
+    pub kid: Option<String>,
+    /// The algorithm.
+    pub algorithm: Algorithm,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlanAct {
+    /// The spare signs.
+    Activate,
+    /// A new spare is published.
+    #[serde(rename = "publish spare")]
+    PublishSpare,
+    /// The key before signs no more.
+    Retire,
+    /// It leaves the published documents.
+    Unpublish,
+    /// It may be in other hands, and leaves them at once.
+    Withdraw,
+}
+
+impl fmt::Display for PlanAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Activate => "activate",
+            Self::PublishSpare => "publish spare",
+            Self::Retire => "retire",
+            Self::Unpublish => "unpublish",
+            Self::Withdraw => "withdraw",
+        })
+    }
+}
+
+impl Keyring {
+    /// Works out the rotation of the keys of `purpose`, of one algorithm or of all that it has. The
+    /// spare signs as soon as every verifier can have read it, and the key before it stays published
+    /// as long as anything that it signed is valid; a `compromised` key goes at once.
+    ///
+    /// `None` if there is no such key.
+    pub async fn plan(
+        &self,
+        purpose: &Purpose,
+        algorithm: Option<Algorithm>,
+        compromised: bool,
+        now: Timestamp,
+    ) -> Result<Option<Rotation>, StoreError> {
+        let before = self.records().await?;
+        let algorithms = before
+            .iter()
+            .filter(|record| record.purpose == *purpose)
+            .map(|record| record.algorithm)
+            .filter(|found| algorithm.is_none_or(|wanted| wanted == *found));
+        let lines: BTreeSet<Algorithm> = algorithms.collect();
+        if lines.is_empty() {
+            return Ok(None);
+        }
+        let mut after = before.clone();
+        let mut steps = Vec::new();
+        for algorithm in lines {
+            let line = Line { purpose, algorithm, policy: &self.policy, now };
+            line.rotate(&mut after, compromised, &mut steps);
+        }
+        steps.sort();
+        Ok(Some(Rotation { steps, before, after }))
+    }
+}
+
+/// The keys of one purpose and algorithm.
+struct Line<'a> {
+    purpose: &'a Purpose,
+    algorithm: Algorithm,
+    policy: &'a Policy,
+    now: Timestamp,
+}
+
+impl Line<'_> {
+    /// Marks what a rotation marks, and says what follows from it.
+    fn rotate(&self, records: &mut [KeyRecord], compromised: bool, steps: &mut Vec<PlanStep>) {
+        let (now, policy) = (self.now, self.policy);
+        let active = self.find(records, |state| matches!(state, KeyState::Active { .. }));
+        let active = active.map(|record| {
+            if compromised {
+                keys::compromise(record, now);
+            }
+            record.kid.clone()
+        });
+        let asked = keys::request_rotation(records, self.purpose, self.algorithm, now, policy);
+        let Some(at) = asked else { return };
+        let next =
+            |state: &KeyState| matches!(state, KeyState::Published { activate_at: Some(_), .. });
+        let next = self.find(records, next).map(|record| record.kid.clone());
+        steps.push(self.step(at, PlanAct::Activate, next));
+        steps.push(self.step(at, PlanAct::PublishSpare, None));
+        match active {
+            None => {}
+            Some(kid) if compromised => steps.push(self.step(now, PlanAct::Withdraw, Some(kid))),
+            Some(kid) => {
+                let gone = at.plus((policy.overlap)(self.purpose));
+                steps.push(self.step(at, PlanAct::Retire, Some(kid.clone())));
+                steps.push(self.step(gone, PlanAct::Unpublish, Some(kid)));
+            }
+        }
+    }
+
+    fn find<'r>(
+        &self,
+        records: &'r mut [KeyRecord],
+        fits: impl Fn(&KeyState) -> bool,
+    ) -> Option<&'r mut KeyRecord> {
+        records.iter_mut().find(|record| {
+            record.purpose == *self.purpose
+                && record.algorithm == self.algorithm
+                && fits(&record.state)
+        })
+    }
+
+    fn step(&self, at: Timestamp, step: PlanAct, kid: Option<String>) -> PlanStep {
+        PlanStep { at, step, kid, algorithm: self.algorithm }
+    }
+}

@@ -1,0 +1,277 @@
+//! What one authorization request asks for: of the wallet (a DCQL query), and of the gate.
+//!
+//! The login credential is required; what a policy reads beyond it is asked for in optional
+//! credential sets (OpenID4VP 1.0, section 6.2), so that a credential that the wallet lacks becomes
+//! a reason on our page instead of a dead end in the wallet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sekisho_access::{Gate, GpuAccessRequest};
+use sekisho_ambient::Words;
+use sekisho_credential::claim_path::{ClaimPath, PathElement};
+use sekisho_credential::types::Selective;
+use sekisho_oauth::authorization::AuthorizationRequest;
+use sekisho_openid4vp::dcql::{ClaimsQuery, CredentialQuery, CredentialSet, Query};
+
+use sekisho_profile::scopes::{self, GPU_ACCESS};
+use sekisho_profile::types::{self, LOGIN, MEMBER_REF};
+
+use sekisho_registry::{Registry, RelyingParty};
+use serde::{Deserialize, Serialize};
+
+/// The claims of the login credential without which nobody can be told apart.
+const LOGIN_CLAIMS: [&str; 2] = ["org_corporate_number", MEMBER_REF];
+
+/// Welcome claims that a wallet may leave out one by one.
+const FREE_CLAIMS: usize = 5;
+
+/// What a request asks for: computed once, and kept with the login.
+///
+/// The gate's rules are not part of it: what is decided is decided by the rules of now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Asked {
+    /// By type name: the claims that are wanted, and whether the credential must be there.
+    pub wanted: BTreeMap<String, Wanted>,
+    /// The GPU request, if access is asked for.
+    pub access: Option<AskedAccess>,
+}
+
+/// A request for access, and what it was read by.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AskedAccess {
+    /// The request.
+    pub request: GpuAccessRequest,
+    /// The gate.
+    pub gate: String,
+    /// The version of the policies.
+    pub policy_version: String,
+}
+
+/// Claims of one credential type.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Without this credential there is no login.
+    pub required: bool,
+    /// Claims without which the credential is of no use.
+    pub needed: BTreeSet<Vec<String>>,
+    /// Further claims, if the credential has them.
+    pub welcome: BTreeSet<Vec<String>>,
+}
+
+/// Why a request for access cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The client stands for no service that has a gate.
+    #[error("this client stands for no service with a gate")]
+    NoGate,
+    /// The details are wrong.
+    #[error("{0}")]
+    Details(String),
+    /// The details name another service than the client's.
+    #[error("the details name another service than this client's")]
+    OtherService,
+    /// More than one access request at once.
+    #[error("one gpu_access entry at a time")]
+    Several,
+}
+
+impl Asked {
+    /// Reads what `request` of `party` asks for.
+    pub fn new(
+        registry: &Registry,
+        party: &RelyingParty,
+        request: &AuthorizationRequest,
+    ) -> Result<Self, AskError> {
+        let access = access(registry, party, request)?;
+        let mut wanted = BTreeMap::<String, Wanted>::new();
+        let login = wanted.entry(LOGIN.to_owned()).or_default();
+        login.required = true;
+        login.needed.extend(LOGIN_CLAIMS.iter().map(|&name| vec![name.to_owned()]));
+        let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
+        for (type_name, paths) in scopes::wallet_claims(&request.scopes, &named) {
+            wanted.entry(type_name).or_default().welcome.extend(paths);
+        }
+        if let Some((_, gate)) = &access {
+            for read in sekisho_access::reads(gate) {
+                let wanted = wanted.entry(read.type_name).or_default();
+                wanted.needed.extend(read.needed);
+                wanted.welcome.extend(read.claims);
+            }
+        }
+        for (type_name, wanted) in &mut wanted {
+            let issued = wanted.welcome.iter().filter(|path| is_mandatory(type_name, path));
+            wanted.needed.extend(issued.cloned());
+            let needed = &wanted.needed;
+            wanted.welcome.retain(|path| !needed.contains(path));
+        }
+        let access = access.map(|(request, gate)| AskedAccess {
+            request,
+            gate: gate.id.clone(),
+            policy_version: registry.policies().version().to_owned(),
+        });
+        Ok(Self { wanted, access })
+    }
+
+    /// The DCQL query for the wallet.
+    pub fn query(&self, type_authority: &str) -> Query {
+        let credentials = self
+            .wanted
+            .iter()
+            .map(|(type_name, wanted)| credential_query(type_name, wanted, type_authority))
+            .collect();
+        let credential_sets = self
+            .wanted
+            .iter()
+            .map(|(type_name, wanted)| CredentialSet {
+                options: vec![vec![type_name.clone()]],
+                required: wanted.required,
+            })
+            .collect();
+        Query { credentials, credential_sets }
+    }
+
+    /// The names of all claims that are asked for.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.wanted.iter().flat_map(|(type_name, wanted)| {
+            let all = wanted.needed.iter().chain(&wanted.welcome);
+            all.map(|path| asked_name(type_name, path))
+        });
+        names.collect()
+    }
+}
+
+fn access<'r>(
+    registry: &'r Registry,
+    party: &RelyingParty,
+    request: &AuthorizationRequest,
+) -> Result<Option<(GpuAccessRequest, &'r Gate)>, AskError> {
+    if !request.asks_for(GPU_ACCESS) && request.authorization_details.is_empty() {
+        return Ok(None);
+    }
+    let services = registry.services();
+    let service = party.service.as_deref().and_then(|id| services.service(id));
+    let service = service.ok_or(AskError::NoGate)?;
+    let gate = services.gate(&service.id).ok_or(AskError::NoGate)?;
+    let asked = match request.authorization_details.as_slice() {
+        [] => GpuAccessRequest::smallest(&service.id),
+        [details] => GpuAccessRequest::from_details(details)
+            .map_err(|error| AskError::Details(error.to_string()))?,
+        _ => return Err(AskError::Several),
+    };
+    if asked.service != service.id {
+        return Err(AskError::OtherService);
+    }
+    Ok(Some((asked, gate)))
+}
+
+/// One credential: what is needed, and of what is welcome as much as the credential has.
+fn credential_query(type_name: &str, wanted: &Wanted, type_authority: &str) -> CredentialQuery {
+    // What stands open in every credential comes without being asked for.
+    let closed = |path: &&Vec<String>| !is_open(type_name, path);
+    let welcome: Vec<&Vec<String>> = wanted.welcome.iter().filter(closed).collect();
+    let claims = wanted.needed.iter().chain(welcome.iter().copied()).map(|path| ClaimsQuery {
+        id: Some(claim_id(path)),
+        path: ClaimPath(path.iter().cloned().map(element).collect()),
+        values: Vec::new(),
+    });
+    let claims = claims.collect();
+    let ids = |path: &Vec<String>| claim_id(path);
+    let needed: Vec<String> = wanted.needed.iter().map(ids).collect();
+    let welcome: Vec<String> = welcome.into_iter().map(ids).collect();
+    CredentialQuery {
+        id: type_name.to_owned(),
+        vct_values: vec![types::vct(type_authority, type_name)],
+        claims,
+        claim_sets: claim_sets(&needed, &welcome),
+    }
+}
+
+/// Every choice of the welcome claims, the largest first: DCQL knows no optional claim, and a wallet
+/// takes the first set that it has. The last claims of a long list go together, so that there are
+/// at most 2 · 2⁵ sets. None where nothing is welcome: all claims are needed then.
+fn claim_sets(needed: &[String], welcome: &[String]) -> Vec<Vec<String>> {
+    if welcome.is_empty() {
+        return Vec::new();
+    }
+    let (free, together) = welcome.split_at(welcome.len().min(FREE_CLAIMS));
+    let choices: u32 = 1 << free.len();
+    let mut sets = Vec::new();
+    for choice in 0..choices {
+        for rest in [together, &[]] {
+            let chosen = free.iter().enumerate().filter(|(bit, _)| choice & (1 << bit) != 0);
+            let mut set = needed.to_vec();
+            set.extend(chosen.map(|(_, id)| id.clone()));
+            set.extend_from_slice(rest);
+            if !set.is_empty() && !sets.contains(&set) {
+                sets.push(set);
+            }
+        }
+    }
+    sets.sort_by_key(|set| std::cmp::Reverse(set.len()));
+    sets
+}
+
+/// Whether every credential of this type has the claim.
+fn is_mandatory(type_name: &str, path: &[String]) -> bool {
+    types::rule(type_name, path).is_some_and(|rule| rule.mandatory)
+}
+
+/// Whether the claim stands open in every credential of this type that has it.
+fn is_open(type_name: &str, path: &[String]) -> bool {
+    types::rule(type_name, path).is_some_and(|rule| rule.sd == Selective::Never)
+}
+
+/// How [`sekisho_grants::Evidence::asked`] names a claim.
+pub fn asked_name(type_name: &str, path: &[String]) -> String {
+    format!("{type_name}/{}", path.join("/"))
+}
+
+/// What people call a claim that a wallet is asked for, by its [`asked_name`].
+pub fn label(name: &str) -> Option<Words> {
+    let (type_name, path) = name.split_once('/')?;
+    let path: Vec<String> = path.split('/').map(str::to_owned).collect();
+    let rule = types::rule(type_name, &path)?;
+    Some(rule.label)
+}
+
+/// A path such as `roles, *` as the wallet is asked for it.
+fn element(name: String) -> PathElement {
+    if name == "*" { PathElement::All } else { PathElement::Name(name) }
+}
+
+/// An id that DCQL allows: letters, digits, `_` and `-` only.
+fn claim_id(path: &[String]) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    path.join("--").chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_credential_without_some_of_the_welcome_claims_still_answers_with_the_others() {
+        let sets = claim_sets(&names(&["m"]), &names(&["a", "b"]));
+        let expected = [&["m", "a", "b"][..], &["m", "a"], &["m", "b"], &["m"]];
+        assert_eq!(sets, expected.map(names));
+    }
+
+    #[test]
+    fn many_welcome_claims_do_not_make_a_request_grow_without_end() {
+        let many: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
+        let sets = claim_sets(&names(&["m"]), &many);
+        assert_eq!(sets.len(), 64);
+        assert_eq!(sets.first().map(Vec::len), Some(41));
+        assert_eq!(sets.last().cloned(), Some(names(&["m"])));
+    }
+
+    #[test]
+    fn where_all_is_needed_or_nothing_there_are_no_empty_sets() {
+        assert!(claim_sets(&names(&["m"]), &[]).is_empty());
+        assert_eq!(claim_sets(&[], &names(&["a"])), [names(&["a"])]);
+    }
+}

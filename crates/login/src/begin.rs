@@ -1,0 +1,345 @@
+//! `GET /authorize`: the request is checked, then answered from a live session or a wallet is asked.
+
+use sekisho_ambient::{Handle, HandleKey, Timestamp, sha256};
+use sekisho_grants::Evidence;
+use sekisho_jose::b64u;
+use sekisho_jose::jwe::DecryptionKey;
+use sekisho_oauth::authorization::{
+    self, AuthorizationError, AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse,
+    Prompt, ServerRules,
+};
+use sekisho_oauth::params::Params;
+use sekisho_openid4vp::presentation::Presentation;
+use sekisho_profile::acr::PHISHING_RESISTANT;
+use sekisho_profile::{Act, Channel, Code, Outcome, lifetimes, scopes};
+use sekisho_registry::RelyingParty;
+use sekisho_site::Refusal;
+use sekisho_site::audit::{Actor, entry};
+
+use crate::asked::{AskError, Asked, asked_name};
+use crate::session::{self, End};
+use crate::settle::{Settled, required_acr};
+use crate::tables::{
+    Login, LoginState, Logins as Rows, OpenRequest, RequestRow, Requests, Session, Sessions,
+};
+use crate::{Logins, ResponseMode, Visitor};
+
+/// Where the browser goes next.
+pub enum Begin {
+    /// To the relying party: a code, or an error.
+    Respond(AuthorizationResponse),
+    /// To the page of this login; the cookie is set if it is new.
+    Login {
+        /// The login.
+        login: Handle,
+        /// A browser cookie to set.
+        browser: Option<Handle>,
+    },
+    /// To the consent page of this login.
+    Consent {
+        /// The login.
+        login: Handle,
+        /// A browser cookie to set.
+        browser: Option<Handle>,
+    },
+}
+
+impl Logins {
+    /// Checks an authorization request and takes the first step.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Code`] where nobody may be redirected: the client or the redirect URI is wrong.
+    pub async fn begin(&self, params: &Params, visitor: &Visitor) -> Result<Begin, Refusal> {
+        let client_id = authorization::client_id(params).map_err(page)?;
+        let party = self.registry.find_client(client_id).await?;
+        let client = party.as_ref().map(|party| &party.client);
+        let request = match authorization::validate(params, client, &self.authorization_rules()) {
+            Ok(request) => request,
+            Err(AuthorizationError::Page(code)) => return Err(page(code)),
+            Err(AuthorizationError::Redirect(error)) => {
+                return Ok(Begin::Respond(error.into()));
+            }
+        };
+        let Some(party) = party else { return Err(Refusal::code(Code::UnknownClient, "")) };
+        let asked = match Asked::new(&self.registry, &party, &request) {
+            Ok(asked) => asked,
+            Err(error) => return Ok(self.refuse_ask(&request, &error)),
+        };
+        if let Some(refused) = self.refuse_expectation(&request) {
+            return Ok(refused);
+        }
+        let now = self.site.now();
+        if let Some((key, session)) =
+            self.usable_session(&party, visitor, &request, &asked, now).await?
+        {
+            let from = FromSession { visitor, key, session };
+            let answer = self.answer_from_session(&request, &asked, &party, from, now).await?;
+            if let Some(answer) = answer {
+                return Ok(answer);
+            }
+        }
+        if request.prompt.contains(&Prompt::None) {
+            return Ok(self.error(&request, AuthorizationErrorCode::LoginRequired, None));
+        }
+        self.ask_wallet(&party, request, asked, visitor, now).await
+    }
+
+    fn authorization_rules(&self) -> ServerRules<'_> {
+        ServerRules {
+            issuer: self.site.origin().as_str(),
+            scopes_supported: scopes::supported(),
+            claims_of: scopes::claims_supported,
+            authorization_details_types_supported: vec![scopes::GPU_ACCESS],
+        }
+    }
+
+    /// An error for the relying party.
+    pub(crate) fn error(
+        &self,
+        request: &AuthorizationRequest,
+        code: AuthorizationErrorCode,
+        description: Option<&str>,
+    ) -> Begin {
+        Begin::Respond(self.error_response(request, code, description))
+    }
+
+    pub(crate) fn error_response(
+        &self,
+        request: &AuthorizationRequest,
+        code: AuthorizationErrorCode,
+        description: Option<&str>,
+    ) -> AuthorizationResponse {
+        request.refuse(self.site.origin().as_str(), code, description)
+    }
+
+    /// An expectation that no login can meet (Core, 5.5.1.1), or that cannot be read (AUTH-23).
+    fn refuse_expectation(&self, request: &AuthorizationRequest) -> Option<Begin> {
+        let unmet = |values: &Vec<String>| {
+            !values.is_empty() && !values.iter().any(|value| value == PHISHING_RESISTANT)
+        };
+        if request.claims.acr.as_ref().is_some_and(unmet) {
+            let code = AuthorizationErrorCode::UnmetAuthenticationRequirements;
+            return Some(self.error(request, code, Some("no login here has such an acr")));
+        }
+        if request.id_token_hint.is_some() && self.hinted_subject(request).is_none() {
+            let reason = "id_token_hint is no ID token of this server for this client";
+            let code = AuthorizationErrorCode::InvalidRequest;
+            return Some(self.error(request, code, Some(reason)));
+        }
+        None
+    }
+
+    fn refuse_ask(&self, request: &AuthorizationRequest, error: &AskError) -> Begin {
+        let code = AuthorizationErrorCode::InvalidAuthorizationDetails;
+        self.error(request, code, Some(&error.to_string()))
+    }
+
+    /// A session that may answer this request: of this browser, alive, recent enough, and with the
+    /// credentials that are asked for.
+    async fn usable_session(
+        &self,
+        party: &RelyingParty,
+        visitor: &Visitor,
+        request: &AuthorizationRequest,
+        asked: &Asked,
+        now: Timestamp,
+    ) -> Result<Option<(HandleKey, Session)>, Refusal> {
+        let fresh = [Prompt::Login, Prompt::SelectAccount];
+        if request.prompt.iter().any(|prompt| fresh.contains(prompt)) {
+            return Ok(None);
+        }
+        let Some(key) = visitor.session.as_ref().map(Handle::key) else { return Ok(None) };
+        if key.expires() <= now {
+            return Ok(None);
+        }
+        let session = self.site.store().get::<Sessions>(&key).await?;
+        let Some(session) = session else { return Ok(None) };
+        let age = now.since(session.evidence.auth_time);
+        if request.max_age.is_some_and(|max| max == 0 || age > max) {
+            return Ok(None);
+        }
+        let context = session.evidence.channel.acr();
+        let required = required_acr(&party.client, request);
+        let fits = required.is_none() || required == context;
+        Ok((fits && covers(asked, &session.evidence)).then_some((key, session)))
+    }
+
+    /// The answer that a live session gives; `None` if somebody else is expected, who may log in.
+    async fn answer_from_session(
+        &self,
+        request: &AuthorizationRequest,
+        asked: &Asked,
+        party: &RelyingParty,
+        from: FromSession<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Begin>, Refusal> {
+        let FromSession { visitor, key, session } = from;
+        let relied = &session.evidence.relied;
+        let looked = self.standing.look(relied, now).await;
+        let silent = request.prompt.contains(&Prompt::None);
+        if let Some(fallen) = looked.fallen() {
+            let end = End::Fallen(fallen);
+            let store = self.site.store();
+            store.transact(|tx| session::end_in(tx, &key, &end, now)).await?;
+            return self.refused(request, silent, fallen.code, key.reference()).map(Some);
+        }
+        let evidence = &session.evidence;
+        let prepared = self.prepare(party, request, asked, evidence, now).await?;
+        if prepared.is_other_subject() {
+            return Ok(None);
+        }
+        let (browser, new) = self.browser_of(visitor, now);
+        let handle = Handle::new(now.plus(lifetimes::LOGIN), self.site.entropy());
+        let login = Login {
+            request: request.clone(),
+            asked: asked.clone(),
+            browser: sha256(browser.expose().as_bytes()),
+            started: now,
+            requests: Vec::new(),
+            state: LoginState::Finished,
+        };
+        let settled = self
+            .standing
+            .decide(relied, looked, |tx, stands| {
+                prepared.settle(tx, stands, &handle.key(), login.clone(), &key, evidence)
+            })
+            .await?;
+        Ok(Some(match settled {
+            Settled::Respond(answer) => Begin::Respond(answer),
+            Settled::Consent if silent => {
+                self.error(request, AuthorizationErrorCode::ConsentRequired, None)
+            }
+            Settled::Denied if silent => {
+                self.error(request, AuthorizationErrorCode::AccessDenied, None)
+            }
+            Settled::Consent => Begin::Consent { login: handle, browser: new },
+            Settled::Denied => Begin::Login { login: handle, browser: new },
+            Settled::Refused(code) => {
+                self.refused(request, silent, code, handle.key().reference())?
+            }
+        }))
+    }
+
+    /// A credential has fallen: the relying party is told that a login is needed if no page may be
+    /// shown, else the person is told why.
+    fn refused(
+        &self,
+        request: &AuthorizationRequest,
+        silent: bool,
+        code: Code,
+        reference: String,
+    ) -> Result<Begin, Refusal> {
+        if !silent {
+            return Err(Refusal::code(code, reference));
+        }
+        Ok(self.error(request, AuthorizationErrorCode::LoginRequired, Some(code.id())))
+    }
+
+    /// The browser's cookie, and whether it must be set.
+    fn browser_of(&self, visitor: &Visitor, now: Timestamp) -> (Handle, Option<Handle>) {
+        let lasting = |handle: &&Handle| handle.key().expires() >= now.plus(lifetimes::LOGIN);
+        if let Some(browser) = visitor.browser.as_ref().filter(lasting) {
+            return (browser.clone(), None);
+        }
+        let fresh = Handle::new(now.plus(lifetimes::BROWSER), self.site.entropy());
+        (fresh.clone(), Some(fresh))
+    }
+
+    async fn ask_wallet(
+        &self,
+        party: &RelyingParty,
+        request: AuthorizationRequest,
+        asked: Asked,
+        visitor: &Visitor,
+        now: Timestamp,
+    ) -> Result<Begin, Refusal> {
+        let (browser, new) = self.browser_of(visitor, now);
+        let handle = Handle::new(now.plus(lifetimes::LOGIN), self.site.entropy());
+        let verifier = self.verifier()?;
+        let mut channels = vec![Channel::SameDevice];
+        if party.cross_device && required_acr(&party.client, &request).is_none() {
+            channels.push(Channel::CrossDevice);
+        }
+        let requests: Vec<(Handle, RequestRow)> = channels
+            .into_iter()
+            .map(|c| self.presentation_request(&handle, c, &verifier, now))
+            .collect();
+        let login = Login {
+            request,
+            asked,
+            browser: sha256(browser.expose().as_bytes()),
+            started: now,
+            requests: requests
+                .iter()
+                .map(|(handle, row)| OpenRequest {
+                    channel: row.channel,
+                    handle: handle.expose().to_owned(),
+                    verifier: row.verifier.clone(),
+                })
+                .collect(),
+            state: LoginState::Presentation(Presentation::AwaitingWallet),
+        };
+        let actor = Actor::Client(party.client.client_id.clone());
+        self.site
+            .store()
+            .transact(|tx| {
+                tx.put::<Rows>(&handle.key(), &login)?;
+                for (request, row) in &requests {
+                    tx.put::<Requests>(&request.key(), row)?;
+                }
+                let reference = handle.key().reference();
+                tx.append(entry(now, &actor, Act::LoginBegin, reference, Outcome::Done));
+                Ok(())
+            })
+            .await?;
+        Ok(Begin::Login { login: handle, browser: new })
+    }
+
+    fn presentation_request(
+        &self,
+        login: &Handle,
+        channel: Channel,
+        verifier: &str,
+        now: Timestamp,
+    ) -> (Handle, RequestRow) {
+        let entropy = self.site.entropy();
+        let response_key = match self.wallets.response_mode {
+            ResponseMode::DirectPost => None,
+            ResponseMode::DirectPostJwt => {
+                Some(DecryptionKey::generate(entropy).to_bytes().expose().to_vec())
+            }
+        };
+        let row = RequestRow {
+            login: login.key(),
+            login_text: login.expose().to_owned(),
+            channel,
+            nonce: b64u::encode(entropy.bytes::<24>()),
+            response_key,
+            verifier: verifier.to_owned(),
+            failures: 0,
+        };
+        (Handle::new(now.plus(lifetimes::PRESENTATION_REQUEST), entropy), row)
+    }
+}
+
+/// A session that may answer, and the browser that has it.
+struct FromSession<'a> {
+    visitor: &'a Visitor,
+    key: HandleKey,
+    session: Session,
+}
+
+fn page(code: authorization::PageErrorCode) -> Refusal {
+    Refusal::code(code.into(), "")
+}
+
+/// Whether what a session kept answers this request. A credential that was not there is asked for
+/// again, since the wallet may have it by now; a claim that a credential did not have is not.
+fn covers(asked: &Asked, evidence: &Evidence) -> bool {
+    asked.wanted.iter().all(|(type_name, wanted)| {
+        let there = evidence.relied.iter().any(|relied| relied.type_name == *type_name);
+        let was_asked = |path: &Vec<String>| evidence.asked.contains(&asked_name(type_name, path));
+        there && wanted.needed.iter().chain(&wanted.welcome).all(was_asked)
+    })
+}

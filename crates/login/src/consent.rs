@@ -1,0 +1,215 @@
+//! Consent: what the person sees before anything is released, and what they decide.
+
+use sekisho_grants::{ClaimsByType, GrantedPermit};
+use sekisho_jose::Claims;
+use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse};
+use sekisho_oauth::client::OFFLINE_ACCESS;
+use sekisho_profile::{Act, Code, Outcome, scopes};
+use sekisho_site::Refusal;
+use sekisho_site::audit::{Actor, entry};
+use serde_json::Value;
+
+use crate::asked::asked_name;
+use crate::settle::Settled;
+use crate::tables::{Decided, Login, LoginState, Logins as Rows};
+use crate::{Logins, OpenLogin, ServiceFacts};
+
+/// What the consent page shows.
+pub struct ConsentQuestion {
+    /// Who asks.
+    pub facts: ServiceFacts,
+    /// The claims that would be released, by their name in the relying party's answer.
+    pub released: Vec<ReleasedClaim>,
+    /// What was permitted of a GPU service.
+    pub permit: Option<GrantedPermit>,
+    /// Claims that the credentials had and that are not released, as `type/claim`.
+    pub not_released: Vec<String>,
+    /// Whether the service may read it again while the person is away.
+    pub offline: bool,
+}
+
+/// A claim that would be released.
+pub struct ReleasedClaim {
+    /// Its name.
+    pub name: String,
+    /// Its value, for the person to see.
+    pub value: Value,
+    /// Whether the person may leave it out.
+    pub optional: bool,
+}
+
+/// What the person decided.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// Release, but for the optional claims that are not in the list.
+    Allow {
+        /// The optional claims to release, by name.
+        optional: Vec<String>,
+    },
+    /// Release nothing.
+    Deny,
+}
+
+/// Where the browser goes after its answer.
+pub enum Consented {
+    /// To the relying party.
+    Respond(AuthorizationResponse),
+    /// To the login's page, which shows why not.
+    Login,
+}
+
+impl Logins {
+    /// The question of this login, for the browser that began it.
+    pub async fn consent_question(&self, login: &OpenLogin) -> Result<ConsentQuestion, Refusal> {
+        let row = &login.row;
+        let decided = awaiting_consent(login)?;
+        let facts = self.service_facts(&row.request.client_id).await?;
+        let claims = self.grants.open_claims(&decided.evidence).await?;
+        let client_id = &facts.party.client.client_id;
+        let username = self.site.digests().username(client_id, &decided.evidence.person);
+        let named: Vec<&str> = row.request.claims.names().map(String::as_str).collect();
+        let release = |claims: &ClaimsByType| {
+            scopes::release_named(&row.request.scopes, &named, claims, &username)
+        };
+        let released = release(&claims)
+            .into_iter()
+            .map(|(name, value)| {
+                let optional = scopes::is_optional(&name);
+                ReleasedClaim { name, value, optional }
+            })
+            .collect::<Vec<_>>();
+        let not_released = not_released(&claims, &release);
+        let offline = row.request.asks_for(OFFLINE_ACCESS);
+        let permit = decided.permit.clone();
+        Ok(ConsentQuestion { facts, released, permit, not_released, offline })
+    }
+
+    /// Takes the person's answer; the decision is made again before a code is minted.
+    pub async fn consent(&self, login: &OpenLogin, answer: &Answer) -> Result<Consented, Refusal> {
+        let row = &login.row;
+        let decided = awaiting_consent(login)?;
+        let now = self.site.now();
+        let Answer::Allow { optional } = answer else {
+            self.finish_refused(login, decided, Act::ConsentDeny).await?;
+            let denied = AuthorizationErrorCode::AccessDenied;
+            return Ok(Consented::Respond(self.error_response(&row.request, denied, None)));
+        };
+        let relied = &decided.evidence.relied;
+        let looked = self.standing.look(relied, now).await;
+        if let Some(fallen) = looked.fallen() {
+            self.finish_refused(login, decided, Act::ConsentLate).await?;
+            return Err(login.refusal(fallen.code));
+        }
+        let withheld = scopes::optional_claims()
+            .filter(|name| !optional.iter().any(|chosen| chosen == name))
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
+        let party = self.registry.client(&row.request.client_id).await?;
+        let evidence = &decided.evidence;
+        let prepared = self.prepare(&party, &row.request, &row.asked, evidence, now).await?;
+        let key = login.handle.key();
+        let settled = self
+            .standing
+            .decide(relied, looked, |tx, stands| {
+                let Some(row) = tx.get::<Rows>(&key)? else { return Ok(None) };
+                let LoginState::AwaitingConsent(decided) = row.state.clone() else {
+                    return Ok(None);
+                };
+                let settled =
+                    prepared.settle_with_consent(tx, stands, &key, row, &decided, &withheld)?;
+                Ok(Some(settled))
+            })
+            .await?;
+        match settled {
+            Some(Settled::Respond(answer)) => Ok(Consented::Respond(answer)),
+            Some(Settled::Denied) => Ok(Consented::Login),
+            Some(Settled::Refused(code)) => Err(login.refusal(code)),
+            Some(Settled::Consent) | None => Err(login.refusal(Code::AlreadyUsed)),
+        }
+    }
+
+    /// Ends a login that waits for consent, unless it was answered in the meantime.
+    async fn finish_refused(
+        &self,
+        login: &OpenLogin,
+        decided: &Decided,
+        act: Act,
+    ) -> Result<(), Refusal> {
+        let now = self.site.now();
+        let key = login.handle.key();
+        let actor = Actor::Person(decided.evidence.person);
+        let finished = self
+            .site
+            .store()
+            .transact(|tx| {
+                let row = tx.get::<Rows>(&key)?;
+                let open = |row: &Login| matches!(row.state, LoginState::AwaitingConsent(_));
+                let Some(row) = row.filter(open) else { return Ok(false) };
+                tx.put::<Rows>(&key, &Login { state: LoginState::Finished, ..row })?;
+                tx.append(entry(now, &actor, act, key.reference(), Outcome::Refused));
+                Ok(true)
+            })
+            .await?;
+        if finished { Ok(()) } else { Err(login.refusal(Code::AlreadyUsed)) }
+    }
+}
+
+/// What a login decided that waits for consent.
+fn awaiting_consent(login: &OpenLogin) -> Result<&Decided, Refusal> {
+    match &login.row.state {
+        LoginState::AwaitingConsent(decided) => Ok(decided),
+        _ => Err(login.refusal(Code::AlreadyUsed)),
+    }
+}
+
+/// Claims that were disclosed to us and make no difference to what is released.
+fn not_released(claims: &ClaimsByType, release: &dyn Fn(&ClaimsByType) -> Claims) -> Vec<String> {
+    let released = release(claims);
+    let mut names = Vec::new();
+    for (type_name, of_type) in claims {
+        for name in of_type.keys() {
+            let mut others = claims.clone();
+            others.entry(type_name.clone()).or_default().remove(name);
+            if release(&others) == released {
+                names.push(asked_name(type_name, std::slice::from_ref(name)));
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_given_is_what_makes_no_difference() {
+        let claims: ClaimsByType = serde_json::from_value(json!({
+            "affiliation": {
+                "member_ref": "m-0001",
+                "org_corporate_number": "7900000000002",
+                "name": "山田 太郎",
+            },
+            "ai-training": {
+                "achievement_id": "ai-safety-basic",
+                "level_gte_1": true,
+                "valid_through": "2027-11-25",
+                "completed_on": "2026-10-26",
+            },
+        }))
+        .unwrap();
+        let not_given = |scopes: &[&str]| {
+            let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+            not_released(&claims, &|claims| scopes::release(&scopes, claims, "u1"))
+        };
+        assert_eq!(
+            not_given(&["openid", "profile", "organization", "training"]),
+            ["affiliation/member_ref", "ai-training/completed_on"],
+        );
+        assert_eq!(not_given(&["openid"]).len(), 7);
+    }
+}

@@ -1,0 +1,336 @@
+//! The decision: evidence in, and a code, a question for consent, a denial or a refusal out.
+//!
+//! [`Logins::prepare`] computes all that is slow or random; [`Prepared::settle`] decides inside one
+//! transaction, with the proof that the credentials of the decision stand.
+
+use std::fmt::Display;
+
+use sekisho_access::{Decision, Facts};
+use sekisho_ambient::{HandleKey, Timestamp};
+use sekisho_grants::{ClaimsByType, Evidence, Grant, GrantedPermit, Mint};
+use sekisho_oauth::authorization::{
+    AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, Prompt, ResponseBody,
+};
+use sekisho_oauth::client::{Client, OFFLINE_ACCESS};
+use sekisho_oauth::id_token;
+use sekisho_oauth::token::CodeBinding;
+use sekisho_profile::acr::PHISHING_RESISTANT;
+use sekisho_profile::types::{LOGIN, MEMBER_REF, TRAINING};
+use sekisho_profile::{Act, Code, Outcome, Reason, lifetimes};
+use sekisho_registry::RelyingParty;
+use sekisho_site::Refusal;
+use sekisho_site::audit::{Actor, Detail as _, entry, short};
+use sekisho_standing::{Fallen, Stands};
+use sekisho_store::{StoreError, Tx};
+
+use crate::Logins;
+use crate::asked::Asked;
+use crate::session::{self, End};
+use crate::tables::{
+    Consent, Consents, Decided, DeniedLogin, Login, LoginState, Logins as Rows, Session, Sessions,
+};
+
+/// All that a settlement needs and that is computed before its transaction.
+pub(crate) struct Prepared {
+    logins: Logins,
+    party: RelyingParty,
+    access: Access,
+    sub: String,
+    other_subject: bool,
+    consent_key: [u8; 32],
+    mint: Mint,
+    now: Timestamp,
+}
+
+/// What the policies said.
+enum Access {
+    NotAsked,
+    Permit(GrantedPermit),
+    Deny(DeniedLogin),
+}
+
+/// How a decision came out.
+pub(crate) enum Settled {
+    /// To the relying party, with a code or an error.
+    Respond(AuthorizationResponse),
+    /// The person must be asked.
+    Consent,
+    /// The policies refused; the reasons are shown.
+    Denied,
+    /// A credential or the client no longer stands.
+    Refused(Code),
+}
+
+impl Logins {
+    /// Opens the evidence, asks the policies, and draws what a code needs.
+    pub(crate) async fn prepare(
+        &self,
+        party: &RelyingParty,
+        request: &AuthorizationRequest,
+        asked: &Asked,
+        evidence: &Evidence,
+        now: Timestamp,
+    ) -> Result<Prepared, Refusal> {
+        let claims = self.grants.open_claims(evidence).await?;
+        let access = self.decide(party, asked, evidence, &claims, now)?;
+        let member_ref = claims.get(LOGIN).and_then(|claims| claims.get(MEMBER_REF)?.as_str());
+        let member_ref = member_ref.ok_or_else(|| Refusal::code(Code::NoMemberReference, ""))?;
+        let digests = self.site.digests();
+        let sub = digests.subject(&party.sector, &evidence.issuer, member_ref);
+        let expected = [self.hinted_subject(request), request.claims.sub.clone()];
+        Ok(Prepared {
+            logins: self.clone(),
+            access,
+            other_subject: expected.iter().flatten().any(|expected| *expected != sub),
+            sub,
+            consent_key: digests.consent(&party.client.client_id, &evidence.person),
+            party: party.clone(),
+            mint: self.grants.draw(grant_end(request, evidence, now), now),
+            now,
+        })
+    }
+
+    /// The subject of a request's `id_token_hint`, if it is a token of ours for this client.
+    pub(crate) fn hinted_subject(&self, request: &AuthorizationRequest) -> Option<String> {
+        let hint = request.id_token_hint.as_deref()?;
+        let ring = self.keyring.ring();
+        let hint = id_token::read_hint(hint, ring.hint_keys(), self.site.origin().as_str());
+        hint.filter(|hint| hint.client_id == request.client_id).map(|hint| hint.sub)
+    }
+
+    /// By the rules of now: of what was asked, only the request is kept.
+    fn decide(
+        &self,
+        party: &RelyingParty,
+        asked: &Asked,
+        evidence: &Evidence,
+        claims: &ClaimsByType,
+        now: Timestamp,
+    ) -> Result<Access, Refusal> {
+        let Some(asked) = &asked.access else { return Ok(Access::NotAsked) };
+        let gate = self.registry.services().gate(&asked.request.service);
+        let gate = gate
+            .ok_or_else(|| Refusal::code(Code::ScopeNotAllowed, party.client.client_id.as_str()))?;
+        let facts = Facts {
+            now,
+            gate,
+            request: &asked.request,
+            affiliation: claims.get(LOGIN),
+            training: claims.get(TRAINING),
+            acr: evidence.channel.acr(),
+        };
+        let policies = self.registry.policies();
+        Ok(match policies.decide(&facts) {
+            Decision::Permit(permit) => {
+                Access::Permit(GrantedPermit::new(permit, &gate.id, policies.version()))
+            }
+            Decision::Deny(denied) => Access::Deny(DeniedLogin {
+                reasons: denied.reasons,
+                conditions: denied.conditions,
+                time: now,
+            }),
+        })
+    }
+}
+
+/// The `acr` without which a login is refused: the client's, or the request's.
+pub(crate) fn required_acr<'c>(
+    client: &'c Client,
+    request: &AuthorizationRequest,
+) -> Option<&'c str> {
+    if request.claims.acr.is_some() {
+        return Some(PHISHING_RESISTANT);
+    }
+    client.required_acr.as_deref()
+}
+
+/// When a grant ends: with its code and access token, or with the refresh tokens that go with it,
+/// which never outlive a credential.
+fn grant_end(request: &AuthorizationRequest, evidence: &Evidence, now: Timestamp) -> Timestamp {
+    let soonest = now.plus(lifetimes::GRANT);
+    if !request.asks_for(OFFLINE_ACCESS) {
+        return soonest;
+    }
+    let latest = now.plus(lifetimes::REFRESH);
+    evidence.ends().map_or(latest, |end| end.min(latest)).max(soonest)
+}
+
+impl Prepared {
+    /// Whether the request expects somebody else: by `id_token_hint`, or by `sub` in `claims`.
+    pub(crate) fn is_other_subject(&self) -> bool {
+        self.other_subject
+    }
+
+    /// The code, or what else must happen first. Writes the login's new state, except where nothing
+    /// may be shown (`prompt=none`) and something would have to be.
+    pub(crate) fn settle(
+        &self,
+        tx: &mut Tx,
+        stands: Result<Stands, &Fallen>,
+        key: &HandleKey,
+        login: Login,
+        session: &HandleKey,
+        evidence: &Evidence,
+    ) -> Result<Settled, StoreError> {
+        let silent = login.request.prompt.contains(&Prompt::None);
+        let stands = match stands {
+            Ok(stands) => stands,
+            Err(fallen) => {
+                session::end_in(tx, session, &End::Fallen(fallen), self.now)?;
+                let refused = Some(&fallen.code as &dyn Display);
+                self.audit(tx, key, evidence, Act::LoginSettle, refused);
+                finish(tx, key, login, silent)?;
+                return Ok(Settled::Refused(fallen.code));
+            }
+        };
+        if !self.logins.registry.is_registered_in(tx, &self.party)? {
+            self.audit(tx, key, evidence, Act::LoginSettle, Some(&Code::UnknownClient));
+            finish(tx, key, login, silent)?;
+            return Ok(Settled::Refused(Code::UnknownClient));
+        }
+        if self.other_subject {
+            self.audit(tx, key, evidence, Act::LoginSettle, Some(&Reason::OtherSubject));
+            let required = AuthorizationErrorCode::LoginRequired;
+            let answer = self.logins.error_response(&login.request, required, None);
+            finish(tx, key, login, silent)?;
+            return Ok(Settled::Respond(answer));
+        }
+        let permit = match &self.access {
+            Access::Deny(denied) => {
+                let codes: Vec<_> = denied.reasons.iter().map(|reason| reason.code.id()).collect();
+                self.audit(tx, key, evidence, Act::AccessDecide, Some(&codes.join(" ")));
+                write(tx, key, login, LoginState::Denied(denied.clone()), silent)?;
+                return Ok(Settled::Denied);
+            }
+            Access::Permit(permit) => Some(permit.clone()),
+            Access::NotAsked => None,
+        };
+        let decided = Decided { session: *session, evidence: evidence.clone(), permit };
+        let remembered = tx.get::<Consents>(&self.consent_key)?;
+        match remembered.filter(|consent| covers(consent, &login.request)) {
+            Some(consent) => self.mint(tx, stands, key, login, &decided, &consent.withheld),
+            None => {
+                write(tx, key, login, LoginState::AwaitingConsent(decided), silent)?;
+                Ok(Settled::Consent)
+            }
+        }
+    }
+
+    /// After consent: the decision is made again, then the code is minted.
+    pub(crate) fn settle_with_consent(
+        &self,
+        tx: &mut Tx,
+        stands: Result<Stands, &Fallen>,
+        key: &HandleKey,
+        mut login: Login,
+        decided: &Decided,
+        withheld: &[String],
+    ) -> Result<Settled, StoreError> {
+        let consent = Consent {
+            scopes: login.request.scopes.clone(),
+            claims: login.request.claims.names().cloned().collect(),
+            withheld: withheld.to_vec(),
+            time: self.now,
+        };
+        tx.put::<Consents>(&self.consent_key, &consent)?;
+        login.request.prompt.retain(|prompt| *prompt != Prompt::Consent);
+        self.settle(tx, stands, key, login, &decided.session, &decided.evidence)
+    }
+
+    fn mint(
+        &self,
+        tx: &mut Tx,
+        stands: Stands,
+        key: &HandleKey,
+        login: Login,
+        decided: &Decided,
+        withheld: &[String],
+    ) -> Result<Settled, StoreError> {
+        let Some(session) = tx.get::<Sessions>(&decided.session)? else {
+            return Ok(Settled::Refused(Code::LoginExpired));
+        };
+        let request = &login.request;
+        let grant = self.grant_of(&session, request, decided, withheld);
+        let binding = CodeBinding::from(request);
+        self.logins.grants.mint_in(tx, stands, &self.mint, binding, &grant)?;
+        if decided.permit.is_some() {
+            self.audit(tx, key, &decided.evidence, Act::AccessDecide, None);
+        }
+        self.audit(tx, key, &decided.evidence, Act::CodeIssue, None);
+        let code = ResponseBody::Code(self.mint.code.expose().to_owned());
+        let answer = request.answer(self.logins.site.origin().as_str(), code);
+        tx.put::<Rows>(key, &Login { state: LoginState::Finished, ..login })?;
+        Ok(Settled::Respond(answer))
+    }
+
+    fn grant_of(
+        &self,
+        session: &Session,
+        request: &AuthorizationRequest,
+        decided: &Decided,
+        withheld: &[String],
+    ) -> Grant {
+        Grant {
+            client_id: request.client_id.clone(),
+            sub: self.sub.clone(),
+            sid: session.sid.clone(),
+            scopes: request.scopes.clone(),
+            claims: request.claims.clone(),
+            withheld: withheld.to_vec(),
+            nonce: request.nonce.clone(),
+            evidence: decided.evidence.clone(),
+            permit: decided.permit.clone(),
+            refresh: None,
+            ended: None,
+        }
+    }
+
+    fn audit(
+        &self,
+        tx: &mut Tx,
+        key: &HandleKey,
+        evidence: &Evidence,
+        act: Act,
+        refused: Option<&dyn Display>,
+    ) {
+        let outcome = if refused.is_some() { Outcome::Refused } else { Outcome::Done };
+        let relied = evidence.relied.iter().map(|relied| short(&relied.digest));
+        let actor = Actor::Person(evidence.person);
+        let mut entry = entry(self.now, &actor, act, key.reference(), outcome)
+            .with("client", self.party.client.client_id.as_str())
+            .with("relied", relied.collect::<Vec<_>>());
+        if let Access::Permit(permit) = &self.access {
+            entry = entry
+                .with("gate", permit.gate.as_str())
+                .with("policy_version", permit.policy_version.as_str());
+        }
+        if let Some(reason) = refused {
+            entry = entry.because(reason);
+        }
+        tx.append(entry);
+    }
+}
+
+/// Nothing more can happen to a login.
+fn finish(tx: &mut Tx, key: &HandleKey, login: Login, silent: bool) -> Result<(), StoreError> {
+    write(tx, key, login, LoginState::Finished, silent)
+}
+
+/// Writes a login's new state, unless nothing may be shown: then nobody will come back to it.
+fn write(
+    tx: &mut Tx,
+    key: &HandleKey,
+    login: Login,
+    state: LoginState,
+    silent: bool,
+) -> Result<(), StoreError> {
+    if silent { Ok(()) } else { tx.put::<Rows>(key, &Login { state, ..login }) }
+}
+
+/// Whether a remembered consent answers this request: nothing new is asked, and the relying party
+/// does not want the question asked again.
+fn covers(consent: &Consent, request: &AuthorizationRequest) -> bool {
+    !request.prompt.contains(&Prompt::Consent)
+        && request.scopes.iter().all(|scope| consent.scopes.contains(scope))
+        && request.claims.names().all(|name| consent.claims.contains(name))
+}

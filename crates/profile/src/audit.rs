@@ -1,0 +1,221 @@
+//! What the audit log can say: acts, how they ended, and why.
+//!
+//! Invariant: the texts are written for good. A variant may be renamed, its text may not.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::Code;
+
+/// Makes an enum whose variants are written as fixed texts.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The text that is written.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+    };
+}
+
+words! {
+    /// What was done.
+    Act {
+        /// The policies decided on a request for access.
+        AccessDecide = "access.decide",
+        /// A certificate authority was made.
+        AuthorityCreate = "authority.create",
+        /// A relying party was registered.
+        ClientAdd = "client.add",
+        /// A relying party was removed.
+        ClientRemove = "client.remove",
+        /// An authorization code was minted.
+        CodeIssue = "code.issue",
+        /// A client came with an authorization code.
+        CodeRedeem = "code.redeem",
+        /// The person refused to release anything.
+        ConsentDeny = "consent.deny",
+        /// The person agreed when a credential no longer stood.
+        ConsentLate = "consent.late",
+        /// A credential was issued.
+        CredentialIssue = "credential.issue",
+        /// A credential was offered.
+        CredentialOffer = "credential.offer",
+        /// A suspended credential counts again.
+        CredentialResume = "credential.resume",
+        /// A credential was revoked.
+        CredentialRevoke = "credential.revoke",
+        /// A credential was suspended.
+        CredentialSuspend = "credential.suspend",
+        /// A grant ended: its code, its refresh tokens and its access tokens are dead.
+        GrantEnd = "grant.end",
+        /// A spare key became active.
+        KeyActivate = "key.activate",
+        /// An operator declared a key compromised.
+        KeyCompromise = "key.compromise",
+        /// A key was made.
+        KeyCreate = "key.create",
+        /// A prepared key was published.
+        KeyPublish = "key.publish",
+        /// An active key signs no more.
+        KeyRetire = "key.retire",
+        /// An operator asked for a rotation.
+        KeyRotate = "key.rotate",
+        /// A key left every document.
+        KeyUnpublish = "key.unpublish",
+        /// A login began.
+        LoginBegin = "login.begin",
+        /// The person gave up on the login page.
+        LoginCancel = "login.cancel",
+        /// A number was typed that was wrong or late.
+        LoginNumber = "login.number",
+        /// A login could not be settled.
+        LoginSettle = "login.settle",
+        /// A wallet came with an offer.
+        OfferRedeem = "offer.redeem",
+        /// An organization was added.
+        OrganizationAdd = "organization.add",
+        /// A wallet answered.
+        PresentationAccept = "presentation.accept",
+        /// A wallet answered with an error.
+        PresentationDecline = "presentation.decline",
+        /// A session began.
+        SessionBegin = "session.begin",
+        /// A session ended.
+        SessionEnd = "session.end",
+        /// A client came with a refresh token.
+        TokenRefresh = "token.refresh",
+        /// A client revoked an access token.
+        TokenRevoke = "token.revoke",
+        /// An issuer was trusted.
+        TrustAdd = "trust.add",
+        /// An issuer is trusted no longer.
+        TrustRemove = "trust.remove",
+    }
+}
+
+words! {
+    /// How an act ended.
+    Outcome {
+        /// It was done.
+        Done = "done",
+        /// It was refused.
+        Refused = "refused",
+    }
+}
+
+/// Why something ended or was refused, where it is one of ours to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// A code that people are told.
+    Code(Code),
+    /// A code came a second time.
+    CodeReplayed,
+    /// A refresh token came again that had been replaced.
+    RefreshReused,
+    /// The client revoked the refresh token.
+    RevokedByClient,
+    /// The person logged out.
+    LoggedOut,
+    /// The request expects somebody else.
+    OtherSubject,
+    /// The person logged in anew in the same browser.
+    SessionReplaced,
+}
+
+impl Reason {
+    const FIXED: [Self; 6] = [
+        Self::CodeReplayed,
+        Self::RefreshReused,
+        Self::RevokedByClient,
+        Self::LoggedOut,
+        Self::OtherSubject,
+        Self::SessionReplaced,
+    ];
+
+    /// The text that is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Code(code) => code.id(),
+            Self::CodeReplayed => "code replayed",
+            Self::RefreshReused => "refresh token reused",
+            Self::RevokedByClient => "revoked by the client",
+            Self::LoggedOut => "logged out",
+            Self::OtherSubject => "another subject was expected",
+            Self::SessionReplaced => "replaced by another login",
+        }
+    }
+
+    /// The reason that is written `name`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let fixed = Self::FIXED.into_iter().find(|reason| reason.name() == name);
+        fixed.or_else(|| Code::from_id(name).map(Self::Code))
+    }
+}
+
+impl From<Code> for Reason {
+    fn from(code: Code) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::from_name(&name).ok_or_else(|| serde::de::Error::custom("an unknown reason"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_text_is_written_for_one_act() {
+        let names: BTreeSet<_> = Act::ALL.iter().map(|act| act.name()).collect();
+        assert_eq!(names.len(), Act::ALL.len());
+        assert!(names.iter().all(|name| name.split('.').count() == 2));
+    }
+
+    #[test]
+    fn a_reason_is_read_as_it_was_written() {
+        let codes = Code::ALL.iter().map(|code| Reason::Code(*code));
+        for reason in Reason::FIXED.into_iter().chain(codes) {
+            assert_eq!(Reason::from_name(reason.name()), Some(reason));
+        }
+        assert_eq!(Reason::from_name("something else"), None);
+    }
+}

@@ -1,0 +1,212 @@
+//! The entries of the table of codes, in the order of the codes.
+//!
+//! Words: です・ます, one idea a sentence. `user` names one thing to do. `admin` names where to look.
+//! Where an endpoint's closed list of errors leaves a choice, the OAuth error is the first one that a
+//! relying party meets.
+
+use sekisho_ambient::Words;
+
+use super::Entry;
+
+/// Makes the enum of codes and the entry of each: name, code, HTTP status, OAuth error, and the three
+/// texts, Japanese before English.
+macro_rules! codes {
+    ($($name:ident = $id:literal, $status:literal, $oauth_error:literal {
+        cause: $cause_ja:literal / $cause_en:literal,
+        user: $user_ja:literal / $user_en:literal,
+        admin: $admin_ja:literal / $admin_en:literal,
+    })+) => {
+        /// A code that a person can meet.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = concat!("`", $id, "`: ", $cause_en)] $name,)+
+        }
+
+        impl Code {
+            /// All codes, in their order.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// What stands behind the code.
+            pub const fn entry(self) -> Entry {
+                match self {
+                    $(Self::$name => Entry {
+                        id: $id,
+                        status: $status,
+                        oauth_error: $oauth_error,
+                        cause: Words { ja: $cause_ja, en: $cause_en },
+                        user: Words { ja: $user_ja, en: $user_en },
+                        admin: Words { ja: $admin_ja, en: $admin_en },
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    LoginExpired = "A-1001", 400, "access_denied" {
+        cause: "時間が過ぎたため、このログインを続けられなくなりました。" / "This login took too long and has ended.",
+        user: "サービスの画面に戻り、もう一度ログインしてください。" / "Go back to the service and log in again.",
+        admin: "利用者の端末とサーバーの時計、ウォレットの応答時間を確認してください。" / "Check the server's clock and how long the wallet takes to answer.",
+    }
+    WalletDeclined = "A-1002", 400, "access_denied" {
+        cause: "ウォレットで提示が断られました。証明書は提示されていません。" / "The wallet declined. No credential was presented.",
+        user: "ログインするには、もう一度始めて、ウォレットで提示を許可してください。" / "To log in, begin again and allow the presentation in your wallet.",
+        admin: "利用者が断ったのでなければ、ウォレットが求められた証明書を持つか確認してください。" / "If the person did not decline, check that the wallet holds the credential asked for.",
+    }
+    NoWallet = "A-1003", 400, "access_denied" {
+        cause: "この端末で開けるウォレットが見つかりませんでした。" / "No wallet that can be opened was found on this device.",
+        user: "ウォレットを入れたスマートフォンでQRコードを読み取ってください。" / "Scan the QR code with the phone that has your wallet.",
+        admin: "登録済みのウォレットの起動用URLを確認してください。" / "Check the URLs of the registered wallets.",
+    }
+    AlreadyUsed = "A-1004", 400, "access_denied" {
+        cause: "この提示はすでに一度使われています。" / "This presentation has already been used once.",
+        user: "サービスの画面に戻り、もう一度ログインしてください。覚えがないときは管理者に知らせてください。" / "Go back to the service and log in again. If it was not you, tell your administrator.",
+        admin: "監査記録で同じ参照番号の提示を探し、再送か不正な再使用かを確認してください。" / "Look up the reference in the audit log: a repeated request, or a replay.",
+    }
+    OtherBrowser = "A-1005", 400, "access_denied" {
+        cause: "ログインを始めたブラウザーとは別のブラウザーで開かれました。" / "This was opened in a browser other than the one that began the login.",
+        user: "ログインを始めたブラウザーに戻って続けてください。" / "Continue in the browser in which you began.",
+        admin: "Cookieが止められていないか、ウォレットが別のブラウザーを開いていないか確認してください。" / "Check whether cookies are blocked, or whether the wallet opens another browser.",
+    }
+    WrongNumber = "A-1006", 400, "access_denied" {
+        cause: "確認番号が合わないか、入力の時間が過ぎたため、このログインを終えました。" / "The number did not match or was typed too late, so this login has ended.",
+        user: "サービスの画面に戻り、もう一度ログインしてください。自分で始めていないときは何もしないでください。" / "Go back to the service and log in again. If you did not begin it, do nothing.",
+        admin: "同じ人に繰り返し起きるときは、誘導による不正なログインを疑ってください。" / "If it happens to one person again and again, suspect a phishing attempt.",
+    }
+    AnswerDoesNotFit = "A-1007", 400, "access_denied" {
+        cause: "ウォレットの回答が、求めた内容と合っていません。" / "The wallet's answer does not fit what was asked.",
+        user: "ウォレットを最新の版にして、もう一度お試しください。直らないときは別のウォレットをお使いください。" / "Update your wallet and try again. If that does not help, use another wallet.",
+        admin: "ウォレットが OpenID4VP 1.0 と DCQL に対応しているか、ログの理由を見て確認してください。" / "See the reason in the log, and whether the wallet supports OpenID4VP 1.0 and DCQL.",
+    }
+    Revoked = "C-2001", 403, "access_denied" {
+        cause: "この証明書は発行元によって取り消されています。" / "This credential was revoked by its issuer.",
+        user: "発行元の管理者に確認してください。" / "Ask the administrator of the organization that issued it.",
+        admin: "取り消しの理由を記録で確認し、必要なら新しい証明書を発行してください。" / "Look up why it was revoked; issue a new credential if that was a mistake.",
+    }
+    Suspended = "C-2002", 403, "access_denied" {
+        cause: "この証明書は発行元によって一時停止されています。" / "This credential is suspended by its issuer.",
+        user: "再開の時期を発行元の管理者に確認してください。" / "Ask the issuer's administrator when it will be resumed.",
+        admin: "停止の理由がなくなったら、証明書を再開してください。" / "Resume the credential when the reason for suspending it has gone.",
+    }
+    Expired = "C-2003", 403, "access_denied" {
+        cause: "この証明書は有効期限が切れています。" / "This credential has expired.",
+        user: "発行元から新しい証明書を受け取ってください。" / "Get a new credential from its issuer.",
+        admin: "有効期限の前に更新の案内が届いているか確認してください。" / "Check that holders are told to renew before the end.",
+    }
+    NotYetValid = "C-2004", 403, "access_denied" {
+        cause: "この証明書はまだ有効期間に入っていません。" / "This credential is not valid yet.",
+        user: "有効期間が始まってから、もう一度ログインしてください。" / "Log in again once its validity has begun.",
+        admin: "発行した日時と、発行元とこのサーバーの時計を確認してください。" / "Check the time of issue, and the clocks of the issuer and of this server.",
+    }
+    UntrustedIssuer = "C-2005", 403, "access_denied" {
+        cause: "この証明書の発行元は、この種類の証明書について信頼先に登録されていません。" / "The issuer of this credential is not trusted for credentials of this kind.",
+        user: "信頼先の組織が発行した証明書を選んでください。" / "Choose a credential issued by a trusted organization.",
+        admin: "信頼先の一覧で、発行元、証明書の種類、組織の組み合わせを確認してください。" / "Check issuer, credential type and organization in the list of trusted issuers.",
+    }
+    BadSignature = "C-2006", 403, "access_denied" {
+        cause: "証明書の署名を確認できませんでした。" / "The credential's signature could not be verified.",
+        user: "発行元から証明書を受け取り直してください。" / "Get the credential again from its issuer.",
+        admin: "発行元の鍵と証明書チェーンを確認してください。改ざんの可能性もあります。" / "Check the issuer's keys and chain. It may also have been tampered with.",
+    }
+    HolderKey = "C-2007", 403, "access_denied" {
+        cause: "証明書の持ち主であることを確認できませんでした。" / "It could not be proved that the holder of this credential presented it.",
+        user: "証明書を受け取ったスマートフォンのウォレットから提示してください。" / "Present it from the wallet that received it.",
+        admin: "ウォレットの鍵の証明に含まれる宛先、ノンス、日時を確認してください。" / "Check audience, nonce and time in the wallet's key binding.",
+    }
+    StatusUnknown = "C-2008", 503, "temporarily_unavailable" {
+        cause: "証明書が取り消されていないことを、新しい情報で確認できませんでした。" / "There is no recent information on whether this credential was revoked.",
+        user: "数分後にもう一度ログインしてください。" / "Log in again in a few minutes.",
+        admin: "発行元の状態リストが公開され、このサーバーから取得できるか確認してください。" / "Check that the issuer's status list is published and can be fetched from here.",
+    }
+    AlgorithmRefused = "C-2009", 403, "access_denied" {
+        cause: "証明書に、認められていない暗号方式が使われています。" / "The credential uses a cryptographic algorithm that is not accepted.",
+        user: "発行元に、新しい方式の証明書を発行するよう依頼してください。" / "Ask the issuer for a credential with an accepted algorithm.",
+        admin: "発行元の署名方式をES256などの認められた方式に改めてください。" / "Let the issuer sign with an accepted algorithm, such as ES256.",
+    }
+    ForbiddenElement = "C-2010", 403, "access_denied" {
+        cause: "証明書に、扱ってはならない項目が含まれています。" / "The credential contains an element that must not be handled here.",
+        user: "その項目を含まない証明書を発行元に依頼してください。" / "Ask the issuer for a credential without that element.",
+        admin: "個人番号と適性評価の項目は、求めることも保存することもできません。発行元に削除を依頼してください。" / "Individual numbers and statutory clearances are never requested or stored. Ask the issuer to remove them.",
+    }
+    NoMemberReference = "C-2011", 403, "access_denied" {
+        cause: "証明書に、本人を区別するための組織内の識別子がありません。" / "The credential has no member reference, so it does not say who you are.",
+        user: "証明書の発行元に、証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again.",
+        admin: "発行元の所属証明書に member_ref が含まれるか確認してください。" / "Check that the issuer's affiliation credentials contain member_ref.",
+    }
+    AffiliationNotAllowed = "P-3111", 403, "access_denied" {
+        cause: "この利用が認められる所属区分ではありません。" / "Your type of affiliation is not allowed for this use.",
+        user: "所属区分が正しいか、所属組織の管理者に確認してください。" / "Ask your organization's administrator whether your affiliation is recorded correctly.",
+        admin: "ゲートの allowed_affiliation_types と、社員証の所属区分を確認してください。" / "Compare the gate's allowed_affiliation_types with the affiliation credential.",
+    }
+    TrainingMissing = "P-3201", 403, "access_denied" {
+        cause: "必要な研修の水準または修了日を満たしていません。" / "The required training level or date is not met.",
+        user: "必要な研修を修了し、修了証をウォレットに受け取ってください。" / "Complete the training and receive its certificate in your wallet.",
+        admin: "ゲートの training の設定と、修了証の水準と修了日を確認してください。" / "Compare the gate's training settings with the level and date of the certificate.",
+    }
+    PartitionNotOffered = "P-3301", 403, "access_denied" {
+        cause: "この区画または機種は、この入口では使えません。" / "This partition or GPU model is not offered here.",
+        user: "サービスの案内にある区画と機種を選び、もう一度申し込んでください。" / "Choose a partition and a model that the service offers, and ask again.",
+        admin: "ゲートの partitions と gpu_models の設定を確認してください。" / "See partitions and gpu_models of the gate.",
+    }
+    RequestTooLarge = "P-3501", 403, "access_denied" {
+        cause: "求めたGPUの数または時間が上限を超えています。" / "More GPUs or hours were requested than the limit allows.",
+        user: "数または時間を減らして、もう一度申請してください。" / "Request fewer GPUs or fewer hours.",
+        admin: "ゲートの max_gpus と max_gpu_hours を確認してください。" / "Check the gate's max_gpus and max_gpu_hours.",
+    }
+    UnknownClient = "R-4001", 400, "invalid_client" {
+        cause: "このサービスは登録されていません。" / "This service is not registered here.",
+        user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
+        admin: "client_id を `sekisho client list` の一覧と照らし合わせてください。" / "Compare client_id with the output of `sekisho client list`.",
+    }
+    RedirectUri = "R-4002", 400, "invalid_request" {
+        cause: "サービスが指定した戻り先が、登録された戻り先と一致しません。" / "The address to return to is not one that the service registered.",
+        user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
+        admin: "redirect_uri と post_logout_redirect_uri は、登録した値と一文字も違わないようにしてください。" / "redirect_uri and post_logout_redirect_uri must equal a registered value, character for character.",
+    }
+    ScopeNotAllowed = "R-4003", 400, "invalid_scope" {
+        cause: "サービスが、登録にない範囲の情報を求めました。" / "The service asked for a scope that it may not ask for.",
+        user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
+        admin: "scope に openid を含め、登録した値だけを指定してください。" / "Include openid in scope, and only values that are registered.",
+    }
+    Pkce = "R-4004", 400, "invalid_request" {
+        cause: "サービスの要求に、横取りを防ぐための値 (PKCE) がないか、正しくありません。" / "The value that guards the request against interception (PKCE) is missing or wrong.",
+        user: "サービスの画面に戻り、もう一度ログインしてください。" / "Go back to the service and log in again.",
+        admin: "code_challenge_method に S256 を使い、同じ code_verifier を送ってください。照合に失敗するとトークンエンドポイントは invalid_grant を返します。" / "Use code_challenge_method S256 and send the same code_verifier. When they do not match, the token endpoint answers invalid_grant.",
+    }
+    ClientAuthentication = "R-4005", 401, "invalid_client" {
+        cause: "サービス自身の認証に失敗しました。" / "The service could not be authenticated.",
+        user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
+        admin: "登録した認証方式と client_secret を確認してください。認証方式は一つだけ使えます。" / "Check the registered authentication method and client_secret. Exactly one method may be used.",
+    }
+    LogoutRequest = "R-4006", 400, "invalid_request" {
+        cause: "ログアウトの要求が正しくありません。ログインはそのまま続いています。" / "The request to log out contradicts itself. You are still logged in.",
+        user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
+        admin: "client_id は id_token_hint の aud と同じにし、同じパラメーターを二度送らないでください。" / "client_id must equal aud of id_token_hint, and no parameter may come twice.",
+    }
+    Busy = "S-5001", 503, "temporarily_unavailable" {
+        cause: "ただいま混み合っています。" / "The server is busy just now.",
+        user: "1分ほど待ってから、もう一度試してください。" / "Wait a minute and try again.",
+        admin: "書き込みの待ち行列とディスクの応答時間を確認してください。" / "Check the queue of writes and the disk's latency.",
+    }
+    Clock = "S-5002", 503, "server_error" {
+        cause: "サーバーの時計が正しくないため、処理を止めました。" / "The server's clock is not right, so the request was stopped.",
+        user: "しばらく待ってから、もう一度試してください。" / "Wait a while and try again.",
+        admin: "時刻同期 (NTP) を直し、`sekisho doctor` で確認してください。" / "Repair time synchronisation (NTP), then run `sekisho doctor`.",
+    }
+    KeyUnavailable = "S-5003", 503, "server_error" {
+        cause: "署名に使う鍵を利用できませんでした。" / "A key needed for signing is not available.",
+        user: "しばらく待ってから、もう一度試してください。" / "Wait a while and try again.",
+        admin: "`sekisho key list` で、使用中の鍵と予備鍵の状態を確認してください。" / "Look at the active and the spare keys with `sekisho key list`.",
+    }
+    Store = "S-5004", 503, "server_error" {
+        cause: "記録の読み書きに失敗しました。" / "Reading or writing the records failed.",
+        user: "しばらく待ってから、もう一度試してください。" / "Wait a while and try again.",
+        admin: "ディスクの空きとサーバーの記録を確認してください。" / "Check free disk space and the server's log.",
+    }
+    PolicyFault = "S-5005", 500, "server_error" {
+        cause: "利用条件を判定できなかったため、許可しませんでした。" / "The conditions could not be evaluated, so access was not allowed.",
+        user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
+        admin: "`sekisho policy check` でポリシーの誤りを確認してください。" / "Find the fault in the policy with `sekisho policy check`.",
+    }
+}

@@ -1,0 +1,32 @@
+//! The words of this product, as data: codes that people meet, what the audit log says, credential
+//! types, scopes, lifetimes.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`codes`] | every code that a person can meet, with cause and remedies |
+//! | [`audit`] | what the audit log can say: [`Act`], [`Outcome`], [`Reason`] |
+//! | [`types`] | the credential types |
+//! | [`scopes`] | scopes, what each asks the wallet for, and what it releases |
+//! | [`lifetimes`] | how long everything lives |
+//! | [`acr`] | how a wallet's answer came, and what a login is worth by it |
+//! | [`status`] | what is said of a credential's status |
+//!
+//! Invariant: a word that is written to a row, a log or the wire stands here once, as a variant of an
+//! enum; text appears at the edge. The refusals of the protocol crates become codes in one place,
+//! `refusals`.
+//!
+//! Leaves to others: state, storage, and every decision.
+
+pub mod acr;
+pub mod audit;
+pub mod codes;
+pub mod lifetimes;
+mod refusals;
+pub mod scopes;
+pub mod status;
+pub mod types;
+
+pub use acr::Channel;
+pub use audit::{Act, Outcome, Reason};
+pub use codes::Code;
+pub use status::Status;

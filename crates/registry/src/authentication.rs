@@ -1,0 +1,218 @@
+//! Who calls: client authentication with what is registered, and the keys of clients that publish
+//! them (checklist CA-1 to CA-7).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sekisho_ambient::Timestamp;
+use sekisho_jose::{JwkSet, PublicJwk, json};
+use sekisho_oauth::assertion::{self, Assertion, AssertionCheck, VerifiedAssertion};
+use sekisho_oauth::authentication::{self, AuthenticatedClient, Presented};
+use sekisho_oauth::client::{Client, ClientAuthentication, ClientKeys};
+use sekisho_oauth::token::TokenError;
+
+use sekisho_oauth::params::Params;
+use sekisho_site::{Refusal, paths};
+use sekisho_store::StoreError;
+
+use crate::{Registry, RelyingParty, tables};
+
+/// Why a client's request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFailure {
+    /// One of the closed errors of the endpoint.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker could not do its part.
+    #[error(transparent)]
+    Broker(#[from] Refusal),
+}
+
+/// What a request brings to prove which client sends it.
+///
+/// It is looked at once a request, since an assertion is used up by it. A certificate will stand here
+/// too, taken from TLS or from the configured proxy, never from a header that anybody can write.
+#[derive(Clone, Copy)]
+pub struct ClientEvidence<'a> {
+    /// The path of the endpoint, for which an assertion may be made.
+    pub endpoint: &'a str,
+    /// The `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The form.
+    pub form: &'a Params,
+}
+
+/// A relying party that has proven to be itself. There is no constructor: [`Registry::authenticate`]
+/// makes it.
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    proof: AuthenticatedClient,
+    party: RelyingParty,
+}
+
+impl Authenticated {
+    /// The proof, as the protocol takes it.
+    pub fn proof(&self) -> &AuthenticatedClient {
+        &self.proof
+    }
+
+    /// Who it is.
+    pub fn party(&self) -> &RelyingParty {
+        &self.party
+    }
+
+    /// What the protocol knows of it.
+    pub fn client(&self) -> &Client {
+        &self.party.client
+    }
+
+    /// Its id.
+    pub fn client_id(&self) -> &str {
+        &self.party.client.client_id
+    }
+}
+
+/// How many clients' published keys are kept at most.
+const KEPT: usize = 1024;
+/// How long published keys count, in seconds.
+const MAX_AGE: i64 = 300;
+/// An unknown kid is a reason to look again, but not sooner than after so many seconds (CA-7).
+const REFETCH: i64 = 30;
+
+/// Published keys, by client.
+#[derive(Default)]
+pub(crate) struct PublishedKeys(Mutex<BTreeMap<String, Fetched>>);
+
+#[derive(Clone)]
+struct Fetched {
+    at: Timestamp,
+    uri: String,
+    keys: Arc<[PublicJwk]>,
+}
+
+impl PublishedKeys {
+    fn get(&self, client: &str, uri: &str) -> Option<Fetched> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(client).filter(|fetched| fetched.uri == uri).cloned()
+    }
+
+    fn keep(&self, client: &str, fetched: Fetched) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            let now = fetched.at;
+            kept.retain(|_, other| now.since(other.at) < MAX_AGE);
+        }
+        if kept.len() < KEPT {
+            kept.insert(client.to_owned(), fetched);
+        }
+    }
+}
+
+impl Registry {
+    /// Checks who presents itself against what is registered. An assertion is used up by this, and by
+    /// nothing less: one that does not verify may come again.
+    pub async fn authenticate(
+        &self,
+        evidence: &ClientEvidence<'_>,
+    ) -> Result<Authenticated, TokenFailure> {
+        let named = self.authenticate_if_named(evidence).await?;
+        Ok(named.ok_or(TokenError::NotAuthenticated)?)
+    }
+
+    /// The same where a client need not name itself (OpenID4VCI 1.0, section 6.1): `None` for one that
+    /// does not.
+    pub async fn authenticate_if_named(
+        &self,
+        evidence: &ClientEvidence<'_>,
+    ) -> Result<Option<Authenticated>, TokenFailure> {
+        let presented = Presented::from_request(evidence.authorization, evidence.form)?;
+        let Some(client_id) = presented.client_id() else { return Ok(None) };
+        let party = self.find_client(client_id).await?;
+        let party = party.ok_or(TokenError::UnknownClient { basic: presented.is_basic() })?;
+        let proof = match &presented {
+            Presented::Assertion(assertion) => {
+                let endpoint = evidence.endpoint;
+                let verified = self.verify_assertion(assertion, &party.client, endpoint).await?;
+                self.use_up(verified).await?
+            }
+            _ => authentication::authenticate(&presented, &party.client)?,
+        };
+        Ok(Some(Authenticated { proof, party }))
+    }
+
+    async fn verify_assertion(
+        &self,
+        assertion: &Assertion,
+        client: &Client,
+        endpoint: &str,
+    ) -> Result<VerifiedAssertion, TokenError> {
+        let now = self.site.now();
+        let origin = self.site.origin();
+        let (token, called) = (origin.join(paths::TOKEN), origin.join(endpoint));
+        let audiences = [origin.as_str(), token.as_str(), called.as_str()];
+        let verify = |keys: &[PublicJwk]| {
+            let check = AssertionCheck { now, audiences: &audiences, keys };
+            assertion::verify(assertion, client, &check)
+        };
+        match &client.authentication {
+            ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::Jwks(keys) } => verify(keys),
+            ClientAuthentication::PrivateKeyJwt { keys: ClientKeys::JwksUri(uri) } => {
+                self.verify_with_published(&client.client_id, uri, now, &verify).await
+            }
+            _ => verify(&[]),
+        }
+    }
+
+    /// Verifies with the keys that the client publishes: those that are kept, or fresh ones where
+    /// these are old, or where none of them can have made the assertion.
+    async fn verify_with_published(
+        &self,
+        client_id: &str,
+        uri: &str,
+        now: Timestamp,
+        verify: &(dyn Fn(&[PublicJwk]) -> Result<VerifiedAssertion, TokenError> + Sync),
+    ) -> Result<VerifiedAssertion, TokenError> {
+        let published = &self.inner.client_keys;
+        let kept = published.get(client_id, uri);
+        if let Some(kept) = kept.filter(|kept| now.since(kept.at) < MAX_AGE) {
+            let result = verify(&kept.keys);
+            let stale = now.since(kept.at) >= REFETCH;
+            if !(stale && matches!(result, Err(TokenError::UnknownKey))) {
+                return result;
+            }
+        }
+        let keys = self.fetch_keys(uri).await.map_err(|error| {
+            tracing::warn!(%error, client = %client_id, "the keys of a client cannot be read");
+            TokenError::Assertion("the client's jwks_uri cannot be read")
+        })?;
+        let fetched = Fetched { at: now, uri: uri.to_owned(), keys: Arc::clone(&keys) };
+        published.keep(client_id, fetched);
+        verify(&keys)
+    }
+
+    async fn fetch_keys(&self, uri: &str) -> Result<Arc<[PublicJwk]>, String> {
+        let accept = "application/jwk-set+json, application/json";
+        let body = self.site.outbound().fetch(uri, accept).await;
+        let body = body.map_err(|error| error.to_string())?;
+        let value = json::parse(&body).map_err(|error| error.to_string())?;
+        let set = JwkSet::from_value(&value).map_err(|error| error.to_string())?;
+        Ok(set.keys.into())
+    }
+
+    /// Single use: of all that present one assertion, the first is believed.
+    async fn use_up(
+        &self,
+        verified: VerifiedAssertion,
+    ) -> Result<AuthenticatedClient, TokenFailure> {
+        let store = self.site.store();
+        let row = &verified.row;
+        if store.transact(|tx| tx.insert::<tables::UsedAssertions>(row, &())).await? {
+            Ok(verified.client)
+        } else {
+            Err(TokenError::Assertion("it was used before").into())
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Relying parties, as they are registered.
+
+use std::ops::Bound;
+
+use sekisho_ambient::Text;
+use sekisho_oauth::client::Client;
+use sekisho_profile::Code;
+use sekisho_site::Refusal;
+use sekisho_store::{StoreError, Tx};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use crate::{Registry, tables};
+
+/// A relying party: what the protocol knows of it, and what this product adds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RelyingParty {
+    /// What the protocol knows.
+    #[serde(flatten)]
+    pub client: Client,
+    /// The service that it stands for, by its identifier in the configuration.
+    pub service: Option<String>,
+    /// Why it asks, shown to people.
+    pub purpose: Text,
+    /// Whether a wallet on another device may answer.
+    pub cross_device: bool,
+    /// The sector of its pairwise subjects (OpenID Connect Core 1.0, section 8.1).
+    pub sector: String,
+}
+
+/// What stands beside the protocol's members in a row.
+#[derive(Deserialize)]
+struct Beside {
+    #[serde(default)]
+    service: Option<String>,
+    #[serde(default)]
+    purpose: Text,
+    #[serde(default)]
+    cross_device: bool,
+    sector: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for RelyingParty {
+    /// Reads the row in two passes: serde's flattening cannot read numbers where serde_json keeps
+    /// them as they are written.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let row = Value::deserialize(deserializer)?;
+        let client = Client::deserialize(&row).map_err(D::Error::custom)?;
+        let Beside { service, purpose, cross_device, sector } =
+            Beside::deserialize(&row).map_err(D::Error::custom)?;
+        // Rows that are older than the member are of the sector that was computed then.
+        let sector = sector.or_else(|| sector_of(&client.redirect_uris));
+        let sector = sector.ok_or_else(|| D::Error::custom("no redirect URI gives a sector"))?;
+        Ok(Self { client, service, purpose, cross_device, sector })
+    }
+}
+
+/// The sector of a client with these redirect URIs: the host of the first one, or the URI itself
+/// where it has no host, as those of native clients; `None` if there is none.
+pub fn sector_of(redirect_uris: &[String]) -> Option<String> {
+    let first = redirect_uris.first()?;
+    let host = url::Url::parse(first).ok().and_then(|url| url.host_str().map(str::to_owned));
+    Some(host.unwrap_or_else(|| first.clone()))
+}
+
+impl Registry {
+    /// The client of this id, if it is registered.
+    pub async fn find_client(&self, client_id: &str) -> Result<Option<RelyingParty>, StoreError> {
+        self.site.store().get::<tables::Clients>(&client_id.to_owned()).await
+    }
+
+    /// The client of this id, as registered now.
+    pub async fn client(&self, client_id: &str) -> Result<RelyingParty, Refusal> {
+        let client = self.find_client(client_id).await?;
+        client.ok_or_else(|| Refusal::code(Code::UnknownClient, ""))
+    }
+
+    /// Whether `known` is registered just so, in the transaction that decides: a client that was
+    /// removed or changed meanwhile, here or by another broker, is another one.
+    pub fn is_registered_in(&self, tx: &mut Tx, known: &RelyingParty) -> Result<bool, StoreError> {
+        let now = tx.get::<tables::Clients>(&known.client.client_id)?;
+        Ok(now.as_ref() == Some(known))
+    }
+
+    /// The client of this id, in a transaction.
+    pub fn client_in(&self, tx: &mut Tx, id: &str) -> Result<Option<RelyingParty>, StoreError> {
+        tx.get::<tables::Clients>(&id.to_owned())
+    }
+
+    /// Registers a client; not so if there is one of this id.
+    pub fn add_client_in(&self, tx: &mut Tx, client: &RelyingParty) -> Result<bool, StoreError> {
+        tx.insert::<tables::Clients>(&client.client.client_id, client)
+    }
+
+    /// Removes a client.
+    pub fn remove_client_in(
+        &self,
+        tx: &mut Tx,
+        client_id: &str,
+    ) -> Result<Option<RelyingParty>, StoreError> {
+        tx.take::<tables::Clients>(&client_id.to_owned())
+    }
+
+    /// At most `limit` clients, in the order of their ids.
+    pub async fn list_clients(&self, limit: usize) -> Result<Vec<RelyingParty>, StoreError> {
+        let rows = self.site.store().scan::<tables::Clients>(Bound::Unbounded, limit).await?;
+        Ok(rows.into_iter().map(|(_, client)| client).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A row as it was written before the members of the product stood apart, and had no sector.
+    fn old_row() -> Value {
+        json!({
+            "client_id": "portal",
+            "client_name": {"ja": "ポータル", "en": "Portal"},
+            "authentication": {"secret_basic": {"digest": vec![7_u8; 32]}},
+            "redirect_uris": ["https://rp.example/cb", "https://other.example/cb"],
+            "scopes": ["openid"],
+            "id_token_signed_response_alg": "RS256",
+            "cross_device": true,
+            "service": "hokkai",
+            "default_max_age": 60,
+            "purpose": {"ja": "確認", "en": "Checking"},
+            "created": 1_795_239_120,
+        })
+    }
+
+    #[test]
+    fn a_row_of_before_is_read_and_written_with_its_sector() {
+        let party: RelyingParty = serde_json::from_value(old_row()).unwrap();
+        assert_eq!(party.client.default_max_age, Some(60));
+        assert_eq!(party.service.as_deref(), Some("hokkai"));
+        assert!(party.cross_device);
+        assert_eq!(party.purpose.en, "Checking");
+        assert_eq!(party.sector, "rp.example");
+        let written = serde_json::to_string(&party).unwrap();
+        assert_eq!(serde_json::from_str::<RelyingParty>(&written).unwrap(), party);
+    }
+
+    #[test]
+    fn the_sector_is_a_host_or_the_uri_of_a_native_client() {
+        let sector = |uri: &str| sector_of(&[uri.to_owned()]);
+        assert_eq!(sector("https://rp.example:8443/cb").as_deref(), Some("rp.example"));
+        assert_eq!(sector("jp.example.app:/cb").as_deref(), Some("jp.example.app:/cb"));
+        assert_eq!(sector_of(&[]), None);
+    }
+}

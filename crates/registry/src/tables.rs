@@ -1,0 +1,18 @@
+//! The tables of this room.
+
+use sekisho_ambient::HandleKey;
+use sekisho_credential::vc::TrustedIssuer;
+use sekisho_store::table;
+
+use crate::{Organization, RelyingParty};
+
+table!(/// Relying parties: client id → registration.
+    pub(crate) Clients = "clients_1": String => RelyingParty);
+table!(/// Organizations: corporate number → names.
+    pub(crate) Organizations = "organizations_1": String => Organization);
+table!(/// Trust: issuer identifier → what it may attest, for whom, under which anchors.
+    pub(crate) Trust = "trust_1": String => TrustedIssuer);
+table!(/// How often trust has changed: nothing → a number that grows with each change.
+    pub(crate) TrustVersion = "trust_version_1": String => u64);
+table!(/// Client assertions that were used: expiry and digest → nothing.
+    pub(crate) UsedAssertions = "used_assertions_1": HandleKey => ());

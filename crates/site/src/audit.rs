@@ -1,0 +1,89 @@
+//! What the audit log says: every decision and administrative act, in the batch that it describes.
+//!
+//! Invariant: no name, address, member reference or secret stands in an entry; people appear as the
+//! first 16 hexadecimal digits of their keyed digest, handles by their reference.
+
+use std::fmt::Display;
+
+use sekisho_ambient::Timestamp;
+use sekisho_jose::Claims;
+use sekisho_profile::{Act, Outcome};
+use sekisho_store::AuditEntry;
+use serde_json::Value;
+
+/// Who acted.
+#[derive(Clone, Debug)]
+pub enum Actor {
+    /// The broker itself: sweeps, rotation.
+    Broker,
+    /// An operator at the admin socket, by user id of the peer process.
+    Operator(u32),
+    /// A relying party.
+    Client(String),
+    /// A wallet or a browser: nobody that is known yet.
+    Public,
+    /// A person, by keyed digest.
+    Person([u8; 32]),
+}
+
+impl Actor {
+    fn name(&self) -> String {
+        match self {
+            Self::Broker => "broker".to_owned(),
+            Self::Operator(uid) => format!("operator:{uid}"),
+            Self::Client(id) => format!("client:{id}"),
+            Self::Public => "public".to_owned(),
+            Self::Person(digest) => format!("person:{}", short(digest)),
+        }
+    }
+}
+
+/// The first 16 hexadecimal digits of a digest.
+pub fn short(digest: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    digest.iter().take(8).fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// An entry: `actor` did `act` to `object`, and this was the outcome.
+pub fn entry(
+    time: Timestamp,
+    actor: &Actor,
+    act: Act,
+    object: impl Into<String>,
+    outcome: Outcome,
+) -> AuditEntry {
+    AuditEntry {
+        time,
+        actor: actor.name(),
+        action: act.name().to_owned(),
+        object: object.into(),
+        outcome: outcome.name().to_owned(),
+        reason: None,
+        details: Claims::new(),
+    }
+}
+
+/// Adds to an entry.
+pub trait Detail {
+    /// Why it was refused: a code, or an error's name.
+    #[must_use]
+    fn because(self, reason: impl Display) -> Self;
+    /// A further fact.
+    #[must_use]
+    fn with(self, name: &str, value: impl Into<Value>) -> Self;
+}
+
+impl Detail for AuditEntry {
+    fn because(mut self, reason: impl Display) -> Self {
+        self.reason = Some(reason.to_string());
+        self
+    }
+
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+}

@@ -1,0 +1,181 @@
+//! The one origin, and every URL below it.
+
+use sekisho_ambient::Handle;
+use url::Url;
+
+use crate::paths;
+
+/// Why a text is not an origin.
+#[derive(Debug, thiserror::Error)]
+#[error("origin {0:?} is not an https origin (http is for loopback hosts only): {1}")]
+pub struct OriginError(String, &'static str);
+
+impl OriginError {
+    /// The text that is none.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The one origin of a broker: scheme, host and port, without a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    text: String,
+    host: String,
+    authority: String,
+    secure: bool,
+}
+
+impl Origin {
+    /// Reads an origin such as `https://auth.example.jp` or `http://localhost:8080`.
+    pub fn parse(text: &str) -> Result<Self, OriginError> {
+        let refuse = |why| OriginError(text.to_owned(), why);
+        let url = Url::parse(text).map_err(|_| refuse("not a URL"))?;
+        let host = url.host_str().ok_or_else(|| refuse("no host"))?.to_owned();
+        let secure = match url.scheme() {
+            "https" => true,
+            "http" if is_loopback(&host) => false,
+            "http" => return Err(refuse("http on a host that is not loopback")),
+            _ => return Err(refuse("unknown scheme")),
+        };
+        let authority = url.port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        let canonical = format!("{}://{authority}", url.scheme());
+        if canonical != text {
+            return Err(refuse(
+                "write it as scheme://host[:port], without a path or a default port",
+            ));
+        }
+        Ok(Self { text: canonical, host, authority, secure })
+    }
+
+    /// `https://auth.example.jp`: also the issuer identifier.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The host without its port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Host and port, as in a Host header.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Whether it is https: cookies are `Secure` and named `__Host-…` then.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether the host is this machine itself.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+
+    /// A URL below the origin; `path` begins with a slash.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.text)
+    }
+
+    /// The credential issuer identifier of the organization with this corporate number.
+    pub fn organization(&self, corporate_number: &str) -> String {
+        self.join(&paths::organization(corporate_number))
+    }
+
+    /// The credential endpoint of an organization.
+    pub fn credential_endpoint(&self, corporate_number: &str) -> String {
+        self.join(&paths::fill(paths::CREDENTIAL, &[corporate_number]))
+    }
+
+    /// The nonce endpoint of an organization.
+    pub fn nonce_endpoint(&self, corporate_number: &str) -> String {
+        self.join(&paths::fill(paths::NONCE, &[corporate_number]))
+    }
+
+    /// A status list of an organization.
+    pub fn status_list(&self, corporate_number: &str, number: u64) -> String {
+        self.join(&paths::fill(paths::STATUS_LIST, &[corporate_number, &number.to_string()]))
+    }
+
+    /// An offer by reference.
+    pub fn offer(&self, link: &Handle) -> String {
+        self.join(&paths::fill(paths::OFFER, &[link.expose()]))
+    }
+
+    /// A presentation request (`request_uri`).
+    pub fn request(&self, request: &str) -> String {
+        self.join(&paths::fill(paths::REQUEST, &[request]))
+    }
+
+    /// Where the wallet answers a presentation request (`response_uri`).
+    pub fn response(&self, request: &Handle) -> String {
+        self.join(&paths::fill(paths::RESPONSE, &[request.expose()]))
+    }
+
+    /// The page of a login.
+    pub fn login(&self, login: &str) -> String {
+        self.join(&paths::login(login))
+    }
+
+    /// Where a wallet sends the browser of its own device.
+    pub fn complete(&self, login: &str, response_code: &Handle) -> String {
+        self.with_code(paths::COMPLETE, login, response_code)
+    }
+
+    /// Where a wallet on another device sends its browser.
+    pub fn phone(&self, login: &str, response_code: &Handle) -> String {
+        self.with_code(paths::PHONE, login, response_code)
+    }
+
+    fn with_code(&self, template: &str, login: &str, response_code: &Handle) -> String {
+        let path = paths::fill(template, &[login]);
+        self.join(&format!("{path}?response_code={}", response_code.expose()))
+    }
+}
+
+/// Whether `host` is this machine itself.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host == "[::1]" || host == "127.0.0.1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_https_or_loopback_and_nothing_more() {
+        for good in ["https://auth.example.jp", "http://localhost:8080", "http://127.0.0.1:1"] {
+            assert_eq!(Origin::parse(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "http://auth.example.jp",
+            "https://auth.example.jp/",
+            "https://auth.example.jp:443",
+            "https://auth.example.jp/path",
+            "https://user@auth.example.jp",
+            "https://AUTH.example.jp",
+            "ftp://localhost",
+            "localhost",
+            "http://localhost.evil.test",
+        ] {
+            assert!(Origin::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn urls_stand_below_the_origin() {
+        let origin = Origin::parse("https://auth.example.jp").unwrap();
+        let number = "7900000000002";
+        for (url, path) in [
+            (origin.organization(number), "/orgs/7900000000002"),
+            (origin.credential_endpoint(number), "/orgs/7900000000002/credential"),
+            (origin.nonce_endpoint(number), "/orgs/7900000000002/nonce"),
+            (origin.status_list(number, 3), "/orgs/7900000000002/status/3"),
+            (origin.request("r"), "/request/r"),
+            (origin.login("l"), "/login/l"),
+        ] {
+            assert_eq!(url, format!("https://auth.example.jp{path}"));
+        }
+    }
+}

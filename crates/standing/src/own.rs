@@ -1,0 +1,402 @@
+//! Our own status lists: opened, made from the store, signed, and kept until an entry changes
+//! (Token Status List, sections 5 and 8).
+//!
+//! What a list tells those who were not meant to learn it is kept small (sections 12.2, 13.2): an
+//! organization has several open lists, an index is drawn at random in one of them, and entries that
+//! belong to nobody are revoked beside those that do, when a list is opened and whenever it changes.
+
+use sekisho_profile::lifetimes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sekisho_ambient::{Timestamp, sha256};
+use sekisho_credential::status::{
+    self, IssueToken, Status, StatusList, StatusReference, VerifiedStatusList,
+};
+use sekisho_jose::Algorithm;
+use sekisho_keyring::{ActiveKey, Purpose};
+use sekisho_site::Origin;
+use sekisho_site::audit::short;
+use sekisho_store::{StoreError, Tx};
+
+use crate::Standing;
+use crate::tables::{StatusEntries, StatusEntry, StatusListRow, StatusLists};
+
+/// Entries of one list. Large enough for a holder to disappear in (HAIP 1.0, section 6.1).
+pub const LIST_SIZE: u64 = 1 << 17;
+/// Bits of one entry: 0 valid, 1 invalid, 2 suspended.
+const BITS: u8 = 2;
+/// A list takes no more credentials when this share of its entries is taken.
+const FULL: u64 = LIST_SIZE / 2;
+/// Lists of an organization that are open at a time.
+const OPEN: usize = 4;
+/// The most lists of one organization.
+const MAX_LISTS: usize = 4096;
+/// Decoys of a new list: as many, and up to as many again.
+const DECOYS: u32 = 64;
+/// Random indexes drawn for one allocation.
+const CANDIDATES: u32 = 32;
+/// Decoys that one change of a list brings at most.
+const MORE_DECOYS: u32 = 3;
+
+/// A list of ours: the organization and the list's number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OwnList {
+    /// Corporate number of the issuer.
+    pub organization: String,
+    /// Number of the list.
+    pub number: u64,
+}
+
+impl OwnList {
+    /// The list that `uri` names, if it is one of ours.
+    pub fn from_uri(origin: &Origin, uri: &str) -> Option<Self> {
+        let path = uri.strip_prefix(origin.as_str())?.strip_prefix("/orgs/")?;
+        let (organization, number) = path.split_once("/status/")?;
+        let list = Self { organization: organization.to_owned(), number: number.parse().ok()? };
+        (list.uri(origin) == uri).then_some(list)
+    }
+
+    /// Its URI.
+    pub fn uri(&self, origin: &Origin) -> String {
+        origin.status_list(&self.organization, self.number)
+    }
+
+    /// The place of one entry.
+    pub fn at(&self, index: u64) -> Place {
+        Place { list: self.clone(), index }
+    }
+
+    fn entries(&self) -> String {
+        format!("{}/{}", self.organization, self.number)
+    }
+
+    /// Where the list's row stands.
+    fn row(&self) -> (String, u64) {
+        (self.organization.clone(), self.number)
+    }
+
+    /// Counts a change of an entry, and revokes those of `decoys` that nobody has.
+    fn change(&self, tx: &mut Tx, decoys: &[u64]) -> Result<(), StoreError> {
+        let Some(mut row) = tx.get::<StatusLists>(&self.row())? else { return Ok(()) };
+        for &index in decoys {
+            if tx.insert::<StatusEntries>(&self.at(index).row(), &StatusEntry::decoy())? {
+                row.allocated += 1;
+            }
+        }
+        row.version += 1;
+        tx.put::<StatusLists>(&self.row(), &row)
+    }
+}
+
+/// One entry of a list of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The list.
+    pub list: OwnList,
+    /// The index in the list.
+    pub index: u64,
+}
+
+impl Place {
+    /// Where the entry's row stands.
+    pub(crate) fn row(&self) -> (String, u64) {
+        (self.list.entries(), self.index)
+    }
+
+    /// How a credential refers to it.
+    pub fn reference(&self, origin: &Origin) -> StatusReference {
+        StatusReference { uri: self.list.uri(origin), index: self.index }
+    }
+}
+
+/// What an entry is changed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Valid again.
+    Resume,
+    /// Invalid for now.
+    Suspend,
+    /// Invalid for good.
+    Revoke,
+}
+
+impl Change {
+    const fn to_entry(self) -> Status {
+        match self {
+            Self::Resume => Status::Valid,
+            Self::Suspend => Status::Suspended,
+            Self::Revoke => Status::Invalid,
+        }
+    }
+}
+
+/// A list that is about to be opened.
+pub struct NewList {
+    list: OwnList,
+    decoys: BTreeSet<u64>,
+}
+
+impl NewList {
+    /// Opens it; not so if somebody else did.
+    pub fn open(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let allocated = u64::try_from(self.decoys.len()).unwrap_or(u64::MAX);
+        let row = StatusListRow { size: LIST_SIZE, allocated, version: 0 };
+        if !tx.insert::<StatusLists>(&self.list.row(), &row)? {
+            return Ok(false);
+        }
+        for &index in &self.decoys {
+            tx.put::<StatusEntries>(&self.list.at(index).row(), &StatusEntry::decoy())?;
+        }
+        Ok(true)
+    }
+}
+
+/// A signed list as it is served.
+pub struct Published {
+    version: u64,
+    kid: String,
+    renew_at: Timestamp,
+    token: String,
+    etag: String,
+    verified: Mutex<Option<Arc<VerifiedStatusList>>>,
+}
+
+impl Published {
+    /// The status list token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The entity tag of this token, quoted (RFC 9110, section 8.8.3).
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
+
+    pub(crate) fn verified(&self) -> Option<Arc<VerifiedStatusList>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_verified(&self, list: &Arc<VerifiedStatusList>) {
+        *self.verified.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(list));
+    }
+}
+
+/// Why a list cannot be published.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusListError {
+    /// There is no such list.
+    #[error("there is no such status list")]
+    Unknown,
+    /// There is no key to sign it.
+    #[error("no active status list key of {0}")]
+    NoKey(String),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It could not be made or signed.
+    #[error(transparent)]
+    Status(#[from] sekisho_credential::status::StatusError),
+}
+
+/// Signed lists, kept until an entry or the key changes or a third of their lifetime is over.
+#[derive(Default)]
+pub(crate) struct PublishedLists(Mutex<BTreeMap<OwnList, Arc<Published>>>);
+
+impl Standing {
+    /// So many random indexes of a list.
+    fn draw_indexes(&self, number: u32) -> Vec<u64> {
+        let size = u32::try_from(LIST_SIZE).unwrap_or(u32::MAX);
+        (0..number).map(|_| u64::from(self.site.entropy().below(size))).collect()
+    }
+
+    /// So many indexes as an allocation may need: a list is closed long before all of them are taken.
+    pub fn draw_candidates(&self) -> Vec<u64> {
+        self.draw_indexes(CANDIDATES)
+    }
+
+    /// Gives out the first of `candidates` that is free, to the credential of this id.
+    pub fn take_index_in(
+        &self,
+        tx: &mut Tx,
+        list: &OwnList,
+        candidates: &[u64],
+        credential: &str,
+    ) -> Result<Place, StoreError> {
+        let mut free = None;
+        for place in candidates.iter().map(|index| list.at(*index)) {
+            if free.is_none() && !tx.contains::<StatusEntries>(&place.row())? {
+                free = Some(place);
+            }
+        }
+        let place =
+            free.ok_or_else(|| StoreError::Aborted("no free status index was drawn".to_owned()))?;
+        let entry = StatusEntry { status: Status::Valid, credential: credential.to_owned() };
+        tx.put::<StatusEntries>(&place.row(), &entry)?;
+        if let Some(row) = tx.get::<StatusLists>(&list.row())? {
+            let allocated = row.allocated + 1;
+            tx.put::<StatusLists>(&list.row(), &StatusListRow { allocated, ..row })?;
+        }
+        Ok(place)
+    }
+
+    /// Changes the entry of a credential, and revokes `decoys` beside it. Not so if it is revoked,
+    /// which is final.
+    pub fn change_in(
+        &self,
+        tx: &mut Tx,
+        place: &Place,
+        credential: &str,
+        change: Change,
+        decoys: &[u64],
+    ) -> Result<bool, StoreError> {
+        let before = tx.get::<StatusEntries>(&place.row())?;
+        let revoked = before.is_some_and(|entry| entry.status == Status::Invalid);
+        if revoked && change != Change::Revoke {
+            return Ok(false);
+        }
+        let entry = StatusEntry { status: change.to_entry(), credential: credential.to_owned() };
+        tx.put::<StatusEntries>(&place.row(), &entry)?;
+        place.list.change(tx, decoys)?;
+        Ok(true)
+    }
+
+    /// What an entry of ours says.
+    pub async fn entry(&self, place: &Place) -> Result<Option<Status>, StoreError> {
+        let entry = self.site.store().get::<StatusEntries>(&place.row()).await?;
+        Ok(entry.map(|entry| entry.status))
+    }
+
+    /// Indexes that may become decoys when a list changes.
+    pub fn draw_decoys(&self) -> Vec<u64> {
+        self.draw_indexes(self.site.entropy().below(MORE_DECOYS + 1))
+    }
+
+    /// The lists of a new organization.
+    pub fn first_lists(&self, organization: &str) -> Vec<NewList> {
+        (0_u64..).take(OPEN).map(|number| self.new_list(organization, number)).collect()
+    }
+
+    fn new_list(&self, organization: &str, number: u64) -> NewList {
+        let list = OwnList { organization: organization.to_owned(), number };
+        let decoys = self.draw_indexes(DECOYS + self.site.entropy().below(DECOYS));
+        NewList { list, decoys: decoys.into_iter().collect() }
+    }
+
+    /// One of the organization's open lists, whichever; where too few are open, one is added.
+    pub async fn open_list(&self, organization: &str) -> Result<OwnList, StoreError> {
+        let organization = organization.to_owned();
+        let lists = self.site.store().scan_prefix::<StatusLists>(&organization, MAX_LISTS).await?;
+        let mut open: Vec<u64> = lists
+            .iter()
+            .filter(|(_, row)| row.allocated < FULL)
+            .map(|((_, number), _)| *number)
+            .collect();
+        if open.len() < OPEN {
+            let next = lists.last().map_or(0, |((_, number), _)| number + 1);
+            let new = self.new_list(&organization, next);
+            self.site.store().transact(|tx| new.open(tx)).await?;
+            open.push(next);
+        }
+        let drawn = self.site.entropy().below(u32::try_from(open.len()).unwrap_or(u32::MAX));
+        let number = usize::try_from(drawn).ok().and_then(|drawn| open.get(drawn).copied());
+        Ok(OwnList { organization, number: number.unwrap_or_default() })
+    }
+
+    /// Signs every list anew that somebody reads and that is due, so that nobody waits for it.
+    pub async fn renew_lists(&self) {
+        let kept: Vec<OwnList> = {
+            let lists = self.lists.published.0.lock().unwrap_or_else(PoisonError::into_inner);
+            lists.keys().cloned().collect()
+        };
+        for list in kept {
+            if let Err(error) = self.published_list(&list, self.site.now()).await {
+                tracing::error!(%error, list = %list.number, "a status list could not be renewed");
+            }
+        }
+    }
+
+    /// The signed list, as of now.
+    pub async fn published_list(
+        &self,
+        list: &OwnList,
+        now: Timestamp,
+    ) -> Result<Arc<Published>, StatusListError> {
+        let row = self.site.store().get::<StatusLists>(&list.row()).await?;
+        let row = row.ok_or(StatusListError::Unknown)?;
+        let kept = {
+            let lists = self.lists.published.0.lock().unwrap_or_else(PoisonError::into_inner);
+            lists.get(list).cloned()
+        };
+        let ring = self.keyring.ring();
+        let purpose = Purpose::StatusList { org: list.organization.clone() };
+        let key = ring
+            .active(&purpose, Algorithm::Es256)
+            .ok_or_else(|| StatusListError::NoKey(list.organization.clone()))?;
+        if let Some(kept) = kept
+            && kept.version == row.version
+            && kept.kid == key.key.kid()
+            && now < kept.renew_at
+        {
+            return Ok(kept);
+        }
+        let published = Arc::new(self.publish(list, &row, key, now).await?);
+        let mut lists = self.lists.published.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.insert(list.clone(), Arc::clone(&published));
+        Ok(published)
+    }
+
+    async fn publish(
+        &self,
+        list: &OwnList,
+        row: &StatusListRow,
+        key: &ActiveKey,
+        now: Timestamp,
+    ) -> Result<Published, StatusListError> {
+        let mut bits = StatusList::new(BITS, row.size)?;
+        let place = list.entries();
+        let all = usize::try_from(row.size).unwrap_or(usize::MAX);
+        for ((_, index), entry) in
+            self.site.store().scan_prefix::<StatusEntries>(&place, all).await?
+        {
+            if entry.status != Status::Valid {
+                bits.set(index, entry.status.value())?;
+            }
+        }
+        let uri = list.uri(self.site.origin());
+        let issue = IssueToken {
+            uri: &uri,
+            iat: now,
+            exp: Some(now.plus(lifetimes::STATUS_LIST)),
+            ttl: Some(lifetimes::STATUS_LIST_TTL),
+        };
+        let kid = key.key.kid().to_owned();
+        let header =
+            key.header("statuslist+jwt").with_jwk(key.key.public_jwk().with_kid(kid.as_str()));
+        let token = status::issue_token(&bits, &issue, &header, &key.key)?;
+        let renew_at = now.plus(lifetimes::STATUS_LIST / 3);
+        let etag = format!("\"{}\"", short(&sha256(token.as_bytes())));
+        let version = row.version;
+        Ok(Published { version, kid, renew_at, token, etag, verified: Mutex::new(None) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_lists_are_recognised() {
+        let origin = Origin::parse("https://auth.example.jp").unwrap();
+        let list = OwnList { organization: "7900000000002".into(), number: 3 };
+        assert_eq!(OwnList::from_uri(&origin, &list.uri(&origin)), Some(list));
+        for uri in [
+            "https://auth.example.jp.evil.test/orgs/7900000000002/status/3",
+            "https://auth.example.jp/orgs/7900000000002/status/03",
+            "https://auth.example.jp/orgs/7900000000002/status/3?x",
+            "https://auth.example.jp/orgs/status/3",
+        ] {
+            assert_eq!(OwnList::from_uri(&origin, uri), None, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The tables of this room.
+
+use sekisho_credential::status::Status;
+use sekisho_store::table;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+table!(/// Status lists: issuer's corporate number and number of the list → its size and version.
+    pub(crate) StatusLists = "status_lists_1": (String, u64) => StatusListRow);
+table!(/// Allocated status entries: `{corporate number}/{list}` and index → value and credential.
+    /// A row is never deleted, so that no index is given twice.
+    pub(crate) StatusEntries = "status_entries_1": (String, u64) => StatusEntry);
+
+/// A status list of an organization.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StatusListRow {
+    /// Number of entries, allocated or not.
+    pub(crate) size: u64,
+    /// Number of entries that are taken, by credentials and by decoys.
+    pub(crate) allocated: u64,
+    /// Grows with every change of an entry.
+    pub(crate) version: u64,
+}
+
+/// One allocated entry of a status list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StatusEntry {
+    /// What it says, stored as its value.
+    #[serde(rename = "value", serialize_with = "write_value", deserialize_with = "read_value")]
+    pub(crate) status: Status,
+    /// The credential; empty for a decoy.
+    pub(crate) credential: String,
+}
+
+impl StatusEntry {
+    /// An entry of nobody, which looks revoked.
+    pub(crate) fn decoy() -> Self {
+        Self { status: Status::Invalid, credential: String::new() }
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn write_value<S: Serializer>(status: &Status, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(status.value())
+}
+
+fn read_value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Status, D::Error> {
+    u8::deserialize(deserializer).map(Status::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_stored_as_its_value() {
+        let entry = StatusEntry { status: Status::Suspended, credential: "c".to_owned() };
+        let stored = serde_json::to_string(&entry).unwrap();
+        assert_eq!(stored, r#"{"value":2,"credential":"c"}"#);
+        assert_eq!(serde_json::from_str::<StatusEntry>(&stored).unwrap().status, entry.status);
+    }
+}

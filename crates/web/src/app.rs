@@ -1,0 +1,50 @@
+//! What handlers can be given: one room of the broker each.
+
+use axum::extract::FromRef;
+use sekisho_broker::Broker;
+use sekisho_broker::token::TokenEndpoint;
+use sekisho_grants::Grants;
+use sekisho_issuer::Issuer;
+use sekisho_login::Logins;
+use sekisho_site::Site;
+use sekisho_standing::Standing;
+
+/// The state of the public router. No handler takes it.
+#[derive(Clone)]
+pub(crate) struct App(pub(crate) Broker);
+
+impl FromRef<App> for Site {
+    fn from_ref(app: &App) -> Self {
+        app.0.site().clone()
+    }
+}
+
+impl FromRef<App> for Logins {
+    fn from_ref(app: &App) -> Self {
+        app.0.logins().clone()
+    }
+}
+
+impl FromRef<App> for Grants {
+    fn from_ref(app: &App) -> Self {
+        app.0.grants().clone()
+    }
+}
+
+impl FromRef<App> for Issuer {
+    fn from_ref(app: &App) -> Self {
+        app.0.issuer().clone()
+    }
+}
+
+impl FromRef<App> for Standing {
+    fn from_ref(app: &App) -> Self {
+        app.0.standing().clone()
+    }
+}
+
+impl FromRef<App> for TokenEndpoint {
+    fn from_ref(app: &App) -> Self {
+        app.0.token_endpoint()
+    }
+}

@@ -18,7 +18,7 @@ use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
 use sekisho_registry::Service;
 use sekisho_site::{Origin, OutboundConfig};
 use sekisho_store::hostile::HostileOptions;
-use sekisho_store::{Options, RootKey, Store};
+use sekisho_store::{Backend, Options, RootKey, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -150,14 +150,18 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let root = RootKey::generate(&entropy);
         let path = dir.path().join("sekisho.redb");
-        let store = Store::open(&path, &root, entropy, Options::default()).unwrap();
+        let store =
+            Store::open_on(Backend::Redb(&path), &root, entropy, Options::default()).unwrap();
         Self::on(store, dir, change).await
     }
 
     /// The usual broker on an engine in memory that runs every closure twice, lets others go first,
     /// and claims conflicts.
     pub async fn hostile(seed: u64) -> Self {
-        let store = Store::open_hostile(HostileOptions::new(seed));
+        let (backend, entropy) =
+            (Backend::Hostile(HostileOptions::new(seed)), Entropy::seeded(seed));
+        let root = RootKey::generate(&entropy);
+        let store = Store::open_on(backend, &root, entropy, Options::default()).unwrap();
         let world = Self::on(store, tempfile::tempdir().unwrap(), |_| {}).await;
         world.found().await;
         world

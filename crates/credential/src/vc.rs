@@ -12,7 +12,7 @@ mod verify;
 pub use error::CredentialError;
 pub use issue::{Issuance, IssuanceError, issue};
 pub use trust::{TrustList, TrustedIssuer, UntrustedError};
-pub use verify::{Binding, Check, VerifiedCredential, verify};
+pub use verify::{Binding, Check, Format, VerifiedCredential, verify};
 
 /// `typ` of an SD-JWT VC.
 pub const TYP: &str = "dc+sd-jwt";

@@ -68,7 +68,8 @@ impl Grants {
             self.end_fallen(key, fallen, now).await?;
             return Err(TokenError::InvalidGrant.into());
         }
-        let token = Handle::new(now.plus(lifetimes::ACCESS_TOKEN), self.site.entropy());
+        let resource = self.registry.userinfo();
+        let token = Handle::new(now.plus(resource.lifetime), self.site.entropy());
         let attempt = Attempt { client, request, code: &code, token: &token.key(), now };
         let redeemed = self
             .standing
@@ -79,7 +80,7 @@ impl Grants {
             Redeemed::Rejected(error) => return Err(error.into()),
         };
         let refresh = grant.refresh.map(|_| RefreshToken { family: key, generation: 0 });
-        self.token_response(client, *grant, &token, refresh, now).await
+        self.token_response(client, *grant, (&resource, &token), refresh, now).await
     }
 
     /// The grant of a code that was not redeemed yet.

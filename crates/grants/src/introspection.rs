@@ -59,7 +59,7 @@ impl Grants {
         put("client_id", grant.client_id.as_str().into());
         put("sub", grant.sub.as_str().into());
         put("iss", issuer.into());
-        put("aud", issuer.into());
+        put("aud", self.registry.userinfo().audience.into());
         put("exp", exp.unix().into());
         if let Some(permit) = grant.permit(now) {
             put("authorization_details", json!([permit.details]));

@@ -8,7 +8,7 @@ use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_oauth::refresh::{Family, RefreshToken, Rotation};
 use sekisho_oauth::scope;
 use sekisho_oauth::token::{TokenError, TokenResponse};
-use sekisho_profile::{Act, Outcome, Reason, lifetimes};
+use sekisho_profile::{Act, Outcome, Reason};
 use sekisho_registry::{Authenticated, TokenFailure};
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_standing::{Fallen, Stands};
@@ -56,7 +56,8 @@ impl Grants {
             authorization_details: grant.narrow(less.details, now)?,
             ..AccessToken::bearer(token.family, now)
         };
-        let access = Handle::new(now.plus(lifetimes::ACCESS_TOKEN), self.site.entropy());
+        let resource = self.registry.userinfo();
+        let access = Handle::new(now.plus(resource.lifetime), self.site.entropy());
         let attempt = Attempt { client, token, access: &access.key(), row: &row, now };
         let relied = &grant.evidence.relied;
         let refreshed = self
@@ -67,7 +68,7 @@ impl Grants {
         let successor = RefreshToken { generation, ..token };
         // The nonce belongs to the first ID token alone (Core, 12.2).
         let grant = Grant { nonce: None, ..grant.limited_to(&row) };
-        self.token_response(client, grant, &access, Some(successor), now).await
+        self.token_response(client, grant, (&resource, &access), Some(successor), now).await
     }
 
     /// A refresh token of ours that has not ended.

@@ -8,7 +8,7 @@ use sekisho_oauth::id_token::IdToken;
 use sekisho_oauth::refresh::RefreshToken;
 use sekisho_oauth::token::{TokenBinding, TokenResponse};
 use sekisho_profile::lifetimes;
-use sekisho_registry::{Authenticated, TokenFailure};
+use sekisho_registry::{Authenticated, Resource, TokenFailure, TokenFormat};
 use sekisho_site::Refusal;
 
 use crate::{Grant, Grants};
@@ -19,7 +19,7 @@ impl Grants {
         &self,
         client: &Authenticated,
         grant: Grant,
-        token: &Handle,
+        (resource, token): (&Resource, &Handle),
         refresh: Option<RefreshToken>,
         now: Timestamp,
     ) -> Result<TokenResponse, TokenFailure> {
@@ -29,9 +29,11 @@ impl Grants {
             None
         };
         Ok(TokenResponse {
-            access_token: token.expose().to_owned(),
+            access_token: match resource.format {
+                TokenFormat::Opaque => token.expose().to_owned(),
+            },
             token_type: TokenBinding::Bearer.token_type(),
-            expires_in: lifetimes::ACCESS_TOKEN,
+            expires_in: resource.lifetime,
             scope: Some(grant.scopes.join(" ")),
             refresh_token: refresh.map(|token| token.to_text(self.site.digests().refresh_key())),
             id_token,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use sekisho_ambient::{Handle, Timestamp, constant_time_eq};
+use sekisho_credential::vc::Binding;
 use sekisho_grants::{ClaimsByType, Evidence};
 use sekisho_jose::jwe::DecryptionKey;
 use sekisho_jose::{Algorithm, Claims};
@@ -181,8 +182,16 @@ impl Logins {
             }
             WalletAnswer::Presented { vp_token, .. } => vp_token,
         };
+        let response_uri = self.site.origin().response(request);
+        let encryption_key = key.as_ref().map(DecryptionKey::public_jwk);
+        let binding = Binding {
+            audience: &row.verifier,
+            nonce: &row.nonce,
+            response_uri: Some(&response_uri),
+            encryption_key: encryption_key.as_ref(),
+        };
         for _ in 0..ATTEMPTS {
-            let kept = match self.verify_answer(&row, &login.asked, &vp_token, now).await {
+            let kept = match self.verify_answer(&row, &login.asked, binding, &vp_token, now).await {
                 Ok(verified) => self.keep_answer(request, &row, verified, now).await?,
                 Err(WalletRefusal::Code(code)) => Kept::Refused(code),
                 Err(error) => return Err(error),
@@ -201,6 +210,7 @@ impl Logins {
         &self,
         row: &RequestRow,
         asked: &Asked,
+        binding: Binding<'_>,
         vp_token: &BTreeMap<String, Vec<String>>,
         now: Timestamp,
     ) -> Result<Verified, WalletRefusal> {
@@ -208,8 +218,7 @@ impl Logins {
         let authority = self.site.type_authority();
         let check = ResponseCheck {
             query: &asked.query(authority),
-            client_id: &row.verifier,
-            nonce: &row.nonce,
+            binding,
             trust: &trust.list,
             now,
             organization_claims: &types::organization_claims(authority),

@@ -16,6 +16,7 @@ mod choose;
 mod document;
 
 use sekisho_credential::claim_path::ClaimPath;
+use sekisho_credential::vc::Format;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;
@@ -25,7 +26,7 @@ pub(crate) use check::{check_complete, expected};
 pub use choose::{Candidate, Choice, Match, Missing, choose};
 
 /// The one credential format that is asked for and answered.
-pub const FORMAT: &str = "dc+sd-jwt";
+pub const FORMAT: Format = Format::DcSdJwt;
 
 /// What a verifier asks for (section 6).
 #[derive(Clone, Debug, PartialEq)]

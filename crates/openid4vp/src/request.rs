@@ -12,6 +12,7 @@ mod verify;
 
 use sekisho_ambient::Timestamp;
 use sekisho_credential::sd_jwt::KEY_BINDING_ALGORITHMS;
+use sekisho_credential::vc::Binding;
 use sekisho_jose::jwe::ContentEncryption;
 use sekisho_jose::{Algorithm, Claims, Header, KeyError, PublicJwk, SigningKey};
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,16 @@ impl ResponseMode {
 }
 
 impl RequestObject {
+    /// What the presentations in its answer have to be bound to.
+    pub fn binding(&self) -> Binding<'_> {
+        Binding {
+            audience: &self.client_id,
+            nonce: &self.nonce,
+            response_uri: Some(&self.response_uri),
+            encryption_key: self.encryption_key.as_ref(),
+        }
+    }
+
     /// The claims of the request object: those of checklist VP-2 and VP-6, and none of VP-3.
     pub fn claims(&self) -> Claims {
         let mut claims = Claims::new();
@@ -129,7 +140,7 @@ impl RequestObject {
 
     /// What we accept, and how the answer is to be encrypted (sections 5.1 and 8.3).
     fn client_metadata(&self) -> Value {
-        let formats = json!({FORMAT: {
+        let formats = json!({FORMAT.id(): {
             "sd-jwt_alg_values": names(sekisho_credential::sd_jwt::ISSUER_ALGORITHMS),
             "kb-jwt_alg_values": names(KEY_BINDING_ALGORITHMS),
         }});

@@ -7,6 +7,7 @@
 //! | [`authentication`] | how a client proves itself, once a request |
 //! | [`organizations`] | tenants and the operator |
 //! | [`trust`] | whose credentials count, for what |
+//! | [`resources`] | whom access tokens are for |
 //! | [`services`] | GPU services, gates, and the compiled policies |
 //!
 //! Invariant: what is kept in memory (trust, compiled policies, published keys of clients) is a copy;
@@ -17,6 +18,7 @@
 pub mod authentication;
 pub mod clients;
 pub mod organizations;
+pub mod resources;
 pub mod services;
 mod tables;
 pub mod trust;
@@ -30,6 +32,7 @@ use sekisho_store::StoreError;
 pub use authentication::{Authenticated, ClientEvidence, TokenFailure};
 pub use clients::RelyingParty;
 pub use organizations::Organization;
+pub use resources::{Resource, TokenFormat};
 pub use services::{Service, Services, ServicesError};
 pub use trust::TrustSnapshot;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sekisho_ambient::{Clock, Entropy};
 use sekisho_broker::Broker;
-use sekisho_store::{Options, RootKey, Store, StoreError};
+use sekisho_store::{Backend, Options, RootKey, Store, StoreError};
 
 use crate::Failure;
 use crate::settings::{RootKeyPlace, Settings};
@@ -42,7 +42,8 @@ pub(crate) async fn open_or_make(
 ) -> Result<Broker, Failure> {
     let root = root_key(settings)?;
     let entropy = surroundings.entropy.clone();
-    let store = Store::open(&settings.store_file(), &root, entropy.clone(), Options::default())?;
+    let file = settings.store_file();
+    let store = Store::open_on(Backend::Redb(&file), &root, entropy.clone(), Options::default())?;
     let clock = surroundings.clock.clone();
     Ok(Broker::open(settings.broker.clone(), store, clock, entropy).await?)
 }

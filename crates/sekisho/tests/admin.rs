@@ -6,7 +6,7 @@ use axum::http::Request;
 use sekisho::settings::Settings;
 use sekisho_ambient::{Clock, Entropy};
 use sekisho_broker::Broker;
-use sekisho_store::{Options, RootKey, Store};
+use sekisho_store::{Backend, Options, RootKey, Store};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -88,8 +88,8 @@ async fn a_request_that_nobody_vouches_for_is_refused() {
     let settings = Settings::read(&home.path("sekisho.toml")).unwrap();
     let root = RootKey::read_file(&home.path("data/root.key")).unwrap();
     let entropy = Entropy::system();
-    let store =
-        Store::open(&settings.store_file(), &root, entropy.clone(), Options::default()).unwrap();
+    let (file, options) = (settings.store_file(), Options::default());
+    let store = Store::open_on(Backend::Redb(&file), &root, entropy.clone(), options).unwrap();
     let broker = Broker::open(settings.broker, store, Clock::system(), entropy).await.unwrap();
     let router = sekisho_web::admin::router(broker);
     for path in ["/v1/status", "/v1/root", "/v1/organizations", "/v1/keys", "/v1/audit"] {

@@ -150,15 +150,14 @@ impl From<EngineError> for StoreError {
 mod tests {
     use super::*;
     use crate::hostile::HostileOptions;
-    use crate::{Options, RootKey, Store};
+    use crate::{Backend, Options, RootKey, Store};
 
     fn stores(folder: &std::path::Path) -> [Store; 2] {
         let (path, root) = (folder.join("store.redb"), RootKey::from_bytes([1; 32]));
         let entropy = sekisho_ambient::Entropy::system();
-        [
-            Store::open(&path, &root, entropy, Options::default()).unwrap(),
-            Store::open_hostile(HostileOptions::calm(1)),
-        ]
+        [Backend::Redb(&path), Backend::Hostile(HostileOptions::calm(1))].map(|backend| {
+            Store::open_on(backend, &root, entropy.clone(), Options::default()).unwrap()
+        })
     }
 
     fn at(key: &[u8]) -> RowKey {

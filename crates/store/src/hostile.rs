@@ -14,7 +14,7 @@ use crate::engine::{
     Answer, Applied, Batch, Engine, EngineError, Head, Row, RowKey, Rows, Scan, apply, stands,
 };
 use crate::open::{fresh_header, unlock};
-use crate::{RootKey, Stats, Store};
+use crate::{RootKey, Stats, Store, StoreError};
 
 /// Which mishaps, and how often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,20 +145,20 @@ enum Fate {
 
 impl Hostile {
     /// A store in memory, and the hand on its switch.
-    pub fn open(options: HostileOptions) -> (Store, Self) {
-        let entropy = Entropy::seeded(options.seed);
-        let root = RootKey::generate(&entropy);
-        let header = fresh_header(&root, entropy.bytes());
-        let parts = unlock(&header, &root, entropy.clone());
-        // A header opens under the key that made it.
-        let Ok((sealer, chain)) = parts else { std::process::abort() };
+    pub fn open(
+        options: HostileOptions,
+        root: &RootKey,
+        entropy: Entropy,
+    ) -> Result<(Store, Self), StoreError> {
+        let header = fresh_header(root, entropy.bytes());
+        let (sealer, chain) = unlock(&header, root, entropy)?;
         let hostile = Self {
             memory: Arc::default(),
+            entropy: Entropy::seeded(options.seed),
             options: Arc::new(Mutex::new(options)),
-            entropy,
             chain: chain.clone(),
         };
-        (Store::from_parts(Box::new(hostile.clone()), sealer, chain), hostile)
+        Ok((Store::from_parts(Box::new(hostile.clone()), sealer, chain), hostile))
     }
 
     /// Loses everything that was not synced; whoever waits is told that the outcome is unknown.
@@ -314,12 +314,5 @@ impl Engine for Hostile {
 
     fn rehearses(&self) -> bool {
         self.options().rehearse
-    }
-}
-
-impl Store {
-    /// A store in memory that is as hostile as `options` say.
-    pub fn open_hostile(options: HostileOptions) -> Self {
-        Hostile::open(options).0
     }
 }

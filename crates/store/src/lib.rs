@@ -31,7 +31,7 @@ pub use check::CheckReport;
 pub use error::StoreError;
 pub use key::{KeyPart, PrefixKey, Table, TableKey};
 pub use migration::Migration;
-pub use options::{Options, Stats};
+pub use options::{Backend, Options, Stats};
 pub use person::{PersonKey, PersonKeyError, PersonSealed};
 pub use root_key::{RootKey, RootKeyError};
 pub use store::Store;

@@ -15,20 +15,25 @@ use sekisho_ambient::{Entropy, constant_time_eq, hmac_sha256};
 
 use crate::audit::Chain;
 use crate::engine::{OpenFault, Opened, Place};
+use crate::hostile::Hostile;
 use crate::seal::Sealer;
-use crate::{Options, RootKey, Store, StoreError};
+use crate::{Backend, Options, RootKey, Store, StoreError};
 
 /// The format that this program writes, and the newest that it reads.
 pub(crate) const FORMAT: u32 = 1;
 
 impl Store {
-    /// Opens the file at `path`, or makes it (mode 0600).
-    pub fn open(
-        path: &Path,
+    /// Opens the store that this backend keeps, or makes it.
+    pub fn open_on(
+        backend: Backend<'_>,
         root: &RootKey,
         entropy: Entropy,
         options: Options,
     ) -> Result<Self, StoreError> {
+        let path = match backend {
+            Backend::Redb(path) => path,
+            Backend::Hostile(mishaps) => return Ok(Hostile::open(mishaps, root, entropy)?.0),
+        };
         check_mode(path)?;
         let file = FileAt { path: path.to_owned(), cache_bytes: options.cache_bytes };
         Self::open_at(Box::new(file), path, root, entropy, options)

@@ -1,4 +1,17 @@
-//! What can be set of the embedded engine, and what it counts.
+//! What is beneath a store, what can be set of the embedded engine, and what it counts.
+
+use std::path::Path;
+
+use crate::hostile::HostileOptions;
+
+/// What keeps the rows of a store.
+#[derive(Clone, Copy, Debug)]
+pub enum Backend<'a> {
+    /// redb, in the file at this path, which is made if it is not there (mode 0600).
+    Redb(&'a Path),
+    /// Memory, with the mishaps of an engine behind a network.
+    Hostile(HostileOptions),
+}
 
 /// Settings of the embedded engine.
 #[derive(Clone, Copy, Debug)]

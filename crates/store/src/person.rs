@@ -210,6 +210,7 @@ impl<'de> Deserialize<'de> for PersonSealed {
 mod tests {
     use super::*;
     use crate::hostile::HostileOptions;
+    use crate::{Backend, Options, RootKey};
 
     #[test]
     fn a_place_and_a_key_open_what_they_sealed() {
@@ -239,8 +240,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_erased_person_is_gone_and_may_come_back_as_new() {
-        let store = Store::open_hostile(HostileOptions::new(1));
         let (entropy, person) = (Entropy::seeded(1), [7; 32]);
+        let (backend, root) =
+            (Backend::Hostile(HostileOptions::new(1)), RootKey::generate(&entropy));
+        let options = Options::default();
+        let store = Store::open_on(backend, &root, entropy.clone(), options).unwrap();
         assert!(store.existing_person_key(&person).await.unwrap().is_none());
         let first = store.person_key(&person).await.unwrap();
         let sealed = first.seal("a", b"text", &entropy).unwrap();

@@ -2,8 +2,8 @@
 
 use crate::support::{self, Codes, Names, Numbers, entry, increment, key, race, root};
 use sekisho_ambient::Entropy;
-use sekisho_store::hostile::{Hostile, HostileOptions};
-use sekisho_store::{Options, Store, StoreError};
+use sekisho_store::hostile::HostileOptions;
+use sekisho_store::{Backend, Options, Store, StoreError};
 
 /// What became of many tries.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ impl Tally {
 fn an_increment_that_is_not_acknowledged_is_unknown_or_not_applied() {
     let mut seen = Tally::default();
     for seed in 0..20 {
-        let (store, hostile) = Hostile::open(HostileOptions::cruel(seed));
+        let (store, hostile) = support::hostile(HostileOptions::cruel(seed));
         support::runtime().block_on(async {
             let work = |_| {
                 let store = store.clone();
@@ -60,7 +60,7 @@ fn an_increment_that_is_not_acknowledged_is_unknown_or_not_applied() {
 #[test]
 fn a_code_is_redeemed_at_most_once_whatever_happens() {
     for seed in 0..20 {
-        let (store, hostile) = Hostile::open(HostileOptions::calm(seed));
+        let (store, hostile) = support::hostile(HostileOptions::calm(seed));
         support::runtime().block_on(async {
             let code = key(seed, 1000);
             store.transact(|tx| tx.put::<Codes>(&code, &"grant".to_owned())).await.unwrap();
@@ -86,7 +86,7 @@ fn a_code_is_redeemed_at_most_once_whatever_happens() {
 #[test]
 fn a_power_cut_keeps_what_was_acknowledged() {
     for seed in 0..10 {
-        let (store, hostile) = Hostile::open(HostileOptions::new(seed));
+        let (store, hostile) = support::hostile(HostileOptions::new(seed));
         support::runtime().block_on(async {
             let cutter = hostile.clone();
             let cuts = tokio::spawn(async move {
@@ -119,7 +119,7 @@ fn a_full_queue_refuses_and_a_group_shares_its_commit() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { queue: 4, ..Options::default() };
     let path = folder.path().join("store.redb");
-    let store = Store::open(&path, &root(), Entropy::system(), options).unwrap();
+    let store = Store::open_on(Backend::Redb(&path), &root(), Entropy::system(), options).unwrap();
     support::runtime().block_on(async {
         let write = |number: u64| {
             let store = store.clone();

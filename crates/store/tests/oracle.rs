@@ -134,7 +134,7 @@ proptest! {
     fn the_hostile_engine_is_a_map(
         seed: u64, transactions in proptest::collection::vec(transaction(), 0..20),
     ) {
-        let store = Store::open_hostile(HostileOptions::new(seed));
+        let store = support::hostile(HostileOptions::new(seed)).0;
         support::runtime().block_on(compare(store, &transactions));
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::support::{self, Codes, Names, entry, key, open};
 use redb::{Database, ReadableTable as _, TableDefinition};
 use sekisho_ambient::Entropy;
-use sekisho_store::{Options, RootKey, Store, StoreError};
+use sekisho_store::{Backend, Options, RootKey, Store, StoreError};
 
 const NAMES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("names_1");
 const CODES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("codes_1");
@@ -81,7 +81,7 @@ fn block<T>(future: impl Future<Output = T>) -> T {
 
 fn open_with(path: &Path, root: u8) -> Result<Store, StoreError> {
     let root = RootKey::from_bytes([root; 32]);
-    Store::open(path, &root, Entropy::system(), Options::default())
+    Store::open_on(Backend::Redb(path), &root, Entropy::system(), Options::default())
 }
 
 fn refusal(opened: Result<Store, StoreError>) -> StoreError {

@@ -12,7 +12,7 @@ mod token;
 use std::collections::BTreeMap;
 
 use sekisho_credential::sd_jwt::{self, SdJwt};
-use sekisho_credential::vc::{self, Binding, Check, TrustList, TrustedIssuer};
+use sekisho_credential::vc::{self, Binding, Check, Format, TrustList, TrustedIssuer};
 use sekisho_openid4vci::credential::{self, CredentialRequest};
 use sekisho_openid4vci::metadata::{self, IssuerMetadata};
 use sekisho_openid4vci::offer::{
@@ -254,7 +254,8 @@ impl Wallet {
         let refused = |why: String| WalletError::Credential { code: Code::BadSignature, why };
         SdJwt::parse(sd_jwt).map_err(|error| refused(error.to_string()))?;
         let nonce = self.entropy.id();
-        let binding = Binding { audience: issuer, nonce: &nonce };
+        let binding =
+            Binding { audience: issuer, nonce: &nonce, response_uri: None, encryption_key: None };
         let presentation =
             sd_jwt::bind(sd_jwt, binding.audience, binding.nonce, self.now(), &self.holder)
                 .map_err(|error| refused(error.to_string()))?;
@@ -272,9 +273,8 @@ impl Wallet {
             organization_claim: None,
             binding,
         };
-        vc::verify(&presentation, &check).map(|_| ()).map_err(|error| WalletError::Credential {
-            code: Code::from(&error),
-            why: error.to_string(),
+        vc::verify(Format::DcSdJwt, &presentation, &check).map(|_| ()).map_err(|error| {
+            WalletError::Credential { code: Code::from(&error), why: error.to_string() }
         })
     }
 }

@@ -33,6 +33,27 @@ pub struct Binding<'a> {
     pub audience: &'a str,
     /// The nonce of the request.
     pub nonce: &'a str,
+    /// Where the answer goes, if it goes anywhere: signed by formats that have a session transcript
+    /// (OpenID4VP 1.0, appendix B.2.6.1), and not by SD-JWT VC.
+    pub response_uri: Option<&'a str>,
+    /// The key that the answer was encrypted to, if it was; for the same formats.
+    pub encryption_key: Option<&'a PublicJwk>,
+}
+
+/// How a credential is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// SD-JWT VC.
+    DcSdJwt,
+}
+
+impl Format {
+    /// Its identifier (OpenID4VP 1.0, appendix B).
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::DcSdJwt => "dc+sd-jwt",
+        }
+    }
 }
 
 /// A credential that was checked: issued by whom we trust for it, in its time, and presented to us by
@@ -90,6 +111,16 @@ impl VerifiedCredential {
 
 /// Verifies a presentation. Key binding is always required.
 pub fn verify(
+    format: Format,
+    presentation: &str,
+    check: &Check<'_>,
+) -> Result<VerifiedCredential, CredentialError> {
+    match format {
+        Format::DcSdJwt => verify_sd_jwt(presentation, check),
+    }
+}
+
+fn verify_sd_jwt(
     presentation: &str,
     check: &Check<'_>,
 ) -> Result<VerifiedCredential, CredentialError> {

@@ -7,7 +7,8 @@ use rcgen::{
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_credential::status::{self, StatusReference};
 use sekisho_credential::vc::{
-    self, Binding, Check, CredentialError, Issuance, TrustList, TrustedIssuer, VerifiedCredential,
+    self, Binding, Check, CredentialError, Format, Issuance, TrustList, TrustedIssuer,
+    VerifiedCredential,
 };
 use sekisho_jose::x5c::TrustAnchor;
 use sekisho_jose::{Algorithm, Claims, Header, SigningKey};
@@ -151,7 +152,12 @@ pub(crate) fn verify_at(
         trust,
         types: &types,
         organization_claim: Some("org_corporate_number"),
-        binding: Binding { audience: CLIENT_ID, nonce: NONCE },
+        binding: Binding {
+            audience: CLIENT_ID,
+            nonce: NONCE,
+            response_uri: None,
+            encryption_key: None,
+        },
     };
-    vc::verify(presentation, &check)
+    vc::verify(Format::DcSdJwt, presentation, &check)
 }

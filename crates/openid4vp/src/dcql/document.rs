@@ -72,7 +72,7 @@ impl TryFrom<CredentialDocument> for CredentialQuery {
 
 impl CredentialDocument {
     fn unsupported(&self) -> Option<Unsupported> {
-        if self.format != FORMAT {
+        if self.format != FORMAT.id() {
             return Some(Unsupported::Format(self.format.clone()));
         }
         if self.multiple {
@@ -146,7 +146,9 @@ fn read_meta(query: &Members<'_>, format: &str) -> Result<Vec<String>, DcqlError
     let meta = query.object("meta")?.ok_or_else(|| query.malformed("meta", "missing"))?;
     let missing = |name| meta.malformed(name, "missing");
     match format {
-        FORMAT => meta.strings("vct_values")?.ok_or_else(|| missing("vct_values")),
+        _ if format == FORMAT.id() => {
+            meta.strings("vct_values")?.ok_or_else(|| missing("vct_values"))
+        }
         "mso_mdoc" => {
             meta.string("doctype_value")?.ok_or_else(|| missing("doctype_value"))?;
             Ok(Vec::new())
@@ -196,7 +198,7 @@ fn write_set(set: &CredentialSet) -> Value {
 fn write_credential(query: &CredentialQuery) -> Value {
     let mut out = Map::new();
     out.insert("id".to_owned(), query.id.as_str().into());
-    out.insert("format".to_owned(), FORMAT.into());
+    out.insert("format".to_owned(), FORMAT.id().into());
     out.insert("meta".to_owned(), json!({"vct_values": query.vct_values}));
     if !query.claims.is_empty() {
         let claims = query.claims.iter().map(claims::write).collect();

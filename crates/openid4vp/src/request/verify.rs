@@ -310,7 +310,7 @@ fn response_uri(claims: &Claims, client_id: &str) -> Result<(), RequestRefusal> 
 fn formats(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
     let metadata = claims.get("client_metadata").ok_or(RequestRefusal::Format)?;
     let formats = metadata.get("vp_formats_supported").ok_or(RequestRefusal::Format)?;
-    formats.get(FORMAT).map(|_| ()).ok_or(RequestRefusal::Format)
+    formats.get(FORMAT.id()).map(|_| ()).ok_or(RequestRefusal::Format)
 }
 
 /// The key and the stronger of the supported encryptions (section 8.3); without a list, A128GCM.

@@ -13,16 +13,14 @@ use sekisho_credential::vc::{self, Binding, Check, TrustList, VerifiedCredential
 use sekisho_jose::PublicJwk;
 
 use super::{ResponseError, VpToken};
-use crate::dcql::{self, CredentialQuery, Query, Unsatisfied};
+use crate::dcql::{self, CredentialQuery, FORMAT, Query, Unsatisfied};
 
 /// What an answer is checked against.
 pub struct ResponseCheck<'a> {
     /// What was asked.
     pub query: &'a Query,
-    /// The full client identifier of the request.
-    pub client_id: &'a str,
-    /// The nonce of the request.
-    pub nonce: &'a str,
+    /// The request that it answers.
+    pub binding: Binding<'a>,
     /// Who may issue what.
     pub trust: &'a TrustList,
     /// Now.
@@ -107,9 +105,9 @@ fn verify_one(
             trust: check.trust,
             types,
             organization_claim: *organization_claim,
-            binding: Binding { audience: check.client_id, nonce: check.nonce },
+            binding: check.binding,
         };
-        outcome = vc::verify(presentation, &check)
+        outcome = vc::verify(FORMAT, presentation, &check)
             .map_err(|error| ResponseError::Credential { id: query.id.clone(), error });
         if outcome.is_ok() {
             break;

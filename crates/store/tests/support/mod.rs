@@ -2,8 +2,8 @@
 use std::future::Future;
 
 use sekisho_ambient::{Entropy, Handle, HandleKey, Timestamp};
-use sekisho_store::hostile::HostileOptions;
-use sekisho_store::{AuditEntry, Options, RootKey, Store, StoreError, Table, Tx};
+use sekisho_store::hostile::{Hostile, HostileOptions};
+use sekisho_store::{AuditEntry, Backend, Options, RootKey, Store, StoreError, Table, Tx};
 
 macro_rules! table {
     ($table:ident = $name:literal: $key:ty => $value:ty) => {
@@ -26,7 +26,12 @@ pub(crate) fn root() -> RootKey {
 }
 
 pub(crate) fn open(path: &std::path::Path) -> Result<Store, StoreError> {
-    Store::open(path, &root(), Entropy::system(), Options::default())
+    Store::open_on(Backend::Redb(path), &root(), Entropy::system(), Options::default())
+}
+
+/// A store in memory, and the hand on its mishaps.
+pub(crate) fn hostile(options: HostileOptions) -> (Store, Hostile) {
+    Hostile::open(options, &root(), Entropy::seeded(options.seed)).unwrap()
 }
 
 /// The handle number `seed`, which ends at `expires`.
@@ -65,9 +70,9 @@ pub(crate) fn everywhere<F: Future<Output = ()>>(test: impl Fn(Store) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let runtime = runtime();
     runtime.block_on(test(open(&folder.path().join("store.redb")).unwrap()));
-    runtime.block_on(test(Store::open_hostile(HostileOptions::calm(0))));
+    runtime.block_on(test(hostile(HostileOptions::calm(0)).0));
     for seed in 0..5 {
-        runtime.block_on(test(Store::open_hostile(HostileOptions::new(seed))));
+        runtime.block_on(test(hostile(HostileOptions::new(seed)).0));
     }
 }
 

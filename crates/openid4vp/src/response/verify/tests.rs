@@ -32,8 +32,12 @@ fn check_with(
         vp_token,
         &ResponseCheck {
             query,
-            client_id: CLIENT,
-            nonce: NONCE,
+            binding: Binding {
+                audience: CLIENT,
+                nonce: NONCE,
+                response_uri: None,
+                encryption_key: None,
+            },
             trust: &trust(issuer),
             now,
             organization_claims: &organization_claims,
@@ -212,8 +216,7 @@ fn request_and_answer_fit_together() {
         let organization_claims = BTreeMap::new();
         let check = ResponseCheck {
             query: &object.dcql_query,
-            client_id: &object.client_id,
-            nonce: &object.nonce,
+            binding: object.binding(),
             trust: &trust(&issuer),
             now: NOW,
             organization_claims: &organization_claims,

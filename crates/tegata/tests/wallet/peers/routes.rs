@@ -136,8 +136,7 @@ async fn answer(State(peer): Shared, body: String) -> Response {
                 &vp_token,
                 &ResponseCheck {
                     query: &asked.dcql_query,
-                    client_id: &asked.client_id,
-                    nonce: &asked.nonce,
+                    binding: asked.binding(),
                     trust: &peer.trust(),
                     now: peer.clock.now(),
                     organization_claims: &organization_claims,

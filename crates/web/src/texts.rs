@@ -144,12 +144,6 @@ texts! {
     STAYED_LEAD: "この画面は閉じてかまいません。", "You can close this page.";
     ANSWERED_TITLE: "ウォレットが回答しました", "Your wallet has answered";
     ANSWERED_LEAD: "ウォレットがこのブラウザーに戻ると、ログインが続きます。戻らないときは、サービスの画面からもう一度始めてください。", "The login goes on when your wallet returns to this browser. If it does not, begin again at the service.";
-    ELSEWHERE_TITLE: "ウォレットでの操作は終わりました", "You are done in your wallet";
-    ELSEWHERE_LEAD: "ログインを始めた画面に戻って続けてください。この画面は閉じてかまいません。", "Go on in the screen on which you began. You can close this page.";
-    CANCELLED_TITLE: "ログインをやめました", "The login was cancelled";
-    CANCELLED_LEAD: "何も渡していません。この画面は閉じてかまいません。", "Nothing was given. You can close this page.";
-    NOT_FOUND_TITLE: "ページが見つかりません", "There is no such page";
-    NOT_FOUND_LEAD: "サービスの画面に戻り、もう一度始めてください。", "Go back to the service and begin again.";
 }
 
 #[cfg(test)]

@@ -41,31 +41,21 @@ pub struct ErrorRedirect {
     pub iss: String,
 }
 
-/// Codes that an authorization answer may carry (RFC 6749, 4.1.2.1; Core, 3.1.2.6; RFC 9396, 5).
+/// Codes that our authorization answers carry (RFC 6749, 4.1.2.1; Core, 3.1.2.6; RFC 9396, 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthorizationErrorCode {
     /// A parameter is missing, malformed or repeated.
     InvalidRequest,
-    /// The client may not use this method.
-    UnauthorizedClient,
     /// The person or the policy said no.
     AccessDenied,
     /// Another `response_type` than `code`.
     UnsupportedResponseType,
     /// No scope is left, or the list is malformed.
     InvalidScope,
-    /// Something broke.
-    ServerError,
-    /// Too much to do just now.
-    TemporarilyUnavailable,
     /// `prompt=none`, and the person has to log in.
     LoginRequired,
     /// `prompt=none`, and the person has to consent.
     ConsentRequired,
-    /// `prompt=none`, and the person has to do something else.
-    InteractionRequired,
-    /// `prompt=none`, and the person has to choose.
-    AccountSelectionRequired,
     /// An essential `acr` that no login here has (OpenID Connect Core Error Code
     /// `unmet_authentication_requirements`).
     UnmetAuthenticationRequirements,
@@ -80,55 +70,20 @@ pub enum AuthorizationErrorCode {
 }
 
 impl AuthorizationErrorCode {
-    /// Every code.
-    pub const ALL: [Self; 16] = [
-        Self::InvalidRequest,
-        Self::UnauthorizedClient,
-        Self::AccessDenied,
-        Self::UnsupportedResponseType,
-        Self::InvalidScope,
-        Self::ServerError,
-        Self::TemporarilyUnavailable,
-        Self::LoginRequired,
-        Self::ConsentRequired,
-        Self::InteractionRequired,
-        Self::AccountSelectionRequired,
-        Self::UnmetAuthenticationRequirements,
-        Self::InvalidAuthorizationDetails,
-        Self::RequestNotSupported,
-        Self::RequestUriNotSupported,
-        Self::RegistrationNotSupported,
-    ];
-
     /// `error` on the wire.
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
-            Self::UnauthorizedClient => "unauthorized_client",
             Self::AccessDenied => "access_denied",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",
-            Self::ServerError => "server_error",
-            Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
-            Self::InteractionRequired => "interaction_required",
-            Self::AccountSelectionRequired => "account_selection_required",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
         }
-    }
-
-    /// The code of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|code| code.name() == name)
-    }
-
-    /// The HTTP status of the answer: a redirect that turns a POST into a GET (RFC 9700, 4.12).
-    pub const fn status(self) -> u16 {
-        303
     }
 }

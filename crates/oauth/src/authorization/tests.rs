@@ -409,12 +409,3 @@ fn a_description_from_outside_cannot_break_the_answer() {
     let url = sent_to(&error.into());
     assert!(!url.contains("&code="), "{url}");
 }
-
-#[test]
-fn codes_read_back_by_their_names_and_redirect_by_303() {
-    for error in AuthorizationErrorCode::ALL {
-        assert_eq!(AuthorizationErrorCode::from_name(error.name()), Some(error));
-        assert_eq!(error.status(), 303);
-    }
-    assert_eq!(AuthorizationErrorCode::from_name("invalid_client"), None);
-}

@@ -31,16 +31,10 @@ pub struct SignedOutView {
 /// What a page of a few words says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// The wallet is done; the login goes on in the browser that began.
-    ContinueElsewhere,
     /// The wallet has answered, and sends this browser on by itself.
     ReturnFromWallet,
-    /// The person ended the login.
-    Cancelled,
     /// The person did not want to log out.
     StillLoggedIn,
-    /// There is no such page.
-    NotFound,
 }
 
 /// What the page of a message shows.
@@ -93,11 +87,8 @@ pub fn signed_out(view: &SignedOutView) -> String {
 pub fn message(view: &MessageView) -> String {
     let lang = view.lang;
     let (title, lead) = match view.message {
-        Message::ContinueElsewhere => (texts::ELSEWHERE_TITLE, texts::ELSEWHERE_LEAD),
         Message::ReturnFromWallet => (texts::ANSWERED_TITLE, texts::ANSWERED_LEAD),
-        Message::Cancelled => (texts::CANCELLED_TITLE, texts::CANCELLED_LEAD),
         Message::StillLoggedIn => (texts::STAYED_TITLE, texts::STAYED_LEAD),
-        Message::NotFound => (texts::NOT_FOUND_TITLE, texts::NOT_FOUND_LEAD),
     };
     layout::html(&MessagePage {
         page: Page::still(lang, title.say(lang), "message"),

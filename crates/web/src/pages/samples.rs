@@ -212,9 +212,8 @@ fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
         ("error", error(&error_view(lang, Code::Revoked, make))),
         ("logout", logout_confirm(&logout)),
         ("signed-out", signed_out(&out)),
-        ("elsewhere", message(&MessageView { lang, message: Message::ContinueElsewhere })),
-        ("cancelled", message(&MessageView { lang, message: Message::Cancelled })),
-        ("not-found", message(&MessageView { lang, message: Message::NotFound })),
+        ("answered", message(&MessageView { lang, message: Message::ReturnFromWallet })),
+        ("stayed", message(&MessageView { lang, message: Message::StillLoggedIn })),
     ]
 }
 

@@ -25,6 +25,21 @@ impl Lang {
             Self::En => "en",
         }
     }
+
+    /// The language of this tag, if it is one of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "ja" => Some(Self::Ja),
+            "en" => Some(Self::En),
+            _ => None,
+        }
+    }
+
+    /// The first language that we speak of an `Accept-Language` list or a `LANG`. The order counts
+    /// as the weight, since browsers write the list in that order.
+    pub fn from_list(list: &str) -> Option<Self> {
+        list.split(',').find_map(|item| Self::parse(item.trim().get(..2)?))
+    }
 }
 
 impl fmt::Display for Lang {
@@ -55,12 +70,24 @@ impl<S> Text<S> {
 }
 
 impl Text {
-    /// The text in one language.
+    /// The same text in both languages.
+    pub fn same(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { ja: text.clone(), en: text }
+    }
+
+    /// The text in one language, or the other one where that is empty.
     pub fn say(&self, lang: Lang) -> &str {
-        match lang {
-            Lang::Ja => &self.ja,
-            Lang::En => &self.en,
-        }
+        let (first, second) = match lang {
+            Lang::Ja => (&self.ja, &self.en),
+            Lang::En => (&self.en, &self.ja),
+        };
+        if first.is_empty() { second } else { first }
+    }
+
+    /// Whether there is no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.ja.is_empty() && self.en.is_empty()
     }
 }
 
@@ -105,5 +132,19 @@ mod tests {
         let text = Text { ja: "{b}と{a}。", en: "{a} and {b}." };
         assert_eq!(text.fill(Lang::Ja, &[("a", "1"), ("b", "{a}")]), "{a}と1。");
         assert_eq!(text.fill(Lang::En, &[("a", "1")]), "1 and .");
+    }
+
+    #[test]
+    fn a_list_of_languages_gives_the_first_of_ours() {
+        assert_eq!(Lang::from_list("fr, en-US;q=0.9, ja;q=0.8"), Some(Lang::En));
+        assert_eq!(Lang::from_list("ja_JP.UTF-8"), Some(Lang::Ja));
+        assert_eq!(Lang::from_list("C.UTF-8"), None);
+    }
+
+    #[test]
+    fn a_text_in_one_language_is_better_than_none() {
+        let text = Text::new(String::new(), "Card".to_owned());
+        assert_eq!((text.say(Lang::Ja), text.say(Lang::En)), ("Card", "Card"));
+        assert!(!text.is_empty());
     }
 }

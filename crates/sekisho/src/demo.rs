@@ -160,10 +160,6 @@ fn wallet_pages(
     };
     let wallet = wallet.map_err(failed)?;
     wallet.trust(&tegata::read_anchors(&root(settings)?).map_err(failed)?).map_err(failed)?;
-    let lang = match lang {
-        Lang::Ja => tegata::text::Lang::Ja,
-        Lang::En => tegata::text::Lang::En,
-    };
     Ok(tegata::router(tegata::WalletServer { wallet, auto: false, lang }))
 }
 

@@ -11,9 +11,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use sekisho_ambient::Lang;
 use serde_json::json;
 
-use crate::text::Lang;
 use crate::{Surroundings, Wallet, WalletError, read_anchors};
 
 /// 手形 — a holder's wallet: receive credentials, keep them, show them.

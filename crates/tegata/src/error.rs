@@ -4,9 +4,10 @@
 
 use std::path::PathBuf;
 
+use sekisho_ambient::{Lang, Text};
 use sekisho_profile::Code;
 
-use crate::text::{self, Both, Lang};
+use crate::text;
 
 /// Why the wallet did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +109,7 @@ pub enum WalletError {
     Unknown(String),
     /// A credential that the request cannot do without is not in the wallet.
     #[error("the wallet lacks a required credential: {}", names(.0, Lang::En))]
-    Missing(Vec<Both>),
+    Missing(Vec<Text>),
     /// The holder said no.
     #[error("declined by the holder")]
     Declined,
@@ -117,9 +118,9 @@ pub enum WalletError {
     NotFound(String),
 }
 
-fn names(list: &[Both], lang: Lang) -> String {
+fn names(list: &[Text], lang: Lang) -> String {
     let separator = if lang == Lang::Ja { "、" } else { ", " };
-    list.iter().map(|name| name.of(lang)).collect::<Vec<_>>().join(separator)
+    list.iter().map(|name| name.say(lang)).collect::<Vec<_>>().join(separator)
 }
 
 impl WalletError {
@@ -174,31 +175,37 @@ impl WalletError {
     /// One or two sentences for the holder.
     pub fn explain(&self, lang: Lang) -> String {
         let sentence = match self {
-            Self::NoWallet(path) => text::E_NO_WALLET.with(lang, &[&path.display().to_string()]),
+            Self::NoWallet(path) => {
+                text::E_NO_WALLET.fill(lang, &[("0", &path.display().to_string())])
+            }
             Self::AlreadyThere(path) => {
-                text::E_ALREADY_THERE.with(lang, &[&path.display().to_string()])
+                text::E_ALREADY_THERE.fill(lang, &[("0", &path.display().to_string())])
             }
             Self::KeyMode { path, .. } => {
-                text::E_KEY_MODE.with(lang, &[&path.display().to_string()])
+                text::E_KEY_MODE.fill(lang, &[("0", &path.display().to_string())])
             }
             Self::File { .. } | Self::Damaged { .. } | Self::Key(_) => {
-                text::E_FILE.with(lang, &[&self.to_string()])
+                text::E_FILE.fill(lang, &[("0", &self.to_string())])
             }
-            Self::Certificates(why) => text::E_CERTIFICATES.with(lang, &[why]),
-            Self::Link(why) => text::E_LINK.with(lang, &[why]),
-            Self::TxCode(_) => text::E_TX_CODE.of(lang).to_owned(),
-            Self::Insecure(address) => text::E_INSECURE.with(lang, &[address]),
-            Self::Unreachable { address, .. } => text::E_UNREACHABLE.with(lang, &[address]),
-            Self::Answer { address, why } => text::E_ANSWER.with(lang, &[address, why]),
-            Self::Refused { address, error, .. } => text::E_REFUSED.with(lang, &[address, error]),
-            Self::Offer(why) => text::E_OFFER.with(lang, &[why]),
-            Self::Credential { why, .. } => text::E_CREDENTIAL.with(lang, &[why]),
-            Self::Request(why) => text::E_REQUEST.with(lang, &[why]),
-            Self::Expired => text::E_EXPIRED.of(lang).to_owned(),
-            Self::Unknown(address) => text::E_UNKNOWN.with(lang, &[address]),
-            Self::Missing(list) => text::E_MISSING.with(lang, &[&names(list, lang)]),
-            Self::Declined => text::E_DECLINED.of(lang).to_owned(),
-            Self::NotFound(id) => text::E_NOT_FOUND.with(lang, &[id]),
+            Self::Certificates(why) => text::E_CERTIFICATES.fill(lang, &[("0", why)]),
+            Self::Link(why) => text::E_LINK.fill(lang, &[("0", why)]),
+            Self::TxCode(_) => text::E_TX_CODE.say(lang).to_owned(),
+            Self::Insecure(address) => text::E_INSECURE.fill(lang, &[("0", address)]),
+            Self::Unreachable { address, .. } => text::E_UNREACHABLE.fill(lang, &[("0", address)]),
+            Self::Answer { address, why } => {
+                text::E_ANSWER.fill(lang, &[("0", address), ("1", why)])
+            }
+            Self::Refused { address, error, .. } => {
+                text::E_REFUSED.fill(lang, &[("0", address), ("1", error)])
+            }
+            Self::Offer(why) => text::E_OFFER.fill(lang, &[("0", why)]),
+            Self::Credential { why, .. } => text::E_CREDENTIAL.fill(lang, &[("0", why)]),
+            Self::Request(why) => text::E_REQUEST.fill(lang, &[("0", why)]),
+            Self::Expired => text::E_EXPIRED.say(lang).to_owned(),
+            Self::Unknown(address) => text::E_UNKNOWN.fill(lang, &[("0", address)]),
+            Self::Missing(list) => text::E_MISSING.fill(lang, &[("0", &names(list, lang))]),
+            Self::Declined => text::E_DECLINED.say(lang).to_owned(),
+            Self::NotFound(id) => text::E_NOT_FOUND.fill(lang, &[("0", id)]),
         };
         match self.code() {
             Some(code) => format!("{sentence} ({code})"),
@@ -209,6 +216,8 @@ impl WalletError {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_ambient::Words;
+
     use super::*;
 
     #[test]
@@ -225,8 +234,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_in_both_languages() {
         let error = WalletError::Missing(vec![
-            Both::new("社員証", "Affiliation"),
-            Both::new("研修", "Training"),
+            Text::from(Words::new("社員証", "Affiliation")),
+            Text::from(Words::new("研修", "Training")),
         ]);
         assert!(error.explain(Lang::Ja).contains("社員証、研修"));
         assert!(error.explain(Lang::En).contains("Affiliation, Training"));

@@ -1,6 +1,6 @@
 //! A credential in the wallet: as it is stored, and as a person sees it.
 
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Text, Timestamp};
 use sekisho_credential::sd_jwt::SdJwt;
 use sekisho_jose::{Claims, numeric_date};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::fetch::printable;
 use crate::label;
-use crate::text::Both;
 
 /// The stored form of a credential.
 #[derive(Clone, Serialize, Deserialize)]
@@ -18,9 +17,9 @@ pub(crate) struct Held {
     pub(crate) received: Timestamp,
     /// The credential issuer identifier.
     pub(crate) issuer: String,
-    pub(crate) issuer_name: Both,
+    pub(crate) issuer_name: Text,
     /// The type's name.
-    pub(crate) name: Both,
+    pub(crate) name: Text,
     /// The SD-JWT with all its disclosures, as it was issued.
     pub(crate) sd_jwt: String,
 }
@@ -31,13 +30,13 @@ pub struct Credential {
     /// Names it in this wallet.
     pub id: String,
     /// The type's name.
-    pub name: Both,
+    pub name: Text,
     /// The type.
     pub vct: String,
     /// The credential issuer identifier.
     pub issuer: String,
     /// The issuer's name.
-    pub issuer_name: Both,
+    pub issuer_name: Text,
     /// When it was received; seconds since the epoch.
     pub received: Timestamp,
     /// When it ends; seconds since the epoch.
@@ -52,7 +51,7 @@ pub struct Claim {
     /// Names and indexes from the credential's root, such as `["roles", "0"]`.
     pub path: Vec<String>,
     /// The claim's name.
-    pub label: Both,
+    pub label: Text,
     /// The value.
     pub value: String,
 }

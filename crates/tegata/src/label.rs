@@ -1,26 +1,26 @@
 //! Names of credential types and claims in both languages, from the types that are built in; what is
 //! not built in is called by its own name.
 
+use sekisho_ambient::Text;
 use sekisho_credential::claim_path::{ClaimPath, PathElement};
 use sekisho_credential::types::ClaimRule;
 use sekisho_profile::types;
 
 use crate::fetch::printable;
-use crate::text::Both;
 
 /// The type `vct` in words.
-pub(crate) fn credential_type(vct: &str) -> Both {
+pub(crate) fn credential_type(vct: &str) -> Text {
     match types::find_by_vct(vct) {
-        Some(found) => Both::new(found.display.ja, found.display.en),
-        None => Both::same(printable(vct)),
+        Some(found) => found.display.into(),
+        None => Text::same(printable(vct)),
     }
 }
 
 /// The claim at `path` (names and indexes) of the type `vct` in words.
-pub(crate) fn claim(vct: &str, path: &[String]) -> Both {
+pub(crate) fn claim(vct: &str, path: &[String]) -> Text {
     match rule(vct, path) {
-        Some((_, rule)) => Both::new(rule.label.ja, rule.label.en),
-        None => Both::same(printable(&path.join(" / "))),
+        Some((_, rule)) => rule.label.into(),
+        None => Text::same(printable(&path.join(" / "))),
     }
 }
 
@@ -43,7 +43,7 @@ fn rule(vct: &str, path: &[String]) -> Option<(usize, &'static ClaimRule)> {
 }
 
 /// A claim that a verifier asks for, in words.
-pub(crate) fn asked(vct: &str, path: &ClaimPath) -> Both {
+pub(crate) fn asked(vct: &str, path: &ClaimPath) -> Text {
     let part = |element: &PathElement| match element {
         PathElement::Name(name) => name.clone(),
         PathElement::Index(index) => index.to_string(),
@@ -54,26 +54,28 @@ pub(crate) fn asked(vct: &str, path: &ClaimPath) -> Both {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_ambient::Words;
+
     use super::*;
 
     const VCT: &str = "https://auth.example/types/affiliation/1";
 
     #[test]
     fn types_and_claims_of_ours_are_named_in_both_languages() {
-        assert_eq!(credential_type(VCT), Both::new("所属証明書", "Affiliation"));
+        assert_eq!(credential_type(VCT), Text::from(Words::new("所属証明書", "Affiliation")));
         let label = claim(VCT, &["org_name".to_owned()]);
-        assert_eq!(label, Both::new("所属組織", "Organization"));
+        assert_eq!(label, Text::from(Words::new("所属組織", "Organization")));
         let role = claim(VCT, &["roles".to_owned(), "0".to_owned()]);
-        assert_ne!(role, Both::same("roles / 0"));
+        assert_ne!(role, Text::same("roles / 0"));
     }
 
     #[test]
     fn what_is_foreign_is_called_by_its_own_name() {
-        assert_eq!(credential_type("https://a.example/pid"), Both::same("https://a.example/pid"));
-        assert_eq!(claim(VCT, &["shoe".to_owned(), "size".to_owned()]), Both::same("shoe / size"));
+        assert_eq!(credential_type("https://a.example/pid"), Text::same("https://a.example/pid"));
+        assert_eq!(claim(VCT, &["shoe".to_owned(), "size".to_owned()]), Text::same("shoe / size"));
         assert_eq!(
             claim("https://auth.example/types/affiliation/2", &["org_name".to_owned()]),
-            Both::same("org_name")
+            Text::same("org_name")
         );
     }
 }

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 
+use sekisho_ambient::Text;
 use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_jose::x5c::ChainError;
 use sekisho_jose::{ClaimError, Claims};
@@ -24,7 +25,6 @@ use serde_json::Value;
 
 use crate::fetch::{allowed, printable};
 use crate::held::{Claim, Held, lines};
-use crate::text::Both;
 use crate::{Wallet, WalletError, label};
 
 /// The media type of a request object (section 5.10).
@@ -36,15 +36,15 @@ pub struct Prepared {
     /// Who asks.
     pub who: Who,
     /// Why; empty if the verifier does not say.
-    pub why: Both,
+    pub why: Text,
     /// What is asked for.
     pub asks: Vec<Ask>,
     /// What would be sent.
     pub chosen: Vec<Chosen>,
     /// Names of required credentials that the wallet lacks. If there are any, nothing can be sent.
-    pub missing: Vec<Both>,
+    pub missing: Vec<Text>,
     /// Names of optional credentials that the wallet lacks.
-    pub not_held: Vec<Both>,
+    pub not_held: Vec<Text>,
     request: VerifiedRequest,
 }
 
@@ -52,13 +52,13 @@ pub struct Prepared {
 #[derive(Clone, Debug, Serialize)]
 pub struct Who {
     /// The service's name, in the verifier's words; the host if it says none.
-    pub name: Both,
+    pub name: Text,
     /// Who runs the service; empty if the verifier does not say.
-    pub operator: Both,
+    pub operator: Text,
     /// The operator's corporate number.
     pub corporate_number: Option<String>,
     /// Where the service keeps data; empty if the verifier does not say.
-    pub residency: Both,
+    pub residency: Text,
     /// Where the answer goes: scheme, host and port.
     pub address: String,
     /// The verifier's client identifier.
@@ -73,9 +73,9 @@ pub struct Ask {
     /// The id of the credential query.
     pub query: String,
     /// The type's name.
-    pub name: Both,
+    pub name: Text,
     /// The claims that are asked for.
-    pub claims: Vec<Both>,
+    pub claims: Vec<Text>,
 }
 
 /// One credential that would be sent.
@@ -86,9 +86,9 @@ pub struct Chosen {
     /// The credential in this wallet.
     pub credential: String,
     /// The type's name.
-    pub name: Both,
+    pub name: Text,
     /// The issuer's name.
-    pub issuer_name: Both,
+    pub issuer_name: Text,
     /// The claims that are disclosed because they are asked for.
     pub leaves: Vec<Claim>,
     /// The claims that stand open in the credential and always leave with it.
@@ -279,7 +279,7 @@ fn who(request: &VerifiedRequest) -> Result<Who, WalletError> {
     let operator = service.as_ref().and_then(|service| service.operator.as_ref());
     let residency = service.as_ref().and_then(|service| service.residency.as_ref());
     Ok(Who {
-        name: service.as_ref().map_or_else(|| Both::same(&address), |service| text(&service.name)),
+        name: service.as_ref().map_or_else(|| Text::same(&address), |service| text(&service.name)),
         operator: operator.map(|operator| text(&operator.name)).unwrap_or_default(),
         corporate_number: operator.map(|operator| printable(&operator.corporate_number)),
         residency: residency.map(text).unwrap_or_default(),
@@ -289,11 +289,11 @@ fn who(request: &VerifiedRequest) -> Result<Who, WalletError> {
     })
 }
 
-fn text(text: &sekisho_ambient::Text) -> Both {
-    Both::new(printable(&text.ja), printable(&text.en))
+fn text(text: &sekisho_ambient::Text) -> Text {
+    Text::new(printable(&text.ja), printable(&text.en))
 }
 
-fn type_name(vct_values: &[String]) -> Both {
+fn type_name(vct_values: &[String]) -> Text {
     vct_values.first().map(|vct| label::credential_type(vct)).unwrap_or_default()
 }
 
@@ -304,7 +304,7 @@ fn ask(query: &dcql::CredentialQuery) -> Ask {
 }
 
 /// The optional credentials that no option could take.
-fn not_held(query: &dcql::Query, choice: &dcql::Choice) -> Vec<Both> {
+fn not_held(query: &dcql::Query, choice: &dcql::Choice) -> Vec<Text> {
     let held = |id: &String| choice.matches.get(id).is_some_and(|matches| !matches.is_empty());
     let optional = query.credential_sets.iter().filter(|set| !set.required);
     let unanswered =

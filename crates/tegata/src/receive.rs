@@ -11,6 +11,7 @@ mod token;
 
 use std::collections::BTreeMap;
 
+use sekisho_ambient::Text;
 use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_credential::vc::{self, Binding, Check, Format, TrustList, TrustedIssuer};
 use sekisho_openid4vci::credential::{self, CredentialRequest};
@@ -23,7 +24,6 @@ use sekisho_profile::Code;
 use serde_json::{Value, json};
 
 use crate::fetch::{allowed, printable};
-use crate::text::Both;
 use crate::{Credential, Wallet, WalletError, label};
 use token::Token;
 
@@ -36,9 +36,9 @@ pub struct PreparedOffer {
     /// The credential issuer identifier.
     pub issuer: String,
     /// The issuer's name, in its own words.
-    pub issuer_name: Both,
+    pub issuer_name: Text,
     /// What is offered.
-    pub credentials: Vec<Both>,
+    pub credentials: Vec<Text>,
     /// The code to be typed, if one is.
     pub tx_code: Option<TxCodeHint>,
     grant: PreAuthorizedGrant,
@@ -63,7 +63,7 @@ pub struct TxCodeHint {
 struct Offered {
     configuration: String,
     vct: String,
-    name: Both,
+    name: Text,
 }
 
 impl Wallet {
@@ -317,19 +317,21 @@ fn answer_error(address: &str, why: impl Into<String>) -> WalletError {
 }
 
 /// Japanese and English among names by locale; any other name for both if neither is there.
-fn both(names: &BTreeMap<String, String>) -> Both {
+fn both(names: &BTreeMap<String, String>) -> Text {
     let find = |language: &str| names.iter().find(|(locale, _)| locale.get(..2) == Some(language));
     let any = names.values().next().map(|name| printable(name)).unwrap_or_default();
     let form = |language| find(language).map(|(_, name)| printable(name));
     let (ja, en) = (form("ja"), form("en"));
     if ja.is_none() && en.is_none() {
-        return Both::same(any);
+        return Text::same(any);
     }
-    Both::new(ja.unwrap_or_default(), en.unwrap_or_default())
+    Text::new(ja.unwrap_or_default(), en.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
+    use sekisho_ambient::Words;
+
     use super::*;
 
     #[test]
@@ -339,8 +341,8 @@ mod tests {
         };
         assert_eq!(
             both(&names(&[("ja-JP", "社員証"), ("en-US", "Affiliation")])),
-            Both::new("社員証", "Affiliation")
+            Text::from(Words::new("社員証", "Affiliation"))
         );
-        assert_eq!(both(&names(&[("fr", "Carte")])), Both::same("Carte"));
+        assert_eq!(both(&names(&[("fr", "Carte")])), Text::same("Carte"));
     }
 }

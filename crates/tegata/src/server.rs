@@ -26,9 +26,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
+use sekisho_ambient::Lang;
 
 use crate::Wallet;
-use crate::text::Lang;
 use guard::Questions;
 
 /// What the wallet's page needs.

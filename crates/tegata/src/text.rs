@@ -2,118 +2,13 @@
 //!
 //! Invariant: an entry with one language only does not compile.
 
-use std::borrow::Borrow;
-
-use serde::{Deserialize, Serialize};
-
-/// The language of a page or a terminal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Lang {
-    /// Japanese, the default.
-    #[default]
-    Ja,
-    /// English.
-    En,
-}
-
-impl Lang {
-    /// The value of an `html` element's `lang`.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::Ja => "ja",
-            Self::En => "en",
-        }
-    }
-
-    /// The language that `?lang=` or `--lang` names.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "ja" => Some(Self::Ja),
-            "en" => Some(Self::En),
-            _ => None,
-        }
-    }
-
-    /// The first language of an `Accept-Language` list or a `LANG` that we have; weights are read
-    /// as the order, which is how browsers write them.
-    pub fn from_list(list: &str) -> Option<Self> {
-        list.split(',').find_map(|item| Self::parse(item.trim().get(..2)?))
-    }
-}
-
-/// A fixed text in both languages; `{0}`, `{1}` stand for what is filled in.
-#[derive(Clone, Copy, Debug)]
-pub struct Text {
-    ja: &'static str,
-    en: &'static str,
-}
-
-impl Text {
-    /// The text in one language.
-    pub fn of(&self, lang: impl Borrow<Lang>) -> &'static str {
-        match lang.borrow() {
-            Lang::Ja => self.ja,
-            Lang::En => self.en,
-        }
-    }
-
-    /// The text in one language, its places filled.
-    pub fn with(&self, lang: impl Borrow<Lang>, values: &[&str]) -> String {
-        let mut rest = self.of(lang);
-        let mut out = String::new();
-        while let Some((before, after)) = rest.split_once('{') {
-            out.push_str(before);
-            let Some((number, tail)) = after.split_once('}') else { break };
-            let value = number.parse::<usize>().ok().and_then(|index| values.get(index));
-            out.push_str(value.copied().unwrap_or_default());
-            rest = tail;
-        }
-        out.push_str(rest);
-        out
-    }
-}
-
-/// A text of somebody else's in both languages: a name, a purpose, a label.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Both {
-    /// Japanese.
-    pub ja: String,
-    /// English.
-    pub en: String,
-}
-
-impl Both {
-    /// Both forms.
-    pub fn new(ja: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { ja: ja.into(), en: en.into() }
-    }
-
-    /// The same text in both languages.
-    pub fn same(text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { ja: text.clone(), en: text }
-    }
-
-    /// The text in one language, or the other one where that is empty.
-    pub fn of(&self, lang: impl Borrow<Lang>) -> &str {
-        let (first, second) = match lang.borrow() {
-            Lang::Ja => (&self.ja, &self.en),
-            Lang::En => (&self.en, &self.ja),
-        };
-        if first.is_empty() { second } else { first }
-    }
-
-    /// Whether there is no text at all.
-    pub fn is_empty(&self) -> bool {
-        self.ja.is_empty() && self.en.is_empty()
-    }
-}
+use sekisho_ambient::Words;
 
 macro_rules! texts {
     ($($name:ident: $ja:literal / $en:literal;)+) => {
-        $(#[doc = $en] pub const $name: Text = Text { ja: $ja, en: $en };)+
+        $(#[doc = $en] pub const $name: Words = Words::new($ja, $en);)+
         #[cfg(test)]
-        const ALL: &[(&str, Text)] = &[$((stringify!($name), $name)),+];
+        const ALL: &[(&str, Words)] = &[$((stringify!($name), $name)),+];
     };
 }
 
@@ -202,12 +97,14 @@ texts! {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_ambient::Lang;
+
     use super::*;
 
     #[test]
     fn places_are_filled_and_a_value_is_not_read_again() {
         assert_eq!(
-            E_ANSWER.with(Lang::En, &["a {1}", "b"]),
+            E_ANSWER.fill(Lang::En, &[("0", "a {1}"), ("1", "b")]),
             "The answer of a {1} does not follow the standard: b"
         );
     }
@@ -221,12 +118,5 @@ mod tests {
             assert_eq!(places(text.ja), places(text.en), "{name}");
             assert!(!text.ja.is_empty() && !text.en.is_empty(), "{name}");
         }
-    }
-
-    #[test]
-    fn the_first_known_language_wins() {
-        assert_eq!(Lang::from_list("fr, en-US;q=0.9, ja;q=0.8"), Some(Lang::En));
-        assert_eq!(Lang::from_list("ja_JP.UTF-8"), Some(Lang::Ja));
-        assert_eq!(Lang::from_list("C.UTF-8"), None);
     }
 }

@@ -9,15 +9,15 @@
 
 use std::path::Path;
 
-use sekisho_ambient::{Clock, Entropy, Secret, Timestamp};
+use sekisho_ambient::{Clock, Entropy, Secret, Text, Timestamp};
 use sekisho_jose::x5c::TrustAnchor;
 use sekisho_jose::{Algorithm, PublicJwk, SigningKey};
 use serde::{Deserialize, Serialize};
 
+use crate::WalletError;
 use crate::fetch::Fetch;
 use crate::held::{Credential, Held};
 use crate::vault::{self, Vault};
-use crate::{WalletError, text::Both};
 
 /// What the wallet takes from outside: time, randomness, and authorities of TLS servers.
 #[derive(Clone)]
@@ -190,8 +190,8 @@ impl Wallet {
     pub(crate) fn fresh(
         &self,
         issuer: &str,
-        issuer_name: Both,
-        name: Both,
+        issuer_name: Text,
+        name: Text,
         sd_jwt: String,
     ) -> Held {
         Held {

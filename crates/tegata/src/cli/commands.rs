@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use sekisho_ambient::{Lang, Words};
 use serde_json::json;
 
 use super::table::Table;
 use super::{Session, read_file};
 use crate::held::Claim;
-use crate::text::{self, Lang, Text};
+use crate::text;
 use crate::{
     Credential, Prepared, PresentOutcome, Wallet, WalletError, WalletServer, read_anchors, router,
 };
@@ -26,7 +27,7 @@ impl Session<'_, '_> {
             let document = json!({"wallet": dir, "holder_key": wallet.holder_key().minimal(), "anchors": anchors.len()});
             self.say(&document.to_string());
         } else {
-            self.say(&text::CLI_CREATED.with(self.lang, &[&dir]));
+            self.say(&text::CLI_CREATED.fill(self.lang, &[("0", &dir)]));
         }
         Ok(())
     }
@@ -40,7 +41,7 @@ impl Session<'_, '_> {
                 anchors.iter().map(sekisho_jose::x5c::TrustAnchor::subject).collect();
             self.say(&json!({"trusted": subjects}).to_string());
         } else {
-            self.say(&text::CLI_TRUSTED.with(self.lang, &[&count]));
+            self.say(&text::CLI_TRUSTED.fill(self.lang, &[("0", &count)]));
         }
         Ok(())
     }
@@ -53,14 +54,14 @@ impl Session<'_, '_> {
     ) -> Result<(), WalletError> {
         let wallet = self.open(trust)?;
         let offer = wallet.prepare_offer(link).await?;
-        let issuer = format!("{} ({})", offer.issuer_name.of(self.lang), offer.issuer);
+        let issuer = format!("{} ({})", offer.issuer_name.say(self.lang), offer.issuer);
         self.item(text::ISSUER, &issuer);
         for name in &offer.credentials {
-            self.item(text::OFFERED, name.of(self.lang));
+            self.item(text::OFFERED, name.say(self.lang));
         }
         let tx_code = match tx_code {
             None if offer.tx_code.is_some() => {
-                self.ask(text::CLI_TX_CODE.of(self.lang)).filter(|typed| !typed.is_empty())
+                self.ask(text::CLI_TX_CODE.say(self.lang)).filter(|typed| !typed.is_empty())
             }
             given => given,
         };
@@ -70,9 +71,9 @@ impl Session<'_, '_> {
             return Ok(());
         }
         for credential in &received {
-            let name = credential.name.of(self.lang);
-            let line =
-                text::CLI_ACCEPTED.with(self.lang, &[name, credential.issuer_name.of(self.lang)]);
+            let name = credential.name.say(self.lang);
+            let line = text::CLI_ACCEPTED
+                .fill(self.lang, &[("0", name), ("1", credential.issuer_name.say(self.lang))]);
             self.say(&line);
         }
         Ok(())
@@ -85,12 +86,12 @@ impl Session<'_, '_> {
             return Ok(());
         }
         if credentials.is_empty() {
-            self.say(text::CLI_NONE.of(self.lang));
+            self.say(text::CLI_NONE.say(self.lang));
             return Ok(());
         }
         let lang = self.lang;
         let head = [text::COLUMN_ID, text::COLUMN_NAME, text::ISSUER, text::EXPIRES];
-        let mut table = Table::new(head.map(|text| text.of(lang).to_owned()));
+        let mut table = Table::new(head.map(|text| text.say(lang).to_owned()));
         for credential in &credentials {
             table.row(row(credential, lang));
         }
@@ -103,7 +104,7 @@ impl Session<'_, '_> {
         if self.json {
             self.say(&json!({"removed": id}).to_string());
         } else {
-            self.say(&text::CLI_REMOVED.with(self.lang, &[id]));
+            self.say(&text::CLI_REMOVED.fill(self.lang, &[("0", id)]));
         }
         Ok(())
     }
@@ -126,7 +127,7 @@ impl Session<'_, '_> {
             _ => {}
         }
         let yes = answer.unwrap_or_else(|| {
-            let typed = self.ask(text::CLI_ASK.of(self.lang)).unwrap_or_default();
+            let typed = self.ask(text::CLI_ASK.say(self.lang)).unwrap_or_default();
             matches!(typed.to_ascii_lowercase().as_str(), "y" | "yes" | "はい")
         });
         let report = prepared.clone();
@@ -140,45 +141,48 @@ impl Session<'_, '_> {
     fn show(&mut self, prepared: &Prepared) {
         let lang = self.lang;
         let who = &prepared.who;
-        let mut name = who.name.of(lang).to_owned();
+        let mut name = who.name.say(lang).to_owned();
         if !who.operator.is_empty() {
-            name = format!("{name} / {}", who.operator.of(lang));
+            name = format!("{name} / {}", who.operator.say(lang));
         }
         if let Some(number) = &who.corporate_number {
             name = format!("{name} ({number})");
         }
         self.item(text::ASKS, &name);
         if !who.residency.is_empty() {
-            self.item(text::RESIDENCY, who.residency.of(lang));
+            self.item(text::RESIDENCY, who.residency.say(lang));
         }
         if !who.anchored {
-            self.note(text::UNKNOWN_LEAD.of(lang));
+            self.note(text::UNKNOWN_LEAD.say(lang));
         }
         let proof = if who.anchored { text::VERIFIED } else { text::NOT_ANCHORED };
-        self.item(text::ADDRESS, &format!("{} ({})", who.address, proof.of(lang)));
-        let why =
-            if prepared.why.is_empty() { text::NO_REASON.of(lang) } else { prepared.why.of(lang) };
+        self.item(text::ADDRESS, &format!("{} ({})", who.address, proof.say(lang)));
+        let why = if prepared.why.is_empty() {
+            text::NO_REASON.say(lang)
+        } else {
+            prepared.why.say(lang)
+        };
         self.item(text::WHY, why);
         for chosen in &prepared.chosen {
-            self.item(text::LEAVES, chosen.name.of(lang));
+            self.item(text::LEAVES, chosen.name.say(lang));
             self.claims(&chosen.leaves);
             if !chosen.always.is_empty() {
-                self.note(&format!("  {}:", text::LEAVES_ALWAYS.of(lang)));
+                self.note(&format!("  {}:", text::LEAVES_ALWAYS.say(lang)));
                 self.claims(&chosen.always);
             }
         }
         for name in &prepared.not_held {
-            self.item(text::NOT_HELD, name.of(lang));
+            self.item(text::NOT_HELD, name.say(lang));
         }
     }
 
-    fn item(&mut self, name: Text, value: &str) {
-        self.note(&format!("{}: {value}", name.of(self.lang)));
+    fn item(&mut self, name: Words, value: &str) {
+        self.note(&format!("{}: {value}", name.say(self.lang)));
     }
 
     fn claims(&mut self, claims: &[Claim]) {
         for claim in claims {
-            self.note(&format!("  - {}: {}", claim.label.of(self.lang), claim.value));
+            self.note(&format!("  - {}: {}", claim.label.say(self.lang), claim.value));
         }
     }
 
@@ -197,10 +201,10 @@ impl Session<'_, '_> {
             return;
         }
         if yes {
-            self.say(text::CLI_PRESENTED.of(self.lang));
+            self.say(text::CLI_PRESENTED.say(self.lang));
         }
         if let Some(to) = &outcome.redirect_uri {
-            self.say(&text::CLI_CONTINUE.with(self.lang, &[to]));
+            self.say(&text::CLI_CONTINUE.fill(self.lang, &[("0", to)]));
         }
     }
 
@@ -226,10 +230,10 @@ impl Session<'_, '_> {
         if self.json {
             self.say(&json!({"listening": address, "auto": auto}).to_string());
         } else {
-            self.say(&text::CLI_SERVING.with(self.lang, &[&address]));
+            self.say(&text::CLI_SERVING.fill(self.lang, &[("0", &address)]));
         }
         if auto {
-            self.note(text::CLI_AUTO.of(self.lang));
+            self.note(text::CLI_AUTO.say(self.lang));
         }
         let _ = self.terminal.output.flush();
         let pages = router(WalletServer { wallet, auto, lang: self.lang });
@@ -254,13 +258,13 @@ async fn interrupted() {
 
 fn row(credential: &Credential, lang: Lang) -> [String; 4] {
     let expires = match credential.expires {
-        None => text::NO_EXPIRY.of(lang).to_owned(),
+        None => text::NO_EXPIRY.say(lang).to_owned(),
         Some(expires) => expires.to_rfc3339_jst(),
     };
     [
         credential.id.clone(),
-        credential.name.of(lang).to_owned(),
-        credential.issuer_name.of(lang).to_owned(),
+        credential.name.say(lang).to_owned(),
+        credential.issuer_name.say(lang).to_owned(),
         expires,
     ]
 }

@@ -1,11 +1,14 @@
 //! The wallet's pages, compiled by askama, with every value escaped.
 
+use std::borrow::Borrow;
+
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use sekisho_ambient::{Lang, Text, Words};
 
 use super::guard::Asked;
-use crate::text::{self, Lang, Text};
+use crate::text;
 use crate::{Credential, Prepared, PreparedOffer, WalletError};
 
 /// What every page has.
@@ -13,6 +16,16 @@ pub(super) struct Frame {
     pub(super) lang: Lang,
     /// This page in the other language; empty where there is no address to go back to.
     pub(super) other: String,
+}
+
+impl Frame {
+    fn say(&self, words: impl Borrow<Words>) -> &'static str {
+        words.borrow().say(self.lang)
+    }
+
+    fn tell<'t>(&self, text: &'t Text) -> &'t str {
+        text.say(self.lang)
+    }
 }
 
 #[derive(Template)]
@@ -54,7 +67,7 @@ pub(super) struct Present<'a> {
 #[template(path = "message.html")]
 pub(super) struct Message {
     pub(super) frame: Frame,
-    pub(super) title: Text,
+    pub(super) title: Words,
     pub(super) sentence: String,
     /// Where to go on, if not to the list.
     pub(super) next: Option<String>,

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Path, RawForm, RawQuery, State as Shared};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Lang, Timestamp, Words};
 
 use super::State;
 use super::guard::{Question, Unanswerable};
 use super::pages::{self, Accept, Card, Frame, List, Message, Present};
-use crate::text::{self, Lang, Text};
+use crate::text;
 use crate::{Credential, Prepared, PreparedOffer, PresentOutcome, WalletError};
 
 type Wallets = Shared<Arc<State>>;
@@ -180,17 +179,17 @@ fn is_mistyped(error: &WalletError) -> bool {
 fn returned(
     frame: Frame,
     outcome: Result<PresentOutcome, WalletError>,
-    title: Text,
-    lead: Text,
+    title: Words,
+    lead: Words,
 ) -> Response {
     let lang = frame.lang;
     let (sentence, next) = match outcome {
         Err(error) => return pages::failure(frame, &error),
         Ok(PresentOutcome { redirect_uri: Some(to), foreign: false }) => return found(&to),
         Ok(PresentOutcome { redirect_uri: Some(to), foreign: true }) => {
-            (text::CONTINUE_LEAD.of(lang).to_owned(), Some(to))
+            (text::CONTINUE_LEAD.say(lang).to_owned(), Some(to))
         }
-        Ok(PresentOutcome { redirect_uri: None, .. }) => (lead.of(lang).to_owned(), None),
+        Ok(PresentOutcome { redirect_uri: None, .. }) => (lead.say(lang).to_owned(), None),
     };
     pages::render(StatusCode::OK, &Message { frame, title, sentence, next, failed: false })
 }
@@ -204,7 +203,7 @@ fn unanswerable(frame: Frame, reason: &Unanswerable) -> Response {
         Unanswerable::NotOurs => (StatusCode::FORBIDDEN, text::NOT_OURS),
         Unanswerable::Ended => (StatusCode::GONE, text::ENDED),
     };
-    let sentence = sentence.of(frame.lang).to_owned();
+    let sentence = sentence.say(frame.lang).to_owned();
     let page = Message { frame, title: text::ERROR_TITLE, sentence, next: None, failed: true };
     pages::render(status, &page)
 }
@@ -243,7 +242,7 @@ fn parameter(form: &[u8], name: &str) -> Option<String> {
 fn card(credential: Credential, lang: Lang, now: Timestamp) -> Card {
     let time =
         |time: Timestamp| if lang == Lang::Ja { time.to_japanese() } else { time.to_english() };
-    let expires = credential.expires.map_or_else(|| text::NO_EXPIRY.of(lang).to_owned(), time);
+    let expires = credential.expires.map_or_else(|| text::NO_EXPIRY.say(lang).to_owned(), time);
     let expired = credential.expires.is_some_and(|expires| expires <= now);
     Card { expires, expired, received: time(credential.received), credential }
 }

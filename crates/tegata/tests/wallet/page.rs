@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use tegata::text::Lang;
+use sekisho_ambient::Lang;
 use tegata::{Wallet, WalletServer, router};
 use tower::ServiceExt as _;
 

@@ -1,8 +1,8 @@
 //! Showing credentials (OpenID4VP 1.0): who asks, what leaves, and what never does.
 
 use sekisho_ambient::Clock;
+use sekisho_ambient::Lang;
 use serde_json::Value;
-use tegata::text::Lang;
 use tegata::{Wallet, WalletError};
 
 use crate::peers::{Answer, Mood, Peers};

@@ -1,6 +1,6 @@
-//! Measures each operation against the library call that it uses, in one run: `cargo bench -p
-//! sekisho-jose`. The output is ratios of times, ours to the raw call's. Rounds of both are
-//! measured in turn, so that a machine that slows down slows both.
+//! Measures each operation against the library call that it uses, in one run:
+//! `cargo bench -p sekisho-jose`. The output is ratios of times, ours to the raw call's. Rounds of
+//! both are measured in turn, so that a machine that slows down slows both.
 
 #![allow(
     clippy::unwrap_used,

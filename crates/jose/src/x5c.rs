@@ -2,10 +2,10 @@
 //! to our own anchors (RFC 5280, section 6).
 //!
 //! Invariant: only [`verify_chain`] and [`dangerous_leaf`] make a [`VerifiedLeaf`]. The verifier
-//! has the anchor. A chain that contains its anchor is refused (HAIP, section 6.1.1), and so is a
-//! leaf that is self-signed or may sign certificates. No extended key usage is required, because
-//! none is registered for issuers of credentials. Revocation of certificates is not checked,
-//! because private PKIs of this kind have no CRLs.
+//! chooses the anchors. A chain that contains its anchor is refused (HAIP, section 6.1.1), and so
+//! is a leaf that is self-signed or may sign certificates. No extended key usage is required,
+//! because none is registered for issuers of credentials. Revocation of certificates is not
+//! checked, because private PKIs of this kind have no CRLs.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,15 +1,14 @@
-//! The audit log: a chain of entries in which each is bound to all before it (operations, Audit
-//! 5.1).
+//! The audit log: a chain of entries, each bound to all before it (operations, Audit 5.1).
 //!
 //! An entry gets its number and its link when the engine applies its batch. So transactions never
 //! conflict because of the log, and state never changes without its entry.
 //!
 //! The hash of a record is SHA-256 over `"sekisho audit 1"`, its number, the hash of the record
-//! before it, and the SHA-256 of salt and entry. The first record follows the SHA-256 of `"sekisho
-//! audit 1"` and the store's id. Each link is also authenticated under a key of the store, so an
-//! attacker who can write the file cannot forge a new log. The attacker can remove the last entries
-//! only by putting back the head of an older file, too. Checkpoints that are kept elsewhere detect
-//! that.
+//! before it, and the SHA-256 of salt and entry. The first record follows the SHA-256 of
+//! `"sekisho audit 1"` and the store's id. Each link is also authenticated under a key of the
+//! store, so an attacker who can write the file cannot forge a new log. The attacker can remove the
+//! last entries only by also putting back the head of an older file. Checkpoints that are kept
+//! elsewhere detect that.
 
 use std::ops::Bound;
 

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 use crate::xaes::{Key, NONCE};
 use crate::{Store, StoreError, Table, Tx};
 
-/// The version of the form of sealed bytes: `format (1) | id of the key (8) | nonce (24) |
-/// ciphertext | tag (16)`.
+/// The version of sealed bytes:
+/// `format (1) | id of the key (8) | nonce (24) | ciphertext | tag (16)`.
 const FORMAT: u8 = 1;
 
 /// The table of keys: keyed digest of the person → key.

@@ -1,34 +1,34 @@
-//! The kinds of affiliation that a credential of type `affiliation` names, and their words.
+//! The kinds of affiliation in a credential of type `affiliation`, and their names for people.
 
 use sekisho_ambient::Words;
 use serde::{Deserialize, Serialize};
 
-/// How a person belongs to an organization (claim `affiliation_type`).
+/// How a person belongs to an organization (the claim `affiliation_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AffiliationType {
-    /// 正社員.
+    /// 正社員: a regular employee.
     Regular,
-    /// 有期雇用.
+    /// 有期雇用: an employee with a fixed term.
     FixedTerm,
-    /// 出向.
+    /// 出向: seconded from another organization.
     Seconded,
-    /// 派遣.
+    /// 派遣: dispatched by an agency.
     Dispatched,
-    /// 業務委託.
+    /// 業務委託: a contractor.
     Contractor,
-    /// 教員.
+    /// 教員: a member of the faculty.
     Faculty,
-    /// 職員.
+    /// 職員: a member of the staff.
     Staff,
-    /// 学生.
+    /// 学生: a student.
     Student,
-    /// 客員.
+    /// 客員: a visiting member.
     Visiting,
 }
 
 impl AffiliationType {
-    /// All kinds.
+    /// All kinds of affiliation.
     pub const ALL: [Self; 9] = [
         Self::Regular,
         Self::FixedTerm,
@@ -41,7 +41,7 @@ impl AffiliationType {
         Self::Visiting,
     ];
 
-    /// The value of the claim.
+    /// Returns the value of the claim.
     pub fn name(self) -> &'static str {
         match self {
             Self::Regular => "regular",
@@ -56,12 +56,12 @@ impl AffiliationType {
         }
     }
 
-    /// The kind with this value.
+    /// Returns the kind with this value; `None` if there is none.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// What people call it.
+    /// Returns the name for people.
     pub const fn words(self) -> Words {
         match self {
             Self::Regular => Words::new("正社員", "regular employee"),

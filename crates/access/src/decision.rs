@@ -1,4 +1,4 @@
-//! What a decision is made from, and what comes out of it.
+//! The input of a decision, and its result.
 
 use sekisho_ambient::{Text, Timestamp};
 use sekisho_profile::Code;
@@ -6,67 +6,70 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Claims, Gate, GpuAccessRequest};
 
-/// What a decision is made from.
+/// The facts from which a decision is made.
 ///
-/// Invariant: the claims are those of verified credentials of the one holder who asks.
+/// Invariant: all claims come from verified credentials, and all these credentials belong to the
+/// one holder who asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The present time.
     pub now: Timestamp,
-    /// The gate that stands before the service.
+    /// The gate of the service, with its limits.
     pub gate: &'a Gate,
-    /// What is asked for.
+    /// The request of the relying party.
     pub request: &'a GpuAccessRequest,
-    /// Disclosed claims of the credential of type `affiliation`.
+    /// The disclosed claims of the credential of type `affiliation`; `None` if it was not
+    /// presented.
     pub affiliation: Option<&'a Claims>,
-    /// Disclosed claims of the credential of type `ai-training`.
+    /// The disclosed claims of the credential of type `ai-training`; `None` if it was not
+    /// presented.
     pub training: Option<&'a Claims>,
-    /// Authentication context of the login.
+    /// The authentication context (`acr`) of the login, if it has one.
     pub acr: Option<&'a str>,
 }
 
-/// The outcome.
+/// The result of a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision {
-    /// Every condition is met.
+    /// Every rule is met.
     Permit(Permit),
-    /// At least one is not.
+    /// At least one rule is not met.
     Deny(Denied),
 }
 
-/// What is permitted.
+/// The access that is permitted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Permit {
-    /// The entry of `authorization_details` as granted: what was asked for, the gate's limit where
-    /// nothing was said, and `expires` (RFC 3339, UTC).
+    /// The granted entry of `authorization_details`: the request, the gate's limit where the
+    /// request names none, and `expires` (RFC 3339, UTC).
     pub details: Claims,
-    /// `gpu:{service}`, and `gpu:{partition}` where one was asked for.
+    /// `gpu:{service}`, and `gpu:{partition}` if a partition was requested.
     pub groups: Vec<String>,
-    /// Obligation: nothing that is issued on this permit is valid beyond this time. It is the
-    /// earliest of the gate's own limit and the ends of what the credentials attest.
+    /// The time after which nothing that is issued because of this permit may be valid. It is the
+    /// earliest of the gate's own limit and the ends of the credentials' validity.
     pub expires: Timestamp,
 }
 
-/// Why it is not permitted.
+/// The reasons why the access is not permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
-    /// Every unmet rule, in the order of the codes; never empty.
+    /// Every rule that is not met, in the order of the codes. It is never empty.
     pub reasons: Vec<Reason>,
-    /// How many conditions apply to this request at this gate.
+    /// The number of rules that apply to this request at this gate.
     pub conditions: usize,
 }
 
-/// One unmet rule.
+/// A rule that is not met, explained to the person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// Its code, such as `P-3111`.
+    /// The code of the rule, such as `P-3111`.
     pub code: Code,
-    /// What is not met.
+    /// The condition that is not met.
     pub title: Text,
-    /// What was found.
+    /// What the credentials or the request say.
     pub found: Text,
-    /// What is needed.
+    /// What the rule requires.
     pub needed: Text,
-    /// The one thing to do.
+    /// The one thing that the person can do.
     pub action: Text,
 }

@@ -1,6 +1,6 @@
-//! Facts as Cedar entities and context.
+//! Turns facts into Cedar entities and context.
 //!
-//! Invariant: everything that is handed to Cedar is checked against the schema on the way.
+//! Invariant: everything that is passed to Cedar is first checked against the schema.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,16 +13,16 @@ use sekisho_ambient::Timestamp;
 use crate::holder::{Affiliation, Ends, Holder, Training};
 use crate::{Action, Facts, Gate, GpuAccessRequest, TrainingRule};
 
-/// Why facts could not be handed over; for the log.
+/// The reason why facts could not be passed to Cedar. It is only for the log.
 pub(crate) type Unfit = Box<dyn std::error::Error + Send + Sync>;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// Attributes, of which some are absent.
+/// Attributes of an entity or record. Those with `None` are left out.
 type Attributes = Vec<(&'static str, Option<Expression>)>;
 
-/// The holder and the gate.
+/// Makes the entities of the holder and the gate.
 pub(crate) fn entities(
     facts: &Facts<'_>,
     holder: &Holder,
@@ -33,7 +33,7 @@ pub(crate) fn entities(
     Ok(Entities::from_entities([person, gate], Some(schema))?)
 }
 
-/// The question: may the holder do `action` at the gate?
+/// Makes Cedar's request: may the holder do `action` at the gate?
 pub(crate) fn question(
     facts: &Facts<'_>,
     action: Action,
@@ -53,7 +53,7 @@ fn resource(gate: &Gate) -> Result<EntityUid, Unfit> {
     uid("Gate", &gate.id)
 }
 
-/// The entity of this type and id.
+/// Makes the identifier of an entity from its type and its id.
 pub(crate) fn uid(kind: &str, id: &str) -> Result<EntityUid, Unfit> {
     let kind: EntityTypeName = kind.parse()?;
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
@@ -129,7 +129,7 @@ fn present(attributes: Attributes) -> impl Iterator<Item = (String, Expression)>
     attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)))
 }
 
-/// A record; absent only if two attributes had one name.
+/// Makes a record; `None` only if two attributes have the same name.
 fn record(attributes: Attributes) -> Option<Expression> {
     Expression::new_record(present(attributes)).ok()
 }

@@ -1,6 +1,6 @@
-//! What a person is told of an unmet rule: what was found, what is needed, and one thing to do.
+//! Explains an unmet rule to the person: what was found, what is needed, and one thing to do.
 //!
-//! Words: です・ます, one idea a sentence, what to do begins with what the reader can do.
+//! Words: です・ます, one idea a sentence. The action begins with what the reader can do.
 
 use sekisho_ambient::Text;
 use sekisho_profile::Code;
@@ -9,7 +9,7 @@ use crate::holder::{Affiliation, Ends, Holder, Training, shown};
 use crate::rule::Rule;
 use crate::{Facts, Gate, GpuAccessRequest, Reason, TrainingRule};
 
-/// What is said beside the rule's own sentence.
+/// The texts that are shown beside the rule's own sentence.
 struct Findings {
     found: Text,
     needed: Text,
@@ -20,7 +20,7 @@ fn text(ja: impl Into<String>, en: impl Into<String>) -> Text {
     Text { ja: ja.into(), en: en.into() }
 }
 
-/// Several texts as one.
+/// Joins several texts into one.
 fn join(texts: &[Text]) -> Text {
     let all = |pick: fn(&Text) -> &str, between: &str| {
         texts.iter().map(pick).collect::<Vec<_>>().join(between)
@@ -28,12 +28,12 @@ fn join(texts: &[Text]) -> Text {
     text(all(|text| &text.ja, "、"), all(|text| &text.en, ", "))
 }
 
-/// What was found where a credential was not shown.
+/// The text for a credential that was not presented.
 fn not_presented() -> Text {
     text("証明書が提示されていません", "No credential was presented")
 }
 
-/// The reason of a rule whose own sentences are `ja` and `en`.
+/// Makes the reason for a rule whose own sentences are `ja` and `en`.
 pub(crate) fn reason(
     rule: Rule,
     ja: String,
@@ -50,7 +50,7 @@ pub(crate) fn reason(
     compose(rule.code(), text(ja, en), findings)
 }
 
-/// The reason of a decision that could not be made.
+/// Makes the reason for a decision that could not be made.
 pub(crate) fn system_error() -> Reason {
     let title = text(
         "利用条件を判定できなかったため、許可しませんでした。",
@@ -116,7 +116,7 @@ fn affiliation(facts: &Facts<'_>, found: Option<&Affiliation>) -> Findings {
     Findings { found: join(&parts), needed, action }
 }
 
-/// The value of `affiliation_type` in words; a value that we do not know, as it stands.
+/// Returns the words for a value of `affiliation_type`. An unknown value is shown as it is.
 fn kind(name: &str) -> Text {
     match crate::AffiliationType::from_name(name) {
         Some(kind) => {
@@ -127,7 +127,7 @@ fn kind(name: &str) -> Text {
     }
 }
 
-/// An end that has passed, or that cannot be read.
+/// Describes an end of the affiliation that has passed or cannot be read; `None` for any other.
 fn affiliation_end(facts: &Facts<'_>, found: &Affiliation) -> Option<Text> {
     match &found.ends {
         Ends::On(day) if facts.now > day.end => Some(text(
@@ -178,7 +178,7 @@ fn training(facts: &Facts<'_>, found: Option<&Training>) -> Findings {
     Findings { found: join(&parts), needed, action }
 }
 
-/// The training that a rule names.
+/// Describes the training that a rule requires.
 fn course(rule: &TrainingRule) -> Text {
     let names = rule.achievements.join("・");
     match rule.min_level {
@@ -192,7 +192,8 @@ fn course(rule: &TrainingRule) -> Text {
     }
 }
 
-/// What is wrong with the training that was shown, and whether it is only late.
+/// Describes all that is wrong with the presented training. The boolean says whether that fault is
+/// only one of time.
 fn wrong_training(facts: &Facts<'_>, rule: &TrainingRule, found: &Training) -> Vec<(bool, Text)> {
     let achievement = match &found.achievement {
         None => Some(text("修了番号が提示されていません", "the achievement was not presented")),
@@ -228,7 +229,7 @@ fn wrong_training(facts: &Facts<'_>, rule: &TrainingRule, found: &Training) -> V
     wrong.into_iter().filter_map(|(late, text)| Some((late, text?))).collect()
 }
 
-/// What is wrong with the day on which the training was completed.
+/// Describes what is wrong with the day of completion, if anything is.
 fn wrong_date(facts: &Facts<'_>, days: u32, found: &Training) -> Option<Text> {
     const DAY: i64 = 86_400;
     match &found.completed {

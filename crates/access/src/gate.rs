@@ -1,4 +1,4 @@
-//! A gate: the limits that stand before one GPU service, as its operator configures them.
+//! A gate: the limits of one GPU service, as its operator configures them.
 
 use std::collections::BTreeSet;
 
@@ -8,49 +8,52 @@ use thiserror::Error;
 use crate::AffiliationType;
 use crate::request::is_name;
 
-/// The highest level of training.
+/// The highest level of a training.
 const MAX_LEVEL: u8 = 4;
 
-/// The limits of one service. Absent lists and rules allow nothing more than they say.
+/// The limits of one service. A list that is absent allows nothing; a rule that is absent demands
+/// nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
-    /// Its id.
+    /// The id of the gate.
     pub id: String,
-    /// The service that it stands before.
+    /// The name of the service that the gate guards.
     pub service: String,
-    /// The most GPUs of one request.
+    /// The most GPUs that one request may ask for.
     pub max_gpus: u32,
-    /// The most GPU-hours of one request.
+    /// The most GPU-hours that one request may ask for.
     pub max_gpu_hours: u32,
-    /// The longest run of one request, in hours; without it, only GPU-hours are limited.
+    /// The longest run that one request may ask for, in hours. If it is absent, only GPU-hours are
+    /// limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_walltime_h: Option<u32>,
-    /// How long a permit lasts, in hours.
+    /// How long a permit is valid, in hours.
     #[serde(default = "default_permit_hours")]
     pub permit_hours: u32,
-    /// Partitions that may be named.
+    /// The partitions that requests may name.
     #[serde(default)]
     pub partitions: Vec<String>,
-    /// Models of GPU that may be named.
+    /// The models of GPU that requests may name.
     #[serde(default)]
     pub gpu_models: Vec<String>,
-    /// Kinds of affiliation that are allowed; at least one.
+    /// The kinds of affiliation that are allowed. At least one is needed.
     pub allowed_affiliation_types: Vec<AffiliationType>,
-    /// The training that is needed; none if absent.
+    /// The training that is required. If it is absent, none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingRule>,
 }
 
-/// The training that a gate demands.
+/// The training that a gate requires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRule {
-    /// Any of these achievements; at least one.
+    /// The achievements, of which the holder needs one. The list must not be empty.
     pub achievements: Vec<String>,
-    /// The lowest level, 0 to 4; 0 asks for none.
+    /// The lowest level, 0 to 4. With 0, no level is required.
     pub min_level: u8,
-    /// How many days ago it may have been completed; without it, `valid_through` alone counts.
+    /// The most days that may have passed since completion. If it is absent, only `valid_through`
+    /// counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_days: Option<u32>,
 }
@@ -59,42 +62,42 @@ fn default_permit_hours() -> u32 {
     24
 }
 
-/// Why a gate was refused.
+/// The reason why a gate was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum GateError {
-    /// Two gates have one id, or stand before one service.
+    /// Two gates have the same id, or guard the same service.
     #[error("gate {0:?}: another gate has this id or service")]
     Twice(String),
-    /// A name that no request could carry.
+    /// A name is not one that a request can contain.
     #[error("gate {gate:?}: {name:?} is not a name of letters, digits, '.', '_' and '-'")]
     Name {
-        /// The gate.
+        /// The id of the gate.
         gate: String,
-        /// The name.
+        /// The refused name.
         name: String,
     },
-    /// A partition whose group would be that of another partition or service.
+    /// A partition would have the same group as another partition or a service.
     #[error("gate {gate:?}: partition {name:?} has the name of a service or of another partition")]
     Group {
-        /// The gate.
+        /// The id of the gate.
         gate: String,
-        /// The partition.
+        /// The name of the partition.
         name: String,
     },
-    /// A list or limit that lets nobody in.
+    /// A list or limit refuses every request.
     #[error("gate {gate:?}: {member} lets nobody in")]
     Nobody {
-        /// The gate.
+        /// The id of the gate.
         gate: String,
-        /// The member.
+        /// The name of the list or limit.
         member: &'static str,
     },
-    /// A level that does not exist.
+    /// The required level does not exist.
     #[error("gate {0:?}: training.min_level is not 0 to {MAX_LEVEL}")]
     Level(String),
 }
 
-/// Refuses gates that cannot be meant.
+/// Refuses gates that are surely mistakes.
 pub(crate) fn check(gates: &[Gate]) -> Result<(), GateError> {
     let (mut ids, mut services) = (BTreeSet::new(), BTreeSet::new());
     for gate in gates {

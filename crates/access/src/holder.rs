@@ -1,25 +1,26 @@
-//! What a holder showed, as the policies read it.
+//! The claims that a holder presented, in the form that the policies read.
 //!
-//! Invariant: a claim of another form than expected is a fact that is absent, never a default.
+//! Invariant: a claim that does not have the expected form is treated as absent. It never gets a
+//! default value.
 
 use sekisho_ambient::Timestamp;
 use serde_json::Value;
 
 use crate::{Claims, Facts};
 
-/// The longest text of a claim that is shown on a page, in characters.
+/// The most characters of a claim that are shown on a page.
 const MAX_SHOWN: usize = 64;
 
-/// A day, in Japan.
+/// A day in Japan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Day {
-    /// As it stands in the claim.
+    /// The text of the claim.
     pub(crate) text: String,
-    /// Its last second.
+    /// The last second of the day.
     pub(crate) end: Timestamp,
 }
 
-/// What was shown.
+/// The credentials that the holder presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
     pub(crate) affiliation: Option<Affiliation>,
@@ -29,33 +30,33 @@ pub(crate) struct Holder {
 /// A credential of type `affiliation`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Affiliation {
-    /// `affiliation_type`.
+    /// `affiliation_type`; `None` if it is absent or not a text.
     pub(crate) kind: Option<String>,
-    /// `valid_through`; an end that cannot be read is none that is known to lie ahead.
+    /// `valid_through`. If it cannot be read, it does not count as an end in the future.
     pub(crate) ends: Ends,
 }
 
-/// When something ends.
+/// The end of an affiliation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ends {
-    /// It does not say.
+    /// The credential has no end.
     Unsaid,
-    /// On this day.
+    /// The affiliation ends on this day.
     On(Day),
-    /// It says something that is no day.
+    /// The credential has an end that is not a day.
     Unreadable,
 }
 
 /// A credential of type `ai-training`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Training {
-    /// `achievement_id`.
+    /// `achievement_id`; `None` if it is absent or not a text.
     pub(crate) achievement: Option<String>,
-    /// The highest level that `level` or a true predicate shows.
+    /// The highest level that is proven by `level` or by a true predicate such as `level_gte_2`.
     pub(crate) level: Option<u8>,
-    /// `valid_through`.
+    /// `valid_through`; `None` if it is absent or not a day.
     pub(crate) ends: Option<Day>,
-    /// `completed_on`.
+    /// `completed_on`; `None` if it is absent or not a day.
     pub(crate) completed: Option<Day>,
 }
 
@@ -102,7 +103,7 @@ fn text(claims: &Claims, name: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A day in the form `2026-11-21`, and no other.
+/// Reads a claim as a day in the form `2026-11-21`. Other forms are refused.
 fn day(claims: &Claims, name: &str) -> Option<Day> {
     let text = claims.get(name)?.as_str()?;
     let shape = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
@@ -110,7 +111,7 @@ fn day(claims: &Claims, name: &str) -> Option<Day> {
     Some(Day { text: text.to_owned(), end })
 }
 
-/// A claim's text as a page shows it: without control characters, and not longer than a line.
+/// Prepares a claim's text for a page: removes control characters and shortens it to one line.
 pub(crate) fn shown(text: &str) -> String {
     let plain = text.chars().filter(|c| !c.is_control());
     let mut shown: String = plain.clone().take(MAX_SHOWN).collect();

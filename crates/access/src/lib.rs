@@ -1,16 +1,17 @@
-//! What a holder may do with a GPU service: requests, gates, policies, decisions and their reasons.
+//! Decides what a holder may do with a GPU service, from requests, gates and policies, and explains
+//! each denial.
 //!
 //! A request for GPUs arrives as RFC 9396 authorization details of type `gpu_access`
-//! ([`GpuAccessRequest`]); a [`Gate`] states the limits of a service; [`Policies`] are written in
-//! Cedar, embedded, and strictly validated once. [`Policies::decide`] turns verified claims into a
-//! [`Decision`]: a permit, or every unmet rule with what was found, what is needed and what to do,
-//! in both languages.
+//! ([`GpuAccessRequest`]). A [`Gate`] states the limits of a service. [`Policies`] are written in
+//! Cedar, compiled in, and strictly validated once. [`Policies::decide`] turns verified claims into
+//! a [`Decision`]: a permit, or every unmet rule with what was found, what is needed and what to
+//! do, in both languages.
 //!
-//! Invariant: nothing is allowed by omission. No policy that permits stands alone, a request that no
-//! rule reads is refused, and a rule that cannot be evaluated denies.
+//! Invariant: nothing is allowed by omission. Every permitting policy has a forbidding policy
+//! beside it. A request is refused if no rule reads it. A rule that cannot be evaluated denies.
 //!
-//! Leaves to others: verifying the credentials whose claims come in, and binding the answer to a
-//! person, a client and a time.
+//! Leaves to others: verifying the credentials, and binding the decision to a person, a client and
+//! a time.
 
 mod affiliation;
 mod decision;

@@ -1,8 +1,9 @@
-//! The policies: Cedar schema and policies, parsed and strictly validated once.
+//! The Cedar schema and policies, parsed and strictly validated once.
 //!
-//! Invariants: a permit for an action stands only beside a forbid for the same action, since a
-//! permit alone allows everything and its denial would have no reason. Each forbid is a rule that
-//! can be explained. An error of evaluation denies: Cedar itself would skip the policy that failed.
+//! Invariants: an action that a policy permits is also restricted by a policy that forbids, because
+//! a permit alone would allow everything, and a denial without it would have no reason. Each forbid
+//! is a rule that can be explained. An error of evaluation denies; Cedar itself would skip the
+//! policy that failed.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -31,7 +32,7 @@ const POLICIES: [&str; 5] = [
     include_str!("../policies/size.cedar"),
 ];
 
-/// Policies that passed every check, and the gates that they were checked with.
+/// Policies that passed every check, with the gates for which they were checked.
 #[derive(Debug)]
 pub struct Policies {
     schema: Schema,
@@ -40,7 +41,7 @@ pub struct Policies {
     version: String,
 }
 
-/// Why policies or gates were refused.
+/// The reason why policies or gates were refused.
 #[derive(Debug, Error)]
 pub enum PolicyError {
     /// The schema cannot be parsed.
@@ -49,39 +50,39 @@ pub enum PolicyError {
     /// A policy cannot be parsed.
     #[error("policy: {0}")]
     Syntax(String),
-    /// A policy has no id, or that of another.
+    /// A policy has no id, or the id of another policy.
     #[error("policy {0:?}: no @id, or that of another policy")]
     Id(String),
     /// A policy does not fit the schema.
     #[error("policy does not fit the schema: {0}")]
     Invalid(String),
-    /// A permit whose action no policy forbids, so that it would allow everything.
+    /// A policy permits an action that no policy forbids, so it would allow everything.
     #[error("policy {0:?} permits an action that no policy forbids")]
     Unpaired(String),
-    /// A permit that is not for exactly one action, or not the only one for it.
+    /// A permit is not for exactly one action, or is not the only permit for it.
     #[error("policy {0:?}: a permit is for one action, and the only one for it")]
     Permit(String),
     /// An action that no policy permits.
     #[error("no policy permits {0:?}")]
     Unpermitted(&'static str),
-    /// A forbid that is no known rule, or lacks its texts.
+    /// A forbidding policy is not a known rule, or lacks its texts.
     #[error("policy {0:?} forbids, but is not a known rule with @ja and @en")]
     Unexplained(String),
-    /// A gate that cannot be meant.
+    /// A gate was refused by its own checks.
     #[error(transparent)]
     Gate(#[from] GateError),
     /// A gate that does not fit the schema.
     #[error("gate {gate:?} does not fit the schema: {error}")]
     GateUnfit {
-        /// The gate.
+        /// The id of the gate.
         gate: String,
-        /// What Cedar says.
+        /// Cedar's error.
         error: String,
     },
 }
 
 impl Policies {
-    /// The embedded policies, for these gates.
+    /// Loads the embedded policies for these gates.
     pub fn new(gates: &[Gate]) -> Result<Self, PolicyError> {
         Self::parse(SCHEMA, &POLICIES, gates)
     }
@@ -99,7 +100,7 @@ impl Policies {
         Ok(this)
     }
 
-    /// Hands the gate to Cedar, so that a decision cannot fail on it later.
+    /// Passes the gate to Cedar now, so that a later decision cannot fail because of it.
     fn try_gate(&self, gate: &Gate) -> Result<(), PolicyError> {
         let request = GpuAccessRequest::smallest(&gate.service);
         let facts = Facts {
@@ -119,12 +120,13 @@ impl Policies {
         fits.map(|_| ()).map_err(unfit)
     }
 
-    /// Names exactly these policies, this schema and these gates: 16 hexadecimal digits.
+    /// Returns a name for exactly these policies, this schema and these gates: 16 hexadecimal
+    /// digits.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// Decides. Whatever cannot be evaluated is denied with the code S-5005.
+    /// Makes a decision. A request that cannot be evaluated is denied with the code S-5005.
     pub fn decide(&self, facts: &Facts<'_>) -> Decision {
         let holder = Holder::of(facts);
         match self.unmet(facts, &holder) {
@@ -140,7 +142,8 @@ impl Policies {
         }
     }
 
-    /// The rules that some action of the request does not meet; `None` if that cannot be told.
+    /// Returns the rules that some action of the request does not meet; `None` if the request
+    /// cannot be evaluated.
     fn unmet(&self, facts: &Facts<'_>, holder: &Holder) -> Option<BTreeSet<Rule>> {
         let checked = self.gates.contains(facts.gate);
         let fits = facts.request.service == facts.gate.service;
@@ -172,7 +175,7 @@ impl Policies {
         }
         let rules = diagnostics.reason().map(|id| Rule::from_code(id.as_ref()));
         let rules: BTreeSet<Rule> = rules.collect::<Option<_>>()?;
-        // Denied without a rule: nothing permits the action, which cannot be explained to anybody.
+        // Denied without a rule: no policy permits the action. Such a denial has no reason to show.
         (!rules.is_empty()).then_some(rules)
     }
 
@@ -183,12 +186,12 @@ impl Policies {
     }
 }
 
-/// How many rules this request can fail at this gate.
+/// Returns the number of rules that this request can fail at this gate.
 fn conditions(facts: &Facts<'_>) -> usize {
     Rule::ALL.into_iter().filter(|rule| rule.applies(facts.gate, facts.request)).count()
 }
 
-/// The permit: what was asked for, the gate's limits where nothing was said, and its end.
+/// Makes the permit: the request, the gate's limits where the request names none, and the end.
 fn granted(facts: &Facts<'_>, holder: &Holder) -> Permit {
     let (gate, asked) = (facts.gate, facts.request);
     let expires = expires(facts, holder);
@@ -205,7 +208,7 @@ fn granted(facts: &Facts<'_>, holder: &Holder) -> Permit {
     Permit { details, groups, expires }
 }
 
-/// The earliest of the gate's own limit and the ends of what the credentials attest.
+/// Returns the earliest of the gate's own limit and the ends of the credentials' validity.
 fn expires(facts: &Facts<'_>, holder: &Holder) -> Timestamp {
     const HOUR: i64 = 3600;
     let limit = facts.now.plus(i64::from(facts.gate.permit_hours) * HOUR);
@@ -231,7 +234,7 @@ fn version(schema: &str, texts: &[&str], gates: &[Gate]) -> String {
     })
 }
 
-/// All policies, each under the name that its `@id` gives.
+/// Parses all policies. Each gets the name in its `@id`.
 fn named(texts: &[&str]) -> Result<PolicySet, PolicyError> {
     let mut policies = PolicySet::new();
     for text in texts {
@@ -250,7 +253,8 @@ fn named(texts: &[&str]) -> Result<PolicySet, PolicyError> {
     Ok(policies)
 }
 
-/// Strictly, and a warning counts as an error: a rule that can never hold is a mistake.
+/// Validates strictly. A warning counts as an error, because a rule that can never hold is a
+/// mistake.
 fn validate(policies: &PolicySet, schema: &Schema) -> Result<(), PolicyError> {
     let result = Validator::new(schema.clone()).validate(policies, ValidationMode::Strict);
     if result.validation_passed_without_warnings() {
@@ -262,7 +266,8 @@ fn validate(policies: &PolicySet, schema: &Schema) -> Result<(), PolicyError> {
     Err(PolicyError::Invalid(all.join("; ")))
 }
 
-/// Each action has one permit and at least one forbid; each forbid is a rule with its texts.
+/// Checks that each action has one permit and at least one forbid, and that each forbid is a rule
+/// with its texts.
 fn check_pairs(policies: &PolicySet) -> Result<(), PolicyError> {
     let name = |policy: &Policy| AsRef::<str>::as_ref(policy.id()).to_owned();
     let (permits, forbids): (Vec<&Policy>, Vec<&Policy>) =

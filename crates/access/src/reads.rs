@@ -1,7 +1,7 @@
-//! What a gate's policy reads of a holder's credentials.
+//! The claims that a gate's policy reads from a holder's credentials.
 //!
-//! Invariant: nothing is asked for that no rule of the gate reads, and the predicate of a level is
-//! asked for rather than the level.
+//! Invariant: a wallet is asked only for claims that a rule of the gate reads. It is asked for the
+//! predicate of a level and not for the level itself, where a predicate exists.
 
 use sekisho_profile::types::{LOGIN, TRAINING};
 
@@ -10,19 +10,19 @@ use crate::Gate;
 /// The claims of one credential type that a decision reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
-    /// Name of the type, e.g. `ai-training`.
+    /// The name of the type, such as `ai-training`.
     pub type_name: String,
-    /// Paths of the claims without which the credential is of no use; each by the names of its
+    /// The paths of the claims without which the credential is useless. A path is the names of its
     /// members.
     pub needed: Vec<Vec<String>>,
-    /// Paths of all claims that are read, the needed ones too.
+    /// The paths of all claims that are read, including the needed ones.
     pub claims: Vec<Vec<String>>,
-    /// Whether no login is possible without the credential; where false, a missing credential is a
-    /// reason on the page of the denial.
+    /// Whether the login is impossible without the credential. If it is false, a missing credential
+    /// is a reason on the page of the denial.
     pub required: bool,
 }
 
-/// What the policy reads at `gate`.
+/// Returns the claims that the policy reads at `gate`.
 pub fn reads(gate: &Gate) -> Vec<Read> {
     let affiliation = read(LOGIN, &["affiliation_type"], &["valid_through"], true);
     let training = gate.training.as_ref().map(|rule| {

@@ -1,8 +1,8 @@
 //! A request for GPUs: `authorization_details` of type `gpu_access` (RFC 9396).
 //!
-//! Invariant: what is not understood is refused, never ignored (RFC 9396, section 5). So `locations`,
-//! `data_classification` and the other common members of section 2.2 are refused as long as no rule
-//! reads them: to ignore them would be to grant them.
+//! Invariant: a member that is not understood is refused and never ignored (RFC 9396, section 5).
+//! `locations`, `data_classification` and the other common members of section 2.2 are refused,
+//! because no rule reads them and ignoring them would mean granting them.
 
 use sekisho_profile::scopes::GPU_ACCESS;
 use serde::{Deserialize, Serialize};
@@ -11,29 +11,29 @@ use thiserror::Error;
 
 use crate::Claims;
 
-/// The `type` of the details.
+/// The value of `type` in the details.
 pub const DETAILS_TYPE: &str = GPU_ACCESS;
 
-/// The most GPUs that a request can name; beyond it, it is a mistake or a trick.
+/// The most GPUs that a request can name. A larger number is a mistake or an attack.
 const MAX_GPUS: u32 = 65_536;
-/// The most GPU-hours that a request can name: all those GPUs for a year and more.
+/// The most GPU-hours that a request can name: that number of GPUs for more than a year.
 const MAX_GPU_HOURS: u32 = 600_000_000;
 /// The longest run that a request can name, in hours: a leap year.
 const MAX_WALLTIME_H: u32 = 8_784;
 /// The longest name of a service, partition or model, in bytes.
 const MAX_NAME: usize = 64;
 
-/// What is to be done with a service.
+/// What the holder wants to do with a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Be given GPUs.
+    /// Get GPUs.
     Allocate,
     /// Log in to a machine.
     Ssh,
     /// Submit a job.
     Submit,
-    /// Ask a model that is served.
+    /// Use a model that is served.
     Infer,
 }
 
@@ -41,7 +41,7 @@ impl Action {
     /// All actions.
     pub const ALL: [Self; 4] = [Self::Allocate, Self::Ssh, Self::Submit, Self::Infer];
 
-    /// The value in `actions`.
+    /// Returns the value in `actions`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Allocate => "allocate",
@@ -57,55 +57,55 @@ impl Action {
     }
 }
 
-/// A request that has the form of one.
+/// A request whose form was checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GpuAccessRequest {
-    /// The service.
+    /// The name of the service.
     pub service: String,
-    /// What is to be done; each once, at least one.
+    /// The actions that are requested. There is at least one, and each occurs once.
     pub actions: Vec<Action>,
-    /// The partition.
+    /// The name of the partition, if the request names one.
     pub partition: Option<String>,
-    /// The model of GPU.
+    /// The model of GPU, if the request names one.
     pub gpu_model: Option<String>,
-    /// The number of GPUs, from 1.
+    /// The number of GPUs, at least 1.
     pub gpus: u32,
-    /// GPU-hours, from 1.
+    /// The GPU-hours, at least 1, if the request names them.
     pub gpu_hours: Option<u32>,
-    /// The length of the run, in hours, from 1.
+    /// The length of the run in hours, at least 1, if the request names it.
     pub walltime_h: Option<u32>,
 }
 
-/// Why details were refused (`invalid_authorization_details`; RFC 9396, section 5).
+/// The reason why details were refused (`invalid_authorization_details`; RFC 9396, section 5).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DetailsError {
-    /// `type` is missing or another.
+    /// `type` is missing or has another value.
     #[error("type is not {DETAILS_TYPE}")]
     Type,
-    /// A member that the type does not have, or that no rule reads.
+    /// The type does not have this member, or no rule reads it.
     #[error("member {0:?} is not supported")]
     Unsupported(String),
-    /// A member that has to be there.
+    /// A required member is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// Not a name of 1 to 64 letters, digits, `.`, `_` and `-`.
+    /// The value is not a name of 1 to 64 letters, digits, `.`, `_` and `-`.
     #[error("{0} is not a name of 1 to {MAX_NAME} letters, digits, '.', '_' and '-'")]
     Name(&'static str),
     /// `actions` is not an array of known actions, each once.
     #[error("actions is not an array of allocate, ssh, submit and infer, each at most once")]
     Actions,
-    /// Not a whole number in its range.
+    /// The value is not a whole number in its range.
     #[error("{name} is not a whole number from 1 to {max}")]
     Number {
-        /// The member.
+        /// The name of the member.
         name: &'static str,
-        /// The largest that is read.
+        /// The largest number that is accepted.
         max: u32,
     },
 }
 
 impl GpuAccessRequest {
-    /// The least that can be asked of `service`: one GPU for one hour.
+    /// Returns the smallest request for `service`: one GPU for one hour.
     pub fn smallest(service: &str) -> Self {
         Self {
             service: service.to_owned(),
@@ -138,7 +138,7 @@ impl GpuAccessRequest {
         })
     }
 
-    /// The request as an entry of `authorization_details`.
+    /// Writes the request as an entry of `authorization_details`.
     pub fn to_details(&self) -> Claims {
         let actions: Vec<&str> = self.actions.iter().map(|action| action.name()).collect();
         let members = [
@@ -155,15 +155,17 @@ impl GpuAccessRequest {
         present.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The GPU-hours that the request comes to: as asked, or all GPUs for the whole run.
+    /// Returns the GPU-hours of the request: those that it names, or else all its GPUs for the
+    /// whole run.
     pub(crate) fn total_gpu_hours(&self) -> Option<u64> {
         let by_run = self.walltime_h.map(|hours| u64::from(self.gpus) * u64::from(hours));
         self.gpu_hours.map(u64::from).or(by_run)
     }
 }
 
-/// What was granted, as far as `asked` asks for it (RFC 9396, section 6.1): fewer actions, fewer GPUs,
-/// less time; everything else has to be left out or the same. `None` if it is not less.
+/// Reduces the `granted` details to those that `asked` asks for (RFC 9396, section 6.1). `asked`
+/// may name fewer actions, fewer GPUs and less time; its other members must be absent or unchanged.
+/// `None` if it asks for more than was granted.
 pub fn narrowed(granted: &Claims, asked: &Claims) -> Option<Claims> {
     let mut narrowed = granted.clone();
     for member in ["type", "service"] {
@@ -187,11 +189,11 @@ pub fn narrowed(granted: &Claims, asked: &Claims) -> Option<Claims> {
     Some(narrowed)
 }
 
-/// All members of the type.
+/// All members of the details.
 const MEMBERS: [&str; 8] =
     ["type", "service", "actions", "partition", "gpu_model", "gpus", "gpu_hours", "walltime_h"];
 
-/// Whether `text` can name a service, partition or model: it becomes part of a group's name.
+/// Whether `text` can name a service, partition or model. The name becomes part of a group's name.
 pub(crate) fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(plain)

@@ -1,4 +1,4 @@
-//! A gate, a request and credentials that pass it, for tests.
+//! Samples for tests: a gate, a request, and credentials that meet every rule.
 
 use sekisho_ambient::Timestamp;
 use serde_json::{Value, json};

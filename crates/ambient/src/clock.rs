@@ -1,4 +1,4 @@
-//! Points in time, and the one place where the system's clock is read.
+//! Points in time. Only this file reads the system's clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,23 +26,25 @@ impl Timestamp {
         self.0
     }
 
-    /// This time moved by `seconds`, which may be negative; stops at the ends of the range.
+    /// Returns this time moved by `seconds`, which may be negative. The result stays within the
+    /// range of the type.
     #[must_use]
     pub const fn plus(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))
     }
 
-    /// Seconds from `earlier` to `self`; negative if `earlier` is later.
+    /// Returns the seconds from `earlier` to `self`; negative if `earlier` is later.
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Eight bytes that sort as the times do; times before the epoch sort as the epoch.
+    /// Writes the time as eight bytes that sort in the order of time. Times before the epoch are
+    /// written as the epoch.
     pub fn to_sortable(self) -> [u8; 8] {
         u64::try_from(self.0).unwrap_or(0).to_be_bytes()
     }
 
-    /// The time that [`Timestamp::to_sortable`] wrote.
+    /// Reads the bytes that [`Timestamp::to_sortable`] wrote.
     pub fn from_sortable(bytes: [u8; 8]) -> Self {
         Self(i64::try_from(u64::from_be_bytes(bytes)).unwrap_or(i64::MAX))
     }
@@ -56,41 +58,41 @@ impl Timestamp {
         instant.to_zoned_datetime(TimeZone::fixed(offset))
     }
 
-    /// `2026-11-21T05:32:00Z` (RFC 3339).
+    /// Writes the time in UTC as `2026-11-21T05:32:00Z` (RFC 3339).
     pub fn to_rfc3339(self) -> String {
         self.zoned(Offset::UTC).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
 
-    /// The second that an RFC 3339 text names.
+    /// Reads an RFC 3339 text. A fraction of a second is dropped; `None` for other texts.
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         Some(Self(text.parse::<jiff::Timestamp>().ok()?.as_second()))
     }
 
-    /// `2026-11-21T14:32:00+09:00` (RFC 3339, Japan Standard Time).
+    /// Writes the time as `2026-11-21T14:32:00+09:00` (RFC 3339, Japan Standard Time).
     pub fn to_rfc3339_jst(self) -> String {
         self.zoned(Offset::constant(JST_OFFSET_HOURS))
             .strftime("%Y-%m-%dT%H:%M:%S+09:00")
             .to_string()
     }
 
-    /// `2026年11月21日 14時32分`, Japan Standard Time.
+    /// Writes the time for Japanese readers: `2026年11月21日 14時32分`, Japan Standard Time.
     pub fn to_japanese(self) -> String {
         self.zoned(Offset::constant(JST_OFFSET_HOURS))
             .strftime("%Y年%-m月%-d日 %H時%M分")
             .to_string()
     }
 
-    /// `2026-11-21 14:32 JST`.
+    /// Writes the time for English readers: `2026-11-21 14:32 JST`.
     pub fn to_english(self) -> String {
         self.zoned(Offset::constant(JST_OFFSET_HOURS)).strftime("%Y-%m-%d %H:%M JST").to_string()
     }
 
-    /// `2026-11-21`, the day in Japan.
+    /// Writes the day in Japan: `2026-11-21`.
     pub fn to_date_jst(self) -> String {
         self.zoned(Offset::constant(JST_OFFSET_HOURS)).strftime("%Y-%m-%d").to_string()
     }
 
-    /// The last second of the day `YYYY-MM-DD` in Japan; `None` if that is no day.
+    /// Returns the last second of the day `YYYY-MM-DD` in Japan; `None` if there is no such day.
     pub fn end_of_day_jst(day: &str) -> Option<Self> {
         let day: jiff::civil::Date = day.parse().ok()?;
         let end = day
@@ -99,7 +101,8 @@ impl Timestamp {
         Some(Self(end.ok()?.timestamp().as_second()))
     }
 
-    /// The last second of the Japanese fiscal year that contains this time: 31 March 23:59:59 JST.
+    /// Returns the last second of the Japanese fiscal year that contains this time: 31 March,
+    /// 23:59:59 JST.
     #[must_use]
     pub fn fiscal_year_end(self) -> Self {
         let offset = Offset::constant(JST_OFFSET_HOURS);
@@ -110,7 +113,7 @@ impl Timestamp {
     }
 }
 
-/// Where the present time comes from.
+/// A source of the present time: the operating system's clock, or one that a test moves.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -120,7 +123,7 @@ enum Source {
     Manual(Arc<AtomicI64>),
 }
 
-/// The hand that moves a [`Clock::manual`].
+/// Moves the clock that [`Clock::manual`] returned with it.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
@@ -130,13 +133,13 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands at `start` until its hand is moved.
+    /// Makes a clock that shows `start` until the returned `ManualClock` moves it.
     pub fn manual(start: Timestamp) -> (Self, ManualClock) {
         let seconds = Arc::new(AtomicI64::new(start.unix()));
         (Self(Source::Manual(Arc::clone(&seconds))), ManualClock(seconds))
     }
 
-    /// The present time.
+    /// Returns the present time.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => Timestamp(jiff_now()),
@@ -156,7 +159,7 @@ impl ManualClock {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    /// Sets the clock.
+    /// Sets the clock to a new time.
     pub fn set(&self, time: Timestamp) {
         self.0.store(time.unix(), Ordering::SeqCst);
     }

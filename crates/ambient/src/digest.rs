@@ -1,4 +1,4 @@
-//! Digests and their comparison.
+//! SHA-256, HMAC-SHA-256 and comparison in constant time.
 
 use aws_lc_rs::{digest, hmac};
 use subtle::ConstantTimeEq;
@@ -8,8 +8,8 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     take32(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
-/// HMAC-SHA-256 under `key` of the `parts`, each preceded by its length in eight bytes, so that no
-/// two different lists of parts give the same input.
+/// Computes HMAC-SHA-256 under `key` over `parts`. Each part is preceded by its length in eight
+/// bytes, so that two different lists of parts never give the same input.
 pub fn hmac_sha256(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
     for part in parts {
@@ -25,7 +25,7 @@ fn take32(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
-/// Whether `a` and `b` are equal, in a time that depends on their lengths only.
+/// Compares `a` and `b` in a time that depends on their lengths only.
 pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
@@ -34,8 +34,9 @@ pub fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// GEN-8, OA-39: it takes as long to find a difference at the first byte as to find none. Each
-    /// measurement is the shortest of many, which nothing else on the machine disturbs for long.
+    /// GEN-8, OA-39: the comparison takes as long when the first byte differs as when no byte does.
+    /// Each measurement is the shortest of many, so that a disturbance by another process drops
+    /// out.
     #[test]
     #[allow(clippy::disallowed_methods, reason = "time is what is measured")]
     fn a_comparison_tells_nothing_by_its_time() {

@@ -1,4 +1,4 @@
-//! Randomness, and the one place where the operating system's source is read.
+//! Random bytes. Only this file reads the operating system's random source.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::{Secret, hmac_sha256};
 
-/// A source of random bytes.
+/// A source of random bytes: the operating system's, or a seeded one for tests.
 #[derive(Clone, Debug)]
 pub struct Entropy(Source);
 
@@ -24,7 +24,8 @@ impl Entropy {
         Self(Source::System)
     }
 
-    /// The same bytes for the same `seed`, for tests that compare whole answers.
+    /// A source that gives the same bytes for the same `seed`, for tests that compare whole
+    /// answers.
     pub fn seeded(seed: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_be_bytes());
@@ -33,8 +34,8 @@ impl Entropy {
 
     /// Fills `out` with random bytes.
     ///
-    /// Ends the process if the operating system has none to give: to go on without would be to hand
-    /// out guessable secrets.
+    /// Ends the process if the operating system gives no random bytes, because every secret made
+    /// after that could be guessed.
     pub fn fill(&self, out: &mut [u8]) {
         match &self.0 {
             Source::System => fill_from_system(out),
@@ -50,24 +51,24 @@ impl Entropy {
         }
     }
 
-    /// `N` random bytes.
+    /// Returns `N` random bytes.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];
         self.fill(&mut out);
         out
     }
 
-    /// A secret of 256 bits as 43 base64url characters.
+    /// Returns a fresh secret of 256 bits as 43 base64url characters.
     pub fn token(&self) -> Secret<String> {
         Secret::new(URL_SAFE_NO_PAD.encode(self.bytes::<32>()))
     }
 
-    /// A public identifier of 128 bits as 22 base64url characters.
+    /// Returns a fresh public identifier of 128 bits as 22 base64url characters.
     pub fn id(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.bytes::<16>())
     }
 
-    /// A number in `0..bound`, each with the same chance; 0 if `bound` is 0.
+    /// Returns a random number in `0..bound`, each with the same chance; 0 if `bound` is 0.
     pub fn below(&self, bound: u32) -> u32 {
         if bound == 0 {
             return 0;

@@ -1,7 +1,8 @@
-//! Unguessable handles that carry their expiry first, and the keys under which their rows stand.
+//! Handles that nobody can guess, and the keys of their rows. A handle begins with its expiry.
 //!
-//! Invariant: the text of a handle is never stored; its row stands under the expiry and the digest
-//! of the text. Keys that begin with their expiry are cheap to write and trivial to sweep.
+//! Invariant: the text of a handle is never stored. The key of its row is the expiry followed by
+//! the digest of the text. Because keys begin with the expiry, new rows are written side by side,
+//! and expired rows form one range that a sweep can delete.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Entropy, Secret, Timestamp, sha256};
 
-/// Expiry (8 bytes) and randomness (24 bytes, 192 bits) of a handle.
+/// The bytes of a handle: expiry (8) and randomness (24, which is 192 bits).
 const LENGTH: usize = 32;
 
-/// A handle that somebody holds: a code, a token, a session, a link.
+/// A secret that its holder presents to us, such as a code, a token, a session or a link.
 #[derive(Clone)]
 pub struct Handle {
     text: Secret<String>,
@@ -20,7 +21,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// A fresh handle that ends at `expires`.
+    /// Makes a fresh handle that expires at `expires`.
     pub fn new(expires: Timestamp, entropy: &Entropy) -> Self {
         let mut bytes = [0; LENGTH];
         let (head, tail) = bytes.split_at_mut(8);
@@ -29,8 +30,8 @@ impl Handle {
         Self::from_text(URL_SAFE_NO_PAD.encode(bytes), expires)
     }
 
-    /// Reads a handle that somebody presents; `None` if it does not have the form of one. That it
-    /// was ever given out is for the table to say.
+    /// Reads a handle that a client presents; `None` if the text does not have the form of a
+    /// handle. The caller looks in the table to find out whether it was ever issued.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let bytes: [u8; LENGTH] = bytes.try_into().ok()?;
@@ -43,18 +44,18 @@ impl Handle {
         Self { text: Secret::new(text), key }
     }
 
-    /// What the holder is given: 43 base64url characters.
+    /// Returns the text that the holder is given: 43 base64url characters.
     pub fn expose(&self) -> &str {
         self.text.expose()
     }
 
-    /// Where the row stands.
+    /// Returns the key of the handle's row.
     pub fn key(&self) -> HandleKey {
         self.key
     }
 }
 
-/// The place of a handle's row: its expiry, then the SHA-256 of its text.
+/// The key of a handle's row: its expiry, then the SHA-256 of its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct HandleKey {
     expires: Timestamp,
@@ -62,12 +63,12 @@ pub struct HandleKey {
 }
 
 impl HandleKey {
-    /// When the handle ends.
+    /// Returns the time at which the handle expires.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
 
-    /// The key as bytes that sort by expiry.
+    /// Writes the key as bytes that sort by expiry.
     pub fn to_bytes(&self) -> [u8; 40] {
         let mut bytes = [0; 40];
         let (head, tail) = bytes.split_at_mut(8);

@@ -1,10 +1,10 @@
-//! The ground: time, randomness, secrets, handles and texts in two languages, as values.
+//! The lowest crate: time, randomness, secrets, handles and texts in two languages, as values.
 //!
-//! Nothing above this crate reads a clock or a random source by itself: it is handed a [`Clock`], a
-//! [`Timestamp`] or an [`Entropy`]. Their doubles for tests ([`ManualClock`], [`Entropy::seeded`])
-//! are passed in, never compiled in.
+//! Crates above this one never read a clock or a random source themselves. Their callers pass them
+//! a [`Clock`], a [`Timestamp`] or an [`Entropy`]. Tests pass in doubles ([`ManualClock`],
+//! [`Entropy::seeded`]); no double is compiled in conditionally.
 //!
-//! Invariant: no protocol word stands in this crate.
+//! Invariant: this crate contains no term of any protocol.
 
 mod clock;
 mod digest;

@@ -1,4 +1,4 @@
-//! A value that is not shown.
+//! A wrapper for values that must not appear in logs or answers.
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -10,12 +10,12 @@ use zeroize::{Zeroize, Zeroizing};
 pub struct Secret<T: Zeroize>(Zeroizing<T>);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes `value` into keeping.
+    /// Wraps `value`.
     pub fn new(value: T) -> Self {
         Self(Zeroizing::new(value))
     }
 
-    /// Shows the value to code that must have it.
+    /// Returns the value, for code that needs it in clear.
     pub fn expose(&self) -> &T {
         &self.0
     }

@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lang {
-    /// Japanese.
+    /// Japanese, `ja`.
     #[default]
     Ja,
-    /// English.
+    /// English, `en`.
     En,
 }
 
 impl Lang {
-    /// The language's tag (BCP 47).
+    /// Returns the language's tag (BCP 47): `ja` or `en`.
     pub const fn tag(self) -> &'static str {
         match self {
             Self::Ja => "ja",
@@ -48,22 +48,22 @@ impl fmt::Display for Lang {
     }
 }
 
-/// A text in both languages: by default one that somebody has written into a row or a file. The
-/// fixed texts of the program are [`Words`].
+/// A text in both languages. By default it is owned, such as one that an operator wrote into a row
+/// or a file. The fixed texts of the program are [`Words`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Text<S = String> {
-    /// In Japanese.
+    /// The text in Japanese.
     pub ja: S,
-    /// In English.
+    /// The text in English.
     pub en: S,
 }
 
-/// A fixed text of the program.
+/// A fixed text of the program, in both languages.
 pub type Words = Text<&'static str>;
 
 impl<S> Text<S> {
-    /// A text from its two forms.
+    /// Makes a text from its Japanese and its English form.
     pub const fn new(ja: S, en: S) -> Self {
         Self { ja, en }
     }
@@ -92,7 +92,7 @@ impl Text {
 }
 
 impl Words {
-    /// The text in one language.
+    /// Returns the text in `language`.
     pub const fn say(&self, lang: Lang) -> &'static str {
         match lang {
             Lang::Ja => self.ja,
@@ -100,8 +100,8 @@ impl Words {
         }
     }
 
-    /// The text in one language with each `{name}` replaced by the value of that name. What a value
-    /// itself contains is not looked at again.
+    /// Returns the text in one language, with each `{name}` replaced by the value of that name. A
+    /// `{name}` inside a value is not replaced.
     pub fn fill(&self, lang: Lang, values: &[(&str, &str)]) -> String {
         let mut out = String::new();
         let mut rest = self.say(lang);

@@ -1,7 +1,7 @@
 //! Claims path pointers (OpenID4VP 1.0, section 7; SD-JWT VC, section 9.1).
 //!
-//! Invariant: a path that meets a value of another kind than it names selects nothing at all, as
-//! section 7.1 demands, rather than what is left over.
+//! Invariant: if a path meets a value of another kind than it expects, it selects nothing at all,
+//! as section 7.1 demands, and not the values that remain.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use thiserror::Error;
 
-/// The most elements that a path may have.
+/// The most elements of a path.
 pub const MAX_ELEMENTS: usize = 32;
 
-/// One step of a path.
+/// One element of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathElement {
     /// The member of this name.
@@ -28,24 +28,24 @@ pub enum PathElement {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClaimPath(pub Vec<PathElement>);
 
-/// Why a value is not a path.
+/// The reason why a value is not a path.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PathError {
-    /// Not an array, an empty one, or longer than [`MAX_ELEMENTS`].
+    /// The value is not an array of 1 to [`MAX_ELEMENTS`] elements.
     #[error("a claims path is an array of 1 to {MAX_ELEMENTS} elements")]
     Shape,
-    /// An element that is neither a string, null nor a non-negative integer.
+    /// An element is neither a string, null nor a non-negative integer.
     #[error("element {0} of a claims path is not a string, null or a non-negative integer")]
     Element(usize),
 }
 
 impl ClaimPath {
-    /// The path of a member at the top.
+    /// Makes the path of a member at the top level.
     pub fn name(name: impl Into<String>) -> Self {
         Self(vec![PathElement::Name(name.into())])
     }
 
-    /// Reads a path from its JSON form.
+    /// Reads a path from JSON.
     pub fn from_value(value: &Value) -> Result<Self, PathError> {
         let elements = value.as_array().ok_or(PathError::Shape)?;
         if elements.is_empty() || elements.len() > MAX_ELEMENTS {
@@ -59,7 +59,7 @@ impl ClaimPath {
         elements.iter().enumerate().map(read).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The path as JSON.
+    /// Writes the path as JSON.
     pub fn to_value(&self) -> Value {
         self.0.iter().map(PathElement::to_value).collect()
     }
@@ -75,7 +75,7 @@ impl PathElement {
     }
 }
 
-/// `name/*/0`, for messages.
+/// Writes the path for messages: `name/*/0`.
 impl fmt::Display for ClaimPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, element) in self.0.iter().enumerate() {
@@ -105,7 +105,7 @@ impl<'de> Deserialize<'de> for ClaimPath {
     }
 }
 
-/// One step of a place that exists.
+/// One step to a value that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// The member of this name.
@@ -114,21 +114,21 @@ pub(crate) enum Step {
     Index(usize),
 }
 
-/// Where a value stands, and the value.
+/// A value with its place.
 pub(crate) type Placed<'v> = (Vec<Step>, &'v Value);
 
-/// The values that `path` selects in `value`, in their order; none if the path leads nowhere or
-/// meets a value of another kind (section 7.1).
+/// Returns the values that `path` selects in `value`, in their order. Returns none if the path
+/// leads nowhere or meets a value of another kind (section 7.1).
 pub fn select<'v>(value: &'v Value, path: &ClaimPath) -> Vec<&'v Value> {
     select_from(vec![(Vec::new(), value)], &path.0).into_iter().map(|(_, value)| value).collect()
 }
 
-/// The values that `path` selects in `claims`.
+/// Returns the values that `path` selects in `claims`.
 pub fn select_claims<'v>(claims: &'v Claims, path: &ClaimPath) -> Vec<&'v Value> {
     place_claims(claims, path).into_iter().map(|(_, value)| value).collect()
 }
 
-/// The values that `path` selects in `claims`, each with its place.
+/// Returns the values that `path` selects in `claims`, each with its place.
 pub(crate) fn place_claims<'v>(claims: &'v Claims, path: &ClaimPath) -> Vec<Placed<'v>> {
     let Some((PathElement::Name(first), rest)) = path.0.split_first() else { return Vec::new() };
     match claims.get(first) {
@@ -150,7 +150,7 @@ fn select_from<'v>(mut selected: Vec<Placed<'v>>, path: &[PathElement]) -> Vec<P
     selected
 }
 
-/// Takes one step from `value`; false if it is of another kind than the step names.
+/// Takes one step from `value`. Returns false if `value` is of another kind than the step expects.
 fn step<'v>(
     place: &[Step],
     value: &'v Value,

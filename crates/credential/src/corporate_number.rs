@@ -1,8 +1,8 @@
-//! 法人番号: thirteen digits, the first of which checks the others (the National Tax Agency's
-//! ordinance on corporate numbers, article 2).
+//! 法人番号: thirteen digits, of which the first is a check digit over the others (the National Tax
+//! Agency's ordinance on corporate numbers, article 2).
 //!
-//! Invariant: a [`CorporateNumber`] has a valid check digit. What people type is normalised in input
-//! forms only; in a credential or a token just the thirteen digits stand.
+//! Invariant: a [`CorporateNumber`] has a valid check digit. Only input forms normalise what people
+//! type; credentials and tokens contain just the thirteen digits.
 
 use std::fmt;
 
@@ -14,24 +14,24 @@ use thiserror::Error;
 #[serde(transparent)]
 pub struct CorporateNumber(String);
 
-/// Why a text is not a corporate number.
+/// The reason why a text is not a corporate number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum CorporateNumberError {
-    /// Not exactly thirteen ASCII digits.
+    /// The text is not exactly thirteen ASCII digits.
     #[error("a corporate number has 13 digits")]
     Shape,
-    /// The first digit does not check the others.
+    /// The check digit is wrong.
     #[error("the check digit is {found}, expected {expected}")]
     CheckDigit {
-        /// The first digit.
+        /// The first digit of the text.
         found: u32,
-        /// What the other twelve give.
+        /// The check digit that belongs to the other twelve digits.
         expected: u32,
     },
 }
 
 impl CorporateNumber {
-    /// Reads exactly thirteen digits, and checks the first.
+    /// Reads exactly thirteen digits and verifies the check digit.
     pub fn parse(text: &str) -> Result<Self, CorporateNumberError> {
         let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(10)).collect();
         let digits =
@@ -44,20 +44,21 @@ impl CorporateNumber {
         Ok(Self(text.to_owned()))
     }
 
-    /// The thirteen digits.
+    /// Returns the thirteen digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// 9 − (Σ Pₙ·Qₙ mod 9), Pₙ the n-th digit from the right, Qₙ 1 for odd n and 2 for even n. Never 0.
+/// Computes 9 − (Σ Pₙ·Qₙ mod 9), where Pₙ is the n-th digit from the right and Qₙ is 1 for odd n
+/// and 2 for even n. The result is never 0.
 fn check_digit(others: &[u32]) -> u32 {
     let sum: u32 = others.iter().rev().zip([1, 2].into_iter().cycle()).map(|(p, q)| p * q).sum();
     9 - sum % 9
 }
 
-/// What a person typed, as a number is written: full-width digits, spaces, hyphens and a leading
-/// `T` (as invoices write it) are taken away. The result may still be no corporate number.
+/// Normalises a number that a person typed: converts full-width digits and removes spaces, hyphens
+/// and a leading `T` (as invoices write it). The result may still not be a corporate number.
 pub fn normalise_input(text: &str) -> String {
     let narrow = text.trim().chars().filter_map(|character| match character {
         '０'..='９' => char::from_digit(u32::from(character) - u32::from('０'), 10),

@@ -1,9 +1,9 @@
-//! Types of credential: what one may carry, and how (SD-JWT VC, sections 6 to 9). Which types there
-//! are is the product's matter.
+//! Types of credential: the claims that a type may carry, and in which form (SD-JWT VC, sections 6
+//! to 9). The crate of the product defines the types themselves.
 //!
-//! Invariant: one table says what a type carries. Its metadata, what is disclosable, and what is
-//! accepted for issuance are all derived from it. A type's metadata never changes: a change of its
-//! claims is a new major version.
+//! Invariant: one table defines the claims of a type. Its metadata, the disclosable claims, and the
+//! check before issuance are all derived from that table. The metadata of a type never changes: if
+//! its claims change, it gets a new major version.
 
 mod form;
 mod metadata;
@@ -18,7 +18,7 @@ pub(crate) use metadata::is_integrity;
 pub use metadata::{integrity, metadata};
 pub use validate::{TypeError, forbidden, validate};
 
-/// Claims that the issuer sets, which are no part of a type's table.
+/// Claims that the issuer sets. They are not in a type's table.
 pub const REGISTERED: [&str; 9] =
     ["iss", "iat", "nbf", "exp", "aud", "cnf", "vct", "vct#integrity", "status"];
 
@@ -27,59 +27,60 @@ const DAY: i64 = 24 * 3600;
 /// Whether a claim is selectively disclosable (SD-JWT VC, section 9.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selective {
-    /// It is.
+    /// The claim is always selectively disclosable.
     Always,
-    /// It may be; here it stands inside a claim that is, and is not by itself.
+    /// The claim may be selectively disclosable. Here it is inside a disclosable claim and is not a
+    /// disclosure of its own.
     Allowed,
-    /// It is not.
+    /// The claim is never selectively disclosable.
     Never,
 }
 
-/// What a type says of one claim.
+/// The rule for one claim of a type.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimRule {
-    /// Names from the top; `*` stands for all elements of an array.
+    /// The names from the top of the claims down; `*` stands for all elements of an array.
     pub path: &'static [&'static str],
     /// Whether it is selectively disclosable.
     pub sd: Selective,
-    /// Whether it has to be issued.
+    /// Whether every credential of the type must have the claim.
     pub mandatory: bool,
-    /// What its value looks like.
+    /// The form of its value.
     pub form: Form,
-    /// What people call it.
+    /// The name of the claim for people.
     pub label: Words,
 }
 
-/// A type of credential.
+/// A type of credential: its names, claims and lifetime.
 #[derive(Clone, Copy, Debug)]
 pub struct CredentialType {
-    /// `affiliation`, as in its `vct`.
+    /// The name in its `vct`, such as `affiliation`.
     pub name: &'static str,
-    /// Major version, as in its `vct`.
+    /// The major version in its `vct`.
     pub major: u32,
-    /// Its name, for people.
+    /// The name of the type for people.
     pub display: Words,
-    /// What it says, for people.
+    /// A description of the type for people.
     pub description: Words,
-    /// Its claims.
+    /// The rules for its claims.
     pub claims: &'static [ClaimRule],
-    /// The claim with the corporate number of the organization that it speaks about.
+    /// The claim with the corporate number of the organization that the credential is about.
     pub organization_claim: Option<&'static str>,
-    /// The longest that one is good, in days.
+    /// The longest lifetime of a credential, in days.
     pub max_days: i64,
-    /// Whether it ends with the Japanese fiscal year at the latest.
+    /// Whether a credential ends at the latest with the Japanese fiscal year.
     pub ends_with_fiscal_year: bool,
 }
 
 impl CredentialType {
-    /// `{authority}/types/{name}/{major}`.
+    /// Returns the `vct`: `{authority}/types/{name}/{major}`.
     pub fn vct(&self, authority: &str) -> String {
         format!("{}/types/{}/{}", authority.trim_end_matches('/'), self.name, self.major)
     }
 }
 
 impl ClaimRule {
-    /// The path as a claims path pointer.
+    /// Returns the path as a claims path pointer.
     pub fn claim_path(&self) -> ClaimPath {
         let element = |name: &&str| match *name {
             "*" => PathElement::All,
@@ -89,14 +90,14 @@ impl ClaimRule {
     }
 }
 
-/// What an issuer makes selectively disclosable.
+/// Returns the paths of the claims that the issuer must make selectively disclosable.
 pub fn disclosable(credential_type: &CredentialType) -> Vec<ClaimPath> {
     let always = credential_type.claims.iter().filter(|rule| rule.sd == Selective::Always);
     always.map(ClaimRule::claim_path).collect()
 }
 
-/// The latest time at which a credential issued at `issued_at` may end: the type's days, and the end
-/// of the fiscal year (31 March 23:59:59 JST) where the type ends with it.
+/// Returns the latest expiry of a credential issued at `issued_at`: the type's days later, or the
+/// end of the fiscal year (31 March 23:59:59 JST) if the type ends with it and it comes first.
 pub fn latest_expiry(credential_type: &CredentialType, issued_at: Timestamp) -> Timestamp {
     let latest = issued_at.plus(credential_type.max_days.saturating_mul(DAY));
     if credential_type.ends_with_fiscal_year {
@@ -106,8 +107,8 @@ pub fn latest_expiry(credential_type: &CredentialType, issued_at: Timestamp) -> 
     }
 }
 
-/// When a credential issued at `issued_at` ends if the issuer wants it to end at `wanted`: then, or
-/// at [`latest_expiry`] if that comes first.
+/// Returns the expiry of a credential issued at `issued_at`: `wanted`, or [`latest_expiry`] if that
+/// comes first.
 pub fn expiry(
     credential_type: &CredentialType,
     issued_at: Timestamp,

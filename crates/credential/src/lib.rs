@@ -1,15 +1,16 @@
-//! Credentials: SD-JWT (RFC 9901), SD-JWT VC with its type metadata, and Token Status List, issued,
-//! presented and verified.
+//! Credentials: issues, presents and verifies SD-JWT (RFC 9901), SD-JWT VC with its type metadata,
+//! and Token Status List.
 //!
-//! [`sd_jwt`] knows disclosures and key binding, [`vc`] adds issuers, trust and holders, [`status`]
-//! says whether a credential still stands, [`types`] what a type of credential is. [`claim_path`] points into claims.
+//! [`sd_jwt`] handles disclosures and key binding. [`vc`] adds issuers, trust and holders.
+//! [`status`] tells whether a credential is revoked or suspended. [`types`] describes types of
+//! credential. [`claim_path`] selects claims.
 //!
-//! Invariant: a [`vc::VerifiedCredential`] and a [`status::VerifiedStatusList`] are made by their
-//! verification alone. No URL that stands in a credential is ever followed here: type metadata is
-//! compiled in, status lists come in as values.
+//! Invariant: a [`vc::VerifiedCredential`] and a [`status::VerifiedStatusList`] are made only by
+//! their verification. This crate never follows a URL in a credential: type metadata is compiled
+//! in, and the caller passes status lists in as values.
 //!
-//! Leaves to others: HTTP, storage, who is trusted (a [`vc::TrustList`] comes in as a value), and
-//! what is done with verified claims.
+//! Leaves to others: HTTP, storage, the decision who is trusted (a [`vc::TrustList`] comes in as a
+//! value), and the use of verified claims.
 
 pub mod claim_path;
 mod corporate_number;
@@ -18,7 +19,7 @@ pub mod sd_jwt;
 pub mod status;
 pub mod vc;
 
-/// Types of credential: what one carries, its rules, its names in both languages.
+/// Types of credential: their claims with rules and with names in both languages.
 pub mod types {
     pub use crate::credential_type::{
         ClaimRule, CredentialType, Form, REGISTERED, Selective, TypeError, disclosable, expiry,

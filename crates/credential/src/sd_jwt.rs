@@ -1,8 +1,8 @@
-//! SD-JWT (RFC 9901): issuing, holding, presenting and processing in compact serialization.
+//! SD-JWT (RFC 9901) in compact serialization: issuing, holding, presenting and verifying.
 //!
-//! Invariant: claims of a presentation are given out only by [`process`], after the signature was
-//! checked and every disclosure was matched with exactly one digest. Size, number and depth are
-//! bounded before anything is allocated for them. JSON serializations are refused by name.
+//! Invariant: only [`process`] gives out the claims of a presentation, after it has checked the
+//! signature and matched every disclosure with exactly one digest. Size, number and depth are
+//! limited before memory is allocated for them. JSON serializations are recognised and refused.
 //!
 //! Leaves to others: who the issuer is and which of its keys to use, and the claims' meaning.
 
@@ -20,13 +20,14 @@ pub use presentation::ISSUER_ALGORITHMS;
 pub use presentation::{Presentation, Processed, Requirements, SdJwtError, process};
 pub use reveal::DisclosureError;
 
-/// The longest SD-JWT that is read, in bytes.
+/// The longest SD-JWT that is accepted, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
-/// The most disclosures that are read.
+/// The most disclosures that are accepted.
 pub const MAX_DISCLOSURES: usize = 512;
-/// The longest disclosure that is read, in base64url characters.
+/// The longest disclosure that is accepted, in base64url characters.
 pub const MAX_DISCLOSURE_BYTES: usize = 64 * 1024;
-/// The deepest nesting of objects and arrays once every disclosure stands in its place.
+/// The greatest depth to which objects and arrays may be nested, with every disclosure in its
+/// place.
 pub const MAX_DEPTH: usize = 32;
 
 /// Claims that are never selectively disclosable (SD-JWT VC, section 3.2.2.2), and `_sd_alg`.

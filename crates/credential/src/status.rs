@@ -1,7 +1,8 @@
-//! Token Status List (draft-ietf-oauth-status-list): whether a credential still stands.
+//! Token Status List (draft-ietf-oauth-status-list): tells whether a credential is valid, revoked
+//! or suspended.
 //!
-//! Invariant: what cannot be read is not valid. An index out of range, a list of somebody else, of
-//! another URI, too old or too large is an error, never [`Status::Valid`].
+//! Invariant: a status that cannot be read is never [`Status::Valid`]. An index out of range is an
+//! error, and so is a list of another issuer or URI, or one that is too old or too large.
 //!
 //! Leaves to others: fetching lists, keeping them, and choosing indexes.
 
@@ -21,7 +22,7 @@ pub use token::{
 use crate::vc::UntrustedError;
 use sekisho_jose::{ClaimError, JwtError, KeyError};
 
-/// Where the status of a credential stands.
+/// Where verifiers find the status of a credential.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StatusReference {
     /// The URI of the list.
@@ -30,7 +31,7 @@ pub struct StatusReference {
     pub index: u64,
 }
 
-/// Why a status, or a status list, was refused.
+/// The reason why a status, or a status list, was refused.
 #[derive(Debug, Error)]
 pub enum StatusError {
     /// `status` is not `{"status_list": {"idx", "uri"}}`.
@@ -39,29 +40,29 @@ pub enum StatusError {
     /// `status` names a mechanism that is not supported.
     #[error("status mechanism {0:?} is not supported")]
     Mechanism(String),
-    /// Bits of an entry that are not 1, 2, 4 or 8.
+    /// The number of bits of an entry is not 1, 2, 4 or 8.
     #[error("{0} bits an entry, expected 1, 2, 4 or 8")]
     Bits(u64),
-    /// An index that the list does not have.
+    /// The list does not have this index.
     #[error("index {index} in a list of {entries} entries")]
     Index {
-        /// Asked for.
+        /// The index that was asked for.
         index: u64,
-        /// In the list.
+        /// The number of entries in the list.
         entries: u64,
     },
-    /// A value that does not fit into the bits of an entry.
+    /// The value does not fit into the bits of an entry.
     #[error("value {value} in an entry of {bits} bits")]
     Value {
-        /// To be set.
+        /// The value to set.
         value: u8,
-        /// Of the list.
+        /// The bits of an entry in this list.
         bits: u8,
     },
-    /// Larger than is read or made, in bytes.
+    /// The list is too large. The number is the limit in bytes.
     #[error("a list of more than {0} bytes")]
     TooLarge(usize),
-    /// Not base64url of one zlib stream.
+    /// `lst` is not base64url of one zlib stream.
     #[error("lst is not base64url of a zlib stream")]
     Compression,
     /// `status_list` is malformed.
@@ -70,30 +71,30 @@ pub enum StatusError {
     /// The token was refused.
     #[error("status list token: {0}")]
     Jwt(#[from] JwtError),
-    /// The signer is not the issuer, or not trusted.
+    /// The signer is not the credential's issuer, or is not trusted.
     #[error("status list token: {0}")]
     Untrusted(#[from] UntrustedError),
-    /// `sub` is another URI.
+    /// `sub` is not the URI in the credential.
     #[error("status list token of {found:?}, expected {expected:?}")]
     Subject {
-        /// `sub`.
+        /// The value of `sub`.
         found: String,
         /// The URI in the credential.
         expected: String,
     },
-    /// `iss` is somebody else.
+    /// `iss` is not the credential's issuer.
     #[error("status list token of issuer {0:?}")]
     Issuer(String),
-    /// `iat`, `exp` or `nbf` do not pass.
+    /// `iat`, `exp` or `nbf` forbid the use of the token now.
     #[error("status list token: {0}")]
     Time(#[from] ClaimError),
-    /// Neither `exp` nor `ttl`, or only `ttl` and too old.
+    /// The token has neither `exp` nor `ttl`, or has only `ttl` and is too old.
     #[error("status list token is too old, or could never end")]
     Stale,
     /// `ttl` is not a positive number.
     #[error("status list token: malformed ttl")]
     Ttl,
-    /// Older than a token that was seen before.
+    /// The token is older than one that was seen before.
     #[error("status list token is older than one that was seen")]
     Rollback,
     /// The token could not be signed.
@@ -102,7 +103,7 @@ pub enum StatusError {
 }
 
 impl StatusReference {
-    /// Reads the claim `status`.
+    /// Reads the claim `status` of a credential.
     pub fn from_claim(status: &Value) -> Result<Self, StatusError> {
         let members = status.as_object().ok_or(StatusError::Reference)?;
         if let Some(other) = members.keys().find(|name| *name != "status_list") {
@@ -117,7 +118,7 @@ impl StatusReference {
         }
     }
 
-    /// The claim `status`, with this mechanism only.
+    /// Writes the claim `status`, with this mechanism only.
     pub fn to_claim(&self) -> Value {
         json!({"status_list": {"idx": self.index, "uri": self.uri}})
     }

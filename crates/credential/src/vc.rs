@@ -1,8 +1,9 @@
-//! SD-JWT VC (draft-ietf-oauth-sd-jwt-vc; OpenID4VC HAIP 1.0, section 6): issuing one of our types,
-//! and verifying what a holder presents.
+//! SD-JWT VC (draft-ietf-oauth-sd-jwt-vc; OpenID4VC HAIP 1.0, section 6): issues credentials of our
+//! types, and verifies those that holders present.
 //!
-//! Invariant: trust is by role, type and organization. A chain that is valid for another issuer,
-//! another type or another organization is refused, and so is a key that a credential names itself.
+//! Invariant: an issuer is trusted for certain types and organizations only. A credential is
+//! refused if its chain is valid, but for another issuer, type or organization. A key is never
+//! trusted because the credential names it.
 
 mod error;
 mod issue;
@@ -14,5 +15,5 @@ pub use issue::{Issuance, IssuanceError, issue};
 pub use trust::{TrustList, TrustedIssuer, UntrustedError};
 pub use verify::{Binding, Check, Format, VerifiedCredential, verify};
 
-/// `typ` of an SD-JWT VC.
+/// The value of `typ` in an SD-JWT VC.
 pub const TYP: &str = "dc+sd-jwt";

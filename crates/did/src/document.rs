@@ -1,7 +1,7 @@
 //! DID documents (DID Core 1.0, section 5).
 //!
-//! Invariant: a key is found only through the relationship that it is wanted for, under one id that
-//! belongs to the document's DID, and only if the DID itself controls it.
+//! Invariant: a key is found only by the relationship for which it is needed. The id by which it is
+//! found is unique and belongs to the document's DID, and the DID itself controls the key.
 
 use sekisho_jose::{JwkError, PublicJwk, json};
 use serde_json::{Map, Value, json};
@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::DidError;
 use crate::offline::from_multikey;
 
-/// The largest document that is read from bytes.
+/// The largest document that is read, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 64 * 1024;
-/// The most verification methods of a document.
+/// The most verification methods that a document may have.
 const MAX_METHODS: usize = 64;
 
-/// What a key may be used for (section 5.3).
+/// A purpose of keys, called a verification relationship (section 5.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Relationship {
     /// `authentication`: to log in.
@@ -26,10 +26,10 @@ pub enum Relationship {
 }
 
 impl Relationship {
-    /// All that are read.
+    /// All relationships that are read.
     const ALL: [Self; 3] = [Self::Authentication, Self::AssertionMethod, Self::KeyAgreement];
 
-    /// Its member of a document.
+    /// Returns the name of its member in a document.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Authentication => "authentication",
@@ -39,35 +39,35 @@ impl Relationship {
     }
 }
 
-/// A key of a document.
+/// A key in a document (verification method).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerificationMethod {
     /// The DID URL of the key, absolute.
     pub id: String,
-    /// The DID that controls it.
+    /// The DID that controls the key.
     pub controller: String,
-    /// The key.
+    /// The public key.
     pub jwk: PublicJwk,
 }
 
-/// A DID document: the keys that are of a supported kind, and what each is for.
+/// A DID document: its keys of supported kinds, and the purpose of each key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DidDocument {
-    /// The DID.
+    /// The DID that the document describes.
     pub id: String,
-    /// All keys.
+    /// All keys of supported kinds.
     pub verification_methods: Vec<VerificationMethod>,
-    /// Ids of the keys for `authentication`.
+    /// The ids of the keys for `authentication`.
     pub authentication: Vec<String>,
-    /// Ids of the keys for `assertionMethod`.
+    /// The ids of the keys for `assertionMethod`.
     pub assertion_method: Vec<String>,
-    /// Ids of the keys for `keyAgreement`.
+    /// The ids of the keys for `keyAgreement`.
     pub key_agreement: Vec<String>,
 }
 
 impl DidDocument {
-    /// A document of `did` whose `keys` are for authentication and for issuing, each under its `kid`
-    /// or thumbprint.
+    /// Makes a document of `did`. Its `keys` are for authentication and for issuing. Each has its
+    /// `kid` or its thumbprint as id.
     pub fn for_keys(did: &str, keys: &[PublicJwk]) -> Self {
         let method = |key: &PublicJwk| {
             let kid = key.kid().map_or_else(|| key.thumbprint(), ToOwned::to_owned);
@@ -88,7 +88,7 @@ impl DidDocument {
         }
     }
 
-    /// Reads the document of `expected_did` from bytes, at most [`MAX_DOCUMENT_BYTES`].
+    /// Reads the document of `expected_did` from at most [`MAX_DOCUMENT_BYTES`].
     pub fn from_bytes(expected_did: &str, bytes: &[u8]) -> Result<Self, DidError> {
         if bytes.len() > MAX_DOCUMENT_BYTES {
             return Err(DidError::TooLarge(bytes.len()));
@@ -96,8 +96,8 @@ impl DidDocument {
         Self::from_value(expected_did, &json::parse(bytes)?)
     }
 
-    /// Reads the document of `expected_did`, whose `id` has to be just that. Keys of kinds that are
-    /// not supported are left out; a published private key refuses the whole.
+    /// Reads the document of `expected_did`; its `id` must be that DID. Keys of unsupported kinds
+    /// are left out. A document that contains a private key is refused.
     pub fn from_value(expected_did: &str, value: &Value) -> Result<Self, DidError> {
         let id = value.get("id").and_then(Value::as_str).unwrap_or_default();
         if id != expected_did || id.is_empty() {
@@ -127,7 +127,7 @@ impl DidDocument {
         })
     }
 
-    /// The document as JSON.
+    /// Writes the document as JSON.
     pub fn to_value(&self) -> Value {
         let method = |method: &VerificationMethod| {
             json!({
@@ -162,8 +162,8 @@ impl DidDocument {
         }
     }
 
-    /// The key for `relationship` whose id is `name`, absolute or `#fragment`, or whose `kid` is
-    /// `name`; only one that the DID itself controls. `None` if there are several.
+    /// Returns the key for `relationship` with this `name`: its id, absolute or as `#fragment`, or
+    /// its `kid`. The DID itself must control the key. `None` if no key or more than one fits.
     pub fn key_for(&self, relationship: Relationship, name: &str) -> Option<&PublicJwk> {
         let absolute = absolute(&self.id, name);
         let ids = self.ids(relationship);
@@ -180,16 +180,16 @@ impl DidDocument {
     }
 }
 
-/// One reading of a document.
+/// State of reading one document.
 struct Reader<'a> {
     did: &'a str,
-    /// Of all methods, those of other kinds too.
+    /// The ids of all methods, also of unsupported kinds.
     ids: Vec<String>,
     methods: Vec<VerificationMethod>,
 }
 
 impl Reader<'_> {
-    /// Reads a verification method and gives its id.
+    /// Reads a verification method and returns its id.
     fn method(&mut self, value: &Value) -> Result<String, DidError> {
         let text = |name| value.get(name).and_then(Value::as_str);
         let id = text("id").ok_or(DidError::Malformed("verificationMethod"))?;
@@ -209,7 +209,8 @@ impl Reader<'_> {
         Ok(id)
     }
 
-    /// The ids of a relationship; methods that it embeds are for it alone.
+    /// Returns the ids of a relationship. A method that is embedded in the relationship is for this
+    /// relationship only.
     fn relationship(
         &mut self,
         document: &Value,
@@ -225,7 +226,7 @@ impl Reader<'_> {
                     if own && !declared.contains(&id) {
                         return Err(DidError::Dangling(id));
                     }
-                    // A method of another document gives this one no key.
+                    // Methods of other documents are skipped: their keys are not keys of this DID.
                     ids.extend(own.then_some(id));
                 }
                 embedded => ids.push(self.method(embedded)?),
@@ -235,7 +236,7 @@ impl Reader<'_> {
     }
 }
 
-/// The key of a method, if it is of a supported kind.
+/// Reads the key of a method; `None` if it is of an unsupported kind.
 fn read_key(method: &Value) -> Result<Option<PublicJwk>, DidError> {
     if let Some(jwk) = method.get("publicKeyJwk") {
         return match PublicJwk::from_value(jwk) {
@@ -258,7 +259,7 @@ fn array<'v>(document: &'v Value, name: &'static str) -> Result<&'v [Value], Did
     }
 }
 
-/// `#fragment` as a DID URL of `did`; other texts as they are.
+/// Completes `#fragment` to a DID URL of `did`. Other texts are returned unchanged.
 fn absolute(did: &str, id: &str) -> String {
     if id.starts_with('#') { format!("{did}{id}") } else { id.to_owned() }
 }
@@ -338,7 +339,7 @@ mod tests {
         let read = document(json!({"assertionMethod": [method("#a", &key)]})).unwrap();
         assert_eq!(read.key_for(Relationship::AssertionMethod, "#a"), Some(&key));
         assert_eq!(read.key_for(Relationship::Authentication, "#a"), None);
-        // Another relationship cannot borrow it by reference.
+        // A method that is embedded in one relationship cannot be used by reference in another.
         let borrowed = document(json!({
             "authentication": [method("#a", &key)],
             "assertionMethod": ["#a"],

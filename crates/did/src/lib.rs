@@ -1,10 +1,12 @@
 //! Decentralized identifiers (DID Core 1.0): the methods `key`, `jwk` and `web`, and documents.
 //!
-//! All three are our own. `ssi` is the oracle that tests hold `did:key` and `did:jwk` against, and no
-//! other crate sees it; its `did:web` follows redirects and reaches private addresses.
+//! We implement all three methods. Tests compare `did:key` and `did:jwk` with the crate `ssi`,
+//! which nothing else uses. Its `did:web` is not used, because it follows redirects and reaches
+//! private addresses.
 //!
-//! Invariant: a document counts only for the DID that its `id` says, and a key only for the
-//! relationship that lists it. Nothing is fetched here: documents come in as values.
+//! Invariant: a document is accepted only for the DID in its `id`, and a key only for the
+//! relationships that list it. This crate fetches nothing: the caller passes documents in as
+//! values.
 
 mod document;
 mod offline;
@@ -18,13 +20,13 @@ use sekisho_jose::JwkError;
 use sekisho_jose::json::JsonError;
 use thiserror::Error;
 
-/// Why a DID or a document was refused.
+/// The reason why a DID or a document was refused.
 #[derive(Debug, Error)]
 pub enum DidError {
-    /// Not a DID, or longer than 4096 characters.
+    /// The text is not a DID, or is longer than 4096 characters.
     #[error("not a DID")]
     Syntax,
-    /// A method that is not supported here.
+    /// The DID method is not supported.
     #[error("DID method {0:?} is not supported here")]
     Method(String),
     /// The part after the method is malformed.
@@ -32,42 +34,42 @@ pub enum DidError {
     Identifier {
         /// `did:key`, `did:jwk` or `did:web`.
         method: &'static str,
-        /// What is wrong with it.
+        /// A description of the error.
         reason: &'static str,
     },
-    /// The DID names a key of a kind that is not supported.
+    /// The key in the DID is of an unsupported kind.
     #[error("the key of the DID is of a kind that is not supported")]
     KeyKind,
     /// A key was refused.
     #[error(transparent)]
     Jwk(#[from] JwkError),
-    /// An origin that is not `https://host` or `http://host` with an optional port.
+    /// The origin is not `https://host` or `http://host` with an optional port.
     #[error("not an origin: {0:?}")]
     Origin(String),
-    /// The document is not strict JSON.
+    /// The document was refused by the strict JSON reader.
     #[error("DID document: {0}")]
     Json(#[from] JsonError),
-    /// The document is larger than is read, in bytes.
+    /// The document is too large. The number is its size in bytes.
     #[error("a DID document of {0} bytes")]
     TooLarge(usize),
-    /// The document is of another DID.
+    /// The document describes another DID.
     #[error("document of {found:?}, expected {expected:?}")]
     Id {
-        /// In the document.
+        /// The DID in the document.
         found: String,
-        /// Asked for.
+        /// The DID that was asked for.
         expected: String,
     },
     /// A member is missing or malformed.
     #[error("DID document: malformed {0}")]
     Malformed(&'static str),
-    /// Two verification methods of one id.
+    /// Two verification methods have the same id.
     #[error("DID document: two verification methods {0:?}")]
     Duplicate(String),
-    /// A relationship names a method that the document does not have.
+    /// A relationship refers to a method that is not in the document.
     #[error("DID document: no verification method {0:?}")]
     Dangling(String),
 }
 
-/// The longest DID that is read, in bytes.
+/// The greatest length of a DID, in bytes.
 const MAX_DID: usize = 4096;

@@ -1,9 +1,9 @@
-//! did:key and did:jwk: the DID is the key, and nothing is fetched.
+//! did:key and did:jwk. These DIDs contain the key, so nothing is fetched.
 //!
 //! A did:key is a Multikey: base58btc (multibase `z`) of a multicodec number and a compressed point.
 //!
-//! Invariant: one key has one did:key. Base58 has one text for one sequence of bytes, the numbers are
-//! compared as bytes, and a key has one compressed point.
+//! Invariant: a key has only one did:key. Base58 has one text for a sequence of bytes, the
+//! multicodec number must have the exact bytes, and a key has one compressed point.
 
 use sekisho_jose::{CompressedPoint, PublicJwk, b64u, json};
 use serde_json::Value;
@@ -14,10 +14,10 @@ use crate::{DidDocument, DidError, MAX_DID, VerificationMethod};
 const ED25519_PUB: [u8; 2] = [0xed, 0x01];
 /// The multicodec number `p256-pub` (0x1200), as a varint.
 const P256_PUB: [u8; 2] = [0x80, 0x24];
-/// The longest Multikey that is read, in bytes: one of P-256.
+/// The longest Multikey, in bytes: that of a P-256 key.
 const MAX_MULTIKEY: usize = 2 + 33;
 
-/// The document of a did:key (P-256, Ed25519) or did:jwk, without asking anybody.
+/// Returns the document of a did:key (P-256, Ed25519) or did:jwk. It is made from the DID alone.
 pub fn resolve_offline(did: &str) -> Result<DidDocument, DidError> {
     if did.len() > MAX_DID {
         return Err(DidError::Syntax);
@@ -38,7 +38,7 @@ fn resolve_jwk(did: &str, id: &str) -> Result<DidDocument, DidError> {
     Ok(DidDocument { key_agreement: document.authentication.clone(), ..document })
 }
 
-/// A document of one key, for authentication and for issuing.
+/// Makes a document of one key, for authentication and for issuing.
 fn document(did: &str, fragment: &str, jwk: PublicJwk) -> DidDocument {
     let id = format!("{did}#{fragment}");
     let controller = did.to_owned();
@@ -51,7 +51,8 @@ fn document(did: &str, fragment: &str, jwk: PublicJwk) -> DidDocument {
     }
 }
 
-/// The key of a Multikey (Controlled Identifiers 1.0, section 2.2.2), which is what a did:key names.
+/// Reads the key of a Multikey (Controlled Identifiers 1.0, section 2.2.2), the form of keys in a
+/// did:key.
 pub(crate) fn from_multikey(multibase: &str) -> Result<PublicJwk, DidError> {
     let malformed = DidError::Identifier { method: "did:key", reason: "not base58btc" };
     let Some(base58) = multibase.strip_prefix('z') else { return Err(malformed) };
@@ -70,7 +71,7 @@ pub(crate) fn from_multikey(multibase: &str) -> Result<PublicJwk, DidError> {
     Ok(point.map_err(|_| DidError::KeyKind)?.try_into()?)
 }
 
-/// The did:key of a key on P-256 or Ed25519.
+/// Returns the did:key of a key on P-256 or Ed25519.
 pub fn did_key(key: &PublicJwk) -> Result<String, DidError> {
     let multikey = match key.compressed_point().ok_or(DidError::KeyKind)? {
         CompressedPoint::Ed25519(x) => [&ED25519_PUB[..], &x].concat(),
@@ -79,12 +80,12 @@ pub fn did_key(key: &PublicJwk) -> Result<String, DidError> {
     Ok(format!("did:key:z{}", bs58::encode(multikey).into_string()))
 }
 
-/// The did:jwk of a key, with the members that make the key and no other.
+/// Returns the did:jwk of a key. It contains only the members that define the key.
 pub fn did_jwk(key: &PublicJwk) -> String {
     format!("did:jwk:{}", b64u::encode(sorted(&key.minimal())))
 }
 
-/// The members in the order of their names, so that one key has one did:jwk of ours.
+/// Writes the members sorted by name, so that we always make the same did:jwk of a key.
 fn sorted(jwk: &Value) -> String {
     let members = jwk.as_object().into_iter().flatten();
     let sorted: std::collections::BTreeMap<_, _> = members.collect();

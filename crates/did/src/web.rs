@@ -1,8 +1,8 @@
-//! did:web (did:web Method Specification): identifiers, and where a document stands.
+//! did:web (did:web Method Specification): identifiers, and the URLs of their documents.
 //!
-//! Invariant: an identifier has one spelling. Upper case in a host, an encoding that is not needed,
-//! `..`, and anything that would change its meaning inside a URL are refused, so that two DIDs never
-//! lead to one document and one DID never to two.
+//! Invariant: an identifier has only one spelling. Upper case in a host, unnecessary
+//! percent-encoding, `..`, and anything that would change its meaning inside a URL are refused. So
+//! two DIDs never lead to one document, and one DID never leads to two.
 //!
 //! Leaves to others: fetching (https only, no redirects, public addresses, bounded), and DNS.
 
@@ -11,7 +11,8 @@ use crate::DidError;
 const METHOD: &str = "did:web";
 const PREFIX: &str = "did:web:";
 
-/// The DID of `path` under `origin` (`https://host`, `http://host:port`). A port is percent-encoded.
+/// Makes the DID of `path` under `origin` (`https://host`, `http://host:port`). A port is
+/// percent-encoded.
 pub fn did_web(origin: &str, path: &[&str]) -> Result<String, DidError> {
     let malformed = || DidError::Origin(origin.to_owned());
     let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
@@ -39,7 +40,7 @@ pub fn did_web(origin: &str, path: &[&str]) -> Result<String, DidError> {
     Ok(did)
 }
 
-/// The https URL of the document of `did`.
+/// Returns the https URL of the document of `did`.
 pub fn did_web_url(did: &str) -> Result<String, DidError> {
     let id = did.strip_prefix(PREFIX).ok_or(DidError::Syntax)?;
     if id.len() > crate::MAX_DID {
@@ -70,7 +71,8 @@ fn refused(reason: &'static str) -> DidError {
     DidError::Identifier { method: METHOD, reason }
 }
 
-/// Labels of lower-case letters, digits and hyphens; a trailing dot would be another spelling.
+/// Whether the text is a host: labels of lower-case letters, digits and hyphens. A trailing dot is
+/// refused, because it would be a second spelling.
 fn is_host(host: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -86,7 +88,8 @@ fn is_port(port: &str) -> bool {
     digits && !port.starts_with('0') && port.parse::<u16>().is_ok()
 }
 
-/// Unreserved characters (RFC 3986, section 2.3), and not `.` or `..`.
+/// Whether the text is a path segment of unreserved characters (RFC 3986, section 2.3) other than
+/// `.` and `..`.
 fn is_segment(segment: &str) -> bool {
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     !segment.is_empty() && segment.bytes().all(unreserved) && segment != "." && segment != ".."

@@ -1,6 +1,6 @@
-//! Each operation beside the library call that it stands on, in the same run: `cargo bench -p
-//! sekisho-jose`. What is printed are ratios of times, ours to the raw call's; a round of each is
-//! measured in turn, so that a machine that slows down slows both.
+//! Measures each operation against the library call that it uses, in one run:
+//! `cargo bench -p sekisho-jose`. The output is ratios of times, ours to the raw call's. Rounds of
+//! both are measured in turn, so that a machine that slows down slows both.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,9 +25,9 @@ use sekisho_jose::jwe::{self, ContentEncryption, DecryptionKey};
 use sekisho_jose::{Algorithm, Claims, Expected, Header, SigningKey, UnverifiedJwt, b64u, json};
 use serde_json::Value;
 
-/// Rounds of each measurement.
+/// The number of rounds of each measurement.
 const ROUNDS: usize = 51;
-/// How long one round of one side takes, about.
+/// The approximate time that one round of one side takes.
 const ROUND: Duration = Duration::from_millis(4);
 
 fn main() {
@@ -41,7 +41,7 @@ fn main() {
     parsing();
 }
 
-/// Prints how many times as long `ours` takes as `raw`.
+/// Prints the ratio of the times of `ours` and `raw`.
 fn compare<A, B>(
     operation: &str,
     beside: &str,
@@ -71,7 +71,7 @@ fn compare<A, B>(
     println!("| {operation} | {beside} | {median:.2} ({low:.2} to {high:.2}) |");
 }
 
-/// Claims of an ID token's size.
+/// Makes claims of the size of an ID token's.
 fn claims() -> Value {
     serde_json::json!({
         "iss": "https://auth.example.jp", "sub": "i".repeat(43), "aud": "portal", "nonce": "n".repeat(43),
@@ -109,7 +109,8 @@ fn signatures(algorithm: Algorithm) {
 
 type Signer = Box<dyn Fn(&[u8]) -> Vec<u8>>;
 
-/// The same key in the library alone: how it signs, its public half, and the scheme that verifies.
+/// The same key in the raw library: its signing function, its public half, and the scheme that
+/// verifies.
 fn raw(
     algorithm: Algorithm,
     pkcs8: &[u8],
@@ -163,7 +164,7 @@ fn raw(
     }
 }
 
-/// Encryption of an answer of a wallet's size: ECDH-ES with A256GCM.
+/// Measures the encryption of a text as large as a wallet's answer: ECDH-ES with A256GCM.
 fn encryption() {
     let plain = vec![b'x'; 4096];
     let recipient = DecryptionKey::generate(&Entropy::system());
@@ -208,7 +209,7 @@ fn encryption() {
     });
 }
 
-/// JSON that allows no member twice, and the name of a key.
+/// Measures the JSON reader that refuses duplicate members, and the thumbprint of a key.
 fn parsing() {
     let text = claims().to_string();
     compare(

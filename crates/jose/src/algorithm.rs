@@ -1,7 +1,7 @@
 //! The registry of signature algorithms (RFC 7518, section 3; RFC 8037, section 3.1).
 //!
-//! Invariant: what is not in this enum does not exist for Sekisho; `none` and the HMAC algorithms
-//! are absent on purpose, so that no public key can ever be taken for a shared secret.
+//! Invariant: algorithms that are not in this enum cannot be used. `none` and the HMAC algorithms
+//! are absent on purpose: a public key can then never be used as a shared secret.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -21,10 +21,10 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm.
+    /// All algorithms that are supported.
     pub const ALL: [Self; 5] = [Self::Es256, Self::EdDsa, Self::Rs256, Self::Ps256, Self::Es384];
 
-    /// The name in a header's or a key's `alg`.
+    /// Returns the value of `alg` in a header or a key.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
@@ -35,7 +35,8 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this exact name. `Ed25519` (RFC 9864) reads as [`Algorithm::EdDsa`].
+    /// Returns the algorithm of this exact name. `Ed25519` (RFC 9864) is read as
+    /// [`Algorithm::EdDsa`].
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "Ed25519" => Some(Self::EdDsa),

@@ -1,7 +1,7 @@
 //! Base64url without padding (RFC 7515, section 2).
 //!
-//! Invariant: one text for one sequence of bytes; padding, line breaks, the standard alphabet and
-//! loose trailing bits are refused.
+//! Invariant: a sequence of bytes has only one text. Padding, line breaks, the standard alphabet
+//! and nonzero trailing bits are refused.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,12 +12,12 @@ use thiserror::Error;
 #[error("not canonical base64url without padding")]
 pub struct DecodeError;
 
-/// `bytes` as text.
+/// Encodes `bytes`.
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The bytes of `text`.
+/// Decodes `text`.
 pub fn decode(text: &str) -> Result<Vec<u8>, DecodeError> {
     URL_SAFE_NO_PAD.decode(text).map_err(|_| DecodeError)
 }

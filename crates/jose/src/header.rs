@@ -1,7 +1,7 @@
 //! The JOSE header of a signed token (RFC 7515, section 4).
 //!
-//! Invariant: a header that asks for something which is not implemented (`crit`, `b64`, `zip`, an
-//! unknown `alg`) is refused when it is read. `jku` and `x5u` are never followed (RFC 8725, section
+//! Invariant: a header is refused when it is read if it asks for something that is not implemented
+//! (`crit`, `b64`, `zip`, an unknown `alg`). `jku` and `x5u` are never followed (RFC 8725, section
 //! 3.10).
 
 use base64::Engine as _;
@@ -12,75 +12,75 @@ use thiserror::Error;
 use crate::json::{self, Claims, JsonError};
 use crate::{Algorithm, JwkError, PublicJwk, SigningKey};
 
-/// The longest `kid` and `typ` that are read, in bytes.
+/// The greatest length of `kid` and of `typ`, in bytes.
 const MAX_NAME: usize = 1024;
 
-/// Members that change how a token is processed, none of which is implemented.
+/// Members that change how a token is processed. None of them is implemented.
 const REFUSED: [&str; 4] = ["crit", "b64", "zip", "enc"];
 
 /// The header of a signed token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
-    /// `alg`.
+    /// `alg`: the signature algorithm.
     pub algorithm: Algorithm,
-    /// `typ`.
+    /// `typ`: the kind of token.
     pub typ: Option<String>,
-    /// `kid`: a hint for looking up a key, nothing more.
+    /// `kid`: only a hint for looking up a key.
     pub kid: Option<String>,
-    /// `x5c` as DER, leaf first; empty if absent.
+    /// `x5c`: the certificate chain as DER, leaf first; empty if absent.
     pub x5c: Vec<Vec<u8>>,
-    /// `jwk`. Not a reason to trust the token.
+    /// `jwk`: the key that the token names itself. Do not trust the token because of it.
     pub jwk: Option<PublicJwk>,
-    /// All other members.
+    /// All other members of the header.
     pub other: Claims,
 }
 
-/// Why a header was refused.
+/// The reason why a header was refused.
 #[derive(Debug, Error)]
 pub enum HeaderError {
-    /// Not a JSON object.
+    /// The header is not a JSON object.
     #[error("header: {0}")]
     Json(#[from] JsonError),
-    /// `alg` is missing, not a string, or not in the registry (`none` and HMAC are not).
+    /// `alg` is missing, not a string, or not registered here (`none` and HMAC are not).
     #[error("header: unknown or missing alg")]
     Algorithm,
-    /// A member that changes processing and is not implemented.
+    /// The header has a member that changes processing and is not implemented.
     #[error("header: {0} is not supported")]
     Unsupported(&'static str),
     /// A member has the wrong JSON type, or is too long.
     #[error("header: malformed {0}")]
     Malformed(&'static str),
-    /// `jwk` is not a public key that can be used.
+    /// `jwk` is not a public key that we accept.
     #[error("header: jwk: {0}")]
     Jwk(#[from] JwkError),
 }
 
 impl Header {
-    /// A header with `alg` and `typ`.
+    /// Makes a header with `alg` and `typ`.
     pub fn new(algorithm: Algorithm, typ: &str) -> Self {
         let typ = Some(typ.to_owned());
         Self { algorithm, typ, kid: None, x5c: Vec::new(), jwk: None, other: Claims::new() }
     }
 
-    /// A header with the `alg` and `kid` of `key`, and `typ`.
+    /// Makes a header with the `alg` and `kid` of `key`, and with `typ`.
     pub fn for_key(key: &SigningKey, typ: &str) -> Self {
         Self { kid: Some(key.kid().to_owned()), ..Self::new(key.algorithm(), typ) }
     }
 
-    /// With this chain, DER, leaf first.
+    /// Adds the certificate chain `x5c` (DER, leaf first).
     #[must_use]
     pub fn with_x5c(self, x5c: Vec<Vec<u8>>) -> Self {
         Self { x5c, ..self }
     }
 
-    /// With this public key.
+    /// Adds the public key `jwk`.
     #[must_use]
     pub fn with_jwk(self, jwk: PublicJwk) -> Self {
         Self { jwk: Some(jwk), ..self }
     }
 
-    /// The header as JSON. A standard member stands only in its own field: one that was put into
-    /// `other` is not written.
+    /// Writes the header as JSON. Standard members are written from their own fields only; one that
+    /// was put into `other` is left out.
     pub fn to_claims(&self) -> Claims {
         let mut out = Claims::new();
         out.insert("alg".into(), self.algorithm.name().into());
@@ -106,7 +106,7 @@ impl Header {
         out
     }
 
-    /// Reads a header.
+    /// Reads a header from JSON.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
         let mut members = json::parse_object(bytes)?;
         if let Some(name) = REFUSED.into_iter().find(|name| members.contains_key(*name)) {

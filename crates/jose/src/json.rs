@@ -1,8 +1,9 @@
-//! JSON from strangers (RFC 8259), read strictly.
+//! A strict reader for JSON from peers that are not trusted (RFC 8259).
 //!
-//! Invariant: what is read here has one meaning. An object with two members of one name is refused
-//! (RFC 7515, section 4; RFC 7519, section 4), since two parsers would disagree on it; nesting is
-//! bounded; numbers keep their text, and are never rounded through a float.
+//! Invariant: a text that is accepted has only one meaning. An object with two members of one name
+//! is refused (RFC 7515, section 4; RFC 7519, section 4), because two parsers could read it
+//! differently. The depth of nesting is bounded. Numbers keep their text and are never rounded
+//! through a float.
 
 use std::collections::HashSet;
 
@@ -12,34 +13,34 @@ use thiserror::Error;
 /// A JSON object: the claims of a JWT, or any other named values.
 pub type Claims = Map<String, Value>;
 
-/// The deepest nesting of objects and arrays that is read.
+/// The greatest depth to which objects and arrays may be nested.
 pub const MAX_DEPTH: usize = 32;
 
-/// The member by which serde_json passes numbers to itself; as a real member it would turn an
-/// object into a number.
+/// The member name that serde_json uses internally to pass numbers. If it appeared as a real
+/// member, it would turn an object into a number.
 const NUMBER_TOKEN: &str = "$serde_json::private::";
 
-/// Why a text was not read as JSON.
+/// The reason why a text was not accepted.
 #[derive(Debug, Error)]
 pub enum JsonError {
-    /// Not JSON, or followed by something.
+    /// The text is not JSON, or something follows the JSON value.
     #[error("not valid JSON at line {line}, column {column}")]
     Syntax {
-        /// From 1.
+        /// The line of the error, from 1.
         line: usize,
-        /// From 1.
+        /// The column of the error, from 1.
         column: usize,
     },
-    /// Nested deeper than [`MAX_DEPTH`].
+    /// The value is nested deeper than [`MAX_DEPTH`].
     #[error("nested deeper than {MAX_DEPTH} levels")]
     Depth,
     /// An object has two members of one name.
     #[error("duplicate member {0:?}")]
     Duplicate(String),
-    /// A member's name that cannot be kept apart from a number.
+    /// A member's name is one that serde_json reserves for numbers.
     #[error("reserved member name")]
     Reserved,
-    /// Valid JSON, but not an object.
+    /// The text is valid JSON, but not an object.
     #[error("not a JSON object")]
     NotAnObject,
 }
@@ -61,7 +62,7 @@ pub fn parse_object(bytes: &[u8]) -> Result<Claims, JsonError> {
     }
 }
 
-/// Splits `bytes` at its strings: each call gives what stands before the next string, and the
+/// Splits `bytes` at its strings. Each call returns the bytes before the next string, and the
 /// string with its quotes.
 struct Strings<'a>(&'a [u8]);
 
@@ -86,7 +87,7 @@ impl<'a> Iterator for Strings<'a> {
     }
 }
 
-/// Bounds the nesting before anything recurses.
+/// Limits the depth of nesting before a recursive parser reads the text.
 fn check_depth(bytes: &[u8]) -> Result<(), JsonError> {
     let mut depth = 0_usize;
     for (before, _) in Strings(bytes) {
@@ -104,8 +105,8 @@ fn check_depth(bytes: &[u8]) -> Result<(), JsonError> {
     Ok(())
 }
 
-/// Compares the names of each object's members. `bytes` is valid JSON, so a string is a name exactly
-/// if a colon follows it.
+/// Refuses an object with two members of one name. `bytes` is valid JSON, so a string is a member's
+/// name exactly if a colon follows it.
 fn check_names(bytes: &[u8]) -> Result<(), JsonError> {
     let mut objects: Vec<HashSet<String>> = Vec::new();
     let mut last: &[u8] = b"";

@@ -1,10 +1,10 @@
 //! JWE in compact serialization (RFC 7516) with ECDH-ES on P-256 (RFC 7518, section 4.6) and
-//! AES-GCM (section 5.3): what OpenID4VP's encrypted responses use.
+//! AES-GCM (section 5.3), as the encrypted responses of OpenID4VP use it.
 //!
-//! Invariant: algorithms stand on a list that is read before any work is done; `zip` is refused, so
-//! that no text grows when it is read; the PBES2 family, `dir` and RSA are absent, so that a
-//! stranger cannot set the price of reading a token. What comes out is merely confidential: anyone
-//! can encrypt to a public key, so it is never taken for signed.
+//! Invariant: the algorithms are compared with a fixed list before any work is done. `zip` is
+//! refused, so a token's content never grows when it is read. The PBES2 family, `dir` and RSA are
+//! absent, so a peer cannot decide how expensive it is to read a token. The content is confidential
+//! but not authenticated: anyone can encrypt to a public key, so it is never treated as signed.
 
 use std::sync::Arc;
 
@@ -27,20 +27,20 @@ const TAG_LEN: usize = 16;
 /// Members that change how a token is processed, none of which is implemented.
 const REFUSED: [&str; 4] = ["crit", "zip", "p2c", "p2s"];
 
-/// How the content is encrypted.
+/// The algorithm that encrypts the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentEncryption {
-    /// AES-128-GCM.
+    /// `A128GCM`: AES-128-GCM.
     A128Gcm,
-    /// AES-256-GCM.
+    /// `A256GCM`: AES-256-GCM.
     A256Gcm,
 }
 
 impl ContentEncryption {
-    /// Every content encryption.
+    /// All content encryptions that are supported.
     pub const ALL: [Self; 2] = [Self::A128Gcm, Self::A256Gcm];
 
-    /// The name in a header's `enc`.
+    /// Returns the value of `enc` in a header.
     pub const fn name(self) -> &'static str {
         match self {
             Self::A128Gcm => "A128GCM",
@@ -48,12 +48,12 @@ impl ContentEncryption {
         }
     }
 
-    /// The content encryption of this exact name.
+    /// Returns the content encryption of this exact name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|enc| enc.name() == name)
     }
 
-    /// Bytes of a key.
+    /// Returns the length of a key in bytes.
     const fn key_len(self) -> usize {
         match self {
             Self::A128Gcm => 16,
@@ -69,19 +69,19 @@ impl ContentEncryption {
     }
 }
 
-/// Why a token was not encrypted or decrypted.
+/// The reason why a token was not encrypted or decrypted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum JweError {
-    /// Longer than [`MAX_BYTES`]; how many it has.
+    /// The token is longer than [`MAX_BYTES`]. The number is its length.
     #[error("token of {0} bytes, at most {MAX_BYTES} are read")]
     TooLong(usize),
-    /// Not five parts.
+    /// The token does not have five parts. The number is that of its parts.
     #[error("not an encrypted token in compact form: {0} parts, not 5")]
     Parts(usize),
-    /// A part is not base64url, or not of its length.
+    /// A part is not base64url, or has a wrong length.
     #[error("malformed {0}")]
     Malformed(&'static str),
-    /// A member that changes processing and is not implemented.
+    /// The header has a member that changes processing and is not implemented.
     #[error("header: {0} is not supported")]
     Unsupported(&'static str),
     /// `alg` is not `ECDH-ES`.
@@ -90,19 +90,19 @@ pub enum JweError {
     /// `enc` is not one of [`ContentEncryption::ALL`].
     #[error("header: enc is neither A128GCM nor A256GCM")]
     Encryption,
-    /// `kid` names another key.
+    /// `kid` in the header names another key.
     #[error("header: kid is of another key")]
     Kid,
     /// A public key was refused.
     #[error("public key: {0}")]
     Jwk(#[from] JwkError),
-    /// A public key that is not for ECDH-ES on P-256.
+    /// The public key is not for ECDH-ES on P-256.
     #[error("not a key for ECDH-ES on P-256")]
     Recipient,
-    /// Bytes that are no private key on P-256.
+    /// The bytes are not a private key on P-256.
     #[error("not a private key on P-256")]
     PrivateKey,
-    /// The content does not open under this key.
+    /// The content cannot be decrypted with this key.
     #[error("decryption failed")]
     Decryption,
     /// The cryptographic library failed.
@@ -110,7 +110,7 @@ pub enum JweError {
     Library,
 }
 
-/// A private key on P-256 to read tokens with; a clone shares it.
+/// A private key on P-256 that decrypts tokens. Clones share it.
 #[derive(Clone)]
 pub struct DecryptionKey {
     private: Arc<PrivateKey>,
@@ -119,10 +119,10 @@ pub struct DecryptionKey {
 }
 
 impl DecryptionKey {
-    /// A fresh key.
+    /// Makes a fresh random key.
     pub fn generate(entropy: &Entropy) -> Self {
         loop {
-            // Fails for zero and from the order on, once in 2^32.
+            // Fails if the number is zero or not below the group's order: a chance of one in 2^32.
             if let Ok(key) = Self::from_bytes(Secret::new(entropy.bytes::<32>()).expose()) {
                 return key;
             }
@@ -138,17 +138,17 @@ impl DecryptionKey {
         Ok(Self { private: Arc::new(private), scalar, public: public.with_kid(kid) })
     }
 
-    /// The private scalar, big-endian.
+    /// Returns the private scalar, big-endian.
     pub fn to_bytes(&self) -> Secret<[u8; 32]> {
         self.scalar.clone()
     }
 
-    /// The public half with `kid` (its thumbprint), `alg` `ECDH-ES` and `use` `enc`.
+    /// Returns the public half with `kid` (its thumbprint), `alg` `ECDH-ES` and `use` `enc`.
     pub fn public_jwk(&self) -> PublicJwk {
         self.public.clone()
     }
 
-    /// Reads a token that was encrypted to this key, and gives its content.
+    /// Decrypts a token that was encrypted to this key.
     pub fn decrypt(&self, compact: &str) -> Result<Vec<u8>, JweError> {
         let token = Token::parse(compact)?;
         if token.kid.as_deref().is_some_and(|kid| Some(kid) != self.public.kid()) {
@@ -159,8 +159,8 @@ impl DecryptionKey {
     }
 }
 
-/// Encrypts `plaintext` to `recipient`, a public key as JSON, whose `kid` is named in the header.
-/// `apu` and `apv` are what the parties are to agree on besides (RFC 7518, section 4.6.1).
+/// Encrypts `plaintext` to `recipient`, a public key. The header names the key's `kid`. `apu` and
+/// `apv` are further values that both parties bind into the key (RFC 7518, section 4.6.1).
 pub fn encrypt(
     recipient: &Value,
     enc: ContentEncryption,
@@ -207,7 +207,7 @@ fn seal(
     Ok(format!("{protected}..{iv}.{content}.{tag}"))
 }
 
-/// A token whose header has been accepted.
+/// A token whose header was accepted.
 struct Token<'a> {
     protected: &'a str,
     enc: ContentEncryption,
@@ -216,7 +216,7 @@ struct Token<'a> {
     apu: Vec<u8>,
     apv: Vec<u8>,
     iv: [u8; NONCE_LEN],
-    /// The ciphertext, and the tag behind it.
+    /// The ciphertext, followed by the tag.
     sealed: Vec<u8>,
 }
 
@@ -231,7 +231,7 @@ impl<'a> Token<'a> {
         };
         let header = read_header(protected)?;
         if !key.is_empty() {
-            // Direct agreement has no encrypted key (RFC 7516, section 5.2, step 10).
+            // With direct agreement, there is no encrypted key (RFC 7516, section 5.2, step 10).
             return Err(JweError::Malformed("encrypted key"));
         }
         let enc = text(&header, "enc")?.and_then(ContentEncryption::from_name);
@@ -302,7 +302,7 @@ fn aead_key(key: &Secret<Vec<u8>>, enc: ContentEncryption) -> Result<LessSafeKey
     Ok(LessSafeKey::new(key))
 }
 
-/// The content encryption key that `private` and the holder of `point` share.
+/// Computes the content encryption key that `private` and the owner of `point` share.
 fn agree(
     private: &PrivateKey,
     point: &[u8],
@@ -316,8 +316,8 @@ fn agree(
     })
 }
 
-/// The Concat KDF (NIST SP 800-56A, section 5.8.1) as RFC 7518, section 4.6.2 fills it in. One round
-/// of SHA-256 gives enough for either key.
+/// The Concat KDF (NIST SP 800-56A, section 5.8.1) with the inputs of RFC 7518, section 4.6.2. One
+/// round of SHA-256 is long enough for both key lengths.
 fn concat_kdf(shared: &[u8], enc: ContentEncryption, apu: &[u8], apv: &[u8]) -> Secret<Vec<u8>> {
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     let mut input = 1_u32.to_be_bytes().to_vec();

@@ -1,9 +1,9 @@
 //! Public keys as JSON (RFC 7517; RFC 7518, section 6; RFC 8037, section 2) and their thumbprints
 //! (RFC 7638).
 //!
-//! Invariant: a [`PublicJwk`] is public, and usable: a point on P-256 or P-384, an Ed25519 key of
-//! full order, or an RSA modulus of 2048 to 8192 bits. A value with a private member is refused
-//! rather than stripped, since whoever sent it has lost that key.
+//! Invariant: a [`PublicJwk`] is public and usable: a point on P-256 or P-384, an Ed25519 key of
+//! full order, or an RSA modulus of 2048 to 8192 bits. A JWK with a private member is refused, and
+//! not merely stripped, because its owner has disclosed the private key.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ mod point;
 pub(crate) use material::{Curve, Material, sec1};
 pub use point::CompressedPoint;
 
-/// The longest `kid` that is read, in bytes.
+/// The greatest length of `kid`, in bytes.
 const MAX_KID: usize = 1024;
 
 /// Members that only a private or a symmetric key has.
@@ -29,7 +29,8 @@ const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A public key.
 ///
-/// Two are equal if key, `kid`, `alg` and `use` are; [`PublicJwk::thumbprint`] compares keys only.
+/// Two values are equal if key, `kid`, `alg` and `use` are equal. To compare the keys alone,
+/// compare [`PublicJwk::thumbprint`].
 #[derive(Clone)]
 pub struct PublicJwk {
     material: Material,
@@ -39,7 +40,7 @@ pub struct PublicJwk {
     key_use: Option<KeyUse>,
 }
 
-/// What a key's `alg` may say.
+/// The `alg` of a key: one for signatures, or one for key agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JwkAlgorithm {
     Signature(Algorithm),
@@ -49,46 +50,47 @@ enum JwkAlgorithm {
 /// `use` of a key (RFC 7517, section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyUse {
-    /// `sig`.
+    /// `sig`: the key verifies signatures.
     Signature,
-    /// `enc`.
+    /// `enc`: others encrypt to the key.
     Encryption,
 }
 
-/// Why a key was refused.
+/// The reason why a key was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum JwkError {
-    /// Not a JSON object.
+    /// The value is not a JSON object.
     #[error("a key is a JSON object")]
     NotAnObject,
-    /// A private or symmetric key where a public one belongs.
+    /// The value has a member of a private or symmetric key.
     #[error("private member {0:?} in a public key")]
     Private(&'static str),
-    /// A type or curve that is not implemented.
+    /// The key type or curve is not implemented.
     #[error("unsupported key type or curve")]
     Unsupported,
     /// A member is missing or malformed.
     #[error("missing or malformed {0:?}")]
     Malformed(&'static str),
-    /// Not a point of its curve, of small order, or otherwise no key.
+    /// The numbers are not a valid key: not a point of the curve, a point of small order, or the
+    /// like.
     #[error("not a valid public key")]
     Invalid,
-    /// An RSA modulus outside 2048 to 8192 bits; how many it has.
+    /// The RSA modulus does not have 2048 to 8192 bits. The number is that of its bits.
     #[error("RSA key of {0} bits, 2048 to 8192 are accepted")]
     RsaSize(usize),
     /// `alg` is unknown or does not fit the key.
     #[error("alg does not fit the key")]
     Algorithm,
-    /// `use` or `key_ops` does not fit what the key is wanted for.
+    /// `use` or `key_ops` does not allow what the key is to be used for.
     #[error("use or key_ops does not fit")]
     Use,
-    /// The document has no array `keys`.
+    /// The document has no array called `keys`.
     #[error("not a JWK Set")]
     NotASet,
 }
 
 impl PublicJwk {
-    /// Reads a key. Members that are not known here are ignored.
+    /// Reads a key. Unknown members are ignored.
     pub fn from_value(value: &Value) -> Result<Self, JwkError> {
         let members = value.as_object().ok_or(JwkError::NotAnObject)?;
         if value.get("kty").and_then(Value::as_str) == Some("oct") {
@@ -110,7 +112,7 @@ impl PublicJwk {
         Ok(Self { material, parsed, kid: None, algorithm: None, key_use: None })
     }
 
-    /// All members.
+    /// Writes the key with all its members as JSON.
     pub fn to_value(&self) -> Value {
         let mut value = self.minimal();
         let mut set = |name: &str, text: &str| {
@@ -134,7 +136,7 @@ impl PublicJwk {
         value
     }
 
-    /// The members that make the key, and no other: `kty`, `crv`, `x`, `y` or `kty`, `n`, `e`.
+    /// Writes only the members that define the key: `kty`, `crv`, `x`, `y` or `kty`, `n`, `e`.
     pub fn minimal(&self) -> Value {
         match &self.material {
             Material::Ec { curve, x, y } => json!({
@@ -147,12 +149,12 @@ impl PublicJwk {
         }
     }
 
-    /// The key's name: base64url of [`PublicJwk::thumbprint_bytes`].
+    /// Returns the thumbprint as text: base64url of [`PublicJwk::thumbprint_bytes`].
     pub fn thumbprint(&self) -> String {
         b64u::encode(self.thumbprint_bytes())
     }
 
-    /// SHA-256 of the key in the form of RFC 7638, section 3.
+    /// Returns SHA-256 of the key in the form of RFC 7638, section 3.
     pub fn thumbprint_bytes(&self) -> [u8; 32] {
         let text = match &self.material {
             Material::Ec { curve, x, y } => format!(
@@ -171,12 +173,12 @@ impl PublicJwk {
         sha256(text.as_bytes())
     }
 
-    /// `kid`.
+    /// Returns `kid`, if the key has one.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
-    /// `alg`, if it is a signature algorithm.
+    /// Returns `alg`, if it is a signature algorithm.
     pub fn algorithm(&self) -> Option<Algorithm> {
         match self.algorithm {
             Some(JwkAlgorithm::Signature(algorithm)) => Some(algorithm),
@@ -184,35 +186,36 @@ impl PublicJwk {
         }
     }
 
-    /// `use`.
+    /// Returns `use`, if the key has one.
     pub fn key_use(&self) -> Option<KeyUse> {
         self.key_use
     }
 
-    /// The same key with this `kid`.
+    /// Returns the same key with this `kid`.
     #[must_use]
     pub fn with_kid(self, kid: impl Into<String>) -> Self {
         Self { kid: Some(kid.into()), ..self }
     }
 
-    /// The same key with this `alg`. A key whose `alg` does not fit its type verifies nothing.
+    /// Returns the same key with this `alg`. If `alg` does not fit the key's type, the key verifies
+    /// nothing.
     #[must_use]
     pub fn with_algorithm(self, algorithm: Algorithm) -> Self {
         Self { algorithm: Some(JwkAlgorithm::Signature(algorithm)), ..self }
     }
 
-    /// The same key with this `use`.
+    /// Returns the same key with this `use`.
     #[must_use]
     pub fn with_use(self, key_use: KeyUse) -> Self {
         Self { key_use: Some(key_use), ..self }
     }
 
-    /// The same key for key agreement by ECDH-ES: `alg`, and `use` `enc`.
+    /// Returns the same key for key agreement: `alg` is `ECDH-ES` and `use` is `enc`.
     pub(crate) fn for_agreement(self) -> Self {
         Self { algorithm: Some(JwkAlgorithm::EcdhEs), ..self.with_use(KeyUse::Encryption) }
     }
 
-    /// The key ready to verify; refused if the key is for encryption.
+    /// Prepares the key to verify signatures. Refuses a key that is for encryption.
     pub fn verifying_key(&self) -> Result<VerifyingKey, JwkError> {
         let for_encryption = self.algorithm == Some(JwkAlgorithm::EcdhEs);
         if for_encryption || self.key_use == Some(KeyUse::Encryption) {
@@ -221,14 +224,14 @@ impl PublicJwk {
         Ok(VerifyingKey::new(self.clone(), Arc::clone(&self.parsed)))
     }
 
-    /// Whether type, curve and `alg` of the key are those of `algorithm`.
+    /// Whether the key's type, curve and `alg` fit `algorithm`.
     pub(crate) fn fits(&self, algorithm: Algorithm) -> bool {
         let wanted = JwkAlgorithm::Signature(algorithm);
         self.material.fits(wanted) && self.algorithm.is_none_or(|own| own == wanted)
     }
 
-    /// The point on P-256 to agree a key with, uncompressed as SEC 1 writes it; `None` if the key is
-    /// another, or for signatures.
+    /// Returns the key's point on P-256 for key agreement, in SEC 1's uncompressed form; `None` if
+    /// the key is on another curve or is for signatures.
     pub(crate) fn agreement_point(&self) -> Option<Vec<u8>> {
         let signs = self.key_use == Some(KeyUse::Signature)
             || matches!(self.algorithm, Some(JwkAlgorithm::Signature(_)));
@@ -257,8 +260,8 @@ fn read_kid(value: &Value) -> Result<Option<String>, JwkError> {
     }
 }
 
-/// Reads `use`, and `key_ops` as the use that its operations amount to (RFC 7517, sections 4.2 and
-/// 4.3: where both stand they have to agree).
+/// Reads `use`. `key_ops` is read as the use that its operations stand for; if both are present,
+/// they must agree (RFC 7517, sections 4.2 and 4.3).
 fn read_use(value: &Value) -> Result<Option<KeyUse>, JwkError> {
     let key_use = match value.get("use").map(Value::as_str) {
         None => None,

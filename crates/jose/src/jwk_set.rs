@@ -4,31 +4,31 @@ use serde_json::{Value, json};
 
 use crate::{JwkError, PublicJwk};
 
-/// The most keys that a set is read with.
+/// The most keys of a set that are read. Further ones are ignored.
 const MAX_KEYS: usize = 100;
 
-/// Public keys as a `jwks_uri` serves them.
+/// The public keys of a document that a `jwks_uri` serves.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct JwkSet {
-    /// In the order of the document.
+    /// The keys, in the order of the document.
     pub keys: Vec<PublicJwk>,
 }
 
 impl JwkSet {
-    /// The document.
+    /// Writes the document as JSON.
     pub fn to_value(&self) -> Value {
         json!({ "keys": self.keys.iter().map(PublicJwk::to_value).collect::<Vec<_>>() })
     }
 
     /// Reads a document. Keys that cannot be used here (another type, curve or algorithm, too
-    /// short, malformed) are left out, as section 5 asks; not more than 100 keys are looked at.
+    /// short, malformed) are left out, as section 5 asks. At most the first 100 keys are read.
     pub fn from_value(value: &Value) -> Result<Self, JwkError> {
         let keys = value.get("keys").and_then(Value::as_array).ok_or(JwkError::NotASet)?;
         let keys = keys.iter().take(MAX_KEYS);
         Ok(Self { keys: keys.filter_map(|key| PublicJwk::from_value(key).ok()).collect() })
     }
 
-    /// The keys that bear `kid`. It is a hint: a set may have several.
+    /// Returns the keys with this `kid`. There may be several, because `kid` is only a hint.
     pub fn with_kid<'a>(&'a self, kid: &'a str) -> impl Iterator<Item = &'a PublicJwk> {
         self.keys.iter().filter(move |key| key.kid() == Some(kid))
     }

@@ -10,23 +10,24 @@ use crate::{
     Algorithm, Header, HeaderError, KeyError, SignatureError, SigningKey, VerifyingKey, b64u,
 };
 
-/// What is signed: header and payload, ready for a key or a device.
+/// The bytes to sign: header and payload. A key in this process or a device can sign them.
 #[derive(Clone, Debug)]
 pub struct SigningInput(String);
 
 impl SigningInput {
-    /// Joins header and payload.
+    /// Joins `header` and `payload`.
     pub fn new(header: &Header, payload: &[u8]) -> Self {
         let header = serde_json::Value::Object(header.to_claims()).to_string();
         Self(format!("{}.{}", b64u::encode(header), b64u::encode(payload)))
     }
 
-    /// The bytes that the signature is over.
+    /// Returns the bytes to sign.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// The token. `signature` has JWS's form: for ECDSA `r` and `s` of fixed length, joined.
+    /// Makes the token. `signature` has the form of JWS: for ECDSA, `r` and `s` of fixed length,
+    /// joined.
     pub fn finish(self, signature: &[u8]) -> String {
         let mut token = self.0;
         token.push('.');
@@ -35,7 +36,7 @@ impl SigningInput {
     }
 }
 
-/// Signs `claims` as a JWT. The header's algorithm must be the key's.
+/// Signs `claims` as a JWT. The algorithm in `header` must be that of the key.
 pub fn sign(
     key: &SigningKey,
     header: &Header,
@@ -59,18 +60,19 @@ pub struct UnverifiedJws {
     signature: Vec<u8>,
 }
 
-/// Why a signed object was refused.
+/// The reason why a signed object was refused.
 #[derive(Debug, Error)]
 pub enum JwsError {
-    /// Longer than the reader allows.
+    /// The token is longer than the reader allows.
     #[error("token of {found} bytes, at most {allowed} are read")]
     TooLong {
-        /// Bytes of the token.
+        /// The length of the token in bytes.
         found: usize,
-        /// Bytes that are read.
+        /// The greatest length that is accepted, in bytes.
         allowed: usize,
     },
-    /// Not three parts. Five would be an encrypted token, which is never taken for a signed one.
+    /// The token does not have three parts. Five would be an encrypted token, which is never taken
+    /// for a signed one.
     #[error("not a signed token in compact form: {0} parts, not 3")]
     Parts(usize),
     /// A part is not base64url.
@@ -79,10 +81,10 @@ pub enum JwsError {
     /// The header was refused.
     #[error(transparent)]
     Header(#[from] HeaderError),
-    /// The algorithm is not one that the caller accepts here.
+    /// The caller does not accept this algorithm.
     #[error("{0} is not accepted here")]
     Algorithm(Algorithm),
-    /// The signature was refused.
+    /// The signature does not verify.
     #[error(transparent)]
     Signature(#[from] SignatureError),
 }
@@ -108,18 +110,18 @@ impl UnverifiedJws {
         })
     }
 
-    /// The header of an object whose signature has not been checked: good for looking up a key.
+    /// Returns the header before the signature is checked. Use it only to look up a key.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The payload, unchecked.
+    /// Returns the payload although the signature has not been checked.
     pub fn dangerous_payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// Checks the signature with `key` and gives header and payload. The header's algorithm must be
-    /// in `algorithms` and fit the key.
+    /// Checks the signature with `key` and returns header and payload. The header's algorithm must
+    /// be in `algorithms` and must fit the key.
     pub fn verify(
         self,
         key: &VerifyingKey,

@@ -1,7 +1,7 @@
-//! JWT (RFC 7519): a signed object whose payload is a set of claims, of a type that is expected.
+//! JWT (RFC 7519): a signed object of an expected type whose payload is a set of claims.
 //!
-//! Invariant: [`VerifiedJwt`] is made by [`UnverifiedJwt::verify`] alone. `typ` is compared wherever
-//! a token is read, so that no token passes for another kind (RFC 8725, section 3.11).
+//! Invariant: only [`UnverifiedJwt::verify`] makes a [`VerifiedJwt`]. It always compares `typ`, so
+//! that a token of one kind is never accepted as another kind (RFC 8725, section 3.11).
 
 use std::marker::PhantomData;
 
@@ -22,42 +22,44 @@ pub struct UnverifiedJwt<T = Claims> {
     claims: PhantomData<fn() -> T>,
 }
 
-/// What a token has to be.
+/// What the caller expects of a token.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// Any of these; compared without regard to case and to a leading `application/`.
+    /// The accepted values of `typ`. Upper and lower case and a leading `application/` make no
+    /// difference.
     pub typ: &'a [&'a str],
-    /// Any of these.
+    /// The accepted algorithms.
     pub algorithms: &'a [Algorithm],
-    /// Whether a token without `typ` passes, for tokens whose specification does not name one.
+    /// Whether a token without `typ` is accepted, for tokens whose specification does not define a
+    /// `typ`.
     pub allow_missing_typ: bool,
 }
 
-/// A token whose signature, algorithm and type have been checked. Its claims have not.
+/// A token whose signature, algorithm and type were checked. Its claims, such as `exp`, were not.
 #[derive(Clone, Debug)]
 pub struct VerifiedJwt<T = Claims> {
     header: Header,
     claims: T,
 }
 
-/// Why a token was refused.
+/// The reason why a token was refused.
 #[derive(Debug, Error)]
 pub enum JwtError {
     /// Not a signed object, or its signature was refused.
     #[error(transparent)]
     Jws(#[from] JwsError),
-    /// `typ` is missing or another.
+    /// `typ` is missing or has an unexpected value.
     #[error("typ is {found:?}, expected {expected}")]
     Typ {
-        /// As it stands in the header.
+        /// The value in the header.
         found: Option<String>,
-        /// What would have passed.
+        /// The values that are accepted.
         expected: String,
     },
     /// The payload is not a JSON object.
     #[error("claims: {0}")]
     Json(#[from] JsonError),
-    /// The payload's members do not have the form that is expected.
+    /// A member of the payload does not have the expected form.
     #[error("claims: {0}")]
     Claims(String),
 }
@@ -74,17 +76,17 @@ impl<T: DeserializeOwned> UnverifiedJwt<T> {
         Ok(Self { unverified_jws, claims: PhantomData })
     }
 
-    /// The header of a token whose signature has not been checked: good for looking up a key.
+    /// Returns the header before the signature is checked. Use it only to look up a key.
     pub fn header(&self) -> &Header {
         self.unverified_jws.header()
     }
 
-    /// The claims, unchecked: good for looking up a key.
+    /// Returns the claims before the signature is checked. Use them only to look up a key.
     pub fn dangerous_claims(&self) -> Result<Claims, JwtError> {
         Ok(json::parse_object(self.unverified_jws.dangerous_payload())?)
     }
 
-    /// Checks type, algorithm and signature, and reads the claims.
+    /// Checks type, algorithm and signature, and then reads the claims.
     pub fn verify(
         self,
         key: &VerifyingKey,
@@ -111,7 +113,7 @@ impl Expected<'_> {
     }
 }
 
-/// A media type without `application/` (RFC 7515, section 4.1.9).
+/// Removes a leading `application/` from a media type (RFC 7515, section 4.1.9).
 fn short(typ: &str) -> &str {
     const PREFIX: &str = "application/";
     match typ.split_at_checked(PREFIX.len()) {
@@ -121,17 +123,17 @@ fn short(typ: &str) -> &str {
 }
 
 impl<T> VerifiedJwt<T> {
-    /// The header.
+    /// Returns the header.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The claims.
+    /// Returns the claims.
     pub fn claims(&self) -> &T {
         &self.claims
     }
 
-    /// The claims, without the rest.
+    /// Returns the claims by value and drops the rest.
     pub fn into_claims(self) -> T {
         self.claims
     }

@@ -1,13 +1,13 @@
 //! JSON Object Signing and Encryption: JWK (RFC 7517, RFC 7638), JWS (RFC 7515), JWE (RFC 7516), JWA
 //! (RFC 7518, RFC 8037) and JWT (RFC 7519), held to the practices of RFC 8725.
 //!
-//! A token comes in as [`UnverifiedJwt`] and its claims come out of a [`VerifiedJwt`], which only
-//! [`UnverifiedJwt::verify`] can make: with a key that the caller chose, an algorithm from the
-//! caller's list that fits the key, and a type that the caller expects. Signing is split in two, so
-//! that a device can give the signature: [`SigningInput`], then [`SigningInput::finish`].
+//! The caller reads a token as [`UnverifiedJwt`]. Its claims come from a [`VerifiedJwt`], which
+//! only [`UnverifiedJwt::verify`] makes. The caller gives the key, the accepted algorithms and the
+//! expected type; the algorithm must also fit the key. Signing has two steps, [`SigningInput`] and
+//! then [`SigningInput::finish`], so that a device can make the signature in between.
 //!
-//! Invariant: a key named inside a token is never a reason to trust it. `jku` and `x5u` are not
-//! followed, `jwk` and `x5c` are only handed to the caller.
+//! Invariant: a token is never trusted because of a key that it names itself. `jku` and `x5u` are
+//! not followed; `jwk` and `x5c` are only handed to the caller.
 //!
 //! Leaves to others: fetching keys, and every claim's meaning except the times of
 //! [`numeric_date`].

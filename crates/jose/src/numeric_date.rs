@@ -1,6 +1,6 @@
-//! The times of a token: `exp`, `nbf`, `iat` (RFC 7519, sections 2 and 4.1).
+//! The times in a token: `exp`, `nbf`, `iat` (RFC 7519, sections 2 and 4.1).
 //!
-//! Invariant: a time of another JSON type is an error, never an absent time.
+//! Invariant: a time of another JSON type is an error. It is never treated as absent.
 
 use sekisho_ambient::Timestamp;
 use serde_json::Value;
@@ -8,52 +8,52 @@ use thiserror::Error;
 
 use crate::json::Claims;
 
-/// The last second of the year 9999; no time beyond it is read.
+/// The last second of the year 9999, which is the latest time that is accepted.
 const MAX_SECONDS: i64 = 253_402_300_799;
 
-/// Why a time was refused.
+/// The reason why a time was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ClaimError {
-    /// Not a NumericDate: another JSON type, negative, or beyond the year 9999.
+    /// The value is not a NumericDate: another JSON type, negative, or beyond the year 9999.
     #[error("{0} is not a NumericDate")]
     Malformed(String),
-    /// Required, and absent.
+    /// The time is required, and absent.
     #[error("{0} is missing")]
     Missing(&'static str),
     /// `exp` has passed.
     #[error("expired at {}", .0.to_rfc3339())]
     Expired(Timestamp),
-    /// `nbf` or `iat` lies ahead.
+    /// `nbf` or `iat` is in the future.
     #[error("{name} {} lies in the future", .time.to_rfc3339())]
     Future {
         /// `nbf` or `iat`.
         name: &'static str,
-        /// Its time.
+        /// The time that it says.
         time: Timestamp,
     },
-    /// `iat` is too long ago.
+    /// `iat` is too far in the past.
     #[error("issued at {}, too long ago", .0.to_rfc3339())]
     TooOld(Timestamp),
 }
 
-/// What the times of a token have to be. All in seconds.
+/// The conditions on a token's times. All values are in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRule {
-    /// How long past `exp` a token still passes.
+    /// How long after `exp` a token is still accepted.
     pub leeway_past: i64,
-    /// How far ahead `nbf` and `iat` may lie.
+    /// How far `nbf` and `iat` may be in the future.
     pub leeway_future: i64,
-    /// Whether `exp` has to be there.
+    /// Whether `exp` is required.
     pub require_exp: bool,
-    /// Whether `iat` has to be there.
+    /// Whether `iat` is required.
     pub require_iat: bool,
-    /// How long ago `iat` may be.
+    /// How far `iat` may be in the past; `None` for no limit.
     pub max_age: Option<i64>,
 }
 
 impl TimeRule {
-    /// `iat` and `nbf` up to 10 s ahead and `exp` up to 10 s past pass (checklist GEN-14); nothing is
-    /// required.
+    /// Accepts `iat` and `nbf` up to 10 s in the future, and `exp` up to 10 s in the past
+    /// (checklist GEN-14). No time is required.
     pub const LENIENT: Self = Self {
         leeway_past: 10,
         leeway_future: 10,
@@ -63,7 +63,7 @@ impl TimeRule {
     };
 }
 
-/// Reads `name`; a fraction of a second is cut off.
+/// Reads the time called `name`. A fraction of a second is dropped.
 pub fn read(claims: &Claims, name: &str) -> Result<Option<Timestamp>, ClaimError> {
     match claims.get(name) {
         None => Ok(None),
@@ -98,7 +98,7 @@ pub fn check(claims: &Claims, now: Timestamp, rule: &TimeRule) -> Result<(), Cla
     }
 }
 
-/// The whole seconds of a JSON number's text, without a float in between.
+/// Reads the whole seconds from a JSON number's text, without converting it to a float.
 fn seconds(number: &str) -> Option<i64> {
     let (mantissa, exponent) = match number.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),

@@ -1,7 +1,7 @@
-//! Keys that sign: aws-lc-rs signs; p256, ed25519-dalek and josekit make and convert the material.
+//! Private keys that sign. aws-lc-rs signs; p256, ed25519-dalek and josekit make and convert keys.
 //!
-//! Invariant: a key has one algorithm for life, and no `Debug` or `Serialize`; its private half
-//! leaves only as a [`Secret`].
+//! Invariant: a key has one algorithm, which never changes, and has neither `Debug` nor
+//! `Serialize`. Its private half is given out only as a [`Secret`].
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use thiserror::Error;
 use crate::jwk::{Curve, Material};
 use crate::{Algorithm, JwkError, KeyUse, PublicJwk, VerifyingKey};
 
-/// Bits of an RSA key that is made here.
+/// The size of RSA keys that are generated, in bits.
 const RSA_BITS: u32 = 2048;
 
-/// A private key for one algorithm, parsed once; a clone shares it.
+/// A private key for one algorithm, parsed once. Clones share it.
 #[derive(Clone)]
 pub struct SigningKey {
     algorithm: Algorithm,
@@ -34,26 +34,26 @@ pub struct SigningKey {
     kid: String,
 }
 
-/// A key in the form that aws-lc-rs works with.
+/// The parsed key, in the form that aws-lc-rs works with.
 enum Pair {
     Ec(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
     Rsa(RsaKeyPair),
 }
 
-/// Why a key was not made, read or used.
+/// The reason why a key could not be made, read or used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
-    /// Not PKCS#8 or PEM, or a key of another type, curve or size.
+    /// The text is not PKCS#8 or PEM, or its key has another type, curve or size.
     #[error("not a private key for {0}")]
     Encoding(Algorithm),
     /// The key's public half is not accepted.
     #[error("public half of the key: {0}")]
     Public(#[from] JwkError),
-    /// The header names another algorithm than the key's.
+    /// The header's algorithm is not the key's.
     #[error("header says {header}, the key is for {key}")]
     Algorithm {
-        /// `alg` of the header.
+        /// `alg` in the header.
         header: Algorithm,
         /// The key's algorithm.
         key: Algorithm,
@@ -67,8 +67,8 @@ pub enum KeyError {
 }
 
 impl SigningKey {
-    /// A fresh key. EC and Ed25519 keys are made from `entropy` alone; RSA keys (2048 bits) draw on
-    /// OpenSSL's own random source.
+    /// Makes a fresh key. EC and Ed25519 keys are made from `entropy` alone; RSA keys (2048 bits)
+    /// use OpenSSL's own random source.
     pub fn generate(algorithm: Algorithm, entropy: &Entropy) -> Result<Self, KeyError> {
         let der = match algorithm {
             Algorithm::Es256 => generate_p256(entropy)?,
@@ -109,40 +109,40 @@ impl SigningKey {
         Self::from_pkcs8_der(algorithm, der.expose())
     }
 
-    /// The key as PKCS#8 PrivateKeyInfo, version 1.
+    /// Writes the key as PKCS#8 PrivateKeyInfo, version 1.
     pub fn to_pkcs8_der(&self) -> Secret<Vec<u8>> {
         Secret::clone(&self.pkcs8)
     }
 
-    /// The same key under another `kid`.
+    /// Returns the same key with another `kid`.
     #[must_use]
     pub fn with_kid(self, kid: impl Into<String>) -> Self {
         let kid = kid.into();
         Self { public: self.public.with_kid(kid.clone()), kid, ..self }
     }
 
-    /// `kid`; the key's thumbprint unless another was given.
+    /// Returns `kid`, which is the key's thumbprint unless the caller gave another.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The public half with `kid`, `alg` and `use`.
+    /// Returns the public half with `kid`, `alg` and `use`.
     pub fn public_jwk(&self) -> PublicJwk {
         self.public.jwk().clone()
     }
 
-    /// The public half, ready to verify.
+    /// Returns the public half, ready to verify.
     pub fn verifying_key(&self) -> VerifyingKey {
         self.public.clone()
     }
 
-    /// Signs `message`, as JWS writes signatures: for ECDSA `r` and `s` of fixed length, joined
-    /// (RFC 7518, section 3.4).
+    /// Signs `message`. The signature has the form of JWS: for ECDSA, `r` and `s` of fixed length,
+    /// joined (RFC 7518, section 3.4).
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         self.pair.sign(self.algorithm, message).map_err(|_| KeyError::Library)
     }
@@ -190,7 +190,7 @@ impl Pair {
         algorithm: Algorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
-        // Part of the library's signature for the sake of another library; not read by this one.
+        // aws-lc-rs takes this argument for compatibility with ring, and does not read it.
         let random = SystemRandom::new();
         match self {
             Self::Ec(pair) => Ok(pair.sign(&random, message)?.as_ref().to_vec()),
@@ -208,7 +208,8 @@ impl Pair {
     }
 }
 
-/// The key as PKCS#8. By way of PEM, since josekit writes DER in the older form of each type.
+/// Converts the key to PKCS#8. It goes through PEM, because josekit writes DER in the older form of
+/// each type.
 fn der_of(pair: &impl josekit::jwk::KeyPair) -> Option<Secret<Vec<u8>>> {
     let pem = Secret::new(pair.to_pem_private_key());
     let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose()).ok()?;
@@ -218,7 +219,7 @@ fn der_of(pair: &impl josekit::jwk::KeyPair) -> Option<Secret<Vec<u8>>> {
 fn generate_p256(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
     loop {
         let scalar = Secret::new(entropy.bytes::<32>());
-        // Fails for zero and from the order on, once in 2^32.
+        // Fails if the number is zero or not below the group's order: a chance of one in 2^32.
         if let Ok(key) = p256::SecretKey::from_slice(scalar.expose()) {
             let der = key.to_pkcs8_der().map_err(|_| KeyError::Library)?;
             return Ok(Secret::new(der.as_bytes().to_vec()));
@@ -229,7 +230,7 @@ fn generate_p256(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
 fn generate_p384(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
     loop {
         let scalar = Secret::new(entropy.bytes::<48>());
-        // Fails for zero and from the order on, once in 2^194.
+        // Fails if the number is zero or not below the group's order: a chance of one in 2^194.
         let key = agreement::PrivateKey::from_private_key(&agreement::ECDH_P384, scalar.expose());
         if let Ok(key) = key {
             let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).map_err(|_| KeyError::Library)?;

@@ -1,6 +1,6 @@
-//! Keys that verify signatures, by aws-lc-rs.
+//! Public keys that verify signatures. aws-lc-rs does the arithmetic.
 //!
-//! Invariant: the algorithm is the caller's, and has to fit the key's type, curve and `alg`; a
+//! Invariant: the caller chooses the algorithm, and it must fit the key's type, curve and `alg`. A
 //! signature of another algorithm is refused before any arithmetic (RFC 8725, section 3.1).
 
 use std::fmt;
@@ -12,20 +12,20 @@ use thiserror::Error;
 use crate::jwk::{Curve, Material, sec1};
 use crate::{Algorithm, JwkError, PublicJwk};
 
-/// A public key, parsed once; a clone shares it.
+/// A public key that was parsed once. Clones share it.
 #[derive(Clone)]
 pub struct VerifyingKey {
     jwk: Arc<PublicJwk>,
     parsed: Arc<Parsed>,
 }
 
-/// A key in the form that aws-lc-rs works with.
+/// The parsed key, in the form that aws-lc-rs works with.
 pub(crate) enum Parsed {
     One(ParsedPublicKey),
     Rsa { pkcs1: ParsedPublicKey, pss: ParsedPublicKey },
 }
 
-/// Why a signature was not accepted.
+/// The reason why a signature was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SignatureError {
     /// The algorithm does not fit the key's type, curve or `alg`.
@@ -63,7 +63,7 @@ impl VerifyingKey {
         key.verify_sig(message, signature).map_err(|_| SignatureError::Invalid)
     }
 
-    /// The key.
+    /// Returns the key as a JWK.
     pub fn jwk(&self) -> &PublicJwk {
         &self.jwk
     }
@@ -109,8 +109,8 @@ impl Parsed {
     }
 }
 
-/// Refuses points of small order, for which some signatures fit every message, and encodings that
-/// are not the point's own.
+/// Refuses points of small order, because some signatures verify for every message under them. Also
+/// refuses encodings of a point that are not canonical.
 fn refuse_weak_ed25519(x: &[u8; 32]) -> Result<(), JwkError> {
     let key = ed25519_dalek::VerifyingKey::from_bytes(x).map_err(|_| JwkError::Invalid)?;
     if key.is_weak() || key.to_edwards().compress().as_bytes() != x {

@@ -1,10 +1,11 @@
-//! Certificate chains in a header's `x5c` (RFC 7515, section 4.1.6), validated to our own anchors
-//! (RFC 5280, section 6) by rustls-webpki.
+//! Certificate chains in a header's `x5c` (RFC 7515, section 4.1.6). rustls-webpki validates them
+//! to our own anchors (RFC 5280, section 6).
 //!
-//! Invariant: [`VerifiedLeaf`] is made by [`verify_chain`], or by [`dangerous_leaf`]. The anchor is the verifier's, and
-//! a chain that brings it along is refused (HAIP, section 6.1.1); so is a leaf that signs itself or
-//! that may sign certificates. No extended key usage is required: none is registered for issuers of
-//! credentials. Revocation of certificates is not checked: private PKIs of this kind have no CRLs.
+//! Invariant: only [`verify_chain`] and [`dangerous_leaf`] make a [`VerifiedLeaf`]. The verifier
+//! chooses the anchors. A chain that contains its anchor is refused (HAIP, section 6.1.1), and so
+//! is a leaf that is self-signed or may sign certificates. No extended key usage is required,
+//! because none is registered for issuers of credentials. Revocation of certificates is not
+//! checked, because private PKIs of this kind have no CRLs.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,10 +24,10 @@ use crate::{JwkError, VerifyingKey, b64u};
 mod certificate;
 use certificate::Parsed;
 
-/// The longest chain that is read, in certificates.
+/// The most certificates that a chain may have.
 pub const MAX_CHAIN: usize = 5;
 
-/// With what certificates may be signed.
+/// The algorithms by which certificates may be signed.
 static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     webpki::aws_lc_rs::ECDSA_P256_SHA256,
     webpki::aws_lc_rs::ECDSA_P256_SHA384,
@@ -39,62 +40,63 @@ static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
 ];
 
-/// A certificate whose word is taken for others, as DER.
+/// A certificate, as DER, whose authority we trust to issue other certificates.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TrustAnchor(Vec<u8>);
 
-/// The first certificate of a chain that leads to an anchor.
+/// The first certificate of a chain that was checked.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VerifiedLeaf {
-    /// The key that the certificate is for.
+    /// The key that the certificate certifies.
     pub key: VerifyingKey,
-    /// DNS names of the subject alternative name.
+    /// The DNS names in the subject alternative name.
     pub dns_names: Vec<String>,
-    /// URIs of the subject alternative name.
+    /// The URIs in the subject alternative name.
     pub uris: Vec<String>,
-    /// IP addresses of the subject alternative name.
+    /// The IP addresses in the subject alternative name.
     pub ip_addresses: Vec<IpAddr>,
-    /// The certificate.
+    /// The certificate as DER.
     pub der: Vec<u8>,
-    /// The end of its validity.
+    /// The end of the certificate's validity.
     pub not_after: Timestamp,
 }
 
-/// Why a chain or an anchor was refused.
+/// The reason why a chain or an anchor was refused.
 #[derive(Debug, Error)]
 pub enum ChainError {
-    /// No certificate, or more than [`MAX_CHAIN`]; how many.
+    /// The chain is empty or has more than [`MAX_CHAIN`] certificates. The number is that of its
+    /// certificates.
     #[error("chain of {0} certificates, 1 to {MAX_CHAIN} are read")]
     Length(usize),
-    /// Not a certificate.
+    /// A certificate cannot be read.
     #[error("certificate {position} cannot be read")]
     Certificate {
-        /// Its place in the chain, from 0.
+        /// The position of the certificate in the chain, from 0.
         position: usize,
     },
-    /// Not a certificate of an authority, or no certificate at all.
+    /// The bytes are not the certificate of an authority.
     #[error("not a certificate of an authority")]
     Anchor,
     /// The text holds no certificate.
     #[error("no certificate in the PEM text")]
     NoPem,
-    /// The leaf vouches for itself.
+    /// The leaf is self-signed.
     #[error("the leaf is self-signed")]
     SelfSigned,
     /// The leaf may sign certificates.
     #[error("the leaf is a certificate of an authority")]
     LeafIsAuthority,
-    /// The leaf's key usage leaves out digital signatures.
+    /// The leaf's key usage does not include digital signatures.
     #[error("the leaf is not for digital signatures")]
     KeyUsage,
-    /// An anchor stands in the chain.
+    /// The chain contains an anchor.
     #[error("the chain contains its anchor")]
     AnchorInChain,
-    /// A certificate was not issued by the next.
+    /// A certificate was not issued by the next one in the chain.
     #[error("the chain is out of order")]
     Order,
-    /// The chain does not lead to an anchor, or not at this time.
+    /// The chain does not lead to an anchor, or is not valid at this time.
     #[error("no path to a trust anchor: {0}")]
     Path(webpki::Error),
     /// The leaf's key is not accepted.
@@ -103,7 +105,7 @@ pub enum ChainError {
 }
 
 impl TrustAnchor {
-    /// Reads one certificate, which has to be an authority's.
+    /// Reads one certificate, which must be that of an authority.
     pub fn from_der(der: &[u8]) -> Result<Self, ChainError> {
         let certificate = Parsed::from_der(der).ok_or(ChainError::Anchor)?;
         let is_readable = webpki::anchor_from_trusted_cert(&CertificateDer::from(der)).is_ok();
@@ -113,7 +115,7 @@ impl TrustAnchor {
         Ok(Self(der.to_vec()))
     }
 
-    /// Reads every certificate of a PEM text; other sections and text between are passed over.
+    /// Reads every certificate of a PEM text. Other sections and other text are skipped.
     pub fn from_pem(pem: &str) -> Result<Vec<Self>, ChainError> {
         let mut anchors = Vec::new();
         for der in CertificateDer::pem_slice_iter(pem.as_bytes()) {
@@ -122,12 +124,12 @@ impl TrustAnchor {
         if anchors.is_empty() { Err(ChainError::NoPem) } else { Ok(anchors) }
     }
 
-    /// The certificate.
+    /// Returns the certificate as DER.
     pub fn to_der(&self) -> &[u8] {
         &self.0
     }
 
-    /// The subject as RFC 4514 writes it, for people.
+    /// Returns the subject in the form of RFC 4514, to show to people.
     pub fn subject(&self) -> String {
         Parsed::from_der(&self.0).map(|certificate| certificate.subject()).unwrap_or_default()
     }
@@ -147,7 +149,7 @@ impl<'de> Deserialize<'de> for TrustAnchor {
     }
 }
 
-/// Any extended key usage, or none.
+/// Accepts any extended key usage, or none.
 struct AnyUsage;
 
 impl ExtendedKeyUsageValidator for AnyUsage {
@@ -178,9 +180,9 @@ pub fn verify_chain(
     VerifiedLeaf::new(leaf, der)
 }
 
-/// Reads a leaf without a chain, an anchor, or a look at the time: whoever holds the certificate's
-/// key made it. For wallets that know a verifier by the hash of its certificate and by nothing else
-/// (OpenID4VP, client identifier prefix `x509_hash`).
+/// Reads a leaf without checking a chain, an anchor or the time. A signature under its key shows
+/// only that the signer holds this key. It is for wallets that know a verifier only by the hash of
+/// its certificate (OpenID4VP, client identifier prefix `x509_hash`).
 pub fn dangerous_leaf(der: &[u8]) -> Result<VerifiedLeaf, ChainError> {
     let leaf = Parsed::from_der(der).ok_or(ChainError::Certificate { position: 0 })?;
     VerifiedLeaf::new(&leaf, der)
@@ -199,7 +201,7 @@ impl VerifiedLeaf {
     }
 }
 
-/// What path validation does not look at.
+/// Checks what path validation does not check.
 fn check_form(chain: &[Parsed], anchors: &[(&TrustAnchor, Parsed)]) -> Result<(), ChainError> {
     if let Some(leaf) = chain.first() {
         if leaf.is_self_issued() {
@@ -212,7 +214,7 @@ fn check_form(chain: &[Parsed], anchors: &[(&TrustAnchor, Parsed)]) -> Result<()
             return Err(ChainError::KeyUsage);
         }
     }
-    // By key, so that an anchor's certificate under another name or date is found too.
+    // Compare keys, so that a certificate of the anchor with another name or date is found too.
     let is_anchor = |own: &Parsed| anchors.iter().any(|(_, anchor)| own.has_key_of(anchor));
     if chain.iter().any(is_anchor) {
         return Err(ChainError::AnchorInChain);
@@ -235,7 +237,8 @@ fn check_path(x5c: &[Vec<u8>], anchors: &[&TrustAnchor], now: Timestamp) -> Resu
     Ok(())
 }
 
-/// SHA-256 of a certificate as base64url, for OpenID4VP's client identifier prefix `x509_hash`.
+/// Returns SHA-256 of a certificate as base64url, for OpenID4VP's client identifier prefix
+/// `x509_hash`.
 pub fn leaf_hash(der: &[u8]) -> String {
     b64u::encode(sha256(der))
 }

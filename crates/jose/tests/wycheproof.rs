@@ -1,21 +1,22 @@
-//! C2SP Wycheproof's JOSE vectors, run over our own layer: the JWS parser, the keys as JWK and the
-//! algorithm registry, not the library below. Its primitives are in `primitives.rs`.
+//! Runs C2SP Wycheproof's JOSE vectors against our own layer: the JWS parser, the keys as JWK and
+//! the algorithm registry, rather than the library below. Wycheproof's primitives are in
+//! `primitives.rs`.
 //!
-//! The vectors are not part of this repository. `SEKISHO_VECTORS` names the folder that holds
-//! `wycheproof/`; without it `shared/vectors` beside the checkout is looked at. Where neither is
-//! there the tests say so and pass.
+//! The vectors are not part of this repository. `SEKISHO_VECTORS` names the folder that contains
+//! `wycheproof/`; if it is unset, the tests look at `shared/vectors` beside the checkout. If
+//! neither is there, the tests print that and pass.
 
 use std::path::PathBuf;
 
 use sekisho_jose::{Algorithm, JwkSet, PublicJwk, UnverifiedJws, VerifyingKey};
 use serde_json::Value;
 
-/// What a file's cases came to.
+/// The results of a file's cases.
 #[derive(Debug, Default, PartialEq)]
 struct Count {
     accepted: usize,
     refused: usize,
-    /// Valid, of an algorithm that is absent here on purpose, and refused.
+    /// Cases that are valid, but use an algorithm that is absent here on purpose, and were refused.
     absent: usize,
 }
 
@@ -35,12 +36,13 @@ fn cases(group: &Value) -> &[Value] {
     group["tests"].as_array().unwrap()
 }
 
-/// Verifies as a caller would: with the one registered key, whose algorithms are those it serves.
+/// Verifies as a caller does: with the one registered key, and with the algorithms that this key
+/// serves.
 fn verify(jws: &str, key: &VerifyingKey) -> bool {
     UnverifiedJws::parse(jws, 1 << 16).is_ok_and(|jws| jws.verify(key, &Algorithm::ALL).is_ok())
 }
 
-/// Whether a case is valid only in an algorithm, or a key, that is absent here on purpose.
+/// Whether a case is valid only with an algorithm or a key that is absent here on purpose.
 fn is_absent(key: Option<&Value>) -> bool {
     let absent = ["HS256", "RS384", "RS512", "PS384", "PS512", "ES512", "ES521"];
     key.is_none_or(|key| {
@@ -59,7 +61,7 @@ fn json_web_signatures() {
             let jws = case["jws"].as_str().unwrap_or_default();
             let accepted = key.as_ref().is_some_and(|key| verify(jws, key));
             let valid = case["result"] == "valid";
-            // The key is registered for PS256 and the token, Figure 20 of RFC 7520, is PS384.
+            // The key is registered for PS256, but the token, Figure 20 of RFC 7520, is PS384.
             let other_algorithm = case["comment"] == "Figure20";
             match (accepted, valid) {
                 (true, true) => count.accepted += 1,

@@ -1,21 +1,22 @@
-//! How a wallet's answer came to the browser, and the authentication context that follows from it.
+//! The two ways in which a wallet's answer comes back, and the authentication context of each.
 
 use serde::{Deserialize, Serialize};
 
-/// `acr` of a login whose answer came back to the browser that began, which nobody can relay.
+/// The `acr` of a login in which the answer came back to the browser that began it. Nobody can
+/// relay such a login.
 pub const PHISHING_RESISTANT: &str = "phr";
 
-/// How a wallet's answer came to the browser.
+/// The way in which a wallet's answer comes back to the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channel {
-    /// The wallet returns to the browser that began.
+    /// The wallet sends the person back to the browser that began the login.
     SameDevice,
-    /// The wallet is on another device.
+    /// The wallet is on another device than the browser.
     CrossDevice,
 }
 
 impl Channel {
-    /// Its name in the audit log.
+    /// Returns its name in the audit log.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SameDevice => "SameDevice",
@@ -23,8 +24,8 @@ impl Channel {
         }
     }
 
-    /// The authentication context of the login. A cross-device login has none, and says so by its
-    /// absence.
+    /// Returns the `acr` of the login. A cross-device login has none; its ID token then has no
+    /// `acr`.
     pub const fn acr(self) -> Option<&'static str> {
         match self {
             Self::SameDevice => Some(PHISHING_RESISTANT),

@@ -1,6 +1,7 @@
-//! What the audit log can say: acts, how they ended, and why.
+//! The words of the audit log: acts, their outcomes, and the reasons.
 //!
-//! Invariant: the texts are written for good. A variant may be renamed, its text may not.
+//! Invariant: the text of a variant never changes, because it is in written logs. The variant
+//! itself may be renamed.
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::Code;
 
-/// Makes an enum whose variants are written as fixed texts.
+/// Makes an enum. Each variant has a fixed text, which is written to the log.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -18,10 +19,10 @@ macro_rules! words {
         }
 
         impl $name {
-            /// All of them.
+            /// All variants.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The text that is written.
+            /// Returns the text that is written.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+
@@ -38,7 +39,7 @@ macro_rules! words {
 }
 
 words! {
-    /// What was done.
+    /// An act that the log records.
     Act {
         /// The policies decided on a request for access.
         AccessDecide = "access.decide",
@@ -50,23 +51,23 @@ words! {
         ClientRemove = "client.remove",
         /// An authorization code was minted.
         CodeIssue = "code.issue",
-        /// A client came with an authorization code.
+        /// A client presented an authorization code.
         CodeRedeem = "code.redeem",
         /// The person refused to release anything.
         ConsentDeny = "consent.deny",
-        /// The person agreed when a credential no longer stood.
+        /// The person agreed, but a credential had meanwhile become invalid.
         ConsentLate = "consent.late",
         /// A credential was issued.
         CredentialIssue = "credential.issue",
         /// A credential was offered.
         CredentialOffer = "credential.offer",
-        /// A suspended credential counts again.
+        /// A suspended credential was resumed.
         CredentialResume = "credential.resume",
         /// A credential was revoked.
         CredentialRevoke = "credential.revoke",
         /// A credential was suspended.
         CredentialSuspend = "credential.suspend",
-        /// A grant ended: its code, its refresh tokens and its access tokens are dead.
+        /// A grant ended, and with it its code, its refresh tokens and its access tokens.
         GrantEnd = "grant.end",
         /// A spare key became active.
         KeyActivate = "key.activate",
@@ -76,25 +77,25 @@ words! {
         KeyCreate = "key.create",
         /// A prepared key was published.
         KeyPublish = "key.publish",
-        /// An active key signs no more.
+        /// An active key stopped signing.
         KeyRetire = "key.retire",
         /// An operator asked for a rotation.
         KeyRotate = "key.rotate",
-        /// A key left every document.
+        /// A key was removed from every document.
         KeyUnpublish = "key.unpublish",
         /// A login began.
         LoginBegin = "login.begin",
         /// The person gave up on the login page.
         LoginCancel = "login.cancel",
-        /// A number was typed that was wrong or late.
+        /// The person typed a number that was wrong or too late.
         LoginNumber = "login.number",
-        /// A login could not be settled.
+        /// A login was refused when it was to be completed.
         LoginSettle = "login.settle",
-        /// A wallet came with an offer.
+        /// A wallet presented an offer.
         OfferRedeem = "offer.redeem",
         /// An organization was added.
         OrganizationAdd = "organization.add",
-        /// A wallet answered.
+        /// A wallet sent a presentation. The outcome says whether it was accepted.
         PresentationAccept = "presentation.accept",
         /// A wallet answered with an error.
         PresentationDecline = "presentation.decline",
@@ -102,19 +103,19 @@ words! {
         SessionBegin = "session.begin",
         /// A session ended.
         SessionEnd = "session.end",
-        /// A client came with a refresh token.
+        /// A client presented a refresh token.
         TokenRefresh = "token.refresh",
         /// A client revoked an access token.
         TokenRevoke = "token.revoke",
         /// An issuer was trusted.
         TrustAdd = "trust.add",
-        /// An issuer is trusted no longer.
+        /// An issuer is not trusted any more.
         TrustRemove = "trust.remove",
     }
 }
 
 words! {
-    /// How an act ended.
+    /// The outcome of an act.
     Outcome {
         /// It was done.
         Done = "done",
@@ -123,20 +124,20 @@ words! {
     }
 }
 
-/// Why something ended or was refused, where it is one of ours to say.
+/// The reason of a refusal or of an end, where it is one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// A code that people are told.
+    /// The reason is a code that people are told.
     Code(Code),
-    /// A code came a second time.
+    /// An authorization code was presented a second time.
     CodeReplayed,
-    /// A refresh token came again that had been replaced.
+    /// A refresh token was presented that had been replaced.
     RefreshReused,
     /// The client revoked the refresh token.
     RevokedByClient,
     /// The person logged out.
     LoggedOut,
-    /// The request expects somebody else.
+    /// The request expects another person than the one who logged in.
     OtherSubject,
     /// The person logged in anew in the same browser.
     SessionReplaced,
@@ -152,7 +153,7 @@ impl Reason {
         Self::SessionReplaced,
     ];
 
-    /// The text that is written.
+    /// Returns the text that is written.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Code(code) => code.id(),
@@ -165,7 +166,7 @@ impl Reason {
         }
     }
 
-    /// The reason that is written `name`.
+    /// Returns the reason whose text is `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         let fixed = Self::FIXED.into_iter().find(|reason| reason.name() == name);
         fixed.or_else(|| Code::from_id(name).map(Self::Code))

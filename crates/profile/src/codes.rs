@@ -1,8 +1,8 @@
-//! Every code that a person can meet, with its cause and what to do about it, in both languages.
+//! Every code that a person can be told, with its cause and what to do about it, in both languages.
 //!
-//! One table for the pages, the API, the CLI (`sekisho explain C-2008`) and the documentation:
-//! `spec/codes.toml` is written from it, and a test fails when that file is stale. A missing
-//! language does not compile.
+//! This one table serves the pages, the API, the CLI (`sekisho explain C-2008`) and the
+//! documentation. `spec/codes.toml` is generated from it, and a test fails if that file is out of
+//! date. A text without one of the languages does not compile.
 //!
 //! Letters: A presentation, C credential, P policy, R client, S system.
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use table::Code;
 
-/// What stands behind a code.
+/// The entry of a code in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The code as people read it, such as `C-2008`.
@@ -24,7 +24,7 @@ pub struct Entry {
     pub status: u16,
     /// The error that a relying party is told (RFC 6749, sections 4.1.2.1 and 5.2).
     pub oauth_error: &'static str,
-    /// What happened.
+    /// The cause: what happened.
     pub cause: Words,
     /// What the person can do.
     pub user: Words,
@@ -33,12 +33,12 @@ pub struct Entry {
 }
 
 impl Code {
-    /// The code as people read it, such as `C-2008`.
+    /// Returns the code in the form that people read, such as `C-2008`.
     pub const fn id(self) -> &'static str {
         self.entry().id
     }
 
-    /// The code that is written `id`; `None` if there is none.
+    /// Returns the code whose text is `id`; `None` if there is none.
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.id() == id)
     }
@@ -63,7 +63,8 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
-/// The table as TOML, one `[[code]]` an entry: what `spec/codes.toml` holds.
+/// Writes the table as TOML, with one `[[code]]` for each entry. This is the content of
+/// `spec/codes.toml`.
 pub fn to_toml() -> String {
     let mut out = String::from(
         "# Every code, its HTTP status, the error a relying party is told, cause and remedies.\n\
@@ -84,7 +85,7 @@ pub fn to_toml() -> String {
     out
 }
 
-/// One `key = "value"`; the table's texts need no escapes, which a test holds.
+/// Writes one `key = "value"`. The texts of the table need no escapes; a test checks that.
 fn line(out: &mut String, key: &str, value: &str) {
     out.push_str(key);
     out.push_str(" = \"");
@@ -96,7 +97,8 @@ fn line(out: &mut String, key: &str, value: &str) {
 mod tests {
     use super::*;
 
-    /// Set to any value to write `spec/codes.toml` again.
+    /// The environment variable that makes the test write `spec/codes.toml` again. Any value will
+    /// do.
     const REGENERATE: &str = "SEKISHO_REGENERATE";
 
     fn texts(code: Code) -> [&'static str; 6] {

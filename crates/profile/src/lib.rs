@@ -1,5 +1,5 @@
-//! The words of this product, as data: codes that people meet, what the audit log says, credential
-//! types, scopes, lifetimes.
+//! The vocabulary of this product, as data: codes that people are told, words of the audit log,
+//! credential types, scopes, lifetimes.
 //!
 //! | file | what |
 //! |---|---|
@@ -11,9 +11,9 @@
 //! | [`acr`] | how a wallet's answer came, and what a login is worth by it |
 //! | [`status`] | what is said of a credential's status |
 //!
-//! Invariant: a word that is written to a row, a log or the wire stands here once, as a variant of an
-//! enum; text appears at the edge. The refusals of the protocol crates become codes in one place,
-//! `refusals`.
+//! Invariant: each word that is written to a row, a log or the wire is defined here once, as a
+//! variant of an enum, and becomes text only when it is written. The refusals of the protocol
+//! crates are turned into codes in one place, `refusals`.
 //!
 //! Leaves to others: state, storage, and every decision.
 

@@ -1,15 +1,15 @@
-//! How long everything lives, in seconds.
+//! The lifetimes of logins, tokens, credentials and documents, in seconds.
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// A login, from the authorization request to its code.
+/// A login, from the authorization request until its code is issued.
 pub const LOGIN: i64 = 600;
-/// The cookie that says which browser began a login.
+/// The cookie that identifies the browser that began a login.
 pub const BROWSER: i64 = 2 * LOGIN;
 /// A presentation request (VP-2: ten minutes at most).
 pub const PRESENTATION_REQUEST: i64 = 300;
-/// A browser's session.
+/// The session of a browser after a login.
 pub const SESSION: i64 = 8 * 3600;
 /// An authorization code (AUTH-30).
 pub const CODE: i64 = 60;
@@ -17,25 +17,26 @@ pub const CODE: i64 = 60;
 pub const ACCESS_TOKEN: i64 = 300;
 /// An ID token.
 pub const ID_TOKEN: i64 = 300;
-/// A grant without refresh tokens: as long as anything points to it.
+/// A grant without refresh tokens. It lasts as long as its code or an access token can be in use.
 pub const GRANT: i64 = CODE + ACCESS_TOKEN + 60;
-/// The refresh tokens of one grant; they never live longer than its credentials.
+/// The refresh tokens of one grant. They end earlier if its credentials do.
 pub const REFRESH: i64 = 30 * DAY;
 /// An offer of a credential.
 pub const OFFER: i64 = 3600;
 /// A wallet's access token (VCI-22: five minutes at most for a bearer token).
 pub const ISSUANCE_TOKEN: i64 = 300;
-/// The longest that a credential lives: as long its key stays in the documents.
+/// The longest lifetime of a credential. For that time, the key that signed it stays in the
+/// documents.
 pub const CREDENTIAL: i64 = 3 * 366 * DAY;
-/// A signed status list.
+/// A signed status list, from `iat` to `exp`.
 pub const STATUS_LIST: i64 = 3600;
 /// How long a verifier may keep a status list (`ttl`).
 pub const STATUS_LIST_TTL: i64 = 300;
 /// How long verifiers may keep our key documents. A key is published at least that long before it
 /// signs.
 pub const KEY_DOCUMENTS: i64 = 300;
-/// How far clocks of verifiers may differ from ours.
+/// The most seconds by which a verifier's clock may differ from ours.
 pub const SKEW: i64 = 60;
 
-/// Whoever is asked by a wallet has time left to come back.
+/// A wallet that answers at the last moment still comes back before the login ends.
 const _: () = assert!(PRESENTATION_REQUEST < LOGIN);

@@ -1,4 +1,4 @@
-//! The refusals of the protocol crates, as the codes that people are told: the one table.
+//! Turns the refusals of the protocol crates into the codes that people are told.
 
 use sekisho_credential::vc::CredentialError;
 use sekisho_jose::ClaimError;
@@ -25,8 +25,9 @@ impl From<&CredentialError> for Code {
 }
 
 impl From<&ResponseError> for Code {
-    /// The credential's own code, that of the holder's key where several holders were mixed, else
-    /// that the answer does not fit what was asked.
+    /// A refused credential has its own code. If the credentials have different holders, the code
+    /// is that of the holder's key. Every other error means that the answer does not fit the
+    /// request.
     fn from(error: &ResponseError) -> Self {
         use ResponseError as E;
         match error {
@@ -38,7 +39,7 @@ impl From<&ResponseError> for Code {
 }
 
 impl From<WalletError> for Code {
-    /// Declined, or no wallet that can answer.
+    /// The wallet declined, or there is no wallet that can answer.
     fn from(error: WalletError) -> Self {
         match error {
             WalletError::AccessDenied => Self::WalletDeclined,

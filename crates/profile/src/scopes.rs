@@ -1,9 +1,9 @@
-//! Scopes, and what a relying party gets for each: one table, from which discovery, the question to
-//! the wallet, the ID token and userinfo are all derived.
+//! Scopes, and the claims that a relying party gets for each. Discovery, the request to the wallet,
+//! the ID token and userinfo are all derived from this one table.
 //!
-//! Invariant: what is released stands in a verified credential. A claim of another JSON type than
-//! expected is left out, never null and never empty (checklist RES-2). The subject, the session and
-//! what a gate granted are added by the callers; their names stand here for discovery.
+//! Invariant: a released claim comes from a verified credential. A claim of another JSON type than
+//! expected is left out; it is never null and never empty (checklist RES-2). The callers add the
+//! subject, the session and what a gate granted; this table only names those claims for discovery.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +13,25 @@ use serde_json::{Value, json};
 
 use crate::types::{LOGIN, TRAINING};
 
-/// The scope that asks for GPU access without details, and the type of `authorization_details` that
-/// asks with them (RFC 9396, section 2).
+/// The scope that asks for GPU access without details. It is also the type of
+/// `authorization_details` that asks with details (RFC 9396, section 2).
 pub const GPU_ACCESS: &str = "gpu_access";
 
-/// One scope.
+/// The table's row for one scope.
 #[derive(Clone, Copy, Debug)]
 pub struct ScopeRow {
-    /// Its name.
+    /// The name of the scope.
     pub scope: &'static str,
-    /// What the wallet is asked for: type name and claim path, in which `*` is every element.
+    /// The claims that the wallet is asked for: type name and claim path, in which `*` is every
+    /// element.
     pub wallet: &'static [(&'static str, &'static [&'static str])],
-    /// The claims that are released.
+    /// The claims that the relying party gets.
     pub claims: &'static [&'static str],
-    /// Those of them that the person may leave out and the service still works.
+    /// Those claims that the person may refuse without losing the service.
     pub optional: &'static [&'static str],
 }
 
-/// All scopes.
+/// The rows of all scopes.
 pub const TABLE: &[ScopeRow] = &[
     ScopeRow {
         scope: "openid",
@@ -70,28 +71,28 @@ pub const TABLE: &[ScopeRow] = &[
     },
     ScopeRow {
         scope: "training",
-        // The `level_gte_n` that a gate needs is asked for by the gate.
+        // The gate adds the predicate `level_gte_n` that it needs.
         wallet: &[(TRAINING, &["achievement_id"])],
         claims: &["training"],
         optional: &[],
     },
     ScopeRow {
         scope: GPU_ACCESS,
-        // Whatever the gate's policy reads is asked for by the gate.
+        // The gate adds the claims that its policy reads.
         wallet: &[],
         claims: &["authorization_details", "groups", "svc_residency"],
         optional: &[],
     },
-    // A refresh token; no claim.
+    // This scope gives a refresh token and no claim.
     ScopeRow { scope: OFFLINE_ACCESS, wallet: &[], claims: &[], optional: &[] },
 ];
 
-/// Names of all scopes.
+/// Returns the names of all scopes.
 pub fn supported() -> Vec<&'static str> {
     TABLE.iter().map(|row| row.scope).collect()
 }
 
-/// Names of all claims that these scopes can release, each once.
+/// Returns the names of all claims that these scopes can release, each once.
 pub fn claims_supported(scopes: &[String]) -> Vec<&'static str> {
     let mut names = Vec::new();
     for name in rows(scopes).flat_map(|row| row.claims) {
@@ -102,18 +103,18 @@ pub fn claims_supported(scopes: &[String]) -> Vec<&'static str> {
     names
 }
 
-/// Names of the claims that the person may leave out.
+/// Returns the names of the claims that the person may refuse to release.
 pub fn optional_claims() -> impl Iterator<Item = &'static str> {
     TABLE.iter().flat_map(|row| row.optional).copied()
 }
 
-/// Whether the person may leave the claim `name` out.
+/// Whether the person may refuse to release the claim `name`.
 pub fn is_optional(name: &str) -> bool {
     optional_claims().any(|optional| optional == name)
 }
 
-/// What the wallet is asked for, by type name: claim paths, in which `*` is every element. For all
-/// claims of `scopes`, and for those that are named one by one.
+/// Returns the claim paths that the wallet is asked for, by type name; `*` in a path is every
+/// element. They cover all claims of `scopes` and the claims in `named`.
 pub fn wallet_claims(scopes: &[String], named: &[&str]) -> BTreeMap<String, Vec<Vec<String>>> {
     let mut asked = BTreeMap::<String, Vec<Vec<String>>>::new();
     let by_name = TABLE.iter().flat_map(|row| {
@@ -130,7 +131,7 @@ pub fn wallet_claims(scopes: &[String], named: &[&str]) -> BTreeMap<String, Vec<
     asked
 }
 
-/// Whether the wallet's claim at `path` is needed for the released claim `name` of the same row.
+/// Whether the claim at `path` in the wallet is needed to release the claim `name` of the same row.
 fn feeds(path: &[&str], name: &str) -> bool {
     let first = path.first().copied().unwrap_or_default();
     match name {
@@ -142,7 +143,7 @@ fn feeds(path: &[&str], name: &str) -> bool {
     }
 }
 
-/// What `scopes` release, and of the claims that are named one by one as much as there is.
+/// Returns the claims that `scopes` release, and the claims in `named` as far as they are present.
 pub fn release_named(
     scopes: &[String],
     named: &[&str],
@@ -162,8 +163,8 @@ fn rows(scopes: &[String]) -> impl Iterator<Item = &'static ScopeRow> {
     TABLE.iter().filter(|row| scopes.iter().any(|scope| scope == row.scope))
 }
 
-/// What `scopes` release of verified claims, given by type name. `preferred_username` is opaque and
-/// stable at the client.
+/// Returns the claims that `scopes` release from verified claims, which are given by type name.
+/// `preferred_username` is opaque and always the same for a person at a client.
 pub fn release(
     scopes: &[String],
     claims_by_type: &BTreeMap<String, Claims>,
@@ -188,7 +189,7 @@ fn text<'c>(claims: &'c Claims, name: &str) -> Option<&'c str> {
     claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// Puts `names` of `from` into `out`, under their new names, where there are texts.
+/// Copies those members of `from` that are texts into `out`, under their new names.
 fn copy(out: &mut Claims, from: &Claims, names: &[(&str, &str)]) {
     for (name, new) in names {
         if let Some(text) = text(from, name) {
@@ -197,14 +198,14 @@ fn copy(out: &mut Claims, from: &Claims, names: &[(&str, &str)]) {
     }
 }
 
-/// Names byte for byte as the issuer wrote them.
+/// Copies names byte for byte as the issuer wrote them.
 fn profile(out: &mut Claims, affiliation: &Claims, preferred_username: &str) {
     let names = ["name", "name#ja-Hani-JP", "name#ja-Kana-JP", "name#ja-Latn-JP", "locale"];
     copy(out, affiliation, &names.map(|name| (name, name)));
     out.insert("preferred_username".to_owned(), json!(preferred_username));
 }
 
-/// Verified only if the issuer says so with a boolean.
+/// `email_verified` is true only if the issuer says so with the boolean `true`.
 fn email(out: &mut Claims, affiliation: &Claims) {
     copy(out, affiliation, &[("email", "email")]);
     if out.contains_key("email") {
@@ -230,7 +231,7 @@ fn organization(out: &mut Claims, affiliation: &Claims) {
     }
 }
 
-/// Roles as a flat list of texts, each once.
+/// Returns the roles as a flat list of texts, each once.
 fn groups(affiliation: &Claims) -> Vec<&str> {
     let roles = affiliation.get("roles").and_then(Value::as_array);
     let mut groups = Vec::new();
@@ -242,7 +243,7 @@ fn groups(affiliation: &Claims) -> Vec<&str> {
     groups
 }
 
-/// The highest level whose predicate was shown and is true; the level itself is not released.
+/// Releases the highest level whose predicate is true. The level itself is not released.
 fn training(out: &mut Claims, training: Option<&Claims>) {
     let Some(training) = training else { return };
     let mut entry = Claims::new();

@@ -1,4 +1,4 @@
-//! What is said of a credential's status.
+//! The status of a credential, and the code that people are told because of it.
 
 use sekisho_credential::status;
 use serde::{Deserialize, Serialize};
@@ -9,19 +9,19 @@ use crate::Code;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It counts.
+    /// The credential is valid.
     Valid,
-    /// It does not count any more, for good.
+    /// The credential was revoked permanently.
     Revoked,
-    /// It does not count until it is resumed.
+    /// The credential is not valid until it is resumed.
     Suspended,
-    /// Its time is over.
+    /// The credential's validity has ended.
     Expired,
 }
 
 impl Status {
-    /// The status that an entry of a list says (Token Status List, section 7.1); `None` for a value
-    /// that says nothing here.
+    /// Returns the status that an entry of a list stands for (Token Status List, section 7.1);
+    /// `None` for a value without a meaning here.
     pub const fn from_entry(entry: status::Status) -> Option<Self> {
         match entry {
             status::Status::Valid => Some(Self::Valid),
@@ -31,7 +31,7 @@ impl Status {
         }
     }
 
-    /// The name in the admin API.
+    /// Returns the name in the admin API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Valid => "valid",
@@ -41,7 +41,7 @@ impl Status {
         }
     }
 
-    /// Why nothing can stand on a credential of this status; `None` if it counts.
+    /// Returns the code for refusing a credential of this status; `None` if it is valid.
     pub const fn refusal(self) -> Option<Code> {
         match self {
             Self::Valid => None,

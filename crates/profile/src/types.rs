@@ -1,7 +1,7 @@
-//! The types of credential that this product knows, with their claims.
+//! The credential types of this product, with their claims.
 //!
-//! Invariant: a type's metadata never changes, since issued credentials carry its hash: a change of
-//! its claims is a new major version.
+//! Invariant: the metadata of a type never changes, because issued credentials carry its hash. If
+//! the claims of a type change, it gets a new major version.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use Selective::{Allowed, Always, Never};
 pub const LOGIN: &str = AFFILIATION.name;
 /// The name of the training credential.
 pub const TRAINING: &str = AI_TRAINING.name;
-/// The claim of the login credential that tells people of one issuer apart.
+/// The claim of the login credential that distinguishes the people of one issuer.
 pub const MEMBER_REF: &str = "member_ref";
 
-/// A claim in the table.
+/// Makes the rule for a claim that need not be issued.
 const fn claim(
     path: &'static [&'static str],
     sd: Selective,
@@ -28,15 +28,15 @@ const fn claim(
     ClaimRule { path, sd, mandatory: false, form, label: Words { ja, en } }
 }
 
-/// A claim that has to be issued.
+/// Makes the claim mandatory.
 const fn must(rule: ClaimRule) -> ClaimRule {
     ClaimRule { mandatory: true, ..rule }
 }
 
-/// All types.
+/// All credential types.
 pub static ALL: [CredentialType; 3] = [AFFILIATION, ORGANIZATION, AI_TRAINING];
 
-/// 社員証: that a person belongs to an organization.
+/// 社員証: states that a person belongs to an organization.
 pub const AFFILIATION: CredentialType = CredentialType {
     name: "affiliation",
     major: 1,
@@ -99,7 +99,7 @@ pub const AFFILIATION: CredentialType = CredentialType {
     ],
 };
 
-/// 組織証明書: who an organization is.
+/// 組織証明書: states who an organization is.
 pub const ORGANIZATION: CredentialType = CredentialType {
     name: "organization",
     major: 1,
@@ -141,7 +141,7 @@ pub const ORGANIZATION: CredentialType = CredentialType {
     ],
 };
 
-/// AI研修修了証: that a person learnt what a framework names.
+/// AI研修修了証: states that a person completed a training.
 pub const AI_TRAINING: CredentialType = CredentialType {
     name: "ai-training",
     major: 1,
@@ -198,32 +198,32 @@ pub const AI_TRAINING: CredentialType = CredentialType {
     ],
 };
 
-/// The type of this name.
+/// Returns the type called `name`.
 pub fn find(name: &str) -> Option<&'static CredentialType> {
     ALL.iter().find(|credential_type| credential_type.name == name)
 }
 
-/// The type whose `vct` this is, under whatever authority: `{authority}/types/{name}/{major}`.
+/// Returns the type with this `vct`, `{authority}/types/{name}/{major}`, under any authority.
 pub fn find_by_vct(vct: &str) -> Option<&'static CredentialType> {
     let (_, rest) = vct.rsplit_once("/types/")?;
     let (name, major) = rest.split_once('/')?;
     find(name).filter(|found| found.major.to_string() == major)
 }
 
-/// The `vct` of the type of this name under `authority`, in its present major version; 1 for a name
-/// that is not ours.
+/// Returns the `vct` of the type called `name` under `authority`, in its current major version. An
+/// unknown name gets version 1.
 pub fn vct(authority: &str, name: &str) -> String {
     let major = find(name).map_or(1, |credential_type| credential_type.major);
     format!("{}/types/{name}/{major}", authority.trim_end_matches('/'))
 }
 
-/// The rule of one claim.
+/// Returns the rule for one claim.
 pub fn rule(type_name: &str, path: &[String]) -> Option<&'static ClaimRule> {
     find(type_name)?.claims.iter().find(|rule| rule.path == path)
 }
 
-/// By `vct` under `authority`: the claim that names the organization, which the issuer must be
-/// trusted for.
+/// Returns, by `vct` under `authority`, the claim that contains an organization's corporate number.
+/// The issuer must be trusted for that organization.
 pub fn organization_claims(authority: &str) -> BTreeMap<String, String> {
     let claims = ALL.iter().filter_map(|credential_type| {
         let claim = credential_type.organization_claim?;
@@ -285,7 +285,8 @@ mod tests {
         }
     }
 
-    /// Issued credentials carry these hashes. A change here asks for a new major version.
+    /// Issued credentials contain these hashes. If a hash changes, the type needs a new major
+    /// version.
     #[test]
     fn the_bytes_never_change() {
         let hashes: Vec<String> =

@@ -1,7 +1,8 @@
-//! What the audit log says: every decision and administrative act, in the batch that it describes.
+//! Entries of the audit log. Every decision and administrative act is recorded in the batch that
+//! carries it out.
 //!
-//! Invariant: no name, address, member reference or secret stands in an entry; people appear as the
-//! first 16 hexadecimal digits of their keyed digest, handles by their reference.
+//! Invariant: an entry contains no name, address, member reference or secret. A person appears as
+//! the first 16 hexadecimal digits of a keyed digest, and a handle as its reference.
 
 use std::fmt::Display;
 
@@ -11,16 +12,16 @@ use sekisho_profile::{Act, Outcome};
 use sekisho_store::AuditEntry;
 use serde_json::Value;
 
-/// Who acted.
+/// The one who acted.
 #[derive(Clone, Debug)]
 pub enum Actor {
-    /// The broker itself: sweeps, rotation.
+    /// The broker itself, for example when it sweeps or rotates keys.
     Broker,
-    /// An operator at the admin socket, by user id of the peer process.
+    /// An operator at the admin socket, with the user id of the peer process.
     Operator(u32),
-    /// A relying party.
+    /// A relying party, by its client identifier.
     Client(String),
-    /// A wallet or a browser: nobody that is known yet.
+    /// A wallet or a browser whose person is not known yet.
     Public,
     /// A person, by keyed digest.
     Person([u8; 32]),
@@ -38,7 +39,7 @@ impl Actor {
     }
 }
 
-/// The first 16 hexadecimal digits of a digest.
+/// Returns the first 16 hexadecimal digits of a digest.
 pub fn short(digest: &[u8; 32]) -> String {
     use std::fmt::Write as _;
     digest.iter().take(8).fold(String::new(), |mut out, byte| {
@@ -47,7 +48,7 @@ pub fn short(digest: &[u8; 32]) -> String {
     })
 }
 
-/// An entry: `actor` did `act` to `object`, and this was the outcome.
+/// Makes an entry: `actor` did `act` to `object`, with this outcome.
 pub fn entry(
     time: Timestamp,
     actor: &Actor,
@@ -66,12 +67,12 @@ pub fn entry(
     }
 }
 
-/// Adds to an entry.
+/// Adds a reason or further facts to an entry.
 pub trait Detail {
-    /// Why it was refused: a code, or an error's name.
+    /// Adds the reason of a refusal or an end: a code, or an error's name.
     #[must_use]
     fn because(self, reason: impl Display) -> Self;
-    /// A further fact.
+    /// Adds a further fact under `name`.
     #[must_use]
     fn with(self, name: &str, value: impl Into<Value>) -> Self;
 }

@@ -1,15 +1,16 @@
-//! Who somebody is, as keyed digests: nothing here can be turned back without the key.
+//! Keyed digests that stand for people. Without the key, nobody can find the person from a digest.
 //!
-//! A login claim is stable, unique, never reassigned, and only ever used together with its issuer
-//! (OpenID4VP 1.0, section 14.5). Invariant: the issuer is part of every digest below, so two
-//! issuers that attest one member reference give two people and two subjects. Values are compared
-//! byte for byte; nothing is normalised.
+//! A login claim is stable, unique, never reassigned, and used only together with its issuer
+//! (OpenID4VP 1.0, section 14.5). Invariant: the issuer is part of every digest of a person or
+//! subject. If two issuers attest the same member reference, they give two people and two subjects.
+//! Values are compared byte for byte; nothing is normalised.
 
 use sekisho_ambient::{Secret, constant_time_eq, hmac_sha256};
 use sekisho_jose::b64u;
 use sekisho_store::Store;
 
-/// The keys of the digests. Derived from the root key, so they survive rotation and restore.
+/// The keys of the digests. They are derived from the store's root key, so they stay the same when
+/// signing keys rotate or a backup is restored.
 #[derive(Clone)]
 pub struct Digests {
     person: Secret<[u8; 32]>,
@@ -22,7 +23,7 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// Derives the keys.
+    /// Derives the keys from the store's root key.
     pub fn new(store: &Store) -> Self {
         let key = |label| Secret::new(store.mac_key(label));
         Self {
@@ -36,18 +37,20 @@ impl Digests {
         }
     }
 
-    /// The person that `issuer` knows as `member_ref`.
+    /// Returns the digest of the person whom `issuer` knows as `member_ref`.
     pub fn person(&self, issuer: &str, member_ref: &str) -> [u8; 32] {
         hmac_sha256(self.person.expose(), &[issuer.as_bytes(), member_ref.as_bytes()])
     }
 
-    /// The pairwise subject at `sector` (OpenID Connect Core 1.0, section 8.1).
+    /// Returns the pairwise subject of the person at `sector` (OpenID Connect Core 1.0, section
+    /// 8.1).
     pub fn subject(&self, sector: &str, issuer: &str, member_ref: &str) -> String {
         let parts = [sector.as_bytes(), issuer.as_bytes(), member_ref.as_bytes()];
         b64u::encode(hmac_sha256(self.pairwise.expose(), &parts))
     }
 
-    /// An opaque name for shells and portals, stable at `client_id`: `u` and 16 hexadecimal digits.
+    /// Returns an opaque user name for shells and portals: `u` and 16 hexadecimal digits. It never
+    /// changes for a person at `client_id`.
     pub fn username(&self, client_id: &str, person: &[u8; 32]) -> String {
         use std::fmt::Write as _;
         let digest = hmac_sha256(self.username.expose(), &[client_id.as_bytes(), person]);
@@ -57,28 +60,29 @@ impl Digests {
         })
     }
 
-    /// Where the consent of `person` towards `client_id` is remembered.
+    /// Returns the key under which the consent of `person` towards `client_id` is stored.
     pub fn consent(&self, client_id: &str, person: &[u8; 32]) -> [u8; 32] {
         hmac_sha256(self.consent.expose(), &[client_id.as_bytes(), person])
     }
 
-    /// The token that a form of this login carries, against requests forged by other sites.
+    /// Returns the token that the forms of this login carry. It protects against forms that other
+    /// sites send.
     pub fn form_token(&self, login: &str, browser: &str) -> String {
         let parts = [login.as_bytes(), browser.as_bytes()];
         b64u::encode(hmac_sha256(self.form.expose(), &parts))
     }
 
-    /// Whether `token` is the one of this login and browser.
+    /// Whether `token` is the form token of this login and browser.
     pub fn is_form_token(&self, token: &str, login: &str, browser: &str) -> bool {
         constant_time_eq(token.as_bytes(), self.form_token(login, browser).as_bytes())
     }
 
-    /// The key under which refresh tokens are made.
+    /// Returns the key from which refresh tokens are made.
     pub fn refresh_key(&self) -> &[u8; 32] {
         self.refresh.expose()
     }
 
-    /// The key under which nonces of one credential issuer are made.
+    /// Returns the key from which nonces of one credential issuer are made.
     pub fn nonce_key(&self, issuer: &str) -> [u8; 32] {
         hmac_sha256(self.nonce.expose(), &[issuer.as_bytes()])
     }

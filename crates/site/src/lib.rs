@@ -1,10 +1,10 @@
-//! This installation: its origin and every URL below it, its store, clock and random source, the
-//! guarded client that calls out, and what each room of the product says in the audit log.
+//! This installation: its origin and the URLs below it, its store, clock and random source, the
+//! client for outbound calls, and the entries of the audit log.
 //!
-//! Invariant: every URL that is handed out is derived from [`Origin`], never from a request; a person
-//! appears as a keyed digest, which is derived in [`Digests`] and nowhere else.
+//! Invariant: every URL that is given out is derived from [`Origin`] and never from a request. A
+//! person appears only as a keyed digest, and only [`Digests`] derives it.
 //!
-//! Leaves to others: tables, and the rules of every protocol.
+//! Leaves to others: the tables, and the rules of every protocol.
 
 pub mod audit;
 mod digests;
@@ -25,10 +25,10 @@ pub use origin::{Origin, OriginError, is_loopback};
 pub use outbound::{Outbound, OutboundConfig, OutboundError};
 pub use refusal::Refusal;
 
-/// The most rows of one table that one batch of a sweep removes: others get their turn in between.
+/// The most rows that one batch of a sweep deletes. Other batches get their turn in between.
 const SWEEP_BATCH: usize = 1000;
 
-/// What all rooms share. Cheap to clone.
+/// The parts of the installation that all crates above share. Clones are cheap.
 #[derive(Clone)]
 pub struct Site(Arc<Inner>);
 
@@ -43,11 +43,12 @@ struct Inner {
 }
 
 impl Site {
-    /// An installation at `origin` on `store`, whose credential types stand under `type_authority`.
+    /// Makes an installation at `origin` with `store`. The `vct` of its credential types begins
+    /// with `type_authority`.
     ///
     /// # Errors
     ///
-    /// The client for outbound calls cannot be built.
+    /// Fails if the client for outbound calls cannot be built.
     pub fn new(
         origin: Origin,
         type_authority: String,
@@ -61,48 +62,48 @@ impl Site {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// The origin.
+    /// Returns the origin of the broker.
     pub fn origin(&self) -> &Origin {
         &self.0.origin
     }
 
-    /// The type authority: `vct` is `{authority}/types/{name}/{major}`.
+    /// Returns the type authority. A `vct` is `{authority}/types/{name}/{major}`.
     pub fn type_authority(&self) -> &str {
         &self.0.type_authority
     }
 
-    /// The store.
+    /// Returns the store.
     pub fn store(&self) -> &Store {
         &self.0.store
     }
 
-    /// The clock.
+    /// Returns the clock.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
-    /// The time. A use-case reads it once, before its transaction.
+    /// Returns the present time. A use-case reads it once, before its transaction.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
-    /// The random source.
+    /// Returns the random source.
     pub fn entropy(&self) -> &Entropy {
         &self.0.entropy
     }
 
-    /// Keyed digests of people, and the tokens of forms.
+    /// Returns the keyed digests of people and the tokens of forms.
     pub fn digests(&self) -> &Digests {
         &self.0.digests
     }
 
-    /// The guarded client.
+    /// Returns the client for outbound calls.
     pub fn outbound(&self) -> &Outbound {
         &self.0.outbound
     }
 
-    /// Removes every row of a table whose time is over, and says how many there were. Nothing depends
-    /// on it: every use-case compares the expiry itself.
+    /// Deletes every row of a table that has expired, and returns how many there were. Nothing
+    /// depends on it, because every use-case checks the expiry itself.
     pub async fn sweep<T: Table<Key = HandleKey>>(&self) -> Result<usize, StoreError> {
         let now = self.now();
         let mut swept = 0_usize;

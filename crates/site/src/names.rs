@@ -1,30 +1,30 @@
-//! Names that operators give to entries of the configuration.
+//! Checks the names that operators give to entries of the configuration.
 
 use std::collections::BTreeSet;
 
-/// Why a name is refused.
+/// The reason why a name is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum NameError {
-    /// Two entries have one name.
+    /// Two entries have the same name.
     #[error("{kind} {name:?} stands twice in the configuration")]
     Twice {
-        /// What kind of entry.
+        /// The kind of the entries, for the message.
         kind: &'static str,
-        /// Its name.
+        /// The name of the entries.
         name: String,
     },
-    /// A name has characters that no URL, page id or Cedar entity may have.
+    /// The name has characters that are not allowed in a URL, page id or Cedar entity.
     #[error("{kind} name {name:?} may have only a-z, 0-9, '-' and '_'")]
     Characters {
-        /// What kind of entry.
+        /// The kind of the entry, for the message.
         kind: &'static str,
-        /// Its name.
+        /// The name of the entry.
         name: String,
     },
 }
 
 impl NameError {
-    /// The name.
+    /// Returns the refused name.
     pub fn name(&self) -> &str {
         match self {
             Self::Twice { name, .. } | Self::Characters { name, .. } => name,
@@ -32,7 +32,7 @@ impl NameError {
     }
 }
 
-/// Checks that each name is plain and stands once.
+/// Checks that each name has only allowed characters and occurs once.
 pub fn check_names<'n>(
     kind: &'static str,
     names: impl Iterator<Item = &'n str>,

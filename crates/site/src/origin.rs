@@ -1,23 +1,23 @@
-//! The one origin, and every URL below it.
+//! The broker's origin, and the URLs that are derived from it.
 
 use sekisho_ambient::Handle;
 use url::Url;
 
 use crate::paths;
 
-/// Why a text is not an origin.
+/// The text is not an origin.
 #[derive(Debug, thiserror::Error)]
 #[error("origin {0:?} is not an https origin (http is for loopback hosts only): {1}")]
 pub struct OriginError(String, &'static str);
 
 impl OriginError {
-    /// The text that is none.
+    /// Returns the refused text.
     pub fn text(&self) -> &str {
         &self.0
     }
 }
 
-/// The one origin of a broker: scheme, host and port, without a path.
+/// The origin of a broker: scheme, host and port, without a path. A broker has only one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     text: String,
@@ -48,82 +48,83 @@ impl Origin {
         Ok(Self { text: canonical, host, authority, secure })
     }
 
-    /// `https://auth.example.jp`: also the issuer identifier.
+    /// Returns the origin as text, such as `https://auth.example.jp`. It is also the issuer
+    /// identifier.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The host without its port.
+    /// Returns the host without its port.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Host and port, as in a Host header.
+    /// Returns host and port in the form of a Host header.
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// Whether it is https: cookies are `Secure` and named `__Host-…` then.
+    /// Whether the origin is https. Cookies are then `Secure` and named `__Host-…`.
     pub fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// Whether the host is this machine itself.
+    /// Whether the host is the machine itself, such as `localhost`.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
-    /// A URL below the origin; `path` begins with a slash.
+    /// Returns a URL below the origin. `path` begins with a slash.
     pub fn join(&self, path: &str) -> String {
         format!("{}{path}", self.text)
     }
 
-    /// The credential issuer identifier of the organization with this corporate number.
+    /// Returns the credential issuer identifier of the organization with this corporate number.
     pub fn organization(&self, corporate_number: &str) -> String {
         self.join(&paths::organization(corporate_number))
     }
 
-    /// The credential endpoint of an organization.
+    /// Returns the credential endpoint of an organization.
     pub fn credential_endpoint(&self, corporate_number: &str) -> String {
         self.join(&paths::fill(paths::CREDENTIAL, &[corporate_number]))
     }
 
-    /// The nonce endpoint of an organization.
+    /// Returns the nonce endpoint of an organization.
     pub fn nonce_endpoint(&self, corporate_number: &str) -> String {
         self.join(&paths::fill(paths::NONCE, &[corporate_number]))
     }
 
-    /// A status list of an organization.
+    /// Returns the URL of a status list of an organization.
     pub fn status_list(&self, corporate_number: &str, number: u64) -> String {
         self.join(&paths::fill(paths::STATUS_LIST, &[corporate_number, &number.to_string()]))
     }
 
-    /// An offer by reference.
+    /// Returns the URL of a credential offer.
     pub fn offer(&self, link: &Handle) -> String {
         self.join(&paths::fill(paths::OFFER, &[link.expose()]))
     }
 
-    /// A presentation request (`request_uri`).
+    /// Returns the URL of a presentation request (`request_uri`).
     pub fn request(&self, request: &str) -> String {
         self.join(&paths::fill(paths::REQUEST, &[request]))
     }
 
-    /// Where the wallet answers a presentation request (`response_uri`).
+    /// Returns the URL to which the wallet sends its answer (`response_uri`).
     pub fn response(&self, request: &Handle) -> String {
         self.join(&paths::fill(paths::RESPONSE, &[request.expose()]))
     }
 
-    /// The page of a login.
+    /// Returns the URL of a login's page.
     pub fn login(&self, login: &str) -> String {
         self.join(&paths::login(login))
     }
 
-    /// Where a wallet sends the browser of its own device.
+    /// Returns the URL to which a wallet sends the browser of its own device.
     pub fn complete(&self, login: &str, response_code: &Handle) -> String {
         self.with_code(paths::COMPLETE, login, response_code)
     }
 
-    /// Where a wallet on another device sends its browser.
+    /// Returns the URL to which a wallet on another device sends its own browser.
     pub fn phone(&self, login: &str, response_code: &Handle) -> String {
         self.with_code(paths::PHONE, login, response_code)
     }

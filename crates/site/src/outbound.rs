@@ -1,8 +1,10 @@
-//! The one client that calls out, closed by default (RFC 9101, section 10.4.1; RFC 9700, section 2.6).
+//! The only client that makes outbound requests. Without configuration it makes none (RFC 9101,
+//! section 10.4.1; RFC 9700, section 2.6).
 //!
-//! Invariant: nothing is fetched from a host that the operator did not list, whatever a peer's input
-//! names. Only https, no redirects, one megabyte, five seconds. A list of hosts is checked before
-//! any name is resolved, so IP literals are refused like every other host that is not listed.
+//! Invariant: the broker fetches only from hosts that the operator listed, whatever URL a peer
+//! sends. It uses only https, follows no redirect, and reads at most one megabyte within five
+//! seconds. The host is compared with the list before any name is resolved, so an IP address is
+//! refused like every other host that is not listed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,31 +13,31 @@ use sekisho_ambient::LOCALHOST;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// Where the broker may call out to. Empty means nowhere.
+/// The hosts that the broker may call. An empty list means that it calls nobody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutboundConfig {
     /// Hosts that may be called over https, each as `host` or `host:port`.
     pub allow_hosts: Vec<String>,
-    /// A PEM file with further roots for those calls.
+    /// A PEM file with further root certificates for those calls.
     pub ca_file: Option<String>,
 }
 
-/// The most that one answer may weigh, in bytes.
+/// The largest answer that is read, in bytes.
 const MAX_BYTES: usize = 1 << 20;
-/// The longest that one call may take.
+/// The longest time that one call may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why nothing was fetched.
+/// The reason why nothing was fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
-    /// The URL is not https, or names a user, or is none.
+    /// The text is not an https URL, or the URL contains a user name.
     #[error("not an https URL that may be fetched")]
     Url,
     /// The host is not on the operator's list.
     #[error("host {0:?} is not in outbound.allow_hosts")]
     NotAllowed(String),
-    /// The peer did not answer, or not with success.
+    /// The peer did not answer, or answered with an error.
     #[error("the peer did not answer as expected: {0}")]
     Peer(String),
     /// The answer is too large.
@@ -46,7 +48,7 @@ pub enum OutboundError {
     Setup(String),
 }
 
-/// The guarded client.
+/// The client that calls only listed hosts.
 #[derive(Clone)]
 pub struct Outbound {
     client: Option<reqwest::Client>,
@@ -54,7 +56,7 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// Builds the client; without a listed host there is none.
+    /// Builds the client. If no host is listed, it refuses every call.
     pub fn new(config: &OutboundConfig) -> Result<Self, OutboundError> {
         let allow: BTreeSet<String> = config.allow_hosts.iter().cloned().collect();
         if allow.is_empty() {
@@ -75,7 +77,7 @@ impl Outbound {
         Ok(Self { client: Some(builder.build().map_err(setup)?), allow })
     }
 
-    /// Fetches `url` with GET, asking for the media type `accept`.
+    /// Fetches `url` with GET and asks for the media type `accept`. Returns the body.
     pub async fn fetch(&self, url: &str, accept: &str) -> Result<Vec<u8>, OutboundError> {
         let url = self.admit(url)?;
         let client =

@@ -1,26 +1,27 @@
-//! Paths, each once: the router, the documents and every URL are made from them.
+//! All URL paths, each defined once. The router, the documents and every URL are made from them.
 //!
-//! A name in braces stands for one segment, as routers write it; [`fill`] puts a value there.
+//! A name in braces stands for one path segment, as routers write it; [`fill`] replaces it with a
+//! value.
 
 /// Authorization endpoint.
 pub const AUTHORIZE: &str = "/authorize";
-/// A login's page.
+/// The page of a login.
 pub const LOGIN: &str = "/login/{login}";
-/// Where a wallet on the same device sends the browser.
+/// A wallet on the same device sends the browser here.
 pub const COMPLETE: &str = "/login/{login}/complete";
-/// Where the number is typed.
+/// The form for the number is sent here.
 pub const NUMBER: &str = "/login/{login}/number";
-/// Where the person gives up.
+/// The person cancels the login here.
 pub const CANCEL: &str = "/login/{login}/cancel";
-/// Where a new QR code is asked for.
+/// The page asks for a new QR code here.
 pub const RENEW: &str = "/login/{login}/renew";
-/// Where a wallet on another device sends its browser.
+/// A wallet on another device sends its own browser here.
 pub const PHONE: &str = "/login/{login}/phone";
-/// A login's consent page.
+/// The consent page of a login.
 pub const CONSENT: &str = "/consent/{login}";
-/// A presentation request.
+/// A wallet fetches a presentation request here (`request_uri`).
 pub const REQUEST: &str = "/request/{request}";
-/// A wallet's answer.
+/// A wallet sends its answer here (`response_uri`).
 pub const RESPONSE: &str = "/response/{request}";
 /// Token endpoint.
 pub const TOKEN: &str = "/token";
@@ -30,40 +31,40 @@ pub const INTROSPECT: &str = "/introspect";
 pub const REVOKE: &str = "/revoke";
 /// Logout endpoint.
 pub const LOGOUT: &str = "/logout";
-/// The question whether to log out.
+/// The page that asks whether to log out.
 pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
-/// Shown after logging out.
+/// The page that is shown after logging out.
 pub const LOGOUT_DONE: &str = "/logout/done";
 /// Userinfo endpoint.
 pub const USERINFO: &str = "/userinfo";
-/// Keys of ID tokens.
+/// The public keys that verify ID tokens (`jwks_uri`).
 pub const JWKS: &str = "/jwks";
-/// Discovery (OpenID Connect).
+/// The discovery document of OpenID Connect.
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
-/// Discovery (RFC 8414).
+/// The discovery document of RFC 8414.
 pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
 /// The broker's DID document.
 pub const DID: &str = "/.well-known/did.json";
 /// An organization's DID document.
 pub const ORG_DID: &str = "/orgs/{org}/did.json";
-/// Issuer metadata, the well-known part inserted before the path.
+/// The metadata of a credential issuer. The well-known part comes before the path.
 pub const ISSUER: &str = "/.well-known/openid-credential-issuer/orgs/{org}";
-/// The same, appended to the path, where some wallets look.
+/// The same metadata with the well-known part after the path, where some wallets look.
 pub const ISSUER_APPENDED: &str = "/orgs/{org}/.well-known/openid-credential-issuer";
-/// JWT VC Issuer Metadata.
+/// The JWT VC Issuer Metadata of an organization.
 pub const JWT_VC_ISSUER: &str = "/.well-known/jwt-vc-issuer/orgs/{org}";
-/// A status list.
+/// A signed status list of an organization.
 pub const STATUS_LIST: &str = "/orgs/{org}/status/{list}";
 /// Nonce endpoint of an organization.
 pub const NONCE: &str = "/orgs/{org}/nonce";
 /// Credential endpoint of an organization.
 pub const CREDENTIAL: &str = "/orgs/{org}/credential";
-/// An offer by reference.
+/// A wallet fetches a credential offer here.
 pub const OFFER: &str = "/offers/{link}";
-/// Type metadata.
+/// The metadata of a credential type.
 pub const TYPE: &str = "/types/{name}/{major}";
 
-/// The path of `template` with `values` in the places of its names, in their order.
+/// Returns the path of `template`, in which the names are replaced with `values` in their order.
 ///
 /// Values are handles and numbers, which need no escape in a path.
 pub fn fill(template: &str, values: &[&str]) -> String {
@@ -79,17 +80,17 @@ pub fn fill(template: &str, values: &[&str]) -> String {
     out
 }
 
-/// The page of a login.
+/// Returns the path of a login's page.
 pub fn login(login: &str) -> String {
     fill(LOGIN, &[login])
 }
 
-/// The consent page of a login.
+/// Returns the path of a login's consent page.
 pub fn consent(login: &str) -> String {
     fill(CONSENT, &[login])
 }
 
-/// What all URLs of an organization begin with.
+/// Returns the path with which all URLs of an organization begin.
 pub fn organization(corporate_number: &str) -> String {
     fill("/orgs/{org}", &[corporate_number])
 }

@@ -1,41 +1,42 @@
-//! Why a use-case did not do what was asked.
+//! The reasons why a use-case did not do what was asked.
 
 use sekisho_profile::Code;
 use sekisho_store::{PersonKeyError, StoreError};
 
-/// Why a use-case ended without doing what was asked: a code that people are told, with a reference
-/// that finds it in the log, or what broke.
+/// The reason why a use-case did not do what was asked: a code that people are told, with a
+/// reference that finds it in the log, or an internal failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// A code, to be shown on a page or as an error.
+    /// A code that is shown on a page or returned as an error.
     #[error("{code} ({reference})")]
     Code {
-        /// The code.
+        /// The code that people are told.
         code: Code,
-        /// A reference for the operator.
+        /// A reference by which the operator finds the refusal in the log.
         reference: String,
     },
-    /// There is no such thing, or not for this browser: the edge tells nothing more.
+    /// The object does not exist, or does not belong to this browser. The answer does not say
+    /// which.
     #[error("there is no such thing here")]
     NotFound,
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What is sealed under a person's key does not open.
+    /// Data that is sealed under a person's key cannot be opened.
     #[error(transparent)]
     Person(#[from] PersonKeyError),
-    /// A key that must be there is not.
+    /// A signing key that must exist does not.
     #[error("no key to sign with")]
     NoKey,
 }
 
 impl Refusal {
-    /// A refusal that people are told by its code.
+    /// Makes a refusal that people are told by its code.
     pub fn code(code: Code, reference: impl Into<String>) -> Self {
         Self::Code { code, reference: reference.into() }
     }
 
-    /// The code that people are told.
+    /// Returns the code that people are told.
     pub fn told(&self) -> Code {
         match self {
             Self::Code { code, .. } => *code,
@@ -46,7 +47,7 @@ impl Refusal {
         }
     }
 
-    /// The reference that finds it in the log; empty where there is none.
+    /// Returns the reference that finds the refusal in the log; empty if there is none.
     pub fn reference(&self) -> &str {
         match self {
             Self::Code { reference, .. } => reference,

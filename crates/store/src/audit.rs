@@ -1,14 +1,14 @@
-//! The audit log: entries in one order, each bound to all before it (operations, Audit 5.1).
+//! The audit log: a chain of entries, each bound to all before it (operations, Audit 5.1).
 //!
-//! The engine gives an entry its number and its link when it applies the batch that the entry
-//! belongs to, so transactions never conflict on the log's head, and no state changes without its
-//! entry.
+//! An entry gets its number and its link when the engine applies its batch. So transactions never
+//! conflict because of the log, and state never changes without its entry.
 //!
-//! A record's hash is SHA-256 over `"sekisho audit 1"`, number, hash before, and the SHA-256 of salt
-//! and entry; the first follows SHA-256 of `"sekisho audit 1"` and the store's id. Besides, each
-//! link is authenticated under a key of the store, so that who writes the file cannot forge the log
-//! anew. To cut off its end together with the head is to put back an older file: checkpoints show
-//! it.
+//! The hash of a record is SHA-256 over `"sekisho audit 1"`, its number, the hash of the record
+//! before it, and the SHA-256 of salt and entry. The first record follows the SHA-256 of
+//! `"sekisho audit 1"` and the store's id. Each link is also authenticated under a key of the
+//! store, so an attacker who can write the file cannot forge a new log. The attacker can remove the
+//! last entries only by also putting back the head of an older file. Checkpoints that are kept
+//! elsewhere detect that.
 
 use std::ops::Bound;
 
@@ -21,66 +21,68 @@ use crate::error::hex;
 use crate::seal::Sealer;
 use crate::{Store, StoreError};
 
-/// What the hashes begin with.
+/// The text at the beginning of every hash's input.
 const DOMAIN: &[u8] = b"sekisho audit 1";
-/// Under which key an entry is sealed: its number is not known yet, and its link binds it.
+/// The key name under which an entry is sealed. It is the same for all entries: an entry has no
+/// number yet when it is sealed, and its link binds it to its place.
 const SEALED_AT: &[u8] = b"entry";
-/// Bytes of a salt.
+/// The length of a salt in bytes.
 const SALT: usize = 16;
-/// Records that verification reads at a time.
+/// The number of records that verification reads at a time.
 const PAGE: usize = 1000;
 
-/// What happened.
+/// An entry: who did what to what, when, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// When.
+    /// The time of the act.
     pub time: Timestamp,
-    /// Who did it: `client:…`, `person:…`, `operator:…`.
+    /// The one who acted: `client:…`, `person:…`, `operator:…`.
     pub actor: String,
-    /// What was done, as a dotted verb: `code.redeem`.
+    /// The act, as a dotted verb: `code.redeem`.
     pub action: String,
-    /// To what.
+    /// The object of the act, such as a client or a credential.
     pub object: String,
-    /// How it ended: `done`, `refused`.
+    /// The outcome: `done` or `refused`.
     pub outcome: String,
-    /// Why, if it did not succeed.
+    /// The reason of a refusal or of an ending, if there is one.
     pub reason: Option<String>,
-    /// What else is to be known. Never personal data in clear.
+    /// Further facts by name. They never contain personal data in clear.
     #[serde(default)]
     pub details: Map<String, Value>,
 }
 
-/// An entry at its place in the log.
+/// A record of the log: an entry with its number and its links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
-    /// Its number; the first is 1, and none is left out.
+    /// The number of the record. The first is 1, and numbers have no gap.
     pub seq: u64,
     /// SHA-256 over this record, in hexadecimal digits.
     pub hash: String,
-    /// The hash of the record before.
+    /// The hash of the record before this one, in hexadecimal digits.
     pub prev: String,
-    /// Random bytes in hexadecimal digits, so that the hash tells nothing of an erased entry.
+    /// Random bytes in hexadecimal digits. Because of them, the hash does not reveal the entry once
+    /// it is erased.
     pub salt: String,
-    /// What happened.
+    /// The entry itself.
     pub entry: AuditEntry,
 }
 
 /// The end of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditHead {
-    /// Number of the last record; 0 if there is none.
+    /// The number of the last record; 0 if the log is empty.
     pub seq: u64,
-    /// Its hash, in hexadecimal digits.
+    /// The hash of that record, in hexadecimal digits.
     pub hash: String,
 }
 
-/// Where the log is broken.
+/// The first place at which the log is broken.
 #[derive(Debug, thiserror::Error)]
 #[error("the audit log is broken at record {seq}: {reason}")]
 pub struct AuditFault {
-    /// Number of the first bad record.
+    /// The number of the first bad record.
     pub seq: u64,
-    /// What was found.
+    /// What is wrong with it.
     pub reason: String,
 }
 
@@ -90,7 +92,7 @@ impl AuditFault {
     }
 }
 
-/// Number, hash and authentication of one record.
+/// The number, hash and authentication tag of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) seq: u64,
@@ -114,7 +116,7 @@ impl Link {
     }
 }
 
-/// What links records.
+/// The id and the key by which a store's records are linked.
 #[derive(Clone)]
 pub(crate) struct Chain {
     store: [u8; 16],
@@ -126,13 +128,13 @@ impl Chain {
         Self { store, key: Secret::new(key) }
     }
 
-    /// What the first record follows.
+    /// Returns the link that the first record follows.
     pub(crate) fn genesis(&self) -> Link {
         self.authenticated(0, sha256(&[DOMAIN, &self.store].concat()))
     }
 
-    /// The link of the entry that follows `head`, and its stored record: hash before, number, hash
-    /// and tag, sealed entry.
+    /// Returns the link of the entry that follows `head`, and its stored record: hash before,
+    /// number, hash, tag, sealed entry.
     pub(crate) fn link(&self, head: &Link, append: &Append) -> (Link, Vec<u8>) {
         let link = self.next(head, &append.commitment);
         let record = [head.hash.as_slice(), &link.to_bytes(), &append.sealed].concat();
@@ -155,7 +157,7 @@ impl Chain {
     }
 }
 
-/// Prepares an entry for its batch.
+/// Seals an entry and computes its commitment, so that it can go into a batch.
 pub(crate) fn prepare(sealer: &Sealer, entry: &AuditEntry) -> Result<Append, StoreError> {
     let text = serde_json::to_vec(entry).map_err(|error| StoreError::Encode {
         table: AUDIT.to_owned(),
@@ -165,7 +167,7 @@ pub(crate) fn prepare(sealer: &Sealer, entry: &AuditEntry) -> Result<Append, Sto
     Ok(Append { commitment: sha256(&salted), sealed: sealer.seal(AUDIT, SEALED_AT, &salted)? })
 }
 
-/// A record as stored, opened.
+/// A stored record after its entry was unsealed.
 struct Opened {
     prev: [u8; 32],
     link: Link,
@@ -199,7 +201,7 @@ fn open(sealer: &Sealer, key: &[u8], row: &Row) -> Result<Opened, StoreError> {
 }
 
 impl Store {
-    /// At most `limit` records after number `after`, in order.
+    /// Returns at most `limit` records after number `after`, in ascending order.
     pub async fn audit_page(
         &self,
         after: u64,
@@ -208,7 +210,7 @@ impl Store {
         Ok(self.audit_rows(after, limit).await?.into_iter().map(|opened| opened.record).collect())
     }
 
-    /// At most `limit` records before number `before`, the last first.
+    /// Returns at most `limit` records before number `before`, in descending order.
     pub async fn audit_page_back(
         &self,
         before: u64,
@@ -219,13 +221,13 @@ impl Store {
         Ok(rows.into_iter().map(|opened| opened.record).collect())
     }
 
-    /// The end of the log.
+    /// Returns the end of the log.
     pub async fn audit_head(&self) -> Result<AuditHead, StoreError> {
         Ok(self.audit_link().await?.head())
     }
 
-    /// Reads the whole log, as far as it goes when this begins, and names the first record that does
-    /// not fit.
+    /// Verifies all records that the log has when the call begins. Returns the end of the log, or
+    /// the first record that is wrong.
     pub async fn audit_verify(&self) -> Result<AuditHead, AuditFault> {
         let fault = |seq| move |error: StoreError| AuditFault::new(seq, &error);
         let end = self.audit_link().await.map_err(fault(0))?;
@@ -236,7 +238,7 @@ impl Store {
             if rows.is_empty() {
                 return Err(AuditFault::new(next, &"it is missing"));
             }
-            // Pages are read on this thread: others get their turn in between.
+            // This thread reads whole pages. Yield, so that other tasks can run between pages.
             tokio::task::yield_now().await;
             for opened in &rows {
                 last = self.follows(&last, opened)?;
@@ -248,7 +250,7 @@ impl Store {
         let now = self.audit_link().await.map_err(fault(last.seq))?;
         let beyond = self.audit_rows(now.seq, 1).await.map_err(named(now.seq))?;
         match beyond.first() {
-            // Appended since the head was read just now.
+            // The record is not a fault if it was appended after `now` was read.
             Some(more) if self.audit_link().await.map_err(fault(now.seq))?.seq >= more.link.seq => {
                 Ok(end.head())
             }
@@ -303,7 +305,7 @@ impl Store {
     }
 }
 
-/// The record that an error names, or else `seq`.
+/// Turns an error into a fault at the record that the error names, or else at `seq`.
 fn named(seq: u64) -> impl Fn(StoreError) -> AuditFault {
     move |error| match &error {
         StoreError::Corrupt { key, reason, .. } => {

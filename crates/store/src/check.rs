@@ -1,36 +1,36 @@
-//! Reads everything once: every row of every table opens at its place, and the audit log is whole.
+//! Checks the whole store: unseals every row of every table and verifies the audit log.
 
 use std::ops::Bound;
 
 use crate::engine::{AUDIT, META, Scan};
 use crate::{AuditFault, AuditHead, Store, StoreError};
 
-/// What was found.
+/// The result of checking a store.
 #[derive(Debug)]
 pub struct CheckReport {
     /// Each table with the number of its rows.
     pub tables: Vec<(String, u64)>,
-    /// Rows that do not open, at most [`CheckReport::MAX_FAULTS`] of them.
+    /// The rows that cannot be unsealed, at most [`CheckReport::MAX_FAULTS`] of them.
     pub faults: Vec<StoreError>,
-    /// The end of the audit log, or where it is broken.
+    /// The end of the audit log, or the place at which it is broken.
     pub audit: Result<AuditHead, AuditFault>,
 }
 
 impl CheckReport {
-    /// So many faults are named at most; the others are only counted as rows.
+    /// The most faults that are listed. Further bad rows are only counted as rows.
     pub const MAX_FAULTS: usize = 100;
 
-    /// Whether nothing is wrong.
+    /// Whether no fault was found.
     pub fn is_clean(&self) -> bool {
         self.faults.is_empty() && self.audit.is_ok()
     }
 }
 
-/// Rows that are read at a time.
+/// The number of rows that are read at a time.
 const PAGE: usize = 1000;
 
 impl Store {
-    /// Opens every row of every table and verifies the audit log.
+    /// Unseals every row of every table and verifies the audit log.
     pub async fn check(&self) -> Result<CheckReport, StoreError> {
         let mut report = CheckReport {
             tables: Vec::new(),
@@ -65,7 +65,7 @@ impl Store {
                     faults.push(fault);
                 }
             }
-            // Pages are read on this thread: others get their turn in between.
+            // This thread reads whole pages. Yield, so that other tasks can run between pages.
             tokio::task::yield_now().await;
             match rows.into_iter().next_back() {
                 Some((last, _)) => from = Bound::Excluded(last),

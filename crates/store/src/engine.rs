@@ -1,8 +1,9 @@
-//! What an engine does: read, list, and apply a batch if everything that it read still stands.
+//! What an engine does: it reads rows, lists them, and applies a batch if all the rows that the
+//! batch read are unchanged.
 //!
 //! Engines see sealed bytes only. Each row has a version, which is the number of the batch that
-//! wrote it; a row that is not there has version 0. Invariant: no two batches have the same number,
-//! so a row that was deleted and written again is never taken for the row that was read.
+//! wrote it; an absent row has version 0. Invariant: no two batches have the same number, so a row
+//! that was deleted and written again has another version than before.
 
 use std::fmt;
 use std::ops::Bound;
@@ -19,57 +20,58 @@ mod writer;
 pub(crate) use apply::{AUDIT_HEAD, Applied, Head, Rows, apply, stands};
 pub(crate) use embedded::{OpenFault, Opened, Place};
 
-/// The table of the engine's own rows: counter, head of the audit log, header.
+/// The table of the engine's own rows: batch counter, head of the audit log, header.
 pub(crate) const META: &str = "store.meta";
 /// The audit log: number → record.
 pub(crate) const AUDIT: &str = "store.audit_1";
-/// Where the header stands in [`META`].
+/// The key of the header in [`META`].
 pub(crate) const HEADER: &[u8] = b"header";
 
-/// A future answer of an engine.
+/// The future that an engine's method returns.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + Send + 'a>>;
 
 /// Ordered tables of bytes.
 pub(crate) trait Engine: Send + Sync {
-    /// The rows at `keys`, in their order, all as of one moment.
+    /// Returns the rows at `keys`, in the order of `keys`, all as of one moment.
     fn get<'a>(&'a self, keys: &'a [RowKey]) -> Answer<'a, Vec<Option<Row>>>;
-    /// Rows in a range.
+    /// Returns the rows in a range.
     fn scan(&self, scan: Scan) -> Answer<'_, Vec<(Vec<u8>, Row)>>;
-    /// Applies the batch if what it read still stands; answers when it is durable. A batch that
-    /// changes nothing is only compared with what stands.
+    /// Applies the batch if all the rows that it read are unchanged. Answers when the batch is
+    /// durable. A batch without changes is only compared with the present rows.
     fn commit(&self, batch: Batch) -> Answer<'_, ()>;
-    /// The names of all tables.
+    /// Returns the names of all tables.
     fn tables(&self) -> Answer<'_, Vec<String>>;
-    /// What was done so far.
+    /// Returns the counters since the engine was opened.
     fn stats(&self) -> Stats;
-    /// Whether every closure shall run twice.
+    /// Whether the store runs every closure twice, to test that closures have no effect of their
+    /// own.
     fn rehearses(&self) -> bool {
         false
     }
 }
 
-/// Where a row stands.
+/// The place of a row: its table and its key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowKey {
     pub(crate) table: &'static str,
     pub(crate) key: Vec<u8>,
 }
 
-/// A row as it was found.
+/// A row as it was read: its version and its sealed bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) version: u64,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What a transaction leaves.
+/// The result of a transaction's run, which the engine applies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Batch {
-    /// What was read, and in which version.
+    /// The rows that were read, each with its version.
     pub(crate) reads: Vec<(RowKey, u64)>,
-    /// What is put, or deleted.
+    /// The rows to put, or to delete (`None`).
     pub(crate) writes: Vec<(RowKey, Option<Vec<u8>>)>,
-    /// What is appended to the audit log.
+    /// The entries to append to the audit log.
     pub(crate) appends: Vec<Append>,
 }
 
@@ -80,7 +82,7 @@ impl Batch {
     }
 }
 
-/// An entry on its way into the audit log.
+/// An entry that is to be appended to the audit log.
 #[derive(Clone, Debug)]
 pub(crate) struct Append {
     /// SHA-256 of salt and entry.
@@ -96,12 +98,12 @@ pub(crate) struct Scan {
     pub(crate) from: Bound<Vec<u8>>,
     pub(crate) to: Bound<Vec<u8>>,
     pub(crate) limit: usize,
-    /// Whether the last rows come first.
+    /// Whether the rows are returned in descending order.
     pub(crate) back: bool,
 }
 
 impl Scan {
-    /// Whether no key can lie in the range; the maps below panic at such ranges.
+    /// Whether no key can lie in the range. The maps that engines use panic on such ranges.
     pub(crate) fn is_empty(&self) -> bool {
         match (&self.from, &self.to) {
             (Bound::Included(from), Bound::Included(to)) => from > to,
@@ -111,22 +113,22 @@ impl Scan {
         }
     }
 
-    /// The range as the maps below want it.
+    /// Returns the range as the maps that engines use take it.
     pub(crate) fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
         (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice))
     }
 }
 
-/// Why an engine did not answer.
+/// The reason why an engine did not apply or answer.
 #[derive(Clone, Debug)]
 pub(crate) enum EngineError {
-    /// Something that was read has changed.
+    /// A row that the batch read has changed.
     Conflict,
     /// Too many batches wait.
     Busy,
-    /// Nothing was applied.
+    /// The engine failed, and nothing was applied.
     Unavailable(String),
-    /// Perhaps it was applied.
+    /// The engine failed, and the batch may have been applied.
     Unknown(String),
 }
 

@@ -1,41 +1,41 @@
-//! What can go wrong with the machinery. A decision that says no is not an error (architecture,
-//! rule 4).
+//! Failures of the store itself. A decision that says no is not an error (architecture, rule 4).
 
 use std::path::PathBuf;
 
 use crate::RootKeyError;
 
-/// Why the store could not answer.
+/// The reason why the store could not answer.
 ///
 /// Invariant: every variant but [`StoreError::Unknown`] means that nothing was applied.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Too many batches wait, or a transaction lost against others too often: try again later.
+    /// Too many batches wait, or the transaction met too many conflicts. The caller may try again
+    /// later.
     #[error("the store is busy")]
     Busy,
-    /// The engine does not answer: disk full, input or output error, shut down.
+    /// The engine does not answer: the disk is full, input or output failed, or it was shut down.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// The batch was handed over, and nobody knows whether it was applied. Never a success: the
-    /// caller reads again before it tells anybody anything.
+    /// The batch was handed to the engine, and nobody knows whether it was applied. The caller must
+    /// not report success; it reads again before it tells anybody the outcome.
     #[error("the outcome of the transaction is unknown: {0}")]
     Unknown(String),
-    /// A row does not open at its place, or does not read as a value of its table.
+    /// A row cannot be unsealed at its place, or its value does not have the form of its table's.
     #[error("row {key} of table {table} is corrupt: {reason}")]
     Corrupt {
-        /// The table.
+        /// The name of the table.
         table: String,
         /// The key, in hexadecimal digits.
         key: String,
-        /// What was found.
+        /// What is wrong with the row.
         reason: String,
     },
     /// A value could not be written as JSON.
     #[error("a value of table {table} cannot be encoded: {reason}")]
     Encode {
-        /// The table.
+        /// The name of the table.
         table: String,
-        /// What the encoder said.
+        /// The encoder's message.
         reason: String,
     },
     /// The file was written by a newer program.
@@ -43,33 +43,33 @@ pub enum StoreError {
         "the store has format {found}, and this program knows formats up to {known}: use the newer program"
     )]
     NewerFile {
-        /// What the file says.
+        /// The format, or the migration, that the file has.
         found: String,
-        /// What this program knows.
+        /// The newest one that this program knows.
         known: String,
     },
-    /// Another process holds the file.
+    /// Another process has the file open.
     #[error("{} is open in another process: stop it, or go through its admin socket", .0.display())]
     Locked(PathBuf),
-    /// The file does not open.
+    /// The file cannot be opened.
     #[error("{} does not open as a store: {reason}", path.display())]
     Open {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What was found.
+        /// What is wrong with it.
         reason: String,
     },
-    /// The root key is not the one that this store was made with, or its header was changed.
+    /// The store was made with another root key, or its header was changed.
     #[error("the root key does not belong to this store, or the store's header was changed")]
     WrongRootKey,
     /// The root key could not be read.
     #[error(transparent)]
     RootKey(#[from] RootKeyError),
-    /// A closure gave up by its own will.
+    /// The closure ended the transaction on purpose.
     #[error("the transaction was given up: {0}")]
     Aborted(String),
-    /// The private signal of a closure that asked for a row which is not loaded yet; never leaves
-    /// [`Store::transact`](crate::Store::transact).
+    /// Internal signal: the closure asked for a row that is not loaded yet.
+    /// [`Store::transact`](crate::Store::transact) never returns it.
     #[doc(hidden)]
     #[error("a row is not loaded yet")]
     NotLoaded,
@@ -81,7 +81,7 @@ impl StoreError {
     }
 }
 
-/// Lower-case hexadecimal digits.
+/// Writes bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {

@@ -1,8 +1,9 @@
-//! An engine in memory that does everything that a network and a disk may do to a transaction.
+//! An engine in memory for tests. It does to a transaction whatever a network or a disk could do.
 //!
-//! It runs every closure twice, delays, conflicts, loses its answer after applying, and loses power
-//! to the last batch that was synced. Whatever holds here holds on a network. Seeded: the same seed
-//! draws the same mishaps (in the order in which the batches arrive).
+//! It runs every closure twice, delays batches, reports conflicts, loses the answer after applying
+//! a batch, and loses power, which leaves the last batch that was synced. Code that works on this
+//! engine also works on an engine behind a network. The engine is seeded: the same seed draws the
+//! same mishaps, in the order in which the batches arrive.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,37 +17,38 @@ use crate::engine::{
 use crate::open::{fresh_header, unlock};
 use crate::{RootKey, Stats, Store, StoreError};
 
-/// Which mishaps, and how often.
+/// The mishaps that can happen, and how often. Rates are percentages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostileOptions {
-    /// What the mishaps are drawn from.
+    /// The seed from which the mishaps are drawn.
     pub seed: u64,
     /// Whether every closure runs twice.
     pub rehearse: bool,
-    /// Batches of a hundred that are refused though nothing has changed.
+    /// Percentage of batches that are refused as conflicts although nothing has changed.
     pub conflicts: u32,
-    /// Batches of a hundred whose answer is lost; every second of them was applied.
+    /// Percentage of batches whose answer is lost. Half of those batches are applied, half are not.
     pub unknown: u32,
-    /// Batches of a hundred that are turned away.
+    /// Percentage of batches that are refused because the engine says it is busy.
     pub busy: u32,
-    /// Batches of a hundred after which the power fails, before they are synced.
+    /// Percentage of batches that are applied and then lost, because the power fails before they
+    /// are synced.
     pub power_cuts: u32,
-    /// Reads and batches of a hundred that let others go first, several times.
+    /// Percentage of reads and batches that wait while other tasks run, several times.
     pub delays: u32,
 }
 
 impl HostileOptions {
-    /// Delays and conflicts, and every closure twice: nothing that a caller sees as an error.
+    /// Delays, conflicts, and every closure twice. The caller sees none of these as an error.
     pub fn new(seed: u64) -> Self {
         Self { seed, rehearse: true, conflicts: 20, unknown: 0, busy: 0, power_cuts: 0, delays: 50 }
     }
 
-    /// Everything that may happen, errors included.
+    /// Every mishap, also those that the caller sees as errors.
     pub fn cruel(seed: u64) -> Self {
         Self { unknown: 5, busy: 5, power_cuts: 2, ..Self::new(seed) }
     }
 
-    /// A plain map in memory.
+    /// No mishap: a plain map in memory.
     pub fn calm(seed: u64) -> Self {
         Self { rehearse: false, conflicts: 0, delays: 0, ..Self::new(seed) }
     }
@@ -58,14 +60,14 @@ type Map = BTreeMap<String, BTreeMap<Vec<u8>, Row>>;
 /// One change: table, key, and the row that is put there.
 type Change = (&'static str, Vec<u8>, Option<Row>);
 
-/// What the engine holds.
+/// The content of the engine.
 #[derive(Default)]
 struct Memory {
-    /// What a reader sees, and what is left after a power cut.
+    /// What readers see, and what is left after a power cut.
     synced: Map,
-    /// The same with everything that was applied.
+    /// The synced rows together with all changes that were applied but not yet synced.
     latest: Map,
-    /// What was applied and is not synced.
+    /// Changes that were applied but not yet synced.
     pending: Vec<Change>,
     /// Number of power cuts.
     cuts: u64,
@@ -95,7 +97,7 @@ fn change(map: &mut Map, table: &str, key: Vec<u8>, row: Option<Row>) {
     };
 }
 
-/// Applying reads and writes what was applied last, synced or not.
+/// Batches read and write the latest state, synced or not.
 impl Rows for Memory {
     type Error = EngineError;
 
@@ -123,7 +125,7 @@ impl Rows for Memory {
     }
 }
 
-/// The hand on the engine's power switch.
+/// The test's control over the engine: it cuts the power and changes the mishaps.
 #[derive(Clone)]
 pub struct Hostile {
     memory: Arc<Mutex<Memory>>,
@@ -132,7 +134,7 @@ pub struct Hostile {
     chain: Chain,
 }
 
-/// What befalls a batch.
+/// What happens to a batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Conflict,
@@ -144,7 +146,7 @@ enum Fate {
 }
 
 impl Hostile {
-    /// A store in memory, and the hand on its switch.
+    /// Opens a store in memory, and returns it with the control over its mishaps.
     pub fn open(
         options: HostileOptions,
         root: &RootKey,
@@ -161,12 +163,13 @@ impl Hostile {
         Ok((Store::from_parts(Box::new(hostile.clone()), sealer, chain), hostile))
     }
 
-    /// Loses everything that was not synced; whoever waits is told that the outcome is unknown.
+    /// Discards everything that was not synced. Callers that wait for such a batch are told that
+    /// the outcome is unknown.
     pub fn cut_power(&self) {
         self.memory().cut();
     }
 
-    /// From now on other mishaps (the seed stays).
+    /// Replaces the mishaps from now on. The random source keeps running; the new seed is not used.
     pub fn set(&self, options: HostileOptions) {
         *self.options.lock().unwrap_or_else(PoisonError::into_inner) = options;
     }
@@ -179,7 +182,7 @@ impl Hostile {
         *self.options.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether something befalls, so many times of a hundred.
+    /// Draws whether a mishap of this percentage happens.
     fn happens(&self, percent: u32) -> bool {
         percent > 0 && self.entropy.below(100) < percent
     }
@@ -207,15 +210,17 @@ impl Hostile {
         }
     }
 
-    /// Applies the batch in memory; the number of power cuts so far tells whether it survives.
+    /// Applies the batch in memory, and returns the number of power cuts so far. The batch survives
+    /// if that number is still the same when it is synced.
     fn apply(&self, batch: &Batch) -> Result<u64, EngineError> {
         let mut memory = self.memory();
         let mut head = Head::load(&mut *memory, &self.chain)?;
         let applied = apply(&mut *memory, &mut head, &self.chain, batch)?;
         if applied != Applied::Yes {
             memory.stats.conflicts += u64::from(applied == Applied::Conflict);
-            // As redb does: a conflict is answered when what was in the way can be read, else the
-            // loser would lose against the same batch until it is out of patience.
+            // redb does the same: the loser of a conflict is answered only when it can read the
+            // change it lost against. Otherwise it would lose against the same batch again until it
+            // gives up.
             memory.sync();
             return applied.into_result().map(|()| memory.cuts);
         }
@@ -251,7 +256,7 @@ impl Hostile {
     }
 }
 
-/// Comparing reads what is synced.
+/// The synced rows, to compare a batch that only reads.
 struct Synced<'m>(&'m Map);
 
 impl Rows for Synced<'_> {

@@ -1,8 +1,8 @@
-//! Tables, and how their keys stand in the file.
+//! Tables, and the stored form of their keys.
 //!
-//! Invariant: an encoding is injective and keeps the order of the keys, and in a key of several
-//! parts all but the last end by themselves, so that all keys with the same first part form one
-//! range that holds no other key.
+//! Invariant: two keys never have the same stored form, and stored forms sort as the keys do. In a
+//! key of several parts, the end of each part but the last can be told from its bytes. So all keys
+//! with the same first part form one range, and no other key lies in that range.
 
 use std::ops::Bound;
 
@@ -10,14 +10,14 @@ use sekisho_ambient::HandleKey;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A typed table.
+/// A typed table: its name, and the types of its keys and values.
 pub trait Table {
-    /// Its name in the file, with the version of its rows: `codes_1`. Names that contain a dot are
-    /// the store's own.
+    /// The table's name in the file, with the version of its rows: `codes_1`. Names that contain a
+    /// dot are reserved for the store itself.
     const NAME: &'static str;
-    /// What its rows stand under. Never personal data; a keyed digest of it.
+    /// The type of its keys. A key never holds personal data in clear, only a keyed digest of it.
     type Key: TableKey;
-    /// What its rows hold.
+    /// The type of its rows' values, which are stored as JSON.
     type Value: Serialize + DeserializeOwned;
 }
 
@@ -37,31 +37,34 @@ macro_rules! table {
     };
 }
 
-/// A key with a stored form that sorts as the keys do.
+/// A key of a table. Its stored form sorts as the keys do.
 pub trait TableKey: Sized {
-    /// The stored form.
+    /// Writes the stored form.
     fn to_bytes(&self) -> Vec<u8>;
-    /// The key that [`TableKey::to_bytes`] wrote; `None` for other bytes.
+    /// Reads what [`TableKey::to_bytes`] wrote; `None` for other bytes.
     fn from_bytes(bytes: &[u8]) -> Option<Self>;
 }
 
-/// A part of a key that others follow: its stored form ends by itself.
+/// A part of a key that is followed by other parts. The end of its stored form can be told from its
+/// bytes.
 pub trait KeyPart: Sized {
-    /// How the part is borrowed: `str` for `String`.
+    /// The borrowed form of the part, such as `str` for `String`.
     type Borrowed: ?Sized;
-    /// The part, borrowed.
+    /// Borrows the part.
     fn borrow(&self) -> &Self::Borrowed;
-    /// Appends the stored form.
+    /// Appends the stored form of `part` to `out`.
     fn write(part: &Self::Borrowed, out: &mut Vec<u8>);
-    /// Splits the part from what follows; `None` for other bytes.
+    /// Reads the part from the beginning of `bytes` and returns it with the rest; `None` for bytes
+    /// in another form.
     fn split(bytes: &[u8]) -> Option<(Self, &[u8])>;
 }
 
-/// A key whose rows can be listed by what it begins with.
+/// A key whose rows can be listed by the beginning of the key.
 pub trait PrefixKey: TableKey {
-    /// What it begins with.
+    /// The beginning: the first part of the key, or the first characters of a text.
     type First: ?Sized;
-    /// The bytes with which exactly those keys begin.
+    /// Returns the bytes with which the stored forms of these keys begin, and those of no other
+    /// key.
     fn prefix(first: &Self::First) -> Vec<u8>;
 }
 
@@ -85,7 +88,7 @@ impl TableKey for String {
     }
 }
 
-/// All texts that begin with a text.
+/// Lists all texts that begin with a given text.
 impl PrefixKey for String {
     type First = str;
 
@@ -128,7 +131,7 @@ impl<A: KeyPart, B: TableKey> TableKey for (A, B) {
     }
 }
 
-/// All keys with the same first part.
+/// Lists all keys with the same first part.
 impl<A: KeyPart, B: TableKey> PrefixKey for (A, B) {
     type First = A::Borrowed;
 
@@ -139,9 +142,9 @@ impl<A: KeyPart, B: TableKey> PrefixKey for (A, B) {
     }
 }
 
-/// What ends a text that others follow; sorts below every escaped byte.
+/// The mark at the end of a text that other parts follow. It sorts below every escaped byte.
 const END: [u8; 2] = [0, 1];
-/// How a zero byte stands inside a text.
+/// The stored form of a zero byte inside a text.
 const ZERO: [u8; 2] = [0, 255];
 
 impl KeyPart for String {
@@ -233,7 +236,7 @@ impl KeyPart for HandleKey {
     }
 }
 
-/// The end of the range of all keys that begin with `prefix`.
+/// Returns the end of the range of all keys that begin with `prefix`.
 pub(crate) fn prefix_end(prefix: &[u8]) -> Bound<Vec<u8>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {

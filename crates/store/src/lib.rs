@@ -1,13 +1,16 @@
-//! The store: typed tables, one serializable transaction verb, sealing, audit log; engines below.
+//! The store: typed tables, serializable transactions, sealed values and the audit log, on one of
+//! several engines.
 //!
-//! [`Store::transact`] runs a synchronous closure over point reads and leaves a batch: the versions
-//! of what was read, rows to put and delete, and audit entries to append. The engine applies the
-//! batch only if everything that was read still stands; else the closure runs again. Every value is
-//! sealed above the engines, with its place as associated data.
+//! [`Store::transact`] runs a synchronous closure. The closure reads single rows and leaves a
+//! batch: the versions of the rows that it read, rows to put and delete, and audit entries to
+//! append. The engine applies the batch only if all the rows that were read are unchanged;
+//! otherwise the closure runs again. Every value is sealed before an engine sees it, and is bound
+//! to its table and key.
 //!
-//! Invariants: a closure has no effect but its batch; what was acknowledged is durable; a value that
-//! was moved, changed or sealed under another key is never returned, but named
-//! ([`StoreError::Corrupt`]); this is the only crate that names an engine, and it takes no decision.
+//! Invariants: a closure has no effect but its batch. Acknowledged data is durable. A value that
+//! was moved, changed or sealed under another key is never returned; the error names its row
+//! ([`StoreError::Corrupt`]). Only this crate knows the engines. It makes no decision of the
+//! product.
 
 mod audit;
 mod check;

@@ -1,22 +1,23 @@
-//! Changes of the tables from one version of the program to the next.
+//! Migrations: changes of the tables from one version of the program to the next.
 //!
-//! Invariant: a migration is applied once, in one batch with the note that it was; a store that
-//! knows a migration which the program does not is newer than the program, and refused.
+//! Invariant: a migration is applied once, and the batch that applies it also records it. A store
+//! with a recorded migration that the program does not know is newer than the program and is
+//! refused.
 
 use std::ops::Bound;
 
 use crate::{Store, StoreError, Table, Tx};
 
-/// One step, idempotent, small enough for one batch.
+/// One migration. It must be idempotent, and small enough for one batch.
 #[derive(Clone, Copy)]
 pub struct Migration {
-    /// Its name, for ever.
+    /// Its name, which never changes.
     pub name: &'static str,
-    /// What it does.
+    /// The change that it makes.
     pub run: fn(&mut Tx) -> Result<(), StoreError>,
 }
 
-/// Applied migrations: name → nothing.
+/// The applied migrations. The key is the name; the value is empty.
 struct Applied;
 
 impl Table for Applied {
@@ -26,9 +27,9 @@ impl Table for Applied {
 }
 
 impl Store {
-    /// Applies those of `migrations` that were not applied yet, in order, and says which.
+    /// Applies those of `migrations` that were not applied yet, in order, and returns their names.
     ///
-    /// Refuses a store to which a migration was applied that is not among them
+    /// Refuses a store that records a migration which is not among them
     /// ([`StoreError::NewerFile`]).
     pub async fn migrate(&self, migrations: &[Migration]) -> Result<Vec<&'static str>, StoreError> {
         let known = |name: &str| migrations.iter().any(|migration| migration.name == name);

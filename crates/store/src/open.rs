@@ -1,8 +1,8 @@
-//! Opening: the header that names the store, and the checks before anything is read.
+//! Opens a store: reads its header and checks it before any row is read.
 //!
-//! The header is `format (4, big endian) | store id (16) | HMAC under the root key (32)`. Invariant:
-//! a file that is newer than the program, of another root key, or held by another process is
-//! refused before a row of it is read (attacks, FS-06, FS-07).
+//! The header is `format (4, big endian) | store id (16) | HMAC under the root key (32)`.
+//! Invariant: no row is read from a file that is newer than the program, that belongs to another
+//! root key, or that another process holds (attacks, FS-06, FS-07).
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -19,11 +19,11 @@ use crate::hostile::Hostile;
 use crate::seal::Sealer;
 use crate::{Backend, Options, RootKey, Store, StoreError};
 
-/// The format that this program writes, and the newest that it reads.
+/// The format that this program writes. It is also the newest format that this program reads.
 pub(crate) const FORMAT: u32 = 1;
 
 impl Store {
-    /// Opens the store that this backend keeps, or makes it.
+    /// Opens the store that `backend` keeps. A store that does not exist is created.
     pub fn open_on(
         backend: Backend<'_>,
         root: &RootKey,
@@ -39,7 +39,7 @@ impl Store {
         Self::open_at(Box::new(file), path, root, entropy, options)
     }
 
-    /// The same at any place; `path` is what errors name.
+    /// Opens the store at any kind of place. Errors name the place by `path`.
     pub(crate) fn open_at(
         place: Box<dyn Place>,
         path: &Path,
@@ -58,13 +58,13 @@ impl Store {
     }
 }
 
-/// The header of a new store.
+/// Makes the header of a new store.
 pub(crate) fn fresh_header(root: &RootKey, store: [u8; 16]) -> Vec<u8> {
     let format = FORMAT.to_be_bytes();
     [format.as_slice(), &store, &header_tag(root, format, store)].concat()
 }
 
-/// What seals and chains the store of this header.
+/// Checks the header and derives from it what seals the rows and chains the audit log of the store.
 pub(crate) fn unlock(
     header: &[u8],
     root: &RootKey,
@@ -87,8 +87,8 @@ fn header_tag(root: &RootKey, format: [u8; 4], store: [u8; 16]) -> [u8; 32] {
     hmac_sha256(root.derive(&store, "header", "").expose(), &[&format, &store])
 }
 
-/// The values are sealed, so reading the file is only warned about; who may write it could put back
-/// an older copy.
+/// Warns if others can read the file: its values are sealed, so they learn little. Refuses the file
+/// if others can write it, because they could put back an older copy.
 fn check_mode(path: &Path) -> Result<(), StoreError> {
     let Ok(found) = std::fs::metadata(path) else {
         return Ok(());
@@ -104,13 +104,13 @@ fn check_mode(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A file in the file system.
+/// A store's file in the file system.
 struct FileAt {
     path: PathBuf,
     cache_bytes: usize,
 }
 
-/// So many bytes must fit beside the file before it is opened again.
+/// The free space, in bytes, that the disk must have before the file is opened again.
 const SPARE: usize = 1 << 20;
 
 impl Place for FileAt {

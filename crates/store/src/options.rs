@@ -1,26 +1,27 @@
-//! What is beneath a store, what can be set of the embedded engine, and what it counts.
+//! The engines that a store can run on, the settings of the embedded one, and its counters.
 
 use std::path::Path;
 
 use crate::hostile::HostileOptions;
 
-/// What keeps the rows of a store.
+/// The engine that keeps the rows of a store.
 #[derive(Clone, Copy, Debug)]
 pub enum Backend<'a> {
-    /// redb, in the file at this path, which is made if it is not there (mode 0600).
+    /// redb, in the file at this path. A missing file is created with mode 0600.
     Redb(&'a Path),
-    /// Memory, with the mishaps of an engine behind a network.
+    /// The engine in memory, which behaves like one behind a network.
     Hostile(HostileOptions),
 }
 
 /// Settings of the embedded engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Bytes of the file that are kept in memory.
+    /// The most bytes of the file that are cached in memory.
     pub cache_bytes: usize,
-    /// Batches that may wait; one more is [`StoreError::Busy`](crate::StoreError::Busy).
+    /// The most batches that may wait. A further one is refused with
+    /// [`StoreError::Busy`](crate::StoreError::Busy).
     pub queue: usize,
-    /// Batches that share one commit.
+    /// The most batches that share one commit.
     pub group: usize,
 }
 
@@ -30,19 +31,19 @@ impl Default for Options {
     }
 }
 
-/// What the engine has done since it was opened.
+/// Counters of the engine since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Commits, each of them one wait for the disk.
+    /// Commits. Each waits for the disk once.
     pub commits: u64,
     /// Batches that were applied.
     pub batches: u64,
-    /// Batches that were refused because something that was read had changed.
+    /// Batches that were refused because a row that they had read had changed.
     pub conflicts: u64,
-    /// Batches that were turned away because too many waited.
+    /// Batches that were refused because too many waited.
     pub busy: u64,
     /// Commits that failed.
     pub failures: u64,
-    /// Batches that wait just now.
+    /// Batches that wait at this moment.
     pub waiting: u64,
 }

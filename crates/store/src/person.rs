@@ -1,7 +1,7 @@
-//! A key for each person, under which everything personal is sealed: to erase the key is to erase
-//! the person, wherever copies of the sealed bytes stand.
+//! A key for each person, under which all personal data is sealed. Erasing the key makes the
+//! person's data unreadable, also in every copy of the sealed bytes.
 //!
-//! Invariant: a person's key stands in one row only, sealed under the root key.
+//! Invariant: a person's key is stored in one row only, sealed under the root key.
 
 use aws_lc_rs::error::Unspecified;
 use base64::Engine as _;
@@ -14,10 +14,11 @@ use zeroize::Zeroizing;
 use crate::xaes::{Key, NONCE};
 use crate::{Store, StoreError, Table, Tx};
 
-/// Format of sealed bytes: `format (1) | id of the key (8) | nonce (24) | ciphertext | tag (16)`.
+/// The version of sealed bytes:
+/// `format (1) | id of the key (8) | nonce (24) | ciphertext | tag (16)`.
 const FORMAT: u8 = 1;
 
-/// Keys: keyed digest of the person → key.
+/// The table of keys: keyed digest of the person → key.
 struct PersonKeys;
 
 impl Table for PersonKeys {
@@ -26,7 +27,7 @@ impl Table for PersonKeys {
     type Value = [u8; 32];
 }
 
-/// The key of one person.
+/// The key under which the data of one person is sealed.
 #[derive(Clone)]
 pub struct PersonKey(Secret<[u8; 32]>);
 
@@ -34,31 +35,31 @@ pub struct PersonKey(Secret<[u8; 32]>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonSealed(Vec<u8>);
 
-/// Why sealed bytes were not opened.
+/// The reason why sealed bytes were not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PersonKeyError {
-    /// They were sealed under another key, in general because the person was erased since.
+    /// They were sealed under another key. In general, the person was erased since.
     #[error("sealed under another key of this person, which was erased")]
     Erased,
-    /// They were changed, or moved to another place.
+    /// They were changed, or were sealed for another place.
     #[error("sealed bytes were changed or moved to another place")]
     Corrupt,
-    /// The content is not what was expected.
+    /// The content does not have the form that the caller expects.
     #[error("sealed content does not read as what it should be")]
     Content,
-    /// The cipher failed, or the value does not write as JSON.
+    /// The cipher failed, or the value cannot be written as JSON.
     #[error("the content could not be sealed")]
     Seal,
 }
 
 impl PersonKey {
-    /// A fresh key.
+    /// Makes a fresh random key.
     pub fn generate(entropy: &Entropy) -> Self {
         Self(Secret::new(entropy.bytes()))
     }
 
-    /// Seals `plaintext` for one `place` (a name such as `credential.claims`, which must be given
-    /// again to open).
+    /// Seals `plaintext` for one `place`, which is a name such as `credential.claims`. Opening
+    /// needs the same name.
     pub fn seal(
         &self,
         place: &str,
@@ -73,7 +74,7 @@ impl PersonKey {
         Ok(PersonSealed([&[FORMAT], id.as_slice(), &nonce, &ciphertext].concat()))
     }
 
-    /// What was sealed for `place`.
+    /// Opens bytes that were sealed for `place`.
     pub fn open(
         &self,
         place: &str,
@@ -94,7 +95,7 @@ impl PersonKey {
         Key::new(&hmac_sha256(self.0.expose(), &[b"seal"]))
     }
 
-    /// Tells this key from others, and tells nothing of it.
+    /// Returns an id that tells this key from others and reveals nothing about it.
     fn id(&self) -> [u8; 8] {
         let mut id = [0; 8];
         for (to, from) in id.iter_mut().zip(hmac_sha256(self.0.expose(), &[b"id"])) {
@@ -103,7 +104,7 @@ impl PersonKey {
         id
     }
 
-    /// Seals a value as JSON.
+    /// Seals a value as JSON for one place.
     pub fn seal_json<T: Serialize>(
         &self,
         place: &str,
@@ -114,7 +115,7 @@ impl PersonKey {
         self.seal(place, &Zeroizing::new(text), entropy)
     }
 
-    /// The value that was sealed as JSON.
+    /// Opens a value that was sealed as JSON.
     pub fn open_json<T: DeserializeOwned>(
         &self,
         place: &str,
@@ -126,7 +127,7 @@ impl PersonKey {
 }
 
 impl PersonSealed {
-    /// Id of the key, nonce, ciphertext.
+    /// Splits sealed bytes into the id of the key, the nonce and the ciphertext.
     fn parts(&self) -> Option<(&[u8; 8], &[u8; NONCE], &[u8])> {
         let (format, rest) = self.0.split_first()?;
         let (id, rest) = rest.split_first_chunk()?;
@@ -140,7 +141,8 @@ fn associated(id: [u8; 8], place: &str) -> Vec<u8> {
 }
 
 impl Tx {
-    /// The key of `person` (a keyed digest), which becomes `fresh` if there is none.
+    /// Returns the key of `person` (a keyed digest). If there is none, stores `fresh` and returns
+    /// it.
     pub fn person_key(
         &mut self,
         person: &[u8; 32],
@@ -153,7 +155,7 @@ impl Tx {
         Ok(fresh.clone())
     }
 
-    /// The key of `person`, if there is one.
+    /// Returns the key of `person`, if there is one.
     pub fn existing_person_key(
         &mut self,
         person: &[u8; 32],
@@ -161,8 +163,8 @@ impl Tx {
         Ok(self.get::<PersonKeys>(person)?.map(|key| PersonKey(Secret::new(key))))
     }
 
-    /// Erases the key of `person` and says whether there was one. The sealed row stays in free parts
-    /// of the file until they are used again; without the root key it says nothing.
+    /// Erases the key of `person`. Returns whether there was one. The sealed row remains in free
+    /// parts of the file until they are reused, and nobody can open it without the root key.
     pub fn erase_person(&mut self, person: &[u8; 32]) -> Result<bool, StoreError> {
         let known = self.contains::<PersonKeys>(person)?;
         if known {
@@ -173,13 +175,14 @@ impl Tx {
 }
 
 impl Store {
-    /// The key of `person` (a keyed digest); a fresh one is kept if there is none.
+    /// Returns the key of `person` (a keyed digest). If there is none, stores a fresh one and
+    /// returns it.
     pub async fn person_key(&self, person: &[u8; 32]) -> Result<PersonKey, StoreError> {
         let fresh = PersonKey::generate(self.inner.sealer.entropy());
         self.transact(|tx| tx.person_key(person, &fresh)).await
     }
 
-    /// The key of `person`, if there is one.
+    /// Returns the key of `person`, if there is one.
     pub async fn existing_person_key(
         &self,
         person: &[u8; 32],
@@ -187,7 +190,7 @@ impl Store {
         self.transact(|tx| tx.existing_person_key(person)).await
     }
 
-    /// Erases the key of `person` and says whether there was one.
+    /// Erases the key of `person`. Returns whether there was one.
     pub async fn erase_person(&self, person: &[u8; 32]) -> Result<bool, StoreError> {
         self.transact(|tx| tx.erase_person(person)).await
     }

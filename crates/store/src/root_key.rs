@@ -1,6 +1,6 @@
 //! The root key: 32 bytes outside the store, from which every key of the store is derived.
 //!
-//! Invariant: a key file that anybody but its owner can read is refused (attacks, FS-07), and a key
+//! Invariant: a key file that anybody but its owner can read is refused (attacks, FS-07). A key
 //! file is never overwritten.
 
 use std::fs::{File, OpenOptions};
@@ -14,68 +14,68 @@ use zeroize::Zeroizing;
 
 use crate::error::hex;
 
-/// The file's name among systemd's credentials.
+/// The name of systemd's credential that holds the key.
 const CREDENTIAL: &str = "sekisho-root-key";
 
-/// No key file is longer: 64 digits and a line end.
+/// The longest key file, in bytes: 64 digits and a line end, with room to spare.
 const MAX_LENGTH: usize = 80;
 
-/// The key above all others.
+/// The key from which all other keys are derived.
 #[derive(Clone)]
 pub struct RootKey(Secret<[u8; 32]>);
 
-/// Why there is no root key.
+/// The reason why no root key was read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RootKeyError {
-    /// There is no such file.
+    /// There is no file at this path.
     #[error("there is no root key at {}", .0.display())]
     Missing(PathBuf),
-    /// The file stands already.
+    /// There is already a file at this path.
     #[error("{} exists already and is not overwritten", .0.display())]
     Exists(PathBuf),
     /// Others than the owner can read the file.
     #[error("{} can be read by others (mode {mode:03o}): run chmod 600", path.display())]
     Readable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Its mode.
+        /// The mode of the file.
         mode: u32,
     },
-    /// The file holds something else.
+    /// The file's content is not a root key.
     #[error("{} holds no root key: 32 bytes or 64 hexadecimal digits were expected", .0.display())]
     Malformed(PathBuf),
     /// The file could not be read or written.
     #[error("{}: {reason}", path.display())]
     Io {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The operating system's error.
         reason: String,
     },
 }
 
-/// Whose reading of the file is refused, as a mode.
+/// The users who must not be able to read the file.
 #[derive(Clone, Copy)]
 enum Forbidden {
-    /// Group and others.
+    /// The group and others: for an ordinary key file.
     GroupAndOthers,
-    /// Others only: systemd grants the service its credential through an access control list, whose
-    /// mask shows as the group's mode.
+    /// Others only: for systemd's credential. systemd lets the service read it through an access
+    /// control list, and the mask of that list appears as the group's mode.
     Others,
 }
 
 impl RootKey {
-    /// A fresh key.
+    /// Makes a fresh random key.
     pub fn generate(entropy: &Entropy) -> Self {
         Self(Secret::new(entropy.bytes()))
     }
 
-    /// The key with these bytes.
+    /// Makes the key from its bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Secret::new(bytes))
     }
 
-    /// Reads a key file: 32 bytes, or 64 hexadecimal digits and at most a line end.
+    /// Reads a key file. It holds 32 bytes, or 64 hexadecimal digits with or without a line end.
     pub fn read_file(path: &Path) -> Result<Self, RootKeyError> {
         Self::read(path, Forbidden::GroupAndOthers)
     }
@@ -89,7 +89,7 @@ impl RootKey {
         }
     }
 
-    /// The same from a given directory; `None` if it holds no such credential.
+    /// Reads that credential from `directory`; `None` if the directory does not contain it.
     pub fn from_credentials(directory: &Path) -> Result<Option<Self>, RootKeyError> {
         match Self::read(&directory.join(CREDENTIAL), Forbidden::Others) {
             Err(RootKeyError::Missing(_)) => Ok(None),
@@ -107,7 +107,7 @@ impl RootKey {
     }
 
     fn read(path: &Path, forbidden: Forbidden) -> Result<Self, RootKeyError> {
-        // Opened first and asked afterwards, so that the file cannot be exchanged in between.
+        // Open the file first and check the open file, so that nobody can exchange it in between.
         let file = File::open(path).map_err(|error| fault(path, &error))?;
         let mode = file.metadata().map_err(|error| fault(path, &error))?.mode() & 0o777;
         let mask = match forbidden {
@@ -124,7 +124,8 @@ impl RootKey {
         Ok(Self(key))
     }
 
-    /// A key for one purpose: HKDF-SHA-256 (RFC 5869) with `salt`, the purpose's parts as info.
+    /// Derives a key for one purpose by HKDF-SHA-256 (RFC 5869), with `salt` and, as info,
+    /// `purpose` and `label`.
     pub(crate) fn derive(&self, salt: &[u8], purpose: &str, label: &str) -> Secret<[u8; 32]> {
         let mut out = [0; 32];
         let info = [purpose.as_bytes(), b"\0", label.as_bytes()];
@@ -133,7 +134,8 @@ impl RootKey {
             .extract(self.0.expose())
             .expand(&info, hkdf::HKDF_SHA256)
             .and_then(|okm| okm.fill(&mut out));
-        // 32 bytes of HKDF-SHA-256 are always to be had; a zero key must never come of a surprise.
+        // HKDF-SHA-256 can always give 32 bytes. If it ever fails, stop: do not go on with a zero
+        // key.
         if filled.is_err() {
             std::process::abort();
         }

@@ -1,10 +1,10 @@
-//! The seal around every value (operations, Store 3.3): nothing that an engine keeps can be read,
-//! changed or moved to another place without the root key.
+//! The seal around every value (operations, Store 3.3). Without the root key, nobody can read or
+//! change a value that an engine keeps, or move it to another place.
 //!
-//! A sealed value is `format (1) | epoch of the root key (4) | nonce (24) | ciphertext | tag (16)`;
-//! its associated data are format, epoch, store id, table and full key. Each table has a key of its
-//! own. An older copy of a whole row, put back at its place, opens: that is for the audit log's
-//! checkpoints to show.
+//! A sealed value is `format (1) | epoch of the root key (4) | nonce (24) | ciphertext | tag (16)`.
+//! Its associated data are format, epoch, store id, table and full key. Each table has its own key.
+//! The seal does not detect an older copy of a whole row that is put back at its place; the audit
+//! log's checkpoints do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 use crate::xaes::{Key, NONCE};
 use crate::{RootKey, StoreError};
 
-/// Format of a sealed value.
+/// The version of the form of sealed values.
 const FORMAT: u8 = 1;
-/// The only epoch yet: a root key has not been replaced.
+/// The only epoch so far, because replacing a root key is not supported yet.
 const EPOCH: [u8; 4] = [0, 0, 0, 1];
 
 /// Seals and opens the rows of one store.
@@ -38,7 +38,7 @@ impl Sealer {
         &self.entropy
     }
 
-    /// A key for a purpose outside the tables.
+    /// Derives a key for a purpose outside the tables.
     pub(crate) fn mac_key(&self, label: &str) -> [u8; 32] {
         *self.root.derive(&self.store, "mac", label).expose()
     }
@@ -61,7 +61,7 @@ impl Sealer {
         Ok([&[FORMAT], EPOCH.as_slice(), &nonce, &ciphertext].concat())
     }
 
-    /// Opens what was sealed for this place.
+    /// Opens a value that was sealed for this place.
     pub(crate) fn open(
         &self,
         table: &str,
@@ -90,7 +90,8 @@ impl Sealer {
         Ok(Arc::clone(keys.entry(table.to_owned()).or_insert(key)))
     }
 
-    /// The associated data; the table is preceded by its length, so that no two places are alike.
+    /// Returns the associated data. The table's name is preceded by its length, so that two places
+    /// never give the same bytes.
     fn place(&self, table: &str, key: &[u8], format: u8, epoch: [u8; 4]) -> Vec<u8> {
         let length = u64::try_from(table.len()).unwrap_or(u64::MAX).to_be_bytes();
         [&[format], epoch.as_slice(), &self.store, &length, table.as_bytes(), key].concat()

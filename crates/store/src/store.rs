@@ -1,4 +1,4 @@
-//! The store as its users see it: opening, the transaction verb, listings, sweeps.
+//! The public store: transactions, reads, listings and sweeps.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -13,15 +13,16 @@ use crate::seal::Sealer;
 use crate::tx::{Left, Loaded, Plain, Run, decode, place};
 use crate::{PrefixKey, Stats, StoreError, Table, TableKey, Tx};
 
-/// After so many conflicts a transaction waits for its turn among those that had as many.
+/// The number of conflicts after which a transaction takes turns with the others that reached it:
+/// only one of them runs at a time.
 const PATIENCE: usize = 3;
-/// After so many conflicts a transaction gives up.
+/// The number of conflicts after which a transaction gives up.
 const MAX_CONFLICTS: usize = 64;
-/// So often a closure may ask for further rows.
+/// How many times a closure may ask for further rows.
 const MAX_TRIPS: usize = 1000;
 
-/// Typed tables with serializable transactions. Cheap to clone; the file is free when the last
-/// clone is gone.
+/// Typed tables with serializable transactions. Clones are cheap and share one store. The file is
+/// closed when the last clone is dropped.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
@@ -41,12 +42,13 @@ impl Store {
         Self { inner: Arc::new(Inner { engine, sealer, chain, turn }) }
     }
 
-    /// Runs `closure`, and applies what it leaves if everything that it read still stands; else, and
-    /// whenever it asked for a row that was not loaded, it runs again. It decides from its arguments
-    /// and from what it reads, and has no other effect.
+    /// Runs `closure`, and applies its changes if all the rows that it read are unchanged. If one
+    /// has changed, or if the closure asked for a row that was not loaded, the closure runs again.
+    /// The closure must decide only from its arguments and from what it reads, and must have no
+    /// other effect.
     ///
-    /// `Ok` is durable. Every error but [`StoreError::Unknown`] means that nothing was applied. If
-    /// the future is dropped, the batch may still be applied.
+    /// If the result is `Ok`, the changes are durable. Every error but [`StoreError::Unknown`]
+    /// means that nothing was applied. If the future is dropped, the batch may still be applied.
     pub async fn transact<T>(
         &self,
         mut closure: impl FnMut(&mut Tx) -> Result<T, StoreError>,
@@ -71,7 +73,7 @@ impl Store {
         }
     }
 
-    /// Runs `closure` as [`Store::transact`] would, and applies nothing.
+    /// Runs `closure` as [`Store::transact`] does, but applies nothing.
     pub async fn rehearse<T>(
         &self,
         mut closure: impl FnMut(&mut Tx) -> Result<T, StoreError>,
@@ -80,7 +82,7 @@ impl Store {
         Ok(outcome)
     }
 
-    /// Runs `closure` until every row that it asks for is loaded. No batch means that there is
+    /// Runs `closure` until every row that it asks for is loaded. The batch is `None` if there is
     /// nothing to apply and nothing to compare.
     async fn decide<T>(
         &self,
@@ -104,7 +106,8 @@ impl Store {
                 }
                 Left::Run(run) => {
                     let outcome = outcome?;
-                    // One trip reads one moment; rows of several must be compared with one moment.
+                    // Rows of one load are from one moment. Rows of several loads may not be, so
+                    // they must be compared.
                     let settled = run.only_reads() && trips <= 1;
                     let batch = if settled { None } else { Some(self.seal_run(run)?) };
                     return Ok((outcome, batch));
@@ -143,7 +146,7 @@ impl Store {
         Ok(())
     }
 
-    /// One row.
+    /// Returns the row at `key`, if there is one.
     pub async fn get<T: Table>(&self, key: &T::Key) -> Result<Option<T::Value>, StoreError> {
         let keys = [place::<T>(key)];
         let [RowKey { table, key }] = &keys;
@@ -151,7 +154,8 @@ impl Store {
         rows.into_iter().flatten().next().map(|row| self.open_row(table, key, &row)).transpose()
     }
 
-    /// At most `limit` rows from `from` on, in order. For listings, never for decisions.
+    /// Returns at most `limit` rows from `from` on, in ascending order. Use it for listings, never
+    /// for decisions.
     pub async fn scan<T: Table>(
         &self,
         from: Bound<&T::Key>,
@@ -160,7 +164,7 @@ impl Store {
         self.range::<T>(from.map(TableKey::to_bytes), Bound::Unbounded, limit, false).await
     }
 
-    /// At most `limit` rows up to `to`, the last first.
+    /// Returns at most `limit` rows up to `to`, in descending order.
     pub async fn scan_back<T: Table>(
         &self,
         to: Bound<&T::Key>,
@@ -169,7 +173,7 @@ impl Store {
         self.range::<T>(Bound::Unbounded, to.map(TableKey::to_bytes), limit, true).await
     }
 
-    /// At most `limit` rows whose keys begin with `first`, in order.
+    /// Returns at most `limit` rows whose keys begin with `first`, in ascending order.
     pub async fn scan_prefix<T: Table<Key: PrefixKey>>(
         &self,
         first: &<T::Key as PrefixKey>::First,
@@ -180,7 +184,7 @@ impl Store {
         self.range::<T>(Bound::Included(prefix), end, limit, false).await
     }
 
-    /// The same, after the row at `after`: the next page.
+    /// Returns the next page of `scan_prefix`: at most `limit` rows after the row at `after`.
     pub async fn scan_prefix_after<T: Table<Key: PrefixKey>>(
         &self,
         first: &<T::Key as PrefixKey>::First,
@@ -193,7 +197,8 @@ impl Store {
         self.range::<T>(from, end, limit, false).await
     }
 
-    /// Deletes at most `limit` rows whose handles ended before `now`, and says how many.
+    /// Deletes at most `limit` rows whose handles expired before `now`. Returns how many were
+    /// deleted.
     pub async fn sweep_expired<T: Table<Key = HandleKey>>(
         &self,
         now: Timestamp,
@@ -209,7 +214,8 @@ impl Store {
         let rows = self.inner.engine.scan(scan).await?;
         let count = rows.len();
         if count > 0 {
-            // Unread on purpose: an expired row goes, whatever it holds by now.
+            // The row is not read first on purpose: an expired row is deleted whatever it holds by
+            // now.
             let gone = |(key, _)| (RowKey { table: T::NAME, key }, None);
             let writes = rows.into_iter().map(gone).collect();
             self.inner.engine.commit(Batch { writes, ..Batch::default() }).await?;
@@ -217,12 +223,12 @@ impl Store {
         Ok(count)
     }
 
-    /// A key for one purpose outside the store, derived from the root key and this store's identity.
+    /// Derives a key for one purpose outside the store from the root key and this store's id.
     pub fn mac_key(&self, label: &str) -> [u8; 32] {
         self.inner.sealer.mac_key(label)
     }
 
-    /// What the engine has done so far.
+    /// Returns the engine's counters.
     pub fn stats(&self) -> Stats {
         self.inner.engine.stats()
     }

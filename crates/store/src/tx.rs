@@ -1,7 +1,7 @@
-//! One run of a transaction's closure: what it reads, and the batch that it leaves.
+//! One run of a transaction's closure: the rows that it reads, and the batch that it leaves.
 //!
-//! Invariant: a run has no effect but its batch; a run that asked for a row which was not loaded, or
-//! met one that does not read, is never committed, even if the closure swallowed the error.
+//! Invariant: a run has no effect but its batch. A run is not committed if it asked for a row that
+//! was not loaded, or met a row that could not be read, even if the closure ignored the error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,17 +11,18 @@ use zeroize::Zeroizing;
 use crate::engine::RowKey;
 use crate::{AuditEntry, StoreError, Table, TableKey as _};
 
-/// A value as JSON.
+/// A value in clear, as JSON. It is overwritten when dropped.
 pub(crate) type Plain = Zeroizing<Vec<u8>>;
 
-/// A row that was loaded: version and value.
+/// A row that was loaded: its version and its value, `None` if there is no such row.
 #[derive(Default)]
 pub(crate) struct Loaded {
     pub(crate) version: u64,
     pub(crate) value: Option<Plain>,
 }
 
-/// What a closure of [`Store::transact`](crate::Store::transact) reads from and writes to.
+/// The view of the store that a closure of [`Store::transact`](crate::Store::transact) reads from
+/// and writes to.
 #[derive(Default)]
 pub struct Tx {
     loaded: BTreeMap<RowKey, Loaded>,
@@ -33,17 +34,17 @@ pub struct Tx {
     broken: bool,
 }
 
-/// What a run left.
+/// The result of a run.
 pub(crate) enum Left {
-    /// Rows to load before the next run.
+    /// The run is incomplete: these rows must be loaded before the next run.
     Missing(Vec<RowKey>),
-    /// A failed read or write that the closure must not decide upon.
+    /// A read or write failed. The closure must not go on from there, so nothing is committed.
     Broken,
-    /// A complete run.
+    /// The run is complete.
     Run(Run),
 }
 
-/// A batch, not sealed yet.
+/// A batch that is not sealed yet.
 pub(crate) struct Run {
     pub(crate) reads: Vec<(RowKey, u64)>,
     pub(crate) writes: BTreeMap<RowKey, Option<Plain>>,
@@ -58,8 +59,8 @@ impl Run {
 }
 
 impl Tx {
-    /// The row at `key`, with what this run has written. `?` must pass the error on: a row that is
-    /// not loaded yet ends this run, and the closure runs again when it is.
+    /// Returns the row at `key`; changes of this run are included. Pass the error on with `?`: a
+    /// row that is not loaded yet ends this run, and the closure runs again when the row is loaded.
     pub fn get<T: Table>(&mut self, key: &T::Key) -> Result<Option<T::Value>, StoreError> {
         let at = place::<T>(key);
         let decoded = match self.find(&at)? {
@@ -75,7 +76,7 @@ impl Tx {
         Ok(self.find(&place::<T>(key))?.is_some())
     }
 
-    /// Asks for a row that a later [`Tx::get`] will read, so that one trip fetches both.
+    /// Announces a row that a later [`Tx::get`] will read, so that the store loads both together.
     pub fn want<T: Table>(&mut self, key: &T::Key) {
         let at = place::<T>(key);
         if !self.loaded.contains_key(&at) {
@@ -83,7 +84,7 @@ impl Tx {
         }
     }
 
-    /// Puts `value` at `key`, whatever is there.
+    /// Puts `value` at `key`, over an existing row if there is one.
     pub fn put<T: Table>(&mut self, key: &T::Key, value: &T::Value) -> Result<(), StoreError> {
         let written = serde_json::to_vec(value);
         self.broken |= written.is_err();
@@ -95,7 +96,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Puts `value` at `key` if there is no row yet, and says whether it did.
+    /// Puts `value` at `key` if there is no row yet. Returns whether it did.
     pub fn insert<T: Table>(&mut self, key: &T::Key, value: &T::Value) -> Result<bool, StoreError> {
         if self.contains::<T>(key)? {
             return Ok(false);
@@ -110,7 +111,7 @@ impl Tx {
         Ok(())
     }
 
-    /// The row at `key`, which is deleted.
+    /// Returns the row at `key` and deletes it.
     pub fn take<T: Table>(&mut self, key: &T::Key) -> Result<Option<T::Value>, StoreError> {
         let value = self.get::<T>(key)?;
         if value.is_some() {
@@ -139,13 +140,13 @@ impl Tx {
         Ok(loaded.value.as_ref())
     }
 
-    /// Ready for the next run, with what is loaded.
+    /// Prepares for the next run and keeps the loaded rows.
     pub(crate) fn rewind(&mut self) {
         let loaded = std::mem::take(&mut self.loaded);
         *self = Self { loaded, ..Self::default() };
     }
 
-    /// Ready for the next run, with nothing loaded.
+    /// Prepares for the next run and drops the loaded rows.
     pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
@@ -155,7 +156,7 @@ impl Tx {
         self.loaded.insert(at, row);
     }
 
-    /// What the run left; the rows that are loaded stay.
+    /// Returns the result of the run. The loaded rows stay.
     pub(crate) fn finish(&mut self) -> Left {
         if self.missing {
             return Left::Missing(std::mem::take(&mut self.wanted).into_iter().collect());
@@ -177,18 +178,18 @@ impl Tx {
     }
 }
 
-/// Where a typed row stands.
+/// Returns the place of a typed row.
 pub(crate) fn place<T: Table>(key: &T::Key) -> RowKey {
     RowKey { table: T::NAME, key: key.to_bytes() }
 }
 
-/// Reads a value.
+/// Reads a stored value. `table` and `key` are for the error.
 pub(crate) fn decode<V: DeserializeOwned>(
     table: &str,
     key: &[u8],
     value: &[u8],
 ) -> Result<V, StoreError> {
-    // The reason tells where the text breaks, never what stands there.
+    // The reason says only where the JSON is wrong. It must not show the content.
     serde_json::from_slice(value).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         StoreError::corrupt(table, key, format!("unreadable at line {line}, column {column}"))

@@ -1,7 +1,7 @@
-//! XAES-256-GCM (C2SP, XAES-256-GCM.md): AES-256-GCM with a key per nonce, derived by AES-CMAC, so
-//! that random nonces of 192 bits may be drawn without a counter.
+//! XAES-256-GCM (C2SP, XAES-256-GCM.md). It derives a key for AES-256-GCM from each nonce by
+//! AES-CMAC. Nonces have 192 bits, so they can be random and need no counter.
 //!
-//! Invariant: no call draws its own nonce; a nonce is an argument, and random.
+//! Invariant: no function here draws a nonce. The caller passes one in, and it must be random.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cmac;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// Bytes of a nonce.
 pub(crate) const NONCE: usize = 24;
 
-/// A key, ready to derive.
+/// A key of XAES-256-GCM.
 pub(crate) struct Key(cmac::Key);
 
 impl Key {
@@ -19,7 +19,7 @@ impl Key {
         Ok(Self(cmac::Key::new(cmac::AES_256, bytes)?))
     }
 
-    /// The ciphertext and its tag of 16 bytes.
+    /// Encrypts, and returns the ciphertext followed by its tag of 16 bytes.
     pub(crate) fn seal(
         &self,
         nonce: &[u8; NONCE],
@@ -32,7 +32,7 @@ impl Key {
         Ok(buffer)
     }
 
-    /// The plaintext, if nonce, associated data and ciphertext are what was sealed.
+    /// Decrypts. Fails if nonce, associated data or ciphertext are not those that were sealed.
     pub(crate) fn open(
         &self,
         nonce: &[u8; NONCE],
@@ -46,8 +46,9 @@ impl Key {
         Ok(buffer)
     }
 
-    /// The key and the 96-bit nonce for AES-256-GCM: the key is the CMAC of two blocks that hold a
-    /// counter, `X` and the first half of the nonce; the second half is the nonce.
+    /// Derives the key and the 96-bit nonce for AES-256-GCM. The key is the CMAC of two blocks,
+    /// each of a counter, `X` and the first half of the nonce. The second half of the nonce is the
+    /// nonce of AES-256-GCM.
     fn derive(&self, nonce: &[u8; NONCE]) -> Result<(LessSafeKey, Nonce), Unspecified> {
         let (head, tail) = nonce.split_at(12);
         let mut derived = Zeroizing::new([0; 32]);

@@ -1,4 +1,4 @@
-//! What every engine owes to those above, asked of redb and of the hostile engine alike.
+//! The guarantees of every engine, tested on redb and on the hostile engine.
 
 use std::ops::Bound;
 
@@ -6,7 +6,7 @@ use crate::support::{self, Codes, Lists, Names, Numbers, entry, everywhere, key,
 use sekisho_ambient::{Entropy, Handle, HandleKey, Timestamp};
 use sekisho_store::{Store, StoreError};
 
-/// Redeems a code: `true` for the one who finds it.
+/// Redeems a code. Returns `true` for the one caller that finds it.
 async fn redeem(store: Store, code: HandleKey) -> Result<bool, StoreError> {
     store
         .transact(|tx| match tx.take::<Codes>(&code)? {
@@ -59,7 +59,8 @@ fn no_increment_is_lost() {
     });
 }
 
-/// Two withdrawals that each leave the sum positive must not both happen (write skew).
+/// Two withdrawals each leave the sum positive on their own. They must not both happen (write
+/// skew).
 #[test]
 fn a_decision_on_rows_that_it_does_not_write_still_stands_when_it_is_applied() {
     everywhere(|store| async move {
@@ -89,8 +90,8 @@ fn a_decision_on_rows_that_it_does_not_write_still_stands_when_it_is_applied() {
     });
 }
 
-/// Rows that one transaction moves together are never seen apart, not even by a transaction that
-/// only reads and loads them one after another.
+/// A reader never sees only part of the rows that one transaction changes together, even if it
+/// loads them one after another.
 #[test]
 fn a_reader_sees_one_moment() {
     everywhere(|store| async move {

@@ -1,7 +1,7 @@
 //! A process that is killed at any moment loses nothing that it acknowledged (attacks, FS-01).
 //!
-//! This test starts itself as a child that writes rows and prints the number of each one that was
-//! acknowledged, kills it, opens the file again and compares.
+//! The test starts itself as a child process. The child writes rows and prints the number of each
+//! row that was acknowledged. The test kills it, opens the file again and compares.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -12,12 +12,13 @@ use crate::support::{self, Lists, Numbers, entry};
 use sekisho_ambient::Entropy;
 use sekisho_store::{Store, StoreError, Tx};
 
-/// Where the child finds the file; unset in the parent.
+/// The environment variable that tells the child where the file is; unset in the parent.
 const FILE: &str = "SEKISHO_STORE_CRASH_FILE";
 const ROUNDS: u64 = 30;
 const WRITERS: u64 = 8;
 
-/// A row in each of two tables, and an entry: they stand or fall together.
+/// Writes a row in each of two tables, and an audit entry, in one batch. All or none of them are
+/// kept.
 fn write(tx: &mut Tx, number: u64) -> Result<(), StoreError> {
     tx.put::<Numbers>(&number, &())?;
     tx.put::<Lists>(&("list".to_owned(), number), &1)?;
@@ -25,7 +26,7 @@ fn write(tx: &mut Tx, number: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Not a test of its own: what the child does until it is killed.
+/// Not a test of its own: the child runs this until it is killed.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(FILE) else {
@@ -49,7 +50,7 @@ fn child() {
     });
 }
 
-/// Starts the child, kills it after `pause`, and returns what it acknowledged.
+/// Starts the child, kills it after `pause`, and returns the numbers that it acknowledged.
 fn crash(path: &Path, pause: Duration) -> Vec<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--nocapture", "--test-threads=1"])
@@ -60,7 +61,7 @@ fn crash(path: &Path, pause: Duration) -> Vec<u64> {
     let output = child.stdout.take().unwrap();
     let reader = std::thread::spawn(move || {
         let lines = BufReader::new(output).lines().map_while(Result::ok);
-        // The last line may be torn by the kill; only whole ones carry their end.
+        // The kill may cut the last line short. Only a whole line has its line end.
         let numbers = lines.filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok());
         numbers.collect::<Vec<u64>>()
     });
@@ -90,7 +91,8 @@ fn a_killed_process_loses_nothing_that_it_acknowledged() {
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         let pause = Duration::from_millis(u64::from(20 + entropy.below(120)));
-        // A line that the kill tore off could read as another number: the last one is left out.
+        // A number in a line that the kill cut short could be read as another number. Drop the last
+        // line.
         let mut seen = crash(&path, pause);
         seen.pop();
         acknowledged.extend(seen);

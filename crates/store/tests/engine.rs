@@ -1,4 +1,5 @@
-//! The store from outside: on redb and on an engine that lies, with neighbours, thieves and crashes.
+//! Tests of the store through its public API: on redb and on a hostile engine, with concurrent
+//! transactions, tampering and crashes.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,11 +1,12 @@
-//! What callers see when the machinery fails: never a false success, never an effect twice.
+//! Tests of what callers see when the engine fails: never a false success, and never an effect
+//! twice.
 
 use crate::support::{self, Codes, Names, Numbers, entry, increment, key, race, root};
 use sekisho_ambient::Entropy;
 use sekisho_store::hostile::HostileOptions;
 use sekisho_store::{Backend, Options, Store, StoreError};
 
-/// What became of many tries.
+/// The outcomes of many tries.
 #[derive(Debug, Default)]
 struct Tally {
     done: u64,

@@ -1,4 +1,4 @@
-//! Any sequence of transactions does to a store what it does to a `BTreeMap`.
+//! Property test: a sequence of transactions changes a store exactly as it changes a `BTreeMap`.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -47,7 +47,7 @@ fn transaction() -> impl Strategy<Value = Transaction> {
         .prop_map(|(steps, gives_up)| Transaction { steps, gives_up })
 }
 
-/// What a step reads, if it reads.
+/// The rows that a step reads, if it reads any.
 type Seen = Vec<Option<usize>>;
 
 fn run(tx: &mut Tx, transaction: &Transaction) -> Result<Seen, StoreError> {

@@ -1,5 +1,5 @@
-//! Whoever writes the file by other means is found out: flipped bits, swapped rows, a forged log
-//! (attacks, FS-05), a second process (FS-06), loose modes (FS-07).
+//! Tests that the store detects changes that were made to its file by other means: flipped bits,
+//! swapped rows, a forged log (attacks, FS-05), a second process (FS-06), loose modes (FS-07).
 
 use std::fs::{Permissions, metadata, set_permissions};
 use std::ops::Bound;
@@ -18,7 +18,7 @@ const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("store.meta
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-/// A store with a few rows and entries, closed.
+/// Makes a store with a few rows and entries, and closes it.
 struct File {
     _folder: tempfile::TempDir,
     path: PathBuf,
@@ -185,7 +185,7 @@ fn a_record_that_is_gone_swapped_or_added_is_named() {
     file.put(AUDIT, &number(3), Some(&two));
     assert_eq!(file.audit_fault().0, 2);
 
-    // Two entries exchanged, everything else left in its place.
+    // Exchange two entries and leave everything else in its place.
     let file = File::new();
     let (two, three) = (file.row(AUDIT, &number(2)), file.row(AUDIT, &number(3)));
     file.change(AUDIT, &number(2), |row| {
@@ -211,8 +211,8 @@ fn a_record_that_is_gone_swapped_or_added_is_named() {
     assert_eq!(block(open(&empty.path).unwrap().audit_verify()).unwrap().seq, 0);
 }
 
-/// To cut off the end of the log, its head must be put back too: that is an older file, which only a
-/// checkpoint kept elsewhere shows.
+/// An attacker who cuts off the end of the log must put back an older head, too. The file is then a
+/// whole older file, which only a checkpoint kept elsewhere detects.
 #[test]
 fn a_log_without_its_head_is_found() {
     let file = File::new();
@@ -304,7 +304,7 @@ fn a_file_is_its_owners_and_refused_where_others_can_write_it() {
     assert!(open(&file.path).is_ok());
 }
 
-/// The same table as another program version would read it.
+/// The same table with the value type of another version of the program.
 struct Texts;
 
 impl sekisho_store::Table for Texts {

@@ -1,4 +1,4 @@
-//! Decisions at the sample gate, and policies that must not load.
+//! Tests of decisions at the sample gate, and of policies that must not load.
 
 use sekisho_ambient::{Text, Words};
 use sekisho_profile::Code;
@@ -14,7 +14,7 @@ fn policies(gate: &Gate) -> Policies {
     Policies::new(std::slice::from_ref(gate)).unwrap()
 }
 
-/// Everything that a decision is made from, good until changed.
+/// The facts of a decision. They meet every rule until a test changes them.
 struct Case {
     gate: Gate,
     request: GpuAccessRequest,
@@ -385,13 +385,13 @@ fn the_version_names_policies_and_gates() {
     assert_ne!(other.version(), version(gate()));
 }
 
-/// What loading the permits with these further policies says.
+/// Loads the permits with these further policies, and returns the error.
 fn load(texts: &[&str]) -> PolicyError {
     let texts: Vec<&str> = [POLICIES[0]].into_iter().chain(texts.iter().copied()).collect();
     Policies::parse(SCHEMA, &texts, &[]).unwrap_err()
 }
 
-/// A forbid that is in order, for `actions`.
+/// Makes a correct forbid for `actions`.
 fn forbid(actions: &str) -> String {
     format!(
         r#"@id("P-3501") @ja("あ") @en("a") forbid (principal, {actions}, resource)

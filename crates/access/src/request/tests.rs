@@ -1,4 +1,4 @@
-//! Hostile details.
+//! Tests of malformed and hostile details.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ fn read(value: Value) -> Result<GpuAccessRequest, DetailsError> {
     GpuAccessRequest::from_details(&claims(value))
 }
 
-/// The plainest request, with `changes` put over it.
+/// Reads the smallest request with `changes` applied to it.
 fn with(changes: Value) -> Result<GpuAccessRequest, DetailsError> {
     let mut value =
         json!({"type": "gpu_access", "service": "hokkai", "actions": ["allocate"], "gpus": 8});
@@ -19,7 +19,8 @@ fn with(changes: Value) -> Result<GpuAccessRequest, DetailsError> {
     read(value)
 }
 
-/// `member` with a number spelled as it stands, which `json!` would not keep.
+/// Reads a request in which `member` is a number with exactly this text, which `json!` would not
+/// keep.
 fn spelled(member: &str, text: &str) -> Result<GpuAccessRequest, DetailsError> {
     let text = format!(r#"{{"{member}":{text}}}"#);
     with(serde_json::from_str(&text).unwrap())

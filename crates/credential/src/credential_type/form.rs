@@ -1,46 +1,46 @@
-//! What the value of a claim looks like.
+//! Forms that the value of a claim can have.
 //!
-//! Names are kept byte-exact: a form never normalises, it accepts or refuses.
+//! Names are kept byte for byte: a form accepts or refuses a value and never normalises it.
 
 use serde_json::Value;
 
 use crate::corporate_number::CorporateNumber;
 
-/// The longest text that a claim carries, in bytes.
+/// The longest text of a claim, in bytes.
 const MAX_TEXT: usize = 512;
-/// The most elements that an array carries.
+/// The most elements of an array.
 const MAX_ELEMENTS: usize = 64;
 
-/// What a value has to be.
+/// The form that a value must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// Text of 1 to 512 bytes without control characters, kept as it is.
+    /// A text of 1 to 512 bytes without control characters. It is not normalised.
     Text,
     /// One of these texts.
     OneOf(&'static [&'static str]),
-    /// 法人番号, thirteen digits with their check digit.
+    /// 法人番号: thirteen digits, one of them a check digit.
     CorporateNumber,
-    /// ISO 3166-1, two capital letters.
+    /// A country (ISO 3166-1): two capital letters.
     Country,
-    /// ISO 3166-2, `JP-01` to `JP-47`.
+    /// A Japanese prefecture (ISO 3166-2): `JP-01` to `JP-47`.
     Region,
-    /// Five digits and a check digit.
+    /// A Japanese municipality: five digits and a check digit.
     MunicipalityCode,
-    /// `YYYY-MM-DD`.
+    /// A day: `YYYY-MM-DD`.
     Date,
-    /// An address with one `@`.
+    /// An email address with one `@`.
     Email,
-    /// An integer of this range.
+    /// An integer from the first to the second number.
     Integer(u64, u64),
     /// A number that is not negative.
     Number,
-    /// true or false.
+    /// `true` or `false`.
     Boolean,
-    /// true or false: whether the number that the claim of this name has is at least so high.
+    /// `true` or `false`: whether the number in the claim of this name is this high or higher.
     AtLeast(&'static str, u64),
-    /// An object, whose members have rules of their own.
+    /// An object. Its members have rules of their own.
     Object,
-    /// An array of 1 to 64 elements, which have a rule of their own.
+    /// An array of 1 to 64 elements. The elements have a rule of their own.
     Array,
 }
 
@@ -91,14 +91,14 @@ fn is_region(text: &str) -> bool {
         .is_some_and(|n| (1..=47).contains(&n))
 }
 
-/// Five digits and (11 − Σ d·w mod 11) mod 10, w = 6, 5, 4, 3, 2.
+/// Checks five digits and the check digit (11 − Σ d·w mod 11) mod 10, w = 6, 5, 4, 3, 2.
 fn is_municipality_code(text: &str) -> bool {
     let Some(digits) = digits(text).filter(|digits| digits.len() == 6) else { return false };
     let sum: u32 = digits.iter().zip([6, 5, 4, 3, 2]).map(|(digit, weight)| digit * weight).sum();
     digits.last() == Some(&((11 - sum % 11) % 10))
 }
 
-/// Four, two and two digits. That the day exists is checked elsewhere.
+/// Whether the text is four, two and two digits. Another check makes sure that the day exists.
 fn is_date(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();

@@ -1,6 +1,6 @@
-//! Type metadata as it is served (SD-JWT VC, sections 6.2, 7, 8 and 9).
+//! Type metadata in the form in which it is served (SD-JWT VC, sections 6.2, 7, 8 and 9).
 //!
-//! Invariant: one type under one authority gives the same bytes always, since issued credentials
+//! Invariant: a type under an authority always gives the same bytes, because issued credentials
 //! carry their hash.
 
 use base64::Engine as _;
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::{ClaimRule, CredentialType, Selective};
 
-/// The document of `credential_type` under `authority`, in the bytes that are served.
+/// Returns the metadata document of `credential_type` under `authority`, in the bytes that are
+/// served.
 pub fn metadata(credential_type: &CredentialType, authority: &str) -> Vec<u8> {
     let entry = |locale: &str, name: &str, description: &str| {
         json!({
@@ -47,18 +48,19 @@ fn claim(rule: &ClaimRule) -> Value {
     })
 }
 
-/// `label` as SD-JWT VC, section 9.2 calls it, and `name` as OpenID4VCI 1.0, appendix B.2 does:
-/// wallets that read both documents with one reader find what they look for.
+/// Writes a text both as `label` (SD-JWT VC, section 9.2) and as `name` (OpenID4VCI 1.0, appendix
+/// B.2), so that a wallet that reads both documents with one reader finds it.
 fn label(locale: &str, text: &str) -> Value {
     json!({"locale": locale, "label": text, "name": text})
 }
 
-/// The hash of `bytes` as `vct#integrity` carries it (W3C Subresource Integrity, section 3).
+/// Returns the hash of `bytes` in the form of `vct#integrity` (W3C Subresource Integrity, section
+/// 3).
 pub fn integrity(bytes: &[u8]) -> String {
     format!("sha256-{}", STANDARD.encode(sha256(bytes)))
 }
 
-/// Whether `text` is one hash of Subresource Integrity, of the length that its algorithm has.
+/// Whether `text` is one hash of Subresource Integrity with the length that its algorithm requires.
 pub(crate) fn is_integrity(text: &str) -> bool {
     let length = |algorithm: &str| match algorithm {
         "sha256" => Some(32),

@@ -1,4 +1,4 @@
-//! What a type accepts, and what no credential may carry.
+//! Checks claims against a type, and refuses claims that no credential may carry.
 
 use sekisho_jose::Claims;
 use serde_json::Value;
@@ -7,28 +7,28 @@ use thiserror::Error;
 use super::{ClaimRule, CredentialType, Form, REGISTERED};
 use crate::claim_path::select_claims;
 
-/// Beginnings of names that no credential may carry: statutory clearances (適性評価) and the
-/// individual number (個人番号).
+/// Claims whose names begin with these texts must not be in any credential: statutory clearances
+/// (適性評価) and the individual number (個人番号).
 const FORBIDDEN: [&str; 2] = ["clearance", "individual_number"];
 
-/// Why claims do not obey a type.
+/// The reason why claims do not conform to a type.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TypeError {
-    /// A claim that must not be carried.
+    /// No credential may carry this claim.
     #[error("{0:?} must not be carried by a credential")]
     Forbidden(String),
-    /// A claim that the type does not have.
+    /// The type does not have this claim.
     #[error("{claim:?} is not a claim of {credential_type}")]
     Unknown {
-        /// Its path.
+        /// The path of the claim.
         claim: String,
-        /// The type's name.
+        /// The name of the type.
         credential_type: &'static str,
     },
-    /// A claim that has to be there is not.
+    /// A required claim is missing.
     #[error("{0:?} is missing")]
     Missing(String),
-    /// A value has another form than the type says.
+    /// A value does not have the form that the type requires.
     #[error("the value of {0:?} is malformed")]
     Malformed(String),
     /// Two claims contradict each other.
@@ -36,7 +36,7 @@ pub enum TypeError {
     Contradiction(String),
 }
 
-/// The first name in `claims`, at any depth, that no credential may carry.
+/// Returns the first name in `claims`, at any depth, that no credential may carry.
 pub fn forbidden(claims: &Claims) -> Option<String> {
     claims.iter().find_map(|(name, value)| {
         if is_forbidden(name) { Some(name.clone()) } else { forbidden_in(value) }
@@ -56,8 +56,8 @@ fn is_forbidden(name: &str) -> bool {
     FORBIDDEN.iter().any(|beginning| name.starts_with(beginning))
 }
 
-/// Checks the claims about a subject: each is one of the type's and has its form, and those that
-/// have to be there are. Claims that the issuer sets ([`REGISTERED`]) are passed over.
+/// Checks the claims about a subject: the type has each of them, each has its form, and none that
+/// is required is missing. Claims that the issuer sets ([`REGISTERED`]) are skipped.
 pub fn validate(credential_type: &CredentialType, claims: &Claims) -> Result<(), TypeError> {
     if let Some(name) = forbidden(claims) {
         return Err(TypeError::Forbidden(name));
@@ -106,7 +106,7 @@ fn rule(credential_type: &CredentialType, path: &[&str]) -> Option<&'static Clai
     credential_type.claims.iter().find(|rule| rule.path == path)
 }
 
-/// Predicates on a number say what the number says, and do not contradict each other.
+/// Checks that predicates on a number agree with the number and with each other.
 fn check_predicates(credential_type: &CredentialType, claims: &Claims) -> Result<(), TypeError> {
     let predicate = |rule: &ClaimRule| match (rule.form, rule.path) {
         (Form::AtLeast(of, bound), [name]) => {

@@ -1,7 +1,7 @@
 //! One disclosure (RFC 9901, sections 4.2.1 to 4.2.3).
 //!
-//! Invariant: a digest is over the text as it was received or sent, so a disclosure is never encoded
-//! again, and base64url that has more than one spelling is refused.
+//! Invariant: the digest is computed over the text as it was received or sent. A disclosure is
+//! never encoded again, and base64url that is not canonical is refused.
 
 use sekisho_ambient::sha256;
 use sekisho_jose::{b64u, json};
@@ -10,19 +10,19 @@ use serde_json::Value;
 use super::reveal::DisclosureError;
 use super::{ELLIPSIS, MAX_DISCLOSURE_BYTES, SD, SD_ALG};
 
-/// A disclosure that was read.
+/// One disclosure, as it was read or written.
 #[derive(Clone, Debug)]
 pub(super) struct Disclosure {
-    /// As it stands in the SD-JWT.
+    /// The text in the SD-JWT.
     pub(super) encoded: String,
-    /// The name of an object's member; `None` for an array's element.
+    /// The name of the member, for a member of an object; `None` for an element of an array.
     pub(super) name: Option<String>,
-    /// The value.
+    /// The disclosed value.
     pub(super) value: Value,
 }
 
 impl Disclosure {
-    /// Writes a disclosure with this salt.
+    /// Makes a disclosure with this salt.
     pub(super) fn new(salt: &str, name: Option<&str>, value: Value) -> Self {
         let json = match name {
             Some(name) => Value::Array(vec![salt.into(), name.into(), value.clone()]),
@@ -32,7 +32,7 @@ impl Disclosure {
         Self { encoded, name: name.map(ToOwned::to_owned), value }
     }
 
-    /// Reads a disclosure.
+    /// Reads a disclosure from its text.
     pub(super) fn parse(encoded: &str) -> Result<Self, DisclosureError> {
         if encoded.len() > MAX_DISCLOSURE_BYTES {
             return Err(DisclosureError::TooLong(encoded.len()));
@@ -60,13 +60,13 @@ impl Disclosure {
         }
     }
 
-    /// The digest that stands in its place (section 4.2.3).
+    /// Returns the digest that replaces the value in the claims (section 4.2.3).
     pub(super) fn digest(&self) -> String {
         digest(&self.encoded)
     }
 }
 
-/// base64url of the SHA-256 of `text`.
+/// Returns base64url of the SHA-256 of `text`.
 pub(super) fn digest(text: &str) -> String {
     b64u::encode(sha256(text.as_bytes()))
 }

@@ -1,6 +1,7 @@
-//! The holder's side: what a credential discloses, and a choice of it (RFC 9901, section 7.2).
+//! The holder's side: a credential with its disclosures, and the selection of some of them (RFC
+//! 9901, section 7.2).
 //!
-//! Nothing is verified here: a holder received the credential from its issuer, and the verifier
+//! This file verifies nothing: the holder received the credential from its issuer, and the verifier
 //! checks it.
 
 use sekisho_jose::{Claims, Header};
@@ -10,7 +11,7 @@ use super::presentation::{Presentation, SdJwtError};
 use super::reveal::{self, Revealed};
 use crate::claim_path::{ClaimPath, Step, place_claims};
 
-/// A credential as its holder keeps it.
+/// A credential in the form in which its holder keeps it.
 #[derive(Debug)]
 pub struct SdJwt {
     issuer_jwt: String,
@@ -20,7 +21,7 @@ pub struct SdJwt {
 }
 
 impl SdJwt {
-    /// Reads an SD-JWT without key binding, as it was issued.
+    /// Reads an SD-JWT without key binding, as the issuer issued it.
     pub fn parse(text: &str) -> Result<Self, SdJwtError> {
         let presentation = Presentation::parse(text)?;
         if presentation.key_binding().is_some() {
@@ -37,23 +38,23 @@ impl SdJwt {
         })
     }
 
-    /// Its header, unverified.
+    /// Returns the header, unverified.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// All claims, disclosable ones too, unverified.
+    /// Returns all claims, including the disclosable ones, unverified.
     pub fn claims(&self) -> Claims {
         self.revealed.claims.clone()
     }
 
-    /// How many disclosures there are.
+    /// Returns the number of disclosures.
     pub fn disclosures(&self) -> usize {
         self.disclosures.len()
     }
 
-    /// An SD-JWT that discloses what `paths` select: the values, what stands above them and what
-    /// stands below them, and nothing else. Paths that select nothing add nothing.
+    /// Makes an SD-JWT that discloses only the values that `paths` select, the objects and arrays
+    /// around them, and all that is inside them. A path that selects nothing adds nothing.
     pub fn select(&self, paths: &[ClaimPath]) -> String {
         let wanted: Vec<Vec<Step>> = paths
             .iter()
@@ -71,7 +72,7 @@ impl SdJwt {
     }
 }
 
-/// Whether one place stands above the other, or they are the same.
+/// Whether one place contains the other, or both are the same.
 fn on_one_line(a: &[Step], b: &[Step]) -> bool {
     a.iter().zip(b).all(|(a, b)| a == b)
 }

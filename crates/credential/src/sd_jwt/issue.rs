@@ -1,7 +1,7 @@
-//! Issuing (RFC 9901, sections 4.1, 4.2 and 9.3 to 9.7).
+//! Issues an SD-JWT (RFC 9901, sections 4.1, 4.2 and 9.3 to 9.7).
 //!
-//! Invariant: every salt has 128 bits of its own; the order of digests says nothing about the order
-//! of claims; claims that SD-JWT VC keeps in the open are never hidden.
+//! Invariant: every salt has 128 random bits of its own. The order of digests does not depend on
+//! the order of claims. Claims that SD-JWT VC requires in the open are never hidden.
 
 use std::collections::HashSet;
 
@@ -17,21 +17,21 @@ use super::{
 };
 use crate::claim_path::{ClaimPath, PathElement};
 
-/// What is issued.
+/// The claims to issue, and which of them are disclosable.
 #[derive(Clone, Copy, Debug)]
 pub struct Issue<'a> {
-    /// All claims, in the open.
+    /// All claims in clear.
     pub claims: &'a Claims,
-    /// Which of them become disclosures; a path that selects nothing is no error.
+    /// The claims that become disclosures. A path that selects nothing is not an error.
     pub disclosable: &'a [ClaimPath],
-    /// How many decoy digests are added wherever there are disclosures (section 4.2.5).
+    /// The number of decoy digests that are added at each place with disclosures (section 4.2.5).
     pub decoys: u32,
 }
 
-/// Why nothing was issued.
+/// The reason why nothing was issued.
 #[derive(Debug, Error)]
 pub enum IssueError {
-    /// A path leads to or into a claim that is never selectively disclosable.
+    /// A path leads to or into a claim that must never be selectively disclosable.
     #[error("{0:?} is never selectively disclosable")]
     Protected(String),
     /// A path does not begin with a claim's name.
@@ -43,13 +43,14 @@ pub enum IssueError {
     /// The claims are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     #[error("claims are nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// Longer, or with more or longer disclosures, than [`Presentation`](super::Presentation) reads.
+    /// The SD-JWT, the number of its disclosures or one of them is larger than
+    /// [`Presentation`](super::Presentation) reads.
     #[error("larger than is read back")]
     TooLarge,
     /// The random source gave the same salt twice.
     #[error("the random source repeats itself")]
     Entropy,
-    /// The key did not sign.
+    /// The key failed to sign.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
@@ -84,7 +85,7 @@ pub fn issue(
     Ok(out)
 }
 
-/// What is left of a path at the place where the walk stands.
+/// The rest of a path below the value that the walk has reached.
 type Rule<'a> = &'a [PathElement];
 
 fn checked_rule(path: &ClaimPath) -> Result<Rule<'_>, IssueError> {
@@ -97,7 +98,7 @@ fn checked_rule(path: &ClaimPath) -> Result<Rule<'_>, IssueError> {
     }
 }
 
-/// The rules that go on below an element, and whether one ends there.
+/// Returns the rests of the rules that continue below an element, and whether a rule ends at it.
 fn below<'a>(rules: &[Rule<'a>], is_here: impl Fn(&PathElement) -> bool) -> (Vec<Rule<'a>>, bool) {
     let rests = rules.iter().filter_map(|rule| rule.split_first());
     let rests: Vec<Rule<'a>> =
@@ -106,7 +107,7 @@ fn below<'a>(rules: &[Rule<'a>], is_here: impl Fn(&PathElement) -> bool) -> (Vec
     (rests, ends)
 }
 
-/// One walk that turns claims into disclosures, innermost first.
+/// The state of one walk that turns claims into disclosures, innermost first.
 struct Concealer<'a> {
     decoys: u32,
     entropy: &'a Entropy,
@@ -152,7 +153,7 @@ impl Concealer<'_> {
         }
         if !digests.is_empty() {
             digests.extend((0..self.decoys).map(|_| self.decoy()));
-            // Sorted by digest: an order that the claims have no part in.
+            // Sort by digest, so that the order reveals nothing about the claims.
             digests.sort_unstable();
             out.insert(SD.to_owned(), digests.into());
         }
@@ -189,7 +190,7 @@ impl Concealer<'_> {
         Ok(out)
     }
 
-    /// Takes `value` out of the claims and gives the digest that stands in its place.
+    /// Makes a disclosure of `value` and returns the digest that replaces it in the claims.
     fn disclose(&mut self, name: Option<&str>, value: Value) -> Result<String, IssueError> {
         let salt = b64u::encode(self.entropy.bytes::<16>());
         let disclosure = Disclosure::new(&salt, name, value);
@@ -201,13 +202,13 @@ impl Concealer<'_> {
         Ok(digest)
     }
 
-    /// A digest that nothing stands behind.
+    /// Makes a digest that belongs to no disclosure.
     fn decoy(&self) -> String {
         super::disclosure::digest(&b64u::encode(self.entropy.bytes::<32>()))
     }
 }
 
-/// The array's element that stands for a disclosure (section 4.2.4.2).
+/// Makes the array element that stands for a disclosure (section 4.2.4.2).
 fn stand_in(digest: String) -> Value {
     Value::Object(Map::from_iter([(ELLIPSIS.to_owned(), digest.into())]))
 }

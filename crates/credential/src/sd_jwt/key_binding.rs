@@ -1,7 +1,7 @@
-//! Key binding: the holder's proof over just this presentation (RFC 9901, sections 4.3 and 7.3).
+//! Key binding: the holder's signature over one presentation (RFC 9901, sections 4.3 and 7.3).
 //!
-//! Invariant: a proof is good for one audience, one nonce, a few minutes, and exactly the text that
-//! was presented.
+//! Invariant: a key binding is accepted for one audience and one nonce, for a few minutes, and only
+//! with exactly the text that was presented.
 
 use sekisho_ambient::{Timestamp, constant_time_eq};
 use sekisho_jose::{
@@ -14,77 +14,77 @@ use thiserror::Error;
 use super::disclosure::digest;
 use super::presentation::Presentation;
 
-/// The algorithms that are accepted of holders.
+/// The algorithms that holders may sign with.
 pub const KEY_BINDING_ALGORITHMS: &[Algorithm] =
     &[Algorithm::Es256, Algorithm::EdDsa, Algorithm::Es384];
 
 const TYP: &str = "kb+jwt";
 
-/// How long ago a proof may have been made, in seconds.
+/// The greatest age of a key binding, in seconds.
 const MAX_AGE: i64 = 300;
-/// How far ahead of our clock a holder's may be, in seconds.
+/// The seconds by which a holder's clock may be ahead of ours.
 const LEEWAY: i64 = 10;
 
-/// What a holder has to have signed.
+/// The values that the holder must have signed.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'a> {
     /// `aud`: the verifier's full client identifier.
     pub audience: &'a str,
-    /// `nonce`: that of the request.
+    /// `nonce`: the nonce of the request.
     pub nonce: &'a str,
-    /// Now; `iat` may lie up to 300 s before and 10 s after.
+    /// The present time; `iat` may be up to 300 s before and 10 s after it.
     pub now: Timestamp,
 }
 
-/// Why a key binding was refused.
+/// The reason why a key binding was refused.
 #[derive(Debug, Error)]
 pub enum KeyBindingError {
-    /// Asked for, and absent.
+    /// A key binding is required, and absent.
     #[error("no key binding")]
     Missing,
-    /// Not asked for, and there.
+    /// A key binding is present, but none was asked for.
     #[error("a key binding that was not asked for")]
     Unexpected,
-    /// The credential names no key of its holder.
+    /// The credential does not name the holder's key.
     #[error("no cnf with a jwk")]
     NoHolderKey,
-    /// The key of the holder is none that can be used.
+    /// The holder's key is not one that we accept.
     #[error("cnf: {0}")]
     HolderKey(#[from] JwkError),
-    /// Not a JWT of type `kb+jwt`, or not signed by the holder's key.
+    /// The key binding is not a JWT of type `kb+jwt`, or the holder's key did not sign it.
     #[error("key binding: {0}")]
     Jwt(#[from] JwtError),
-    /// `aud` is another, or not a string.
+    /// `aud` has another value, or is not a string.
     #[error("key binding: aud is {found}, expected {expected:?}")]
     Audience {
-        /// As JSON.
+        /// The value of `aud`, as JSON.
         found: String,
-        /// Ours.
+        /// The verifier's own identifier.
         expected: String,
     },
-    /// `nonce` is another, or not a string.
+    /// `nonce` has another value, or is not a string.
     #[error("key binding: another nonce")]
     Nonce,
-    /// `iat` is missing, too old or in the future; or `exp` or `nbf` do not pass.
+    /// `iat` is missing, too old or in the future; or `exp` or `nbf` forbid its use now.
     #[error("key binding: {0}")]
     Time(#[from] ClaimError),
-    /// `sd_hash` is not that of the text that was presented.
+    /// `sd_hash` is not the hash of the text that was presented.
     #[error("key binding: sd_hash is not over what was presented")]
     SdHash,
 }
 
-/// Why a presentation could not be bound.
+/// The reason why a presentation could not be bound.
 #[derive(Debug, Error)]
 pub enum BindError {
-    /// It does not end with `~`, or has a key binding already.
+    /// The presentation does not end with `~`, or already has a key binding.
     #[error("not an SD-JWT without key binding")]
     NotUnbound,
-    /// The key did not sign.
+    /// The key failed to sign.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-/// Appends the proof of `key`'s holder to `selected`, which ends with `~`.
+/// Appends a key binding that is signed with `key` to `selected`, which ends with `~`.
 pub fn bind(
     selected: &str,
     audience: &str,
@@ -106,7 +106,8 @@ pub fn bind(
     Ok(format!("{selected}{proof}"))
 }
 
-/// Checks the key binding against the key in `cnf`; without `binding` there must be none.
+/// Checks the key binding against the key in `cnf`. If `binding` is `None`, there must be no key
+/// binding.
 pub(super) fn check(
     presentation: &Presentation<'_>,
     claims: &Claims,

@@ -1,4 +1,4 @@
-//! Reading and processing an SD-JWT with or without key binding (RFC 9901, sections 4 and 7).
+//! Reads and verifies an SD-JWT with or without key binding (RFC 9901, sections 4 and 7).
 
 use sekisho_jose::{
     Algorithm, Claims, Expected, Header, JwtError, PublicJwk, UnverifiedJwt, VerifyingKey,
@@ -10,25 +10,25 @@ use super::key_binding::{self, Binding, KeyBindingError};
 use super::reveal::{self, DisclosureError};
 use super::{MAX_BYTES, MAX_DISCLOSURES};
 
-/// Why an SD-JWT was refused.
+/// The reason why an SD-JWT was refused.
 #[derive(Debug, Error)]
 pub enum SdJwtError {
-    /// Longer than [`MAX_BYTES`](super::MAX_BYTES).
+    /// The text is longer than [`MAX_BYTES`](super::MAX_BYTES).
     #[error("an SD-JWT of {0} bytes, at most {MAX_BYTES} are read")]
     TooLong(usize),
-    /// A JWS JSON Serialization (RFC 9901, section 8), which is not supported.
+    /// The text is a JWS JSON Serialization (RFC 9901, section 8), which is not supported.
     #[error("JWS JSON serialization is not supported")]
     JsonSerialization,
-    /// There is no `~`: a plain JWT.
+    /// The text has no `~`: it is a plain JWT.
     #[error("not an SD-JWT: no ~")]
     NotAnSdJwt,
-    /// What stands after the last `~` is no JWT.
+    /// The text after the last `~` is not a JWT.
     #[error("the last disclosure is not followed by ~")]
     MissingFinalTilde,
     /// The issuer-signed JWT was refused.
     #[error(transparent)]
     Jwt(#[from] JwtError),
-    /// A disclosure, or the digests, were refused.
+    /// A disclosure was refused, or a digest in the claims.
     #[error(transparent)]
     Disclosure(#[from] DisclosureError),
     /// The key binding was refused.
@@ -36,28 +36,28 @@ pub enum SdJwtError {
     KeyBinding(#[from] KeyBindingError),
 }
 
-/// The parts of an SD-JWT, none of which has been checked.
+/// The parts of an SD-JWT. None of them has been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Presentation<'a> {
     issuer_jwt: &'a str,
-    /// Without the last `~`; empty if there is none.
+    /// The disclosures without the last `~`; empty if there are none.
     disclosures: &'a str,
-    /// Everything up to the last `~`, with it.
+    /// The text up to and including the last `~`.
     bound: &'a str,
     key_binding: Option<&'a str>,
 }
 
-/// What an SD-JWT has to be.
+/// What the verifier expects of an SD-JWT.
 #[derive(Clone, Copy, Debug)]
 pub struct Requirements<'a> {
     /// The type and algorithms of the issuer-signed JWT.
     pub issuer_jwt: Expected<'a>,
-    /// What the holder must have signed; without it a key binding must be absent.
+    /// What the holder must have signed. If it is `None`, there must be no key binding.
     pub binding: Option<Binding<'a>>,
 }
 
-/// Claims of an SD-JWT whose signature, disclosures and key binding were checked. Their times were
-/// not.
+/// The claims of an SD-JWT whose signature, disclosures and key binding were checked. Its times
+/// (`exp`, `nbf`, `iat`) were not.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Processed {
@@ -65,12 +65,12 @@ pub struct Processed {
     pub header: Header,
     /// The claims that the issuer signed and the holder disclosed.
     pub claims: Claims,
-    /// The key that the holder proved; `None` if no binding was asked for.
+    /// The holder's key, proven by the key binding; `None` if none was required.
     pub holder_key: Option<PublicJwk>,
 }
 
 impl<'a> Presentation<'a> {
-    /// Takes an SD-JWT apart.
+    /// Splits an SD-JWT into its parts.
     pub fn parse(text: &'a str) -> Result<Self, SdJwtError> {
         if text.len() > MAX_BYTES {
             return Err(SdJwtError::TooLong(text.len()));
@@ -91,17 +91,17 @@ impl<'a> Presentation<'a> {
         Ok(Self { issuer_jwt, disclosures, bound, key_binding })
     }
 
-    /// The JWT that the issuer signed, as text.
+    /// Returns the text of the issuer-signed JWT.
     pub fn issuer_jwt(&self) -> &'a str {
         self.issuer_jwt
     }
 
-    /// The JWT that the issuer signed, unchecked: good for looking up the issuer's key.
+    /// Returns the issuer-signed JWT before it is checked. Use it only to look up the issuer's key.
     pub fn unverified_issuer_jwt(&self) -> Result<UnverifiedJwt, SdJwtError> {
         Ok(UnverifiedJwt::parse(self.issuer_jwt)?)
     }
 
-    /// Everything up to the last `~`, with it: what a key binding is over.
+    /// Returns the text up to and including the last `~`, which a key binding signs.
     pub(super) fn bound(&self) -> &'a str {
         self.bound
     }
@@ -110,12 +110,12 @@ impl<'a> Presentation<'a> {
         self.key_binding
     }
 
-    /// The disclosures, read one by one.
+    /// Reads the disclosures one by one.
     pub(super) fn disclosures(&self) -> Result<Vec<Disclosure>, DisclosureError> {
         let Some(joined) = self.disclosures.strip_suffix('~') else {
             return match self.disclosures {
                 "" => Ok(Vec::new()),
-                // Cannot be: what stands between the first and the last `~` ends with one.
+                // Never happens: the text between the first and the last `~` ends with `~`.
                 _ => Err(DisclosureError::Empty),
             };
         };
@@ -132,7 +132,8 @@ impl<'a> Presentation<'a> {
     }
 }
 
-/// Checks an SD-JWT with the issuer's `key` (section 7.1), and its key binding (section 7.3).
+/// Checks an SD-JWT with the issuer's `key` (section 7.1), and checks its key binding (section
+/// 7.3).
 pub fn process(
     presentation: &Presentation<'_>,
     key: &VerifyingKey,
@@ -147,5 +148,6 @@ pub fn process(
     Ok(Processed { header, claims: revealed.claims, holder_key })
 }
 
-/// Algorithms of issuers (HAIP 1.0, section 7). What asks a wallet advertises exactly these.
+/// The algorithms that issuers may sign with (HAIP 1.0, section 7). Requests to wallets must offer
+/// exactly these.
 pub const ISSUER_ALGORITHMS: &[Algorithm] = &[Algorithm::Es256];

@@ -1,7 +1,7 @@
-//! Putting disclosures in their places (RFC 9901, section 7.1, steps 3 to 5).
+//! Puts disclosures back at their places in the claims (RFC 9901, section 7.1, steps 3 to 5).
 //!
-//! Invariant: each digest stands once, each disclosure is referenced by exactly one digest, and no
-//! disclosure replaces what the issuer wrote in the open.
+//! Invariant: each digest occurs only once, exactly one digest refers to each disclosure, and no
+//! disclosure replaces a claim that the issuer left in the open.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,83 +16,84 @@ use super::{
 };
 use crate::claim_path::Step;
 
-/// Why disclosures, or the digests in the claims, were refused.
+/// The reason why disclosures, or the digests in the claims, were refused.
 #[derive(Debug, Error)]
 pub enum DisclosureError {
-    /// More than [`MAX_DISCLOSURES`](super::MAX_DISCLOSURES).
+    /// There are more than [`MAX_DISCLOSURES`](super::MAX_DISCLOSURES).
     #[error("{0} disclosures, at most {MAX_DISCLOSURES} are read")]
     TooMany(usize),
-    /// One is longer than [`MAX_DISCLOSURE_BYTES`](super::MAX_DISCLOSURE_BYTES).
+    /// A disclosure is longer than [`MAX_DISCLOSURE_BYTES`](super::MAX_DISCLOSURE_BYTES).
     #[error("a disclosure of {0} characters, at most {MAX_DISCLOSURE_BYTES} are read")]
     TooLong(usize),
-    /// Claims with all disclosures in place are nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
+    /// The claims, with all disclosures in place, are nested deeper than
+    /// [`MAX_DEPTH`](super::MAX_DEPTH).
     #[error("claims are nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// Nothing stands between two `~`.
+    /// There is nothing between two `~`.
     #[error("an empty disclosure")]
     Empty,
-    /// Not canonical base64url without padding.
+    /// The disclosure is not canonical base64url without padding.
     #[error("a disclosure is not base64url")]
     Base64,
-    /// Not JSON, or with a member twice.
+    /// The disclosure is not JSON, or an object in it has a member twice.
     #[error("a disclosure is not strict JSON: {0}")]
     Json(#[from] JsonError),
-    /// Another JSON value.
+    /// The disclosure is JSON, but not an array.
     #[error("a disclosure is not an array")]
     NotAnArray,
-    /// Not two or three elements.
+    /// The array does not have two or three elements.
     #[error("a disclosure of {0} elements, expected 2 or 3")]
     Elements(usize),
-    /// The salt is another JSON value.
+    /// The salt is not a string.
     #[error("the salt of a disclosure is not a string")]
     SaltNotAString,
-    /// The claim's name is another JSON value.
+    /// The claim's name is not a string.
     #[error("the claim name of a disclosure is not a string")]
     NameNotAString,
-    /// The claim's name is `_sd`, `...` or `_sd_alg`.
+    /// The claim is called `_sd`, `...` or `_sd_alg`.
     #[error("a disclosure of the reserved name {0:?}")]
     ReservedName(String),
-    /// A claim that is never selectively disclosable (SD-JWT VC, section 3.2.2.2).
+    /// The claim must never be selectively disclosable (SD-JWT VC, section 3.2.2.2).
     #[error("a disclosure of {0:?}, which is never selectively disclosable")]
     Protected(String),
-    /// A claim of this name stands there already.
+    /// The object already has a claim of this name.
     #[error("a disclosure of {0:?}, which is there already")]
     NameTaken(String),
-    /// A disclosure of an array's element stands in an object.
+    /// The digest of an array element's disclosure is used in an object.
     #[error("a disclosure of 2 elements is referenced from an object")]
     ElementInObject,
-    /// A disclosure of an object's member stands in an array.
+    /// The digest of an object member's disclosure is used in an array.
     #[error("a disclosure of 3 elements is referenced from an array")]
     MemberInArray,
-    /// The same disclosure twice.
+    /// The same disclosure occurs twice.
     #[error("the same disclosure twice")]
     Repeated,
-    /// No digest refers to it.
+    /// No digest refers to the disclosure.
     #[error("a disclosure that no digest refers to")]
     Unreferenced,
-    /// A digest stands twice.
+    /// A digest occurs twice.
     #[error("the same digest twice")]
     DuplicateDigest,
     /// `_sd` is not an array of strings.
     #[error("_sd is not an array of strings")]
     MalformedDigests,
-    /// `...` stands beside other members, or with another value than a string, or not in an array.
+    /// `...` is beside other members, is not a string, or is not inside an array.
     #[error("... does not stand alone in an array's element with a digest")]
     StrayEllipsis,
     /// `_sd_alg` is not `sha-256`, or not a string.
     #[error("_sd_alg is not sha-256")]
     HashAlgorithm,
-    /// `_sd_alg` stands below the top.
+    /// `_sd_alg` is not at the top level.
     #[error("_sd_alg stands below the top")]
     NestedHashAlgorithm,
 }
 
-/// Claims with disclosures in their places.
+/// The claims after all disclosures were put into their places.
 #[derive(Debug)]
 pub(super) struct Revealed {
-    /// Without `_sd`, `...` and `_sd_alg`.
+    /// The claims, without `_sd`, `...` and `_sd_alg`.
     pub(super) claims: Claims,
-    /// For each disclosure, by its position, where it stands.
+    /// The place of each disclosure in the claims, in the order of the disclosures.
     pub(super) places: Vec<Vec<Step>>,
 }
 
@@ -113,7 +114,7 @@ pub(super) fn reveal(
     Ok(Revealed { claims, places: places.ok_or(DisclosureError::Unreferenced)? })
 }
 
-/// One walk over a payload.
+/// The state of one walk over a payload.
 struct Walk<'d> {
     by_digest: HashMap<String, (usize, &'d Disclosure)>,
     seen: HashSet<String>,
@@ -160,7 +161,7 @@ impl<'d> Walk<'d> {
         }
     }
 
-    /// Adds the members that `digests` refer to.
+    /// Adds the members whose disclosures `digests` refer to.
     fn members(
         &mut self,
         digests: Vec<Value>,
@@ -209,7 +210,8 @@ impl<'d> Walk<'d> {
         Ok(out)
     }
 
-    /// The disclosure of `digest`, if it was disclosed; notes that the digest was met.
+    /// Returns the disclosure with this `digest`, if the holder disclosed it. Records that the
+    /// digest was used.
     fn take(&mut self, digest: String) -> Result<Option<(usize, &'d Disclosure)>, DisclosureError> {
         let found = self.by_digest.get(&digest).copied();
         if self.seen.insert(digest) { Ok(found) } else { Err(DisclosureError::DuplicateDigest) }
@@ -229,7 +231,7 @@ impl<'d> Walk<'d> {
     }
 }
 
-/// The digest of an array's element that stands for a disclosure (section 4.2.4.2).
+/// Returns the digest in an array element that stands for a disclosure (section 4.2.4.2).
 fn element_digest(element: &Value) -> Result<Option<String>, DisclosureError> {
     let Some(members) = element.as_object() else { return Ok(None) };
     match members.get(ELLIPSIS) {

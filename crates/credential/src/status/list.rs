@@ -1,4 +1,4 @@
-//! The list itself: entries of 1, 2, 4 or 8 bits, compressed (Token Status List, sections 4.1, 4.2).
+//! The list: entries of 1, 2, 4 or 8 bits, compressed (Token Status List, sections 4.1, 4.2).
 
 use std::io::{Read, Write};
 
@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 
 use super::StatusError;
 
-/// What an entry says (section 7.1).
+/// The meaning of an entry (section 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// 0.
+    /// 0: the credential is valid.
     Valid,
-    /// 1: for good.
+    /// 1: the credential is revoked permanently.
     Invalid,
-    /// 2: for now.
+    /// 2: the credential is suspended and may become valid again.
     Suspended,
-    /// Any other value, whose meaning belongs to the application.
+    /// Any other value. The application defines its meaning.
     Other(u8),
 }
 
 impl Status {
-    /// The value of an entry.
+    /// Returns the value of an entry with this meaning.
     pub const fn value(self) -> u8 {
         match self {
             Self::Valid => 0,
@@ -46,7 +46,7 @@ impl From<u8> for Status {
     }
 }
 
-/// A list of entries, all of the same number of bits.
+/// A list of entries. All have the same number of bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusList {
     bits: u8,
@@ -54,7 +54,7 @@ pub struct StatusList {
 }
 
 impl StatusList {
-    /// A list of at least `entries` valid entries of `bits` bits.
+    /// Makes a list of at least `entries` entries of `bits` bits, all valid.
     pub fn new(bits: u8, entries: u64) -> Result<Self, StatusError> {
         check_bits(bits.into())?;
         let bytes = entries.saturating_mul(bits.into()).div_ceil(8);
@@ -63,12 +63,12 @@ impl StatusList {
         Ok(Self { bits, bytes: vec![0; bytes] })
     }
 
-    /// Bits of an entry.
+    /// Returns the number of bits of an entry.
     pub fn bits(&self) -> u8 {
         self.bits
     }
 
-    /// How many entries there are; whole bytes of them.
+    /// Returns the number of entries, which fill whole bytes.
     pub fn entries(&self) -> u64 {
         u64::try_from(self.bytes.len()).unwrap_or(u64::MAX).saturating_mul(self.per_byte())
     }
@@ -81,7 +81,8 @@ impl StatusList {
         u8::MAX >> (8 - self.bits.clamp(1, 8))
     }
 
-    /// The byte of an entry, and how far to shift it: the least significant bits come first.
+    /// Returns the byte that contains an entry, and its shift in bits: the first entry is in the
+    /// least significant bits.
     fn place(&self, index: u64) -> Result<(usize, u32), StatusError> {
         let entries = self.entries();
         let byte = usize::try_from(index / self.per_byte()).ok();
@@ -94,14 +95,14 @@ impl StatusList {
         }
     }
 
-    /// What the entry at `index` says.
+    /// Returns the meaning of the entry at `index`.
     pub fn status(&self, index: u64) -> Result<Status, StatusError> {
         let (byte, shift) = self.place(index)?;
         let byte = self.bytes.get(byte).copied().unwrap_or_default();
         Ok(Status::from((byte >> shift) & self.mask()))
     }
 
-    /// Sets the entry at `index`.
+    /// Sets the entry at `index` to `value`.
     pub fn set(&mut self, index: u64, value: u8) -> Result<(), StatusError> {
         let mask = self.mask();
         if value & mask != value {
@@ -114,7 +115,7 @@ impl StatusList {
         Ok(())
     }
 
-    /// `{"bits", "lst"}`, compressed as well as zlib can.
+    /// Writes `{"bits", "lst"}` with zlib's best compression.
     pub fn to_value(&self) -> Result<Value, StatusError> {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(&self.bytes).map_err(|_| StatusError::Compression)?;
@@ -122,7 +123,8 @@ impl StatusList {
         Ok(json!({"bits": self.bits, "lst": b64u::encode(compressed)}))
     }
 
-    /// Reads `{"bits", "lst"}`; a list of more than `max_bytes` is refused before it is there.
+    /// Reads `{"bits", "lst"}`. A list that would inflate to more than `max_bytes` is refused
+    /// before it is inflated completely.
     pub fn from_value(value: &Value, max_bytes: usize) -> Result<Self, StatusError> {
         let bits = value.get("bits").and_then(Value::as_u64).ok_or(StatusError::List)?;
         let bits = check_bits(bits)?;
@@ -139,7 +141,7 @@ fn check_bits(bits: u64) -> Result<u8, StatusError> {
     }
 }
 
-/// Inflates one whole zlib stream of at most `max_bytes`, with nothing behind it.
+/// Inflates one complete zlib stream of at most `max_bytes`. Refuses bytes after its end.
 fn inflate(compressed: &[u8], max_bytes: usize) -> Result<Vec<u8>, StatusError> {
     let one_more = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
     let mut decoder = ZlibDecoder::new(compressed);

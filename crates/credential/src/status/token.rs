@@ -12,45 +12,46 @@ use crate::vc::TrustList;
 
 const TYP: &str = "statuslist+jwt";
 
-/// The largest list that is inflated or made, in bytes.
+/// The largest list that is inflated or issued, in bytes.
 pub const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
-/// The longest token that is read, in bytes.
+/// The longest token that is accepted, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 4 * 1024 * 1024;
-/// The longest `ttl` that is honoured, in seconds; a longer one counts as this. A token without
-/// `exp` is too old when it was issued longer ago.
+/// The longest `ttl` that is used, in seconds; a longer one is read as this. A token without `exp`
+/// is too old when it was issued longer ago than its `ttl`.
 pub const MAX_TTL: i64 = 24 * 3600;
 
-/// A token to be issued.
+/// The content of a token to be issued.
 #[derive(Clone, Copy, Debug)]
 pub struct IssueToken<'a> {
-    /// `sub`: the URI that stands in credentials.
+    /// `sub`: the URI in the credentials that use the list.
     pub uri: &'a str,
-    /// Now.
+    /// `iat`: the present time.
     pub iat: Timestamp,
-    /// When it ends.
+    /// `exp`: when the token ends; `None` if it does not say.
     pub exp: Option<Timestamp>,
-    /// How long it may be kept, in seconds.
+    /// `ttl`: how long verifiers may keep the token, in seconds.
     pub ttl: Option<i64>,
 }
 
-/// What a token is checked against.
+/// What the verifier expects of a token.
 #[derive(Clone, Copy, Debug)]
 pub struct CheckToken<'a> {
     /// The URI in the credential.
     pub uri: &'a str,
-    /// Now.
+    /// The present time.
     pub now: Timestamp,
-    /// The credential's issuer.
+    /// The issuer of the credential.
     pub issuer: &'a str,
-    /// Who may issue what.
+    /// The issuers that are trusted, and what for.
     pub trust: &'a TrustList,
-    /// The credential's type.
+    /// The type of the credential.
     pub vct: &'a str,
-    /// `iat` of the newest token of this URI that was seen before.
+    /// `iat` of the newest token at this URI that was seen before, if any.
     pub not_older_than: Option<Timestamp>,
 }
 
-/// A status list that the issuer signed. There is no constructor: [`verify_token`] makes it.
+/// A status list whose signature was checked. There is no constructor: only [`verify_token`] makes
+/// it.
 #[derive(Clone, Debug)]
 pub struct VerifiedStatusList {
     list: StatusList,
@@ -60,39 +61,39 @@ pub struct VerifiedStatusList {
 }
 
 impl VerifiedStatusList {
-    /// What the entry at `index` says.
+    /// Returns the meaning of the entry at `index`.
     pub fn status(&self, index: u64) -> Result<Status, StatusError> {
         self.list.status(index)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn entries(&self) -> u64 {
         self.list.entries()
     }
 
-    /// `iat`.
+    /// Returns `iat`.
     pub fn issued_at(&self) -> Timestamp {
         self.issued_at
     }
 
-    /// `exp`.
+    /// Returns `exp`, if the token has one.
     pub fn expires(&self) -> Option<Timestamp> {
         self.expires
     }
 
-    /// `ttl`, in seconds, at most [`MAX_TTL`].
+    /// Returns `ttl` in seconds, at most [`MAX_TTL`]; `None` if the token has none.
     pub fn ttl(&self) -> Option<i64> {
         self.ttl
     }
 }
 
-/// The header of a token of `key`: chain for strict verifiers, and the key itself for those that
-/// only check the signature (HAIP 1.0, section 6.1).
+/// Makes the header of a token that `key` signs. It contains the chain for strict verifiers, and
+/// the key for verifiers that only check the signature (HAIP 1.0, section 6.1).
 pub fn header(key: &SigningKey, x5c: Vec<Vec<u8>>) -> Header {
     Header::for_key(key, TYP).with_x5c(x5c).with_jwk(key.public_jwk())
 }
 
-/// Signs `list`.
+/// Signs `list` with `key` as a token.
 pub fn issue_token(
     list: &StatusList,
     issue: &IssueToken<'_>,
@@ -112,8 +113,8 @@ pub fn issue_token(
     Ok(sign(key, header, &claims)?)
 }
 
-/// Verifies a token (section 8.3): its type and signature, that it is of this URI and of the
-/// credential's issuer, and that it counts now.
+/// Verifies a token (section 8.3): its type and signature, its URI, its issuer, which must be the
+/// credential's, and its times.
 pub fn verify_token(
     token: &str,
     check: &CheckToken<'_>,
@@ -162,7 +163,7 @@ fn check_times(claims: &Claims, check: &CheckToken<'_>) -> Result<Times, StatusE
     Ok((issued_at, expires, ttl))
 }
 
-/// A positive number of seconds; more than [`MAX_TTL`] counts as that.
+/// Reads `ttl`, a positive number of seconds. More than [`MAX_TTL`] is read as [`MAX_TTL`].
 fn read_ttl(claims: &Claims) -> Result<Option<i64>, StatusError> {
     let ttl = numeric_date::read(claims, "ttl").map_err(|_| StatusError::Ttl)?;
     match ttl.map(Timestamp::unix) {

@@ -7,22 +7,22 @@ use super::UntrustedError;
 use crate::sd_jwt::{KeyBindingError, SdJwtError};
 use crate::status::StatusError;
 
-/// Why a presented credential was refused.
+/// The reason why a presented credential was refused.
 #[derive(Debug, Error)]
 pub enum CredentialError {
-    /// It is malformed, or its signature or a disclosure was refused.
+    /// The SD-JWT is malformed, or its signature or a disclosure was refused.
     #[error(transparent)]
     SdJwt(SdJwtError),
-    /// The holder's proof was refused.
+    /// The holder's key binding was refused.
     #[error(transparent)]
     HolderKey(KeyBindingError),
-    /// The issuer signed with an algorithm that is not accepted.
+    /// The issuer signed with an algorithm that we do not accept.
     #[error("{0} is not accepted of issuers")]
     Algorithm(Algorithm),
-    /// A claim that has to be there is missing, or has the wrong JSON type.
+    /// A required claim is missing or has the wrong JSON type.
     #[error("malformed or missing {0}")]
     Claim(&'static str),
-    /// Another type than was asked for.
+    /// The credential has a type that was not asked for.
     #[error("a credential of type {0:?}, which was not asked for")]
     Type(String),
     /// The issuer is not trusted for this type.
@@ -31,16 +31,17 @@ pub enum CredentialError {
     /// The issuer is not trusted to speak about this organization.
     #[error("the issuer may not attest for organization {0:?}")]
     Organization(String),
-    /// `exp`, `nbf` or `iat` do not pass.
+    /// `exp`, `nbf` or `iat` forbid the use of the credential now.
     #[error(transparent)]
     Time(#[from] ClaimError),
-    /// Neither `exp` nor `status`: it could never end.
+    /// The credential has neither `exp` nor `status`, so it could never end.
     #[error("neither exp nor status")]
     Endless,
-    /// `status` is malformed, or of a mechanism that is not supported.
+    /// `status` is malformed, or uses a mechanism that is not supported.
     #[error(transparent)]
     Status(#[from] StatusError),
-    /// A claim that must not be carried (a statutory clearance, an individual number).
+    /// The credential has a claim that no credential may carry (a statutory clearance, an
+    /// individual number).
     #[error("{0:?} must not be carried by a credential")]
     Forbidden(String),
 }

@@ -1,7 +1,8 @@
-//! Issuing one of our types (SD-JWT VC, section 3.2; HAIP 1.0, section 6.1).
+//! Issues a credential of one of our types (SD-JWT VC, section 3.2; HAIP 1.0, section 6.1).
 //!
-//! Invariant: what is issued obeys its own type metadata, carries the hash of the metadata that is
-//! served, names the holder's key and no more of it, and does not outlive its type's rule.
+//! Invariant: an issued credential conforms to its type metadata and carries the hash of the
+//! metadata that is served. It names the public members of the holder's key only. It does not last
+//! longer than its type allows.
 
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_jose::{Claims, Header, PublicJwk, SigningKey};
@@ -13,56 +14,56 @@ use crate::credential_type::{self, CredentialType, REGISTERED, TypeError};
 use crate::sd_jwt::{self, Issue, IssueError};
 use crate::status::StatusReference;
 
-/// Seconds that issuance times are cut off to, so that credentials of one batch, and of people who
-/// were served one after the other, share theirs.
+/// The number of seconds to which issuance times are rounded down. Credentials of one batch, and of
+/// people who were served one after the other, then have the same time.
 const ROUND: i64 = 3600;
 
-/// A credential to be issued.
+/// The content of a credential to be issued.
 #[derive(Clone, Copy, Debug)]
 pub struct Issuance<'a> {
-    /// Which.
+    /// The type of the credential.
     pub credential_type: &'a CredentialType,
-    /// The authority under which the type stands.
+    /// The type authority: the beginning of `vct`.
     pub authority: &'a str,
-    /// `iss`.
+    /// `iss`: the issuer's identifier.
     pub issuer: &'a str,
-    /// The claims about the subject; none of those that this function sets.
+    /// The claims about the subject. They must not include claims that `issue` sets.
     pub claims: &'a Claims,
-    /// The key that the holder proved.
+    /// The holder's key, whose possession the holder has proven.
     pub holder_key: &'a PublicJwk,
-    /// Where its status will stand.
+    /// Where verifiers find the status; `None` for a credential without status.
     pub status: Option<&'a StatusReference>,
-    /// Now; `iat` is the hour that it lies in.
+    /// The present time. `iat` is the beginning of its hour.
     pub issued_at: Timestamp,
-    /// `exp`; `None` for the latest that the type allows.
+    /// `exp`; if it is `None`, the credential gets the latest `exp` that the type allows.
     pub expires: Option<Timestamp>,
-    /// Decoy digests wherever there are disclosures.
+    /// The number of decoy digests at each place with disclosures.
     pub decoys: u32,
 }
 
-/// Why nothing was issued.
+/// The reason why nothing was issued.
 #[derive(Debug, Error)]
 pub enum IssuanceError {
-    /// The claims do not obey the type.
+    /// The claims do not conform to the type.
     #[error(transparent)]
     Type(#[from] TypeError),
-    /// A claim that only the issuer sets.
+    /// The claims include one that only the issuer may set.
     #[error("{0:?} is set by the issuer")]
     Registered(String),
     /// `exp` is later than the type allows, or not in the future.
     #[error("expiry {} is not between now and {}", .found.to_rfc3339(), .latest.to_rfc3339())]
     Expiry {
-        /// Asked for.
+        /// The time that was asked for.
         found: Timestamp,
-        /// The latest.
+        /// The latest time that is allowed.
         latest: Timestamp,
     },
-    /// The SD-JWT was not made.
+    /// The SD-JWT could not be made.
     #[error(transparent)]
     SdJwt(#[from] IssueError),
 }
 
-/// Issues an SD-JWT VC under the chain `x5c` (DER, leaf first, without the anchor).
+/// Issues an SD-JWT VC with the certificate chain `x5c` (DER, leaf first, without the anchor).
 pub fn issue(
     issuance: &Issuance<'_>,
     x5c: Vec<Vec<u8>>,

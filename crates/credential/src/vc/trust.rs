@@ -1,7 +1,7 @@
-//! Whom to believe what.
+//! The issuers that are trusted, and what for.
 //!
-//! Invariant: an issuer is believed for the types and organizations that its entry names, under the
-//! anchors that its entry names, and for nothing else.
+//! Invariant: an issuer is trusted only for the types and organizations in its entry, and only
+//! under the anchors in its entry.
 
 use sekisho_ambient::Timestamp;
 use sekisho_jose::x5c::{ChainError, TrustAnchor, VerifiedLeaf, verify_chain};
@@ -11,46 +11,47 @@ use thiserror::Error;
 /// An issuer, and what it may attest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustedIssuer {
-    /// `iss`.
+    /// `iss`: the issuer's identifier.
     pub issuer: String,
-    /// `vct` of each type that it may issue.
+    /// The `vct` of each type that the issuer may issue.
     pub types: Vec<String>,
-    /// The corporate numbers that it may attest for. With none it may issue only types that speak
-    /// about no organization.
+    /// The corporate numbers of the organizations that it may attest for. If there are none, it may
+    /// issue only types that are not about an organization.
     pub organizations: Vec<String>,
-    /// Where chains of its credentials and status lists have to end.
+    /// The anchors. The chains of its credentials and status lists must lead to one of them.
     pub anchors: Vec<TrustAnchor>,
 }
 
-/// All issuers that are believed.
+/// All issuers that are trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TrustList(pub Vec<TrustedIssuer>);
 
-/// Why a signer is not believed.
+/// The reason why a signer is not trusted.
 #[derive(Debug, Error)]
 pub enum UntrustedError {
     /// No entry allows this issuer to issue this type.
     #[error("{issuer:?} is not trusted to issue {vct:?}")]
     Issuer {
-        /// `iss`.
+        /// The issuer's identifier.
         issuer: String,
-        /// `vct`.
+        /// The type of the credential.
         vct: String,
     },
-    /// There is no `x5c`.
+    /// The header has no `x5c`.
     #[error("no x5c")]
     NoChain,
     /// The chain does not lead to an anchor of this issuer.
     #[error("x5c: {0}")]
     Chain(#[from] ChainError),
-    /// The leaf certificate speaks for somebody else.
+    /// The leaf certificate belongs to another issuer.
     #[error("the certificate does not speak for {0:?}")]
     Name(String),
 }
 
 impl TrustList {
-    /// The entries of `issuer` for `vct`. There may be several, each with its own organizations.
+    /// Returns the entries of `issuer` for `vct`. There may be several, each with its own
+    /// organizations.
     fn entries<'t>(
         &'t self,
         issuer: &'t str,
@@ -61,8 +62,8 @@ impl TrustList {
             .filter(move |entry| entry.issuer == issuer && entry.types.iter().any(|own| own == vct))
     }
 
-    /// Checks that `x5c` leads to an anchor of `issuer` for `vct` and speaks for `issuer`; gives the
-    /// leaf, and the entries whose anchors it leads to.
+    /// Checks that `x5c` leads to an anchor of `issuer` for `vct` and that the leaf belongs to
+    /// `issuer`. Returns the leaf, and the entries to whose anchors the chain leads.
     pub(crate) fn signer<'t>(
         &'t self,
         issuer: &'t str,
@@ -94,9 +95,9 @@ impl TrustList {
     }
 }
 
-/// Whether the leaf's subject alternative name carries `issuer` as a URI. A certificate that names
-/// no URI speaks for the https issuer that is its host and nothing more: the issuers of one host
-/// share its DNS name, so a DNS name cannot tell them apart.
+/// Whether the leaf belongs to `issuer`: its subject alternative name contains `issuer` as a URI. A
+/// certificate without any URI belongs only to the https issuer whose identifier is its host and no
+/// path, because all issuers at one host share its DNS name.
 fn speaks_for(leaf: &VerifiedLeaf, issuer: &str) -> bool {
     if !leaf.uris.is_empty() {
         return leaf.uris.iter().any(|uri| uri == issuer);

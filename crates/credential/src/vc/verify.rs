@@ -1,4 +1,4 @@
-//! Verifying a presented credential (SD-JWT VC, sections 3.4 and 3.5; HAIP 1.0, section 6.1.1).
+//! Verifies a presented credential (SD-JWT VC, sections 3.4 and 3.5; HAIP 1.0, section 6.1.1).
 
 use sekisho_ambient::{Timestamp, sha256};
 use sekisho_jose::{Claims, Expected, PublicJwk, TimeRule, numeric_date};
@@ -10,37 +10,37 @@ use crate::credential_type;
 use crate::sd_jwt::{self, ISSUER_ALGORITHMS, Presentation, Requirements};
 use crate::status::StatusReference;
 
-/// What a presented credential is checked against.
+/// What the verifier expects of a credential.
 #[derive(Clone, Copy, Debug)]
 pub struct Check<'a> {
-    /// Now.
+    /// The present time.
     pub now: Timestamp,
-    /// Who may issue what.
+    /// The issuers that are trusted, and what for.
     pub trust: &'a TrustList,
     /// The values of `vct` that were asked for.
     pub types: &'a [String],
-    /// For types that speak about an organization: the claim with its corporate number, for which
-    /// the issuer must be allowed to attest.
+    /// For types about an organization: the name of the claim with its corporate number. The issuer
+    /// must be trusted to attest for that organization.
     pub organization_claim: Option<&'a str>,
-    /// What the holder has to have signed.
+    /// The request to which the holder must have bound the presentation.
     pub binding: Binding<'a>,
 }
 
-/// The request that a presentation has to be bound to.
+/// The request that a presentation must be bound to.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'a> {
     /// The verifier's full client identifier.
     pub audience: &'a str,
     /// The nonce of the request.
     pub nonce: &'a str,
-    /// Where the answer goes, if it goes anywhere: signed by formats that have a session transcript
-    /// (OpenID4VP 1.0, appendix B.2.6.1), and not by SD-JWT VC.
+    /// The URL to which the wallet sends its answer, if it sends it to one. Formats with a session
+    /// transcript sign it (OpenID4VP 1.0, appendix B.2.6.1); SD-JWT VC does not.
     pub response_uri: Option<&'a str>,
-    /// The key that the answer was encrypted to, if it was; for the same formats.
+    /// The key to which the answer was encrypted, if it was; used by the same formats.
     pub encryption_key: Option<&'a PublicJwk>,
 }
 
-/// How a credential is written.
+/// The format of a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// SD-JWT VC.
@@ -48,7 +48,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Its identifier (OpenID4VP 1.0, appendix B).
+    /// Returns the format's identifier (OpenID4VP 1.0, appendix B).
     pub const fn id(self) -> &'static str {
         match self {
             Self::DcSdJwt => "dc+sd-jwt",
@@ -56,10 +56,10 @@ impl Format {
     }
 }
 
-/// A credential that was checked: issued by whom we trust for it, in its time, and presented to us by
-/// the holder of its key. Its status was not.
+/// A credential that was checked: a trusted issuer issued it, it is within its time, and the holder
+/// of its key presented it to us. Its status was not checked.
 ///
-/// There is no constructor: [`verify`] makes it. It can be written out and not read back.
+/// There is no constructor: only [`verify`] makes it. It can be serialized but not deserialized.
 #[derive(Clone, Debug, Serialize)]
 pub struct VerifiedCredential {
     issuer: String,
@@ -73,37 +73,38 @@ pub struct VerifiedCredential {
 }
 
 impl VerifiedCredential {
-    /// `iss`.
+    /// Returns `iss`.
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    /// `vct`.
+    /// Returns `vct`.
     pub fn vct(&self) -> &str {
         &self.vct
     }
 
-    /// All claims that the issuer left in the open or the holder disclosed.
+    /// Returns all claims that the issuer left in the open or the holder disclosed.
     pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
-    /// The key that the holder proved.
+    /// Returns the holder's key, which the holder has proven.
     pub fn holder_key(&self) -> &PublicJwk {
         &self.holder_key
     }
 
-    /// Where its status stands.
+    /// Returns the place of its status, if it has one.
     pub fn status(&self) -> Option<&StatusReference> {
         self.status.as_ref()
     }
 
-    /// `exp`.
+    /// Returns `exp`, if it has one.
     pub fn expires(&self) -> Option<Timestamp> {
         self.expires
     }
 
-    /// SHA-256 of the JWT that the issuer signed: the same for every presentation of it.
+    /// Returns the SHA-256 of the issuer-signed JWT. It is the same in every presentation of the
+    /// credential.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
@@ -155,7 +156,8 @@ fn verify_sd_jwt(
     Ok(VerifiedCredential { issuer, vct, claims, holder_key, status, expires, digest })
 }
 
-/// `exp`, `nbf`, `iat` and `status`, of which `exp` or `status` has to be there (HAIP, 6.1).
+/// Checks `exp`, `nbf`, `iat` and `status`. At least one of `exp` and `status` is required (HAIP,
+/// 6.1).
 fn check_life(
     claims: &Claims,
     now: Timestamp,

@@ -1,4 +1,4 @@
-//! Issuing one of our types: what it carries, and for how long.
+//! Tests of issuing our types: the claims of a credential, and its lifetime.
 
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_credential::sd_jwt::SdJwt;
@@ -99,7 +99,7 @@ fn the_header_and_the_open_claims_are_those_of_an_sd_jwt_vc() {
             "_sd_alg",
         ]
     );
-    // The hour, not the second.
+    // The time is rounded down to the hour.
     assert_eq!(forge.payload["iat"], 1_795_237_200);
     let jwk = forge.payload["cnf"]["jwk"].as_object().unwrap();
     assert_eq!(jwk.keys().collect::<Vec<_>>(), ["kty", "crv", "x", "y"]);
@@ -117,7 +117,7 @@ fn the_integrity_is_that_of_the_bytes_that_are_served() {
     }
 }
 
-/// What a verifier of type metadata does (SD-JWT VC, sections 9.3 and 9.4).
+/// The checks of a verifier that reads type metadata (SD-JWT VC, sections 9.3 and 9.4).
 #[test]
 fn what_is_issued_obeys_its_own_metadata() {
     for ty in &ALL {

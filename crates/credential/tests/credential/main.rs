@@ -1,4 +1,4 @@
-//! Credentials seen from outside: issuers, holders, verifiers, and whoever lies to them.
+//! Tests of credentials through the public API: issuers, holders, verifiers, and attackers.
 
 #![allow(
     clippy::unwrap_used,

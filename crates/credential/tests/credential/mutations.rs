@@ -1,7 +1,7 @@
-//! Turns a valid presentation into each malformed one.
+//! Makes malformed presentations, each from a valid one.
 //!
-//! A [`Forge`] takes an issued credential apart; a [`Mutation`] changes the parts; then the issuer
-//! signs and the holder binds again, so that nothing but the mutation is wrong.
+//! A [`Forge`] takes an issued credential apart, and a [`Mutation`] changes the parts. Then the
+//! issuer signs again and the holder binds again, so that only the mutation is wrong.
 
 use sekisho_credential::sd_jwt::{self, DisclosureError};
 use sekisho_jose::{Claims, Header, SigningKey, b64u};
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::parties::{CLIENT_ID, NONCE, NOW};
 
-/// A credential in its parts.
+/// The parts of a credential.
 #[derive(Clone)]
 pub(crate) struct Forge {
     pub(crate) header: Header,
     pub(crate) payload: Claims,
-    /// As they stand between the `~`.
+    /// The texts between the `~`.
     pub(crate) disclosures: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ impl Forge {
         }
     }
 
-    /// Signed by the issuer again, without key binding.
+    /// Signs the parts again as the issuer, without key binding.
     pub(crate) fn issued(&self, issuer: &SigningKey) -> String {
         let jwt = sekisho_jose::sign(issuer, &self.header, &self.payload).unwrap();
         let mut out = format!("{jwt}~");
@@ -40,18 +40,18 @@ impl Forge {
         out
     }
 
-    /// Signed by the issuer, and bound by the holder, again.
+    /// Signs the parts again as the issuer, and binds them again as the holder.
     pub(crate) fn presented(&self, issuer: &SigningKey, holder: &SigningKey) -> String {
         sd_jwt::bind(&self.issued(issuer), CLIENT_ID, NONCE, NOW, holder).unwrap()
     }
 
-    /// The position of the disclosure of this name.
+    /// Returns the position of the disclosure of the claim called `name`.
     pub(crate) fn position(&self, name: &str) -> usize {
         let is = |encoded: &String| decode(encoded)[1] == name;
         self.disclosures.iter().position(is).unwrap()
     }
 
-    /// Adds a disclosure and its digest at the top.
+    /// Adds a disclosure, and its digest at the top level.
     fn add(&mut self, encoded: String) {
         self.digests().push(digest(&encoded).into());
         self.disclosures.push(encoded);
@@ -61,7 +61,7 @@ impl Forge {
         self.payload["_sd"].as_array_mut().unwrap()
     }
 
-    /// Puts another text in the place of a disclosure, and its digest in the place of the digest.
+    /// Replaces the text of a disclosure, and its digest.
     fn replace(&mut self, position: usize, encoded: String) {
         let old = digest(&self.disclosures[position]);
         for slot in self.digests() {
@@ -73,22 +73,22 @@ impl Forge {
     }
 }
 
-/// A disclosure as JSON.
+/// Decodes a disclosure.
 pub(crate) fn decode(encoded: &str) -> Value {
     serde_json::from_slice(&b64u::decode(encoded).unwrap()).unwrap()
 }
 
-/// JSON as a disclosure.
+/// Encodes JSON as a disclosure.
 pub(crate) fn encode(json: impl ToString) -> String {
     b64u::encode(json.to_string())
 }
 
-/// What stands in a disclosure's place.
+/// Returns the digest that stands for a disclosure.
 pub(crate) fn digest(encoded: &str) -> String {
     b64u::encode(sekisho_ambient::sha256(encoded.as_bytes()))
 }
 
-/// One way to malform a credential, and what has to be said of it.
+/// One way to malform a credential, and the error that must follow.
 pub(crate) struct Mutation {
     pub(crate) case: &'static str,
     pub(crate) name: &'static str,
@@ -315,7 +315,8 @@ fn encoding() -> Vec<Mutation> {
             "SD-14",
             "loose last bits",
             |f| {
-                // One byte more than a multiple of three leaves four bits that have to be 0.
+                // One byte more than a multiple of three leaves four trailing bits, which must be
+                // 0.
                 let mut json = json!(["s", "n", ""]).to_string();
                 while json.len() % 3 != 1 {
                     json.insert(json.len() - 2, 'x');
@@ -420,13 +421,13 @@ fn alg(forge: &mut Forge, value: Value) {
     forge.payload.insert("_sd_alg".into(), value);
 }
 
-/// Takes a claim out of the open and into a disclosure.
+/// Moves a claim from the open into a disclosure.
 fn hide(forge: &mut Forge, name: &str) {
     let value = forge.payload.remove(name).unwrap();
     forge.add(member(name, value));
 }
 
-/// Spells a disclosure otherwise, with its digest over the new text.
+/// Spells a disclosure in another way, with the digest of the new text.
 fn respell(forge: &mut Forge, spell: fn(String) -> String) {
     let position = forge.position("name");
     let text = spell(forge.disclosures[position].clone());

@@ -1,4 +1,4 @@
-//! What we issue, read by an implementation that others wrote (`sd-jwt-payload`).
+//! Reads our credentials with an independent implementation (`sd-jwt-payload`).
 
 use sekisho_credential::sd_jwt::SdJwt;
 

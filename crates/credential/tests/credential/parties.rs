@@ -23,7 +23,7 @@ pub(crate) const STATUS_URI: &str = "https://auth.example.jp/orgs/7900000000002/
 pub(crate) const CLIENT_ID: &str = "x509_hash:abc";
 pub(crate) const NONCE: &str = "n-0S6_WzA2Mj";
 
-/// A key of this number.
+/// Makes key number `seed`.
 pub(crate) fn key(seed: u64) -> SigningKey {
     SigningKey::generate(Algorithm::Es256, &Entropy::seeded(seed)).unwrap()
 }
@@ -52,7 +52,7 @@ fn params(name: &str) -> CertificateParams {
 }
 
 impl Issuer {
-    /// One whose certificate names just its URI and host.
+    /// Makes an issuer whose certificate names only its URI and host.
     pub(crate) fn new() -> Self {
         Self::named(&[ISSUER], &["auth.example.jp"])
     }
@@ -87,7 +87,7 @@ impl Issuer {
         TrustList(vec![self.entry()])
     }
 
-    /// An affiliation of Yamada Taro to `holder`.
+    /// Issues an affiliation of Yamada Taro to `holder`.
     pub(crate) fn affiliation(&self, holder: &SigningKey) -> String {
         let status = StatusReference { uri: STATUS_URI.to_owned(), index: 7 };
         let issuance = Issuance {
@@ -104,7 +104,7 @@ impl Issuer {
         vc::issue(&issuance, self.x5c.clone(), &self.key, &Entropy::seeded(9)).unwrap()
     }
 
-    /// A credential with these claims, whatever they are, none of them disclosable.
+    /// Issues a credential with any claims, none of them disclosable.
     pub(crate) fn sign_plain(&self, claims: &Claims) -> String {
         let header = Header::for_key(&self.key, vc::TYP).with_x5c(self.x5c.clone());
         format!("{}~", sekisho_jose::sign(&self.key, &header, claims).unwrap())
@@ -133,7 +133,7 @@ pub(crate) fn yamada() -> Claims {
     }))
 }
 
-/// What a verifier checks, with everything right.
+/// Returns what a verifier expects, with every value right.
 pub(crate) fn verify(
     presentation: &str,
     trust: &TrustList,

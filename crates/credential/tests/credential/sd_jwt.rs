@@ -1,4 +1,5 @@
-//! SD-JWT: what is issued, chosen, bound and processed, and each malformed form refused.
+//! Tests of SD-JWT: issuing, selecting, binding and verifying, and the refusal of each malformed
+//! form.
 
 use std::sync::LazyLock;
 
@@ -65,7 +66,7 @@ fn issue_with(
     sd_jwt::issue(&issue, &header, &key(1), &Entropy::seeded(3))
 }
 
-/// One credential for all tests: its signature is another each time that it is made.
+/// Makes one credential for all tests, because each signature is different.
 fn issued() -> String {
     static ISSUED: LazyLock<String> =
         LazyLock::new(|| issue_with(&all_claims(), &disclosable(), 0).unwrap());
@@ -104,7 +105,7 @@ fn what_is_issued_hides_what_it_was_told_to() {
     for hidden in ["name", "email", "address"] {
         assert!(!forge.payload.contains_key(hidden));
     }
-    // What stands below a disclosure is hidden in it.
+    // Values inside a disclosed value are hidden with it.
     let address = decode(&forge.disclosures[forge.position("address")]);
     assert_eq!(address[2]["locality"], "高松市");
     assert!(address[2]["street"].is_null());
@@ -220,7 +221,8 @@ fn a_hundred_thousand_digests_are_refused_at_once_and_five_thousand_walked() {
 /// SD-11.
 #[test]
 fn a_chain_of_disclosures_costs_no_more_than_it_is_long() {
-    // As many disclosures as are read, each as wide as fits, in no order that helps.
+    // The greatest number of disclosures, each as wide as possible, in an order that does not help
+    // the reader.
     let mut forge = Forge::new(&issued());
     let many: Vec<String> = (0..500).map(|n| encode(json!(["s", format!("n{n}"), n]))).collect();
     let digests: Vec<Value> = many.iter().rev().map(|encoded| digest(encoded).into()).collect();
@@ -284,7 +286,7 @@ fn what_has_to_stand_in_the_open_cannot_be_made_disclosable() {
     for path in [json!([null]), json!([0])].map(path) {
         assert!(matches!(issue_with(&all_claims(), &[path], 0), Err(IssueError::Path)));
     }
-    // iat may be hidden.
+    // `iat` may be hidden.
     let mut claims = all_claims();
     claims.insert("iat".into(), 1.into());
     assert!(issue_with(&claims, &[path(json!(["iat"]))], 0).is_ok());
@@ -324,7 +326,7 @@ fn what_nobody_would_read_is_not_issued() {
     }
 }
 
-/// What is just small enough is issued, and read.
+/// A credential of exactly the greatest size is issued and can be read.
 #[test]
 fn the_largest_that_is_issued_is_read() {
     let (hidden, many) = (path(json!(["hidden"])), path(json!(["many", null])));
@@ -336,14 +338,14 @@ fn the_largest_that_is_issued_is_read() {
         let value = "x".repeat(size);
         issue_with(&claims(json!({"hidden": value})), slice::from_ref(&hidden), 0)
     };
-    // A disclosure of 64 KiB holds 48 KiB: the salt and the name take some of it.
+    // A disclosure of 64 KiB contains 48 KiB, part of which is the salt and the name.
     let largest = (49_000..49_152).rev().find_map(|size| of(size).ok()).unwrap();
     let disclosure = largest.split('~').nth(1).unwrap();
     assert_eq!(disclosure.len(), sd_jwt::MAX_DISCLOSURE_BYTES);
     assert!(whole(&largest)["hidden"].as_str().unwrap().len() > 49_000);
 }
 
-/// The longest text is taken apart, and one byte more is not.
+/// The longest text is accepted, and a text with one byte more is not.
 #[test]
 fn a_text_has_a_longest() {
     let of = |length: usize| format!("{}~", "x".repeat(length - 1));
@@ -352,7 +354,7 @@ fn a_text_has_a_longest() {
     assert!(matches!(Presentation::parse(&longer), Err(SdJwtError::TooLong(_))));
 }
 
-/// One element of an array may be hidden, and the others stand in the open.
+/// One element of an array can be hidden while the others stay in the open.
 #[test]
 fn one_element_is_hidden_and_no_other() {
     let roles = claims(json!({"roles": ["a", "b", "c"]}));
@@ -434,7 +436,7 @@ fn another_type_of_token_is_refused() {
     }
 }
 
-/// A proof with these claims and header.
+/// Makes a key binding with these claims and this header.
 fn proof(header: &Header, claims: &Value, key: &SigningKey) -> Result<Processed, SdJwtError> {
     let issued = issued();
     let proof = sekisho_jose::sign(key, header, claims).unwrap();
@@ -489,7 +491,7 @@ fn a_proof_is_signed_by_the_holder_with_its_own_type() {
     }
     let untyped = Header { typ: None, ..proof_header() };
     assert!(proof(&untyped, &proof_claims(), &holder()).is_err());
-    // A key that the proof names itself is no reason to trust it.
+    // A key that the key binding names itself is not trusted.
     let own_key = proof_header().with_jwk(key(7).public_jwk());
     assert!(proof(&own_key, &proof_claims(), &key(7)).is_err());
 }

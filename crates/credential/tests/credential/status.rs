@@ -1,4 +1,4 @@
-//! Status lists: what an issuer signs, and what a verifier refuses.
+//! Tests of status lists: what an issuer signs, and what a verifier refuses.
 
 use std::io::Write;
 
@@ -54,7 +54,7 @@ fn check(token: &str, issuer: &Issuer) -> Result<VerifiedStatusList, StatusError
     check_with(token, &issuer.trust(), |_| {})
 }
 
-/// A token with these claims, signed as the issuer signs.
+/// Makes a token with these claims, signed as the issuer signs.
 fn forged(
     issuer: &Issuer,
     change: impl FnOnce(&mut Value),
@@ -169,7 +169,8 @@ fn every_level_of_zlib_is_read_and_the_best_is_written() {
 
 #[test]
 fn a_bomb_is_refused_at_the_cap() {
-    // About 10 kB that inflate to 10 MB, refused after 64 KiB; and to the size of the real cap.
+    // About 10 kB that inflate to 10 MB, refused after 64 KiB. The real limit is tested the same
+    // way.
     let bomb = compress(&vec![0; 10_000_000], 9);
     assert!(bomb.len() < 11_000);
     assert!(matches!(inflate(&bomb, 64 * 1024), Err(StatusError::TooLarge(_))));
@@ -183,8 +184,7 @@ fn a_bomb_is_refused_at_the_cap() {
 /// ST-01.
 #[test]
 fn a_bomb_of_gigabytes_costs_no_memory() {
-    // A stored gigabyte of zeros, 1000 times over: deflate's own block, repeated, without the
-    // stream's head and end between.
+    // A stream of 512 MiB of zeros, far more than the largest list that is inflated.
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
     let chunk = vec![0; 1 << 20];
     for _ in 0..512 {
@@ -197,7 +197,7 @@ fn a_bomb_of_gigabytes_costs_no_memory() {
     assert!(grown < 64 * 1024, "{grown} KiB");
 }
 
-/// The most memory that this process has had, in KiB; 0 where the system does not say.
+/// Returns the most memory that this process has used, in KiB; 0 if the system does not say.
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -296,7 +296,7 @@ fn another_key_or_type_is_refused() {
     let header = status::header(&liar, issuer.x5c.clone());
     let forged = status::issue_token(&list(), &issue(), &header, &liar).unwrap();
     assert!(matches!(check(&forged, &issuer), Err(StatusError::Jwt(JwtError::Jws(_)))));
-    // The key in the header is there for verifiers that trust nothing else; we do not.
+    // The key in the header is for verifiers that only check the signature. We do not trust it.
     let header = status::header(&liar, Vec::new());
     let forged = status::issue_token(&list(), &issue(), &header, &liar).unwrap();
     assert!(matches!(
@@ -342,7 +342,7 @@ fn a_list_without_an_end_is_good_for_a_day() {
     assert!(matches!(neither, Err(StatusError::Stale)));
 }
 
-/// A list of ten mebibytes that compresses well, and a token of almost four that does not.
+/// Makes a list of ten mebibytes that compresses well, and a token of almost four that does not.
 #[test]
 fn large_lists_are_read() {
     let issuer = Issuer::new();

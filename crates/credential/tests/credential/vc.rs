@@ -1,4 +1,4 @@
-//! SD-JWT VC: whom a verifier believes, and what it refuses.
+//! Tests of SD-JWT VC: which issuers a verifier trusts, and which credentials it refuses.
 
 use sekisho_credential::claim_path::ClaimPath;
 use sekisho_credential::sd_jwt::{self, SdJwt};
@@ -20,7 +20,8 @@ fn bind(selected: &str) -> String {
     sd_jwt::bind(selected, CLIENT_ID, NONCE, NOW, &holder()).unwrap()
 }
 
-/// The issuer signs these changed claims in place of an affiliation, and the holder presents them.
+/// Lets the issuer sign these changed claims instead of an affiliation, and the holder present
+/// them.
 fn presented_with(issuer: &Issuer, change: impl FnOnce(&mut Claims)) -> String {
     let mut forge = Forge::new(&issuer.affiliation(&holder()));
     change(&mut forge.payload);
@@ -94,7 +95,8 @@ fn trust_is_by_organization() {
     assert_eq!(Code::from(&error), Code::UntrustedIssuer);
     trust.0[0].organizations.clear();
     assert!(verify(&presentation, &trust).is_err());
-    // Another entry of the same issuer may allow it, if the chain leads to its anchor as well.
+    // Another entry of the same issuer can allow it, if the chain leads to that entry's anchor as
+    // well.
     trust.0.push(issuer.entry());
     assert!(verify(&presentation, &trust).is_ok());
     trust.0[1].anchors = vec![Issuer::new().anchor];

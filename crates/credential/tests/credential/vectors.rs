@@ -1,5 +1,6 @@
 //! Test vectors that others published: RFC 9901's reference implementation, and the examples of
-//! Token Status List. They are data beside the repository; where they are absent the tests say so.
+//! Token Status List. They are kept beside the repository; if they are absent, the tests print
+//! that.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +14,7 @@ use sekisho_credential::status::{Status, StatusList};
 use sekisho_jose::{Algorithm, Claims, Expected, HeaderError, JwsError, JwtError, PublicJwk, json};
 use serde_json::json;
 
-/// The folder of vectors, or the reason why there is none, printed.
+/// Returns the folder of vectors. If there is none, prints the reason.
 fn folder(name: &str) -> Option<PathBuf> {
     let root = std::env::var_os("SEKISHO_VECTORS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"),
@@ -35,7 +36,7 @@ fn object(path: &Path) -> Claims {
     json::parse_object(&fs::read(path).unwrap()).unwrap()
 }
 
-/// The issuer's public key of `settings.yml`, which is the first in it.
+/// Reads the issuer's public key from `settings.yml`, where it is the first key.
 fn issuer_key(folder: &Path) -> PublicJwk {
     let settings = fs::read_to_string(folder.join("settings.yml")).unwrap();
     let member = |name: &str| {
@@ -67,7 +68,7 @@ fn check(name: &str) {
     let Some(root) = folder("sd-jwt") else { return };
     let case = root.join(name);
     let processed = process(&root, &case).unwrap();
-    // Compared as JSON writes them: 3.14 keeps its digits.
+    // Compare the JSON texts, so that 3.14 keeps its digits.
     assert_eq!(processed.claims, object(&case.join("verified_contents.json")));
     assert_eq!(processed.holder_key.is_some(), case.join("kb_jwt_payload.json").is_file());
     let mut held = SdJwt::parse(&text(&case.join("sd_jwt_issuance.txt"))).unwrap().claims();
@@ -135,7 +136,7 @@ fn no_vector_is_left_out() {
     }
 }
 
-/// The list in one of the drafts' examples.
+/// Reads the list in one of the drafts' examples.
 fn example(file: &str) -> Option<StatusList> {
     let text = text(&folder("token-status-list")?.join(file));
     let json = &text[text.find('{').unwrap()..];

@@ -1,8 +1,8 @@
-//! What `ssi` says of did:key and did:jwk, which ours has to say too.
+//! Compares our did:key and did:jwk with the crate `ssi`.
 //!
-//! `ssi` reads did:key in any multibase and did:jwk with members that say nothing, and panics on
-//! characters that a DID cannot have; so the text is checked before it is asked, and the answer is
-//! checked to name the same DID again.
+//! `ssi` accepts did:key in any multibase and did:jwk with superfluous members, and panics on
+//! characters that a DID cannot have. So the tests check a text before they pass it to `ssi`, and
+//! check that the answer gives the same DID again.
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,13 +17,14 @@ use ssi::dids::{DID, DIDJWK, DIDKey, DIDResolver};
 
 use super::*;
 
-/// The did:key that `ssi` gives a key.
+/// Returns the did:key that `ssi` makes of a key.
 fn their_did_key(key: &PublicJwk) -> Option<String> {
     let jwk: JWK = serde_json::from_value(key.minimal()).unwrap();
     DIDKey::generate(&jwk).ok().map(|did| did.to_string())
 }
 
-/// The document that `ssi` gives a DID, if it names its key as `ssi` would.
+/// Returns the document that `ssi` makes of a DID; `None` if `ssi` would spell the DID of its key
+/// otherwise.
 fn theirs(did: &str) -> Option<DidDocument> {
     if let Some(id) = did.strip_prefix("did:key:") {
         let is_base58 = id.starts_with('z') && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -36,7 +37,7 @@ fn theirs(did: &str) -> Option<DidDocument> {
     ask(did, &DIDJWK).filter(|document| !document.verification_methods.is_empty())
 }
 
-/// Asks `ssi` for the document, with keys as JWK.
+/// Returns the document of `ssi`, with keys as JWK.
 fn ask(did: &str, resolver: &impl DIDResolver) -> Option<DidDocument> {
     let parsed = DID::new(did.as_bytes()).ok()?;
     let parameters = Parameters {
@@ -48,7 +49,7 @@ fn ask(did: &str, resolver: &impl DIDResolver) -> Option<DidDocument> {
     DidDocument::from_value(did, &json::parse(&output.document).ok()?).ok()
 }
 
-/// Runs a future that has nothing to wait for.
+/// Runs a future that never waits.
 fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
@@ -61,13 +62,13 @@ fn key(algorithm: Algorithm, seed: u64) -> PublicJwk {
     PublicJwk::from_value(&key.public_jwk().minimal()).unwrap()
 }
 
-/// A did:key of the bytes of a Multikey.
+/// Makes a did:key of the bytes of a Multikey.
 fn did_of(multikey: &[u8]) -> String {
     format!("did:key:z{}", bs58::encode(multikey).into_string())
 }
 
-/// From the did:key specification (Ed25519 and P-256, with their JWK), and the P-256 keys of the
-/// test vectors of Data Integrity ECDSA Cryptosuites.
+/// Examples from the did:key specification (Ed25519 and P-256, with their JWK), and the P-256 keys
+/// in the test vectors of Data Integrity ECDSA Cryptosuites.
 const PUBLISHED: [(&str, Option<(&str, &str)>); 7] = [
     (
         "did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp",
@@ -121,7 +122,7 @@ fn what_names_no_key_is_refused_alike() {
         ed25519[..33].to_vec(),
         [&ed25519[..], &[0]].concat(),
         [&[0], &ed25519[..]].concat(),
-        // Of small order; no point; a longer varint of the same number.
+        // A point of small order; bytes that are no point; a longer varint of the same number.
         [&ED25519_PUB[..], &[0; 32]].concat(),
         [&ED25519_PUB[..], &[2], &[0; 31]].concat(),
         [&[0xed, 0x81, 0x00], &ed25519[2..]].concat(),

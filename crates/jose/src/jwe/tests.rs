@@ -1,4 +1,5 @@
-//! JWE: the example of RFC 7518, appendix C, a second implementation, and what is refused before any work.
+//! Tests of JWE: the example of RFC 7518, appendix C, a second implementation, and tokens that are
+//! refused before any work is done.
 
 use josekit::jwe::alg::ecdh_es::EcdhEsJweAlgorithm;
 use josekit::jwe::{JweContext, JweHeader};
@@ -15,8 +16,8 @@ fn token(key: &DecryptionKey, enc: ContentEncryption) -> String {
     encrypt(&recipient, enc, b"content", Some(b"Alice"), Some(b"Bob"), &Entropy::seeded(2)).unwrap()
 }
 
-/// The token with a changed header. It would not open even if the header were accepted, so a test
-/// looks at the error.
+/// Returns the token with a changed header. It could not be decrypted even if the header were
+/// accepted, so a test must look at the error.
 fn with_header(change: impl FnOnce(&mut Value)) -> String {
     let token = token(&key(), ContentEncryption::A128Gcm);
     let (header, rest) = token.split_once('.').unwrap();
@@ -55,7 +56,7 @@ fn what_is_encrypted_is_read() {
         let stored = DecryptionKey::from_bytes(key().to_bytes().expose()).unwrap();
         assert_eq!(stored.decrypt(&token(&key(), enc)).unwrap(), b"content");
     }
-    // Two presentations with their certificates, and more.
+    // The size of two presentations with their certificates, and more.
     let large = vec![b'x'; 150_000];
     let (recipient, enc) = (key().public_jwk().to_value(), ContentEncryption::A256Gcm);
     let text = encrypt(&recipient, enc, &large, None, None, &Entropy::seeded(2)).unwrap();

@@ -1,4 +1,4 @@
-//! The members that make a key, as bytes.
+//! The numbers of a public key, as bytes.
 
 use serde_json::Value;
 use x509_cert::der::asn1::UintRef;
@@ -9,10 +9,10 @@ use crate::{Algorithm, b64u};
 
 mod roca;
 
-/// The sizes of an RSA modulus that are accepted, in bits.
+/// The accepted sizes of an RSA modulus, in bits.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// A curve of a key of type `EC`.
+/// The curve of a key of type `EC`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Curve {
     P256,
@@ -27,7 +27,7 @@ impl Curve {
         }
     }
 
-    /// Bytes of a coordinate.
+    /// Returns the length of a coordinate in bytes.
     const fn coordinate(self) -> usize {
         match self {
             Self::P256 => 32,
@@ -36,7 +36,8 @@ impl Curve {
     }
 }
 
-/// A public key as numbers, big-endian. Of the right lengths; on its curve only once it is parsed.
+/// A public key as big-endian numbers. Their lengths were checked. Whether a point is on its curve
+/// is checked when the key is parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Material {
     Ec { curve: Curve, x: Vec<u8>, y: Vec<u8> },
@@ -60,7 +61,8 @@ impl Material {
         }
     }
 
-    /// A key of type `EC`; a coordinate has exactly the curve's length (RFC 7518, section 6.2.1.2).
+    /// Makes a key of type `EC`. A coordinate must have exactly the curve's length (RFC 7518,
+    /// section 6.2.1.2).
     pub(crate) fn ec(curve: Curve, x: Vec<u8>, y: Vec<u8>) -> Result<Self, JwkError> {
         if x.len() != curve.coordinate() {
             return Err(JwkError::Malformed("x"));
@@ -71,7 +73,7 @@ impl Material {
         Ok(Self::Ec { curve, x, y })
     }
 
-    /// A key of type `EC` from an uncompressed point as SEC 1 writes it.
+    /// Makes a key of type `EC` from a point in SEC 1's uncompressed form.
     pub(crate) fn ec_point(curve: Curve, point: &[u8]) -> Result<Self, JwkError> {
         let coordinates = point.strip_prefix(&[4]).ok_or(JwkError::Invalid)?;
         let (x, y) = coordinates.split_at_checked(curve.coordinate()).ok_or(JwkError::Invalid)?;
@@ -82,8 +84,8 @@ impl Material {
         x.try_into().map(Self::Ed25519).map_err(|_| JwkError::Malformed("x"))
     }
 
-    /// A key of type `RSA`. Numbers have no leading zeros (RFC 7518, section 2: Base64urlUInt), so
-    /// that a key has one thumbprint.
+    /// Makes a key of type `RSA`. Numbers must have no leading zeros (RFC 7518, section 2:
+    /// Base64urlUInt), so that a key has only one thumbprint.
     pub(crate) fn rsa(n: Vec<u8>, e: Vec<u8>) -> Result<Self, JwkError> {
         let bits = bit_length(&n).ok_or(JwkError::Malformed("n"))?;
         if !RSA_BITS.contains(&bits) {
@@ -100,7 +102,7 @@ impl Material {
         Ok(Self::Rsa { n, e })
     }
 
-    /// A key of type `RSA` from an RSAPublicKey (RFC 8017, appendix A.1.1).
+    /// Makes a key of type `RSA` from an RSAPublicKey (RFC 8017, appendix A.1.1).
     pub(crate) fn rsa_der(der: &[u8]) -> Result<Self, JwkError> {
         let read = || {
             let mut reader = SliceReader::new(der)?;
@@ -129,12 +131,12 @@ impl Material {
     }
 }
 
-/// An uncompressed point as SEC 1 writes it.
+/// Writes a point in SEC 1's uncompressed form.
 pub(crate) fn sec1(x: &[u8], y: &[u8]) -> Vec<u8> {
     [&[4], x, y].concat()
 }
 
-/// Bits of a big-endian number; `None` if it is empty or begins with a zero.
+/// Counts the bits of a big-endian number; `None` if it is empty or begins with a zero byte.
 fn bit_length(number: &[u8]) -> Option<usize> {
     let first = number.first().filter(|byte| **byte != 0)?;
     let unused = usize::try_from(first.leading_zeros()).ok()?;

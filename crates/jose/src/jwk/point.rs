@@ -1,23 +1,25 @@
-//! Keys of an elliptic curve as one compressed point: SEC 1, section 2.3.3 for P-256; RFC 8032,
-//! section 5.1.2 for Ed25519.
+//! Elliptic curve keys as one compressed point: SEC 1, section 2.3.3 for P-256; RFC 8032, section
+//! 5.1.2 for Ed25519.
 //!
-//! Invariant: one key has one compressed point, and only that one gives the key.
+//! Invariant: a key has only one compressed point, and no other bytes are read as that key.
 
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 
 use super::{Curve, JwkError, Material, PublicJwk};
 
-/// A public key in the fewest bytes that its curve has for it. That it is a key is not checked yet.
+/// A public key in the shortest form of its curve. Whether the bytes are a valid key was not
+/// checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompressedPoint {
-    /// On P-256: 2 or 3 for an even or odd `y`, then `x`.
+    /// A key on P-256: the byte 2 (even `y`) or 3 (odd `y`), then `x`.
     P256([u8; 33]),
-    /// On Ed25519: `y` with the sign of `x`, little-endian; the `x` of a JWK.
+    /// A key on Ed25519: `y` in little-endian with the sign of `x`, which is the member `x` of its
+    /// JWK.
     Ed25519([u8; 32]),
 }
 
 impl PublicJwk {
-    /// The key as a compressed point; `None` if it is on neither curve.
+    /// Returns the key as a compressed point; `None` if it is on neither curve.
     pub fn compressed_point(&self) -> Option<CompressedPoint> {
         match &self.material {
             Material::Ec { curve: Curve::P256, x, y } => {
@@ -31,7 +33,8 @@ impl PublicJwk {
     }
 }
 
-/// Fails with [`JwkError::Invalid`] if the bytes are no point, or one that is no key.
+/// Fails with [`JwkError::Invalid`] if the bytes are not a point, or not a point that is a valid
+/// key.
 impl TryFrom<CompressedPoint> for PublicJwk {
     type Error = JwkError;
 
@@ -45,7 +48,8 @@ impl TryFrom<CompressedPoint> for PublicJwk {
 }
 
 fn decompressed(point: &[u8; 33]) -> Result<Material, JwkError> {
-    // SEC 1 has a form of the same length without the sign of `y`, which would be a second name.
+    // SEC 1 has a form of the same length that leaves out the sign of `y`. Refuse it: it would be a
+    // second encoding of the key.
     if !matches!(point, [2 | 3, ..]) {
         return Err(JwkError::Invalid);
     }

@@ -1,4 +1,4 @@
-//! JWK: thumbprints of the specifications, and keys that are refused.
+//! Tests of JWK: thumbprints from the specifications, and keys that are refused.
 
 use sekisho_ambient::Entropy;
 
@@ -120,7 +120,7 @@ fn an_ed25519_point_of_small_order_is_refused() {
 
 #[test]
 fn an_ed25519_point_has_one_encoding() {
-    // Every coordinate that is not reduced modulo 2^255 - 19, with either sign.
+    // Every coordinate that is not reduced modulo 2^255 - 19, with both signs.
     for low in 0xed..=0xff_u8 {
         for high in [0x7f, 0xff] {
             let mut bytes = [0xff; 32];
@@ -217,7 +217,8 @@ fn a_set_leaves_out_what_it_cannot_use() {
 
 #[test]
 fn an_rsa_key_that_has_the_fingerprint_of_a_faulty_generator_is_refused() {
-    // One more than a multiple of every odd prime up to 167, so a power of 65537 modulo each.
+    // The modulus is one more than a multiple of every odd prime up to 167, so it is a power of
+    // 65537 modulo each of them.
     let product: [u8; 28] = [
         4, 146, 101, 211, 87, 76, 239, 208, 66, 41, 191, 214, 98, 164, 164, 111, 134, 17, 237, 2,
         38, 198, 85, 240, 118, 235, 173, 227,

@@ -1,4 +1,4 @@
-//! Compact JWS: what is read, and every form that is refused before a signature is checked.
+//! Tests of compact JWS: which forms are read, and which are refused before a signature is checked.
 
 use sekisho_ambient::Entropy;
 use serde_json::json;
@@ -12,7 +12,8 @@ fn key(algorithm: Algorithm) -> SigningKey {
     SigningKey::generate(algorithm, &Entropy::seeded(1)).unwrap()
 }
 
-/// A token whose header is exactly `header`, signed by `key` whatever the header says.
+/// Makes a token whose header is exactly `header`, signed by `key` whatever algorithm the header
+/// names.
 fn token(key: &SigningKey, header: &str) -> String {
     let input = format!("{}.{}", b64u::encode(header), b64u::encode("{}"));
     let signature = key.sign(input.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! JWT: key, algorithm and type are those that the caller expects, or it is refused.
+//! Tests that a JWT is refused unless key, algorithm and type are those that the caller expects.
 
 use sekisho_ambient::Entropy;
 use serde::Deserialize;
@@ -54,8 +54,8 @@ fn claims_are_read_into_a_type() {
 
 #[test]
 fn a_fraction_of_a_second_in_a_typed_claim_does_not_lose_the_token() {
-    // Locks the effect of serde_json's `arbitrary_precision`, which other crates turn on: a number
-    // in a typed struct is a `Number`, never an `f64` behind `flatten` or an untagged enum.
+    // Other crates turn on serde_json's feature `arbitrary_precision`. With it, a number in a typed
+    // struct is a `Number`, and never an `f64` behind `flatten` or an untagged enum. Keep that so.
     #[derive(Deserialize)]
     struct Times {
         exp: serde_json::Number,

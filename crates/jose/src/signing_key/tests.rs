@@ -1,4 +1,4 @@
-//! What is signed verifies, under each algorithm and from each encoding of the key.
+//! Tests that signatures verify, for each algorithm and each encoding of the key.
 
 use ed25519_dalek::{Signer as _, Verifier as _};
 use josekit::jwk::KeyPair as _;

@@ -1,4 +1,5 @@
-//! What is read of a certificate besides its path (RFC 5280, sections 4.1 and 4.2), by x509-cert.
+//! Fields of a certificate that path validation does not read (RFC 5280, sections 4.1 and 4.2).
+//! x509-cert parses them.
 
 use std::net::IpAddr;
 
@@ -19,7 +20,7 @@ const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// A certificate that could be read, with the extensions that matter here.
+/// A certificate that was read, with the extensions that we need.
 pub(super) struct Parsed {
     certificate: Certificate,
     authority: bool,
@@ -36,7 +37,7 @@ pub(super) struct Names {
 }
 
 impl Parsed {
-    /// Reads a certificate; `None` if it, or one of the extensions that matter here, is malformed.
+    /// Reads a certificate; `None` if it, or one of the extensions that we need, is malformed.
     pub(super) fn from_der(der: &[u8]) -> Option<Self> {
         let certificate = Certificate::from_der(der).ok()?;
         let constraints: Option<BasicConstraints> = extension(&certificate).ok()?;
@@ -54,7 +55,7 @@ impl Parsed {
         self.authority
     }
 
-    /// Whether its key usage, if it has one, includes digital signatures.
+    /// Whether the key usage allows digital signatures. A certificate without a key usage does.
     pub(super) fn may_sign(&self) -> bool {
         self.may_sign
     }
@@ -86,7 +87,7 @@ impl Parsed {
         from <= time && time <= self.not_after()
     }
 
-    /// The key that the certificate is for.
+    /// Returns the key that the certificate certifies.
     pub(super) fn public_key(&self) -> Result<PublicJwk, JwkError> {
         let info = self.certificate.tbs_certificate().subject_public_key_info();
         let key = info.subject_public_key.as_bytes().ok_or(JwkError::Invalid)?;
@@ -128,7 +129,7 @@ fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
-/// One extension; an error if it is malformed or stands there twice.
+/// Reads one extension. Fails if it is malformed or appears twice.
 fn extension<T: for<'a> Decode<'a> + AssociatedOid>(
     certificate: &Certificate,
 ) -> Result<Option<T>, ()> {

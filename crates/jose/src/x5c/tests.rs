@@ -1,4 +1,4 @@
-//! Chains: each way in which one does not lead to an anchor.
+//! Tests of certificate chains: each way in which a chain fails to lead to an anchor.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -64,7 +64,7 @@ impl Authority {
         params.signed_by(&key, &self.issuer).unwrap().der().to_vec()
     }
 
-    /// An authority below this one, and its certificate.
+    /// Makes an authority below this one, and its certificate.
     fn intermediate(&self, params: CertificateParams) -> (Vec<u8>, Issuer<'static, KeyPair>) {
         let key = KeyPair::generate().unwrap();
         let der = params.signed_by(&key, &self.issuer).unwrap().der().to_vec();
@@ -160,7 +160,7 @@ fn an_anchor_in_the_chain_is_refused() {
     let leaf = root.sign(&leaf_params());
     let chain = [leaf.clone(), root.anchor.to_der().to_vec()];
     assert!(matches!(verify(&chain, &root), Err(ChainError::AnchorInChain)));
-    // The same key certified by another: still the anchor.
+    // The same key in another authority's certificate is still the anchor's key.
     let other = self::root();
     let cross = authority_params("root").signed_by(&root.issuer.key(), &other.issuer).unwrap();
     let chain = [leaf, cross.der().to_vec()];

@@ -1,32 +1,32 @@
-//! The entries of the table of codes, in the order of the codes.
+//! The entries of the table of codes, sorted by code.
 //!
-//! Words: です・ます, one idea a sentence. `user` names one thing to do. `admin` names where to look.
-//! Where an endpoint's closed list of errors leaves a choice, the OAuth error is the first one that a
-//! relying party meets.
+//! Words: です・ます, one idea a sentence. `user` names one thing to do. `admin` names where to look. If
+//! an endpoint's closed list of errors allows several, the OAuth error is the one that a relying
+//! party meets first.
 
 use sekisho_ambient::Words;
 
 use super::Entry;
 
-/// Makes the enum of codes and the entry of each: name, code, HTTP status, OAuth error, and the three
-/// texts, Japanese before English.
+/// Makes the enum of codes and the entry of each code. An entry has a name, a code, an HTTP status,
+/// an OAuth error and the three texts, Japanese before English.
 macro_rules! codes {
     ($($name:ident = $id:literal, $status:literal, $oauth_error:literal {
         cause: $cause_ja:literal / $cause_en:literal,
         user: $user_ja:literal / $user_en:literal,
         admin: $admin_ja:literal / $admin_en:literal,
     })+) => {
-        /// A code that a person can meet.
+        /// A code that a person can be told.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $(#[doc = concat!("`", $id, "`: ", $cause_en)] $name,)+
         }
 
         impl Code {
-            /// All codes, in their order.
+            /// All codes, sorted by code.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// What stands behind the code.
+            /// Returns the entry of the code.
             pub const fn entry(self) -> Entry {
                 match self {
                     $(Self::$name => Entry {

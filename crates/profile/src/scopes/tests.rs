@@ -1,4 +1,4 @@
-//! What is asked for and what is released, row by row.
+//! Tests of what is asked for and what is released, row by row.
 
 use super::*;
 

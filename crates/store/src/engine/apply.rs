@@ -1,20 +1,20 @@
-//! How a batch is checked and applied, the same for every engine.
+//! The steps that check and apply a batch, shared by all engines.
 
 use super::{AUDIT, Batch, EngineError, META, Row, RowKey};
 use crate::audit::{Chain, Link};
 
-/// Where the counter of batches stands.
+/// The key of the batch counter.
 const COUNTER: &[u8] = b"counter";
-/// Where the head of the audit log stands.
+/// The key of the head of the audit log.
 pub(crate) const AUDIT_HEAD: &[u8] = b"audit";
 
-/// The rows of an engine, inside its own transaction.
+/// Access to an engine's rows inside its own transaction.
 pub(crate) trait Rows {
-    /// What can go wrong.
+    /// The engine's error.
     type Error;
-    /// The row at a key.
+    /// Returns the row at `key`, if there is one.
     fn row(&mut self, table: &'static str, key: &[u8]) -> Result<Option<Row>, Self::Error>;
-    /// Puts a row.
+    /// Writes a row, over an older one if there is one.
     fn put(
         &mut self,
         table: &'static str,
@@ -26,19 +26,20 @@ pub(crate) trait Rows {
     fn delete(&mut self, table: &'static str, key: &[u8]) -> Result<(), Self::Error>;
 }
 
-/// Whether a batch was applied.
+/// Whether a batch was applied, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Applied {
-    /// It was.
+    /// The batch was applied.
     Yes,
-    /// Something that it read has changed; nothing of it was applied.
+    /// A row that the batch read has changed. Nothing of the batch was applied.
     Conflict,
-    /// The audit log's end was changed from outside: nothing that belongs into the log is applied.
+    /// The end of the audit log was changed by other means than this store. A batch that appends to
+    /// the log is not applied.
     BrokenLog,
 }
 
 impl Applied {
-    /// The answer to whoever waits.
+    /// Turns the outcome into the answer for the caller.
     pub(crate) fn into_result(self) -> Result<(), EngineError> {
         match self {
             Self::Yes => Ok(()),
@@ -50,17 +51,17 @@ impl Applied {
     }
 }
 
-/// Number of the last batch and end of the audit log.
+/// The number of the last batch, and the end of the audit log.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     /// Number of the last batch that was applied.
     pub(crate) counter: u64,
-    /// The end of the audit log, if it is what this store wrote.
+    /// The end of the audit log; `None` if this store did not write what is there.
     audit: Option<Link>,
 }
 
 impl Head {
-    /// Reads the head.
+    /// Reads the head from its rows.
     pub(crate) fn load<R: Rows>(rows: &mut R, chain: &Chain) -> Result<Self, R::Error> {
         let counter = rows.row(META, COUNTER)?.and_then(|row| row.bytes.try_into().ok());
         let audit = match rows.row(META, AUDIT_HEAD)? {
@@ -70,7 +71,7 @@ impl Head {
         Ok(Self { counter: counter.map_or(0, u64::from_be_bytes), audit })
     }
 
-    /// Writes the head.
+    /// Writes the head to its rows.
     pub(crate) fn save<R: Rows>(&self, rows: &mut R) -> Result<(), R::Error> {
         rows.put(META, COUNTER, self.counter, &self.counter.to_be_bytes())?;
         match &self.audit {
@@ -80,7 +81,7 @@ impl Head {
     }
 }
 
-/// Applies `batch` if everything that it read still stands.
+/// Applies `batch` if all the rows that it read are unchanged.
 pub(crate) fn apply<R: Rows>(
     rows: &mut R,
     head: &mut Head,
@@ -107,10 +108,10 @@ pub(crate) fn apply<R: Rows>(
     Ok(Applied::Yes)
 }
 
-/// Entries as they will stand in the log.
+/// Entries in the form in which the log stores them.
 type Records = Vec<(Link, Vec<u8>)>;
 
-/// The batch's entries as records; `None` if they cannot follow what stands in the log.
+/// Turns the batch's entries into records; `None` if they cannot follow the present end of the log.
 fn records<R: Rows>(
     rows: &mut R,
     head: &Head,
@@ -125,7 +126,8 @@ fn records<R: Rows>(
         let last = records.last().map_or(end, |(link, _)| link);
         records.push(chain.link(last, append));
     }
-    // A head that was put back must not let an entry be written over.
+    // If an older head was put back, the next number is already taken. Refuse rather than
+    // overwrite.
     if let Some((first, _)) = records.first()
         && rows.row(AUDIT, &first.seq.to_be_bytes())?.is_some()
     {

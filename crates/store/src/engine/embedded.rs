@@ -1,11 +1,12 @@
-//! redb, embedded: reads on snapshots, writes through one thread (see [`super::writer`]).
+//! The embedded engine, redb. Reads use snapshots; one thread does all writes (see
+//! [`super::writer`]).
 //!
 //! A stored value is the row's version (8 bytes, big endian) and the sealed bytes.
 //!
-//! Invariants: a batch is answered only after its commit is on the disk; a snapshot shows only what
-//! is on the disk; the queue is bounded. After an input or output error redb refuses to write until
-//! it is opened again: the writer does so before the next group, and refuses a file that is not the
-//! one it had.
+//! Invariants: a batch is answered only after its commit is on the disk. A snapshot shows only what
+//! is on the disk. The queue is bounded. After an input or output error, redb refuses to write
+//! until it is opened again. The writer opens it again before the next group of batches, and
+//! refuses a file that is not the one it had.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -26,12 +27,12 @@ use super::{
 use crate::audit::Chain;
 use crate::{Options, Stats};
 
-/// Where the file lies.
+/// The place where the database file is kept.
 pub(crate) trait Place: Send + Sync {
-    /// Opens the file, and makes it if it may.
+    /// Opens the file. If `make` is true, a missing file is created.
     fn open(&self, make: bool) -> Result<Database, DatabaseError>;
-    /// Whether the place takes writes just now: asked before a file that still answers readers is
-    /// closed in order to open it again.
+    /// Checks that the place takes writes at present. The writer asks this before it closes a file
+    /// that still answers readers and opens it again.
     fn takes_writes(&self) -> std::io::Result<()>;
 }
 
@@ -40,18 +41,19 @@ type Snapshot = ReadOnlyTable<&'static [u8], &'static [u8]>;
 /// A stored key or value.
 type Guard<'g> = AccessGuard<'g, &'static [u8]>;
 
-/// How a table stands in the file.
+/// Returns redb's definition of the table called `name`.
 pub(super) fn definition(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
     TableDefinition::new(name)
 }
 
-/// Splits a stored value.
+/// Splits a stored value into version and sealed bytes.
 pub(super) fn split(stored: &[u8]) -> Row {
     match stored.split_first_chunk() {
         Some((version, bytes)) => {
             Row { version: u64::from_be_bytes(*version), bytes: bytes.to_vec() }
         }
-        // A damaged file: the seal above finds nothing to open, and names the row.
+        // The file is damaged. Return bytes that cannot be opened, so that the seal reports the
+        // row.
         None => Row { version: u64::MAX, bytes: Vec::new() },
     }
 }
@@ -59,9 +61,9 @@ pub(super) fn split(stored: &[u8]) -> Row {
 /// Why the file did not open.
 #[derive(Debug)]
 pub(crate) enum OpenFault {
-    /// Another process has it.
+    /// Another process has the file open.
     Locked,
-    /// Anything else.
+    /// Any other reason.
     Other(String),
 }
 
@@ -77,16 +79,16 @@ impl From<DatabaseError> for OpenFault {
     }
 }
 
-/// The file is open and has a header; no writer runs yet.
+/// An open file that has a header. The writer does not run yet.
 pub(crate) struct Opened {
     place: Box<dyn Place>,
     database: Database,
-    /// The header, as found or as just written.
+    /// The header that was found or just written.
     pub(crate) header: Vec<u8>,
 }
 
 impl Opened {
-    /// Opens the file, and writes `header` into it if it is new.
+    /// Opens the file. A new file gets `header`.
     pub(crate) fn new(place: Box<dyn Place>, header: &[u8]) -> Result<Self, OpenFault> {
         let database = guarded(|| place.open(true)).map_err(OpenFault::Other)??;
         let found = guarded(|| initialize(&database, header)).map_err(OpenFault::Other)?;
@@ -120,7 +122,8 @@ impl Opened {
     }
 }
 
-/// Reads the header, or writes it if there is no table at all.
+/// Reads the header. Writes it if the file has no table at all; `None` if the file has tables but
+/// no header.
 fn initialize(database: &Database, header: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
     let transaction = database.begin_read()?;
     if transaction.list_tables()?.next().is_some() {
@@ -176,7 +179,7 @@ impl Embedded {
 }
 
 impl Drop for Embedded {
-    /// Waits for the writer, so that the file is free when the store is gone.
+    /// Waits until the writer has ended, so that the file is closed when the store is dropped.
     fn drop(&mut self) {
         self.queue = None;
         if let Some(thread) = self.thread.take() {
@@ -266,7 +269,7 @@ fn read_range(
     }
 }
 
-/// Rows of a snapshot, which only compares.
+/// The rows of a snapshot, to compare a batch that only reads.
 struct SnapshotRows<'t>(&'t ReadTransaction);
 
 impl Rows for SnapshotRows<'_> {
@@ -285,7 +288,7 @@ impl Rows for SnapshotRows<'_> {
     }
 }
 
-/// The number of the last batch in an open file, and its header.
+/// Reads the number of the last batch and the header from an open file.
 pub(super) fn identity(
     database: &Database,
     chain: &Chain,
@@ -296,7 +299,7 @@ pub(super) fn identity(
     Ok((header, head.counter))
 }
 
-/// Runs `act`; a panic inside (redb panics at some damaged files) becomes a reason.
+/// Runs `act`. redb panics on some damaged files; such a panic is returned as an error text.
 pub(super) fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(act)).map_err(|_| "the file is damaged".to_owned())
 }

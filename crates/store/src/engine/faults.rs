@@ -1,5 +1,5 @@
-//! A disk that fails: power cut at any operation with what was not synced torn (attacks, FS-04),
-//! disk full, input and output errors (FS-03).
+//! Tests of the embedded engine on a disk that fails: the power is cut at any operation and
+//! unsynced writes are torn (attacks, FS-04), the disk is full, or input and output fail (FS-03).
 
 use std::io::{Error, ErrorKind};
 use std::path::Path;
@@ -11,20 +11,20 @@ use sekisho_ambient::{Entropy, Timestamp};
 use super::Place;
 use crate::{AuditEntry, Options, RootKey, Store, StoreError, Table};
 
-/// Bytes that a disk writes at once.
+/// The number of bytes that the disk writes as one unit.
 const SECTOR: usize = 512;
 
 #[derive(Debug, Default)]
 struct Platter {
-    /// What readers see.
+    /// The bytes that readers see.
     current: Vec<u8>,
-    /// What survives a power cut for certain.
+    /// The bytes that surely survive a power cut.
     synced: Vec<u8>,
-    /// What perhaps survives, sector by sector, in order.
+    /// Unsynced writes in their order, one sector each. Each may survive a power cut or not.
     pending: Vec<(usize, Vec<u8>)>,
-    /// Operations until everything fails.
+    /// The number of operations until everything fails; `None` for never.
     left: Option<u32>,
-    /// Whether writes fail.
+    /// Whether the disk is full, so that writes fail.
     full: bool,
 }
 
@@ -43,10 +43,10 @@ impl Platter {
         }
     }
 
-    /// What stands on the disk after the power cut.
+    /// Returns one possible content of the disk after a power cut.
     fn image(&self, entropy: &Entropy) -> Vec<u8> {
         let mut image = self.synced.clone();
-        // The length may or may not have reached the disk.
+        // The new length of the file may or may not have reached the disk.
         if entropy.below(2) == 0 {
             image.resize(self.current.len().max(image.len()), 0);
         }
@@ -148,7 +148,7 @@ fn entry(number: u64) -> AuditEntry {
     }
 }
 
-/// Two rows and an entry in one batch.
+/// Writes two rows and an entry of the audit log in one batch.
 async fn put(store: &Store, number: u64) -> Result<(), StoreError> {
     let value = "x".repeat(300);
     store

@@ -1,5 +1,5 @@
-//! The one thread that writes: it takes the batches that wait, applies them one after another in one
-//! redb transaction, commits once, and then answers them all.
+//! The only thread that writes. It takes the waiting batches as a group, applies them one after
+//! another in one redb transaction, commits once, and then answers all of them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,13 +14,13 @@ use super::{Applied, Batch, EngineError, Head, Row, Rows, apply};
 use crate::Stats;
 use crate::audit::Chain;
 
-/// A batch that waits, and where its answer goes.
+/// A waiting batch, and the channel for its answer.
 pub(super) struct Work {
     pub(super) batch: Batch,
     pub(super) answer: oneshot::Sender<Result<(), EngineError>>,
 }
 
-/// What is counted.
+/// The counters that `Stats` is read from.
 #[derive(Default)]
 pub(super) struct Counters {
     commits: AtomicU64,
@@ -45,7 +45,7 @@ impl Counters {
     }
 }
 
-/// The writer's state.
+/// The writer and what it needs to open the file again.
 pub(super) struct Writer {
     pub(super) database: Arc<RwLock<Option<Database>>>,
     pub(super) place: Box<dyn Place>,
@@ -59,17 +59,17 @@ pub(super) struct Writer {
     pub(super) failed: bool,
 }
 
-/// What became of a group.
+/// The result of a group that was committed.
 struct Outcome {
     each: Vec<Applied>,
     counter: u64,
 }
 
-/// Where a group broke.
+/// The point at which a group failed.
 enum Break {
-    /// Before the commit: nothing was applied.
+    /// Before the commit. Nothing was applied.
     Before(String),
-    /// In the commit: perhaps everything was applied.
+    /// During the commit. Everything may have been applied.
     Within(String),
 }
 
@@ -80,7 +80,7 @@ impl<E: std::error::Error> From<E> for Break {
 }
 
 impl Writer {
-    /// Serves until the last sender is gone.
+    /// Serves batches until all senders are dropped.
     pub(super) fn run(mut self, queue: &Receiver<Work>) {
         while let Ok(first) = queue.recv() {
             let mut group = vec![first];
@@ -148,13 +148,13 @@ impl Writer {
                 Applied::BrokenLog => &self.counters.failures,
             };
             counter.fetch_add(1, Ordering::Relaxed);
-            // Nobody waits any more if the caller's future was dropped.
+            // The send fails if the caller dropped its future. Then nobody needs the answer.
             let _ = work.answer.send(applied.into_result());
         }
     }
 
-    /// Opens the file again after an error. It must be the file that it was, no older than the last
-    /// answer that was given.
+    /// Opens the file again after an error. Refuses a file with another header, and one that is
+    /// older than the last batch that was acknowledged.
     fn reopen(&mut self) -> Result<(), String> {
         self.place.takes_writes().map_err(|error| error.to_string())?;
         let mut guard = self.database.write().unwrap_or_else(PoisonError::into_inner);
@@ -180,7 +180,7 @@ fn answer_all(group: Vec<Work>, error: &EngineError) {
     }
 }
 
-/// The rows of one write transaction, each table opened once.
+/// The rows of one write transaction. Each table is opened once.
 pub(super) struct GroupRows<'t> {
     transaction: &'t WriteTransaction,
     tables: HashMap<&'static str, Table<'t, &'static [u8], &'static [u8]>>,

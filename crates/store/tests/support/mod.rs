@@ -1,4 +1,4 @@
-//! Tables, and the engines that every test of the contract is asked of.
+//! Tables for the tests, and the engines that every contract test runs on.
 use std::future::Future;
 
 use sekisho_ambient::{Entropy, Handle, HandleKey, Timestamp};
@@ -29,12 +29,12 @@ pub(crate) fn open(path: &std::path::Path) -> Result<Store, StoreError> {
     Store::open_on(Backend::Redb(path), &root(), Entropy::system(), Options::default())
 }
 
-/// A store in memory, and the hand on its mishaps.
+/// Opens a store in memory, and returns it with the control over its mishaps.
 pub(crate) fn hostile(options: HostileOptions) -> (Store, Hostile) {
     Hostile::open(options, &root(), Entropy::seeded(options.seed)).unwrap()
 }
 
-/// The handle number `seed`, which ends at `expires`.
+/// Makes handle number `seed`, which expires at `expires`.
 pub(crate) fn key(seed: u64, expires: i64) -> HandleKey {
     Handle::new(Timestamp::from_unix(expires), &Entropy::seeded(seed)).key()
 }

@@ -1,11 +1,11 @@
-//! The conditions in plain Rust, and random cases at which the policies have to say the same.
+//! The rules in plain Rust, and random cases in which the policies must give the same result.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::AffiliationType;
 
-/// The three conditions (and the offer) as plain Rust, written without a look at the policies.
+/// The rules as plain Rust. They were written without looking at the policies.
 fn oracle(case: &Case) -> Vec<&'static str> {
     let day_ok = |claims: &Claims, name: &str| {
         let end = claims.get(name).and_then(Value::as_str).and_then(Timestamp::end_of_day_jst);

@@ -1,17 +1,17 @@
-//! RSA moduli of a faulty generator in smart cards and TPMs (ROCA, CVE-2017-15361), which can be
-//! factored.
+//! Detects RSA moduli that a faulty generator in smart cards and TPMs made (ROCA, CVE-2017-15361).
+//! Such a modulus can be factored.
 //!
-//! The fingerprint of Nemec et al., "The Return of Coppersmith's Attack" (CCS 2017), section 2: such
-//! a modulus is a power of 65537 modulo each of the primes that the generator used. A sound key has
-//! that fingerprint with a chance of 2^-27.
+//! The fingerprint is that of Nemec et al., "The Return of Coppersmith's Attack" (CCS 2017),
+//! section 2: the modulus is a power of 65537 modulo each of the primes that the generator used. A
+//! sound key has this fingerprint with a chance of 2^-27.
 
-/// The generator's odd primes.
+/// The odd primes that the generator used.
 const PRIMES: [u32; 38] = [
     3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97,
     101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 ];
 
-/// Whether the big-endian modulus `n` has the fingerprint.
+/// Whether the big-endian modulus `n` has the fingerprint of the faulty generator.
 pub(super) fn is_weak(n: &[u8]) -> bool {
     PRIMES.into_iter().all(|prime| is_power_of_65537(remainder(n, prime), prime))
 }

@@ -7,10 +7,10 @@ use crate::description::Description;
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AuthorizationError {
-    /// Nobody to redirect to: the person is told (RFC 6749, 4.1.2.1).
+    /// There is no trusted URI to redirect to, so the person is shown a page (RFC 6749, 4.1.2.1).
     #[error("{0}")]
     Page(PageErrorCode),
-    /// The client is told.
+    /// The error is redirected to the client.
     #[error("{}: {}", .0.error.name(), .0.description.as_str())]
     Redirect(ErrorRedirect),
 }
@@ -26,16 +26,16 @@ pub enum PageErrorCode {
     RedirectUri,
 }
 
-/// An error that the client is told.
+/// An error to redirect to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorRedirect {
     /// A URI that the client registered.
     pub redirect_uri: String,
-    /// The code.
+    /// The error code, sent as `error`.
     pub error: AuthorizationErrorCode,
-    /// For the client's developer.
+    /// An explanation for the client's developer, sent as `error_description`.
     pub description: Description,
-    /// `state` of the request.
+    /// `state` of the request, echoed if there was one.
     pub state: Option<String>,
     /// The issuer identifier.
     pub iss: String,
@@ -48,15 +48,15 @@ pub enum AuthorizationErrorCode {
     InvalidRequest,
     /// The client may not use this method.
     UnauthorizedClient,
-    /// The person or the policy said no.
+    /// The person or the policy denied the request.
     AccessDenied,
-    /// Another `response_type` than `code`.
+    /// A `response_type` other than `code`.
     UnsupportedResponseType,
     /// No scope is left, or the list is malformed.
     InvalidScope,
-    /// Something broke.
+    /// This server failed.
     ServerError,
-    /// Too much to do just now.
+    /// This server has too much to do just now; the client may try again later.
     TemporarilyUnavailable,
     /// `prompt=none`, and the person has to log in.
     LoginRequired,
@@ -64,9 +64,9 @@ pub enum AuthorizationErrorCode {
     ConsentRequired,
     /// `prompt=none`, and the person has to do something else.
     InteractionRequired,
-    /// `prompt=none`, and the person has to choose.
+    /// `prompt=none`, and the person has to choose an account.
     AccountSelectionRequired,
-    /// An essential `acr` that no login here has (OpenID Connect Core Error Code
+    /// The request needs an `acr` that no login here has (OpenID Connect Core Error Code
     /// `unmet_authentication_requirements`).
     UnmetAuthenticationRequirements,
     /// `authorization_details` of an unknown type, or malformed.
@@ -100,7 +100,7 @@ impl AuthorizationErrorCode {
         Self::RegistrationNotSupported,
     ];
 
-    /// `error` on the wire.
+    /// The code as sent in `error`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
@@ -122,12 +122,13 @@ impl AuthorizationErrorCode {
         }
     }
 
-    /// The code of this name.
+    /// The code with this name, or `None` if there is no such code.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.name() == name)
     }
 
-    /// The HTTP status of the answer: a redirect that turns a POST into a GET (RFC 9700, 4.12).
+    /// The HTTP status of the redirect: 303, so that the browser follows a POST with a GET (RFC
+    /// 9700, 4.12).
     pub const fn status(self) -> u16 {
         303
     }

@@ -1,4 +1,4 @@
-//! Every sentence that a person reads in the wallet, in both languages.
+//! Every text of the wallet that a person reads, in both languages.
 //!
 //! Invariant: an entry with one language only does not compile.
 
@@ -17,7 +17,7 @@ pub enum Lang {
 }
 
 impl Lang {
-    /// The value of an `html` element's `lang`.
+    /// The language's tag for the `lang` attribute of `html`.
     pub fn tag(self) -> &'static str {
         match self {
             Self::Ja => "ja",
@@ -25,7 +25,7 @@ impl Lang {
         }
     }
 
-    /// The language that `?lang=` or `--lang` names.
+    /// The language named by `?lang=` or `--lang`; `None` if it is neither of ours.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "ja" => Some(Self::Ja),
@@ -34,14 +34,14 @@ impl Lang {
         }
     }
 
-    /// The first language of an `Accept-Language` list or a `LANG` that we have; weights are read
-    /// as the order, which is how browsers write them.
+    /// The first language of ours in an `Accept-Language` list or in `LANG`. Weights are ignored,
+    /// because browsers list languages in the order of their weights.
     pub fn from_list(list: &str) -> Option<Self> {
         list.split(',').find_map(|item| Self::parse(item.trim().get(..2)?))
     }
 }
 
-/// A fixed text in both languages; `{0}`, `{1}` stand for what is filled in.
+/// A fixed text in both languages. `{0}`, `{1}` are places for values.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
     ja: &'static str,
@@ -49,7 +49,7 @@ pub struct Text {
 }
 
 impl Text {
-    /// The text in one language.
+    /// The text in the language `lang`.
     pub fn of(&self, lang: impl Borrow<Lang>) -> &'static str {
         match lang.borrow() {
             Lang::Ja => self.ja,
@@ -57,7 +57,7 @@ impl Text {
         }
     }
 
-    /// The text in one language, its places filled.
+    /// The text in the language `lang`, with `values` in its places.
     pub fn with(&self, lang: impl Borrow<Lang>, values: &[&str]) -> String {
         let mut rest = self.of(lang);
         let mut out = String::new();
@@ -73,17 +73,17 @@ impl Text {
     }
 }
 
-/// A text of somebody else's in both languages: a name, a purpose, a label.
+/// A text from somebody else in both languages: a name, a purpose, a label.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Both {
-    /// Japanese.
+    /// The text in Japanese; may be empty.
     pub ja: String,
-    /// English.
+    /// The text in English; may be empty.
     pub en: String,
 }
 
 impl Both {
-    /// Both forms.
+    /// Makes a text of its two versions.
     pub fn new(ja: impl Into<String>, en: impl Into<String>) -> Self {
         Self { ja: ja.into(), en: en.into() }
     }
@@ -94,7 +94,7 @@ impl Both {
         Self { ja: text.clone(), en: text }
     }
 
-    /// The text in one language, or the other one where that is empty.
+    /// The text in the language `lang`. If it is empty, the text in the other language.
     pub fn of(&self, lang: impl Borrow<Lang>) -> &str {
         let (first, second) = match lang.borrow() {
             Lang::Ja => (&self.ja, &self.en),
@@ -103,7 +103,7 @@ impl Both {
         if first.is_empty() { second } else { first }
     }
 
-    /// Whether there is no text at all.
+    /// Whether both versions are empty.
     pub fn is_empty(&self) -> bool {
         self.ja.is_empty() && self.en.is_empty()
     }

@@ -31,7 +31,7 @@ pub struct Assertion {
     jwt: UnverifiedJwt<Claims>,
 }
 
-/// The values that [`verify`] compares an assertion with.
+/// The values that `verify` compares an assertion with.
 #[derive(Clone, Copy, Debug)]
 pub struct AssertionCheck<'a> {
     /// The present time.
@@ -43,7 +43,7 @@ pub struct AssertionCheck<'a> {
     pub keys: &'a [PublicJwk],
 }
 
-/// An assertion that [`verify`] accepted: a registered key signed it, for this server.
+/// An assertion that `verify` accepted: a registered key signed it, for this server.
 pub struct VerifiedAssertion {
     /// The client that made it.
     pub client: AuthenticatedClient,

@@ -15,7 +15,7 @@ use crate::token::TokenError;
 /// The client authentication that a request carries. Nothing has been checked yet.
 #[derive(Clone)]
 pub enum Presented {
-    /// `Authorization: Basic`.
+    /// `Authorization: Basic`, with identifier and secret.
     Basic {
         /// `client_id`, decoded.
         id: String,
@@ -34,7 +34,7 @@ pub enum Presented {
         /// `client_id` of the body.
         client_id: String,
     },
-    /// `client_assertion`: `private_key_jwt`.
+    /// `client_assertion`: an assertion for `private_key_jwt`.
     Assertion(Box<Assertion>),
     /// Nothing at all, which only the pre-authorized code grant allows (OpenID4VCI 1.0, 6.1).
     Anonymous,

@@ -37,7 +37,7 @@ pub struct ServerRules<'a> {
     pub authorization_details_types_supported: Vec<&'a str>,
 }
 
-/// The `client_id` of a request. The caller looks up the client with it before [`validate`].
+/// The `client_id` of a request. The caller looks up the client with it before `validate`.
 pub fn client_id(params: &Params) -> Result<&str, PageErrorCode> {
     params.one("client_id").ok().flatten().ok_or(PageErrorCode::UnknownClient)
 }

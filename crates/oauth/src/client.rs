@@ -27,17 +27,17 @@ pub const ID_TOKEN_ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es
 pub enum ClientAuthentication {
     /// `none`: a public client, which has no secret.
     None,
-    /// `client_secret_basic`.
+    /// `client_secret_basic`: the secret is sent in the `Authorization` header.
     SecretBasic {
         /// SHA-256 of the secret, which has 256 bits of randomness.
         digest: [u8; 32],
     },
-    /// `client_secret_post`.
+    /// `client_secret_post`: the secret is sent in the body.
     SecretPost {
         /// SHA-256 of the secret, which has 256 bits of randomness.
         digest: [u8; 32],
     },
-    /// `private_key_jwt`.
+    /// `private_key_jwt`: the client signs an assertion.
     PrivateKeyJwt {
         /// The client's public keys, or where to fetch them.
         keys: ClientKeys,

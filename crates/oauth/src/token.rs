@@ -33,7 +33,7 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    /// Every grant.
+    /// Every grant that is supported.
     pub const ALL: [Self; 3] =
         [Self::AuthorizationCode, Self::RefreshToken, Self::PreAuthorizedCode];
 

@@ -111,7 +111,7 @@ pub enum DcqlError {
     Unsupported {
         /// The id of the credential query.
         id: String,
-        /// What is not supported.
+        /// The part that is not supported.
         what: Unsupported,
     },
 }
@@ -122,20 +122,20 @@ pub enum Unsupported {
     /// A format other than [`FORMAT`].
     #[error("format {0} is not supported")]
     Format(String),
-    /// `multiple: true`.
+    /// `multiple: true`: several credentials for one query.
     #[error("several credentials for one query are not supported")]
     Multiple,
     /// `trusted_authorities`. Our own trust list decides which issuers count, never the request or
     /// the wallet.
     #[error("trusted_authorities of type {0} are not supported")]
     TrustedAuthorities(String),
-    /// `require_cryptographic_holder_binding: false`.
+    /// `require_cryptographic_holder_binding: false`: presentations without key binding.
     #[error("credentials without key binding are not supported")]
     WithoutHolderBinding,
 }
 
 impl Query {
-    /// Reads a query.
+    /// Reads a query from its JSON. The error names the place of the first fault.
     pub fn from_value(value: &Value) -> Result<Self, DcqlError> {
         document::read(value)
     }

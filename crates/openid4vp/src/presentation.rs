@@ -124,8 +124,8 @@ pub enum NumberOutcome<P> {
     NotAsked(Presentation<P>),
 }
 
-/// What was presented, with the proof that the person at the wallet is at the browser that began
-/// the login. It has no constructor: only the releases of [`Presentation`] make it.
+/// The kept answer, with the proof that the person at the wallet is at the browser that began the
+/// login. It has no constructor: only the releases of [`Presentation`] make it.
 #[derive(Debug, PartialEq)]
 pub struct BrowserBound<P> {
     by: P,

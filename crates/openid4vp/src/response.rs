@@ -39,7 +39,7 @@ pub enum WalletError {
     InvalidRequestUriMethod,
     /// `transaction_data` is malformed or not supported.
     InvalidTransactionData,
-    /// Any other error.
+    /// An error that is not registered.
     Other,
 }
 

@@ -86,7 +86,7 @@ pub enum Failure {
     /// The server could not listen at an address.
     #[error("cannot listen at {address}: {source}{}", listen_hint(source))]
     Listen {
-        /// The address.
+        /// The address that was tried, as text.
         address: String,
         /// The system's error.
         source: std::io::Error,
@@ -110,7 +110,7 @@ pub enum Failure {
     /// The admin API refused the request.
     #[error("{message}")]
     Refused {
-        /// The error's name.
+        /// The error's name in the answer.
         name: String,
         /// The explanation of the error.
         message: String,

@@ -35,7 +35,7 @@ pub(crate) async fn open(
     open_or_make(settings, surroundings).await
 }
 
-/// Like [`open`], but makes the store if there is none.
+/// Like `open`, but makes the store if there is none.
 pub(crate) async fn open_or_make(
     settings: &Settings,
     surroundings: &Surroundings,

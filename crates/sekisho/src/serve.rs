@@ -1,7 +1,7 @@
 //! `serve`: runs one broker on its public address and its admin socket, until it is told to stop.
 //!
 //! Invariants: the address is bound before the store is opened; a second server on the same store
-//! does not start. At SIGTERM or SIGINT, running requests get [`FAREWELL`] to end; then the program
+//! does not start. At SIGTERM or SIGINT, running requests get `FAREWELL` to end; then the program
 //! ends with exit code 0.
 
 mod admin_socket;

@@ -65,7 +65,7 @@ fn set_up(home: &Home) {
     assert_eq!(offer["tx_code"].as_str().unwrap().len(), 6);
 }
 
-/// Checks everything that [`set_up`] made.
+/// Checks everything that `set_up` made.
 fn assert_set_up(home: &Home) {
     let status = home.json(&["status"]);
     let counts = ["organizations", "clients", "trusted"].map(|name| status[name].clone());

@@ -83,7 +83,7 @@ pub enum WalletError {
         status: u16,
         /// The OAuth error code of its answer.
         error: String,
-        /// The peer's explanation.
+        /// The peer's explanation of the error, if it gave one.
         description: Option<String>,
     },
     /// The offer does not fit the issuer's metadata or the specification.

@@ -58,7 +58,7 @@ pub struct Peer {
     pub uid: u32,
 }
 
-/// What a handler answers.
+/// The result of every handler.
 type Answer = Result<Response, Failed>;
 
 /// The query of an endpoint that takes no parameters.

@@ -70,7 +70,7 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
     }
 }
 
-/// The form of a page. A form that cannot be read counts as empty, as in [`PageQuery`].
+/// The form of a page. A form that cannot be read counts as empty, as in `PageQuery`.
 pub(crate) struct PageForm(pub(crate) Params);
 
 impl<S: Send + Sync> FromRequest<S> for PageForm {
@@ -157,7 +157,7 @@ const LOGOUT_FORM: &str = "logout";
 /// The login that the path names, loaded once, and the browser that began it. The language is the
 /// one that the person chose, or else the one that the login's service asked for.
 pub(crate) struct AtLogin {
-    /// The login.
+    /// The login that the path names.
     pub(crate) login: OpenLogin,
     /// The browser that began the login.
     pub(crate) browser: Browser,
@@ -209,7 +209,7 @@ impl FromRequest<App> for OwnForm {
 
 /// A form that this browser posted from our own log-out question. It is bound to the session.
 pub(crate) struct OwnLogoutForm {
-    /// The browser.
+    /// The browser that posted the form.
     pub(crate) browser: Browser,
     /// The parameters of the query.
     pub(crate) query: Params,

@@ -37,7 +37,7 @@ pub struct ErrorRedirect {
     pub description: Description,
     /// `state` of the request, echoed if there was one.
     pub state: Option<String>,
-    /// The issuer identifier.
+    /// The issuer identifier, sent as `iss`.
     pub iss: String,
 }
 

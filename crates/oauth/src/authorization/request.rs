@@ -1,4 +1,4 @@
-//! What a validated authorization request asks for.
+//! A validated authorization request, and the values that its parameters can have.
 
 use sekisho_jose::Claims;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct AuthorizationRequest {
     pub max_age: Option<i64>,
     /// `ui_locales`, in the order of preference.
     pub ui_locales: Vec<String>,
-    /// `login_hint`.
+    /// `login_hint`, as the request wrote it.
     pub login_hint: Option<String>,
     /// `id_token_hint`, unverified.
     pub id_token_hint: Option<String>,
@@ -69,7 +69,7 @@ pub enum ResponseMode {
 }
 
 impl Prompt {
-    /// Every value.
+    /// Every value that `prompt` can have.
     pub const ALL: [Self; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
 
     /// The value as written in `prompt`.

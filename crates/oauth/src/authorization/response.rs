@@ -19,7 +19,7 @@ pub struct AuthorizationResponse {
     pub mode: ResponseMode,
     /// `state` of the request.
     pub state: Option<String>,
-    /// The issuer identifier.
+    /// The issuer identifier, sent as `iss`.
     pub iss: String,
     /// The code or the error.
     pub body: ResponseBody,
@@ -32,7 +32,7 @@ pub enum ResponseBody {
     Code(String),
     /// The request was refused.
     Error {
-        /// The error code.
+        /// The error code, sent as `error`.
         error: AuthorizationErrorCode,
         /// An explanation for the client's developer.
         description: Option<Description>,

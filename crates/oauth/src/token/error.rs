@@ -125,7 +125,7 @@ pub enum TokenErrorCode {
 }
 
 impl TokenErrorCode {
-    /// Every code.
+    /// Every code that a token error can carry.
     pub const ALL: [Self; 9] = [
         Self::InvalidRequest,
         Self::InvalidClient,

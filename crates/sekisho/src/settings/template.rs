@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The values that `init` fills in.
 pub(crate) struct Sample<'a> {
-    /// The origin.
+    /// The origin at which people reach the broker.
     pub(crate) origin: &'a str,
     /// The address at which the server listens, `host:port`.
     pub(crate) listen: String,

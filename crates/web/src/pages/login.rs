@@ -14,13 +14,13 @@ use crate::texts;
 /// The service that asks, as its operator registered it.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceCard {
-    /// Name in Japanese.
+    /// The name of the service in Japanese; empty if there is none.
     pub name_ja: String,
     /// Name in English; empty if there is none.
     pub name_en: String,
     /// Why it asks, in the page's language.
     pub purpose: String,
-    /// Who operates it.
+    /// The name of the organization that operates the service.
     pub operator_name: String,
     /// The corporate number of the organization that operates the service (法人番号), 13 digits; `None`
     /// if unknown.

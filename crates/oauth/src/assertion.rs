@@ -76,7 +76,8 @@ impl Assertion {
 ///
 /// [`TokenError::UnknownKey`] if none of the known keys could have signed it. The client may have
 /// published new keys at its `jwks_uri`, so the caller can fetch them and try again (CA-7).
-/// [`TokenError::Assertion`] for every other fault; it says which.
+/// `TokenError::OtherMethod` if the client registered another method. [`TokenError::Assertion`] for
+/// every other fault; it says which.
 pub fn verify(
     assertion: &Assertion,
     client: &Client,

@@ -71,7 +71,7 @@ fn assert_set_up(home: &Home) {
     let counts = ["organizations", "clients", "trusted"].map(|name| status[name].clone());
     assert_eq!(counts, [1, 1, 1].map(Value::from));
     let keys = home.json(&["key", "list"]);
-    // Each purpose has two keys: three purposes of the broker, two of the organization.
+    // Two keys for each purpose and algorithm: three such pairs of the broker, two of the issuer.
     assert_eq!(keys["keys"].as_array().unwrap().len(), 10);
     assert_eq!(home.json(&["audit", "verify"])["fault"], Value::Null);
     let tail = home.json(&["audit", "tail", "-n", "4"]);

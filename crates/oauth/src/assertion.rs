@@ -1,7 +1,8 @@
 //! Client assertions: `private_key_jwt` (RFC 7523, 2.2 and 3; Core, 9; checklist CA-3 to CA-7).
 //!
-//! Invariant: an assertion is believed if a key that the client registered made it, for us alone, and
-//! it ends soon. That it is used once is for the store to decide: [`VerifiedAssertion::row`].
+//! Invariant: an assertion is accepted only if a key that the client registered signed it, it is
+//! addressed to this server alone, and it ends soon. Whether it was used before is for the store to
+//! decide: see [`VerifiedAssertion::row`].
 
 use sekisho_ambient::{HandleKey, Timestamp, sha256};
 use sekisho_jose::{Claims, Expected, PublicJwk, TimeRule, UnverifiedJwt, numeric_date};
@@ -13,43 +14,45 @@ use crate::token::TokenError;
 
 /// The value of `client_assertion_type`.
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// How far ahead an assertion may end, in seconds: libraries default to an hour.
+/// The furthest time ahead at which an assertion may end, in seconds. Client libraries use up to an
+/// hour.
 const MAX_LIFETIME: i64 = 3600;
-/// How far clocks may differ, in seconds.
+/// How far the client's clock may differ from ours, in seconds.
 const SKEW: i64 = 60;
 /// The longest `jti` that is taken, in bytes.
 const MAX_JTI: usize = 256;
-/// The most that an assertion may weigh, in bytes.
+/// The longest assertion that is read, in bytes.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// An assertion that nobody has checked yet.
+/// A client assertion that was parsed. Nothing in it has been verified yet.
 #[derive(Clone)]
 pub struct Assertion {
     client_id: String,
     jwt: UnverifiedJwt<Claims>,
 }
 
-/// What an assertion is held against.
+/// The values that `verify` compares an assertion with.
 #[derive(Clone, Copy, Debug)]
 pub struct AssertionCheck<'a> {
-    /// The time.
+    /// The present time.
     pub now: Timestamp,
-    /// What its audience may be: the issuer identifier, the token endpoint, the endpoint called.
+    /// The audiences that are accepted: the issuer identifier, the token endpoint, the endpoint
+    /// called.
     pub audiences: &'a [&'a str],
-    /// The client's keys.
+    /// The client's registered public keys.
     pub keys: &'a [PublicJwk],
 }
 
-/// An assertion that a registered key made for us.
+/// An assertion that `verify` accepted: a registered key signed it, for this server.
 pub struct VerifiedAssertion {
-    /// Who made it.
+    /// The client that made it.
     pub client: AuthenticatedClient,
-    /// Where it is remembered as used, until it has ended.
+    /// The key of the row that records its use. The row is kept until the assertion has ended.
     pub row: HandleKey,
 }
 
 impl Assertion {
-    /// Reads an assertion. Whose it says that it is comes from `sub`.
+    /// Parses an assertion without verifying it. The client that it claims to come from is `sub`.
     pub fn parse(text: &str) -> Result<Self, TokenError> {
         let jwt = UnverifiedJwt::<Claims>::parse_bounded(text, MAX_BYTES)
             .map_err(|_| TokenError::Assertion("it is no JWT that can be read"))?;
@@ -61,18 +64,20 @@ impl Assertion {
         Ok(Self { client_id, jwt })
     }
 
-    /// Whose it says that it is.
+    /// The client that the assertion claims to come from (`sub`), not verified.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 }
 
-/// Checks `assertion` of `client`.
+/// Checks `assertion`, which claims to come from `client`.
 ///
 /// # Errors
 ///
-/// [`TokenError::UnknownKey`] if no key may have made it: new keys may stand at the client's
-/// `jwks_uri` by now (CA-7). [`TokenError::Assertion`] says what else is wrong.
+/// [`TokenError::UnknownKey`] if none of the known keys could have signed it. The client may have
+/// published new keys at its `jwks_uri`, so the caller can fetch them and try again (CA-7).
+/// `TokenError::OtherMethod` if the client registered another method. [`TokenError::Assertion`] for
+/// every other fault; it says which.
 pub fn verify(
     assertion: &Assertion,
     client: &Client,
@@ -108,7 +113,7 @@ pub fn verify(
     Ok(VerifiedAssertion { client: AuthenticatedClient::by_assertion(client), row })
 }
 
-/// The claims, if one of the keys made the signature.
+/// The claims, if one of the client's keys verifies the signature.
 fn signed(assertion: &Assertion, check: &AssertionCheck<'_>) -> Result<Claims, TokenError> {
     let header = assertion.jwt.header();
     let named = |key: &&PublicJwk| match &header.kid {
@@ -134,7 +139,7 @@ fn signed(assertion: &Assertion, check: &AssertionCheck<'_>) -> Result<Claims, T
     Err(TokenError::UnknownKey)
 }
 
-/// The one audience, as a text or as an array of one (CA-5).
+/// The only audience, given as a string or as an array of one string (CA-5).
 fn audience(claims: &Claims) -> Option<&str> {
     match claims.get("aud")? {
         Value::String(aud) => Some(aud),
@@ -146,7 +151,8 @@ fn audience(claims: &Claims) -> Option<&str> {
     }
 }
 
-/// Ends with the assertion; the digest tells clients apart.
+/// The row's key: the end of the assertion, so that the row expires with it, then a digest of
+/// client and `jti`, so that two clients may use the same `jti`.
 fn row(client_id: &str, jti: &str, ends: Timestamp) -> Option<HandleKey> {
     let mut text = client_id.as_bytes().to_vec();
     text.push(0);

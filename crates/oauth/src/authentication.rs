@@ -12,35 +12,36 @@ use crate::client::{Client, ClientAuthentication};
 use crate::params::{self, Params};
 use crate::token::TokenError;
 
-/// How a request says who sends it, unchecked.
+/// The client authentication that a request carries. Nothing has been checked yet.
 #[derive(Clone)]
 pub enum Presented {
-    /// `Authorization: Basic`.
+    /// `Authorization: Basic`, with identifier and secret.
     Basic {
-        /// `client_id`.
+        /// `client_id`, decoded.
         id: String,
-        /// The secret.
+        /// `client_secret`, decoded.
         secret: Secret<String>,
     },
     /// `client_id` and `client_secret` in the body.
     Post {
-        /// `client_id`.
+        /// `client_id` of the body.
         id: String,
-        /// The secret.
+        /// `client_secret` of the body.
         secret: Secret<String>,
     },
     /// `client_id` alone: a public client.
     None {
-        /// `client_id`.
+        /// `client_id` of the body.
         client_id: String,
     },
-    /// `client_assertion`: `private_key_jwt`.
+    /// `client_assertion`: an assertion for `private_key_jwt`.
     Assertion(Box<Assertion>),
     /// Nothing at all, which only the pre-authorized code grant allows (OpenID4VCI 1.0, 6.1).
     Anonymous,
 }
 
-/// A client that has proven to be itself, as far as it is registered to.
+/// A client that has authenticated with the method that it registered. A public client has only
+/// named itself.
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient(Client);
 
@@ -51,7 +52,8 @@ impl Presented {
         let body_secret = params.one("client_secret")?;
         if params.has("client_assertion") || params.has("client_assertion_type") {
             let alone = authorization.is_none() && body_secret.is_none();
-            // Never a reason to look at the other method (attack OA-24).
+            // A broken assertion is an error. The other methods are never tried instead (attack
+            // OA-24).
             return if alone {
                 assertion(params, body_id)
             } else {
@@ -76,7 +78,7 @@ impl Presented {
         }
     }
 
-    /// Who the request says that it comes from, for looking up the client.
+    /// The client that the request claims to come from, so that the caller can look it up.
     pub fn client_id(&self) -> Option<&str> {
         match self {
             Self::Basic { id, .. } | Self::Post { id, .. } => Some(id),
@@ -86,13 +88,13 @@ impl Presented {
         }
     }
 
-    /// Whether `WWW-Authenticate: Basic` belongs into a refusal (RFC 6749, 5.2).
+    /// Whether a refusal has to carry `WWW-Authenticate: Basic` (RFC 6749, 5.2).
     pub fn is_basic(&self) -> bool {
         matches!(self, Self::Basic { .. })
     }
 }
 
-/// Reads a client assertion (RFC 7521, 4.2); `client_id` beside it has to name the same client.
+/// Reads a client assertion (RFC 7521, 4.2). If there is a `client_id` too, it has to be the same.
 fn assertion(params: &Params, body_id: Option<&str>) -> Result<Presented, TokenError> {
     if params.one("client_assertion_type")? != Some(ASSERTION_TYPE) {
         return Err(TokenError::UnsupportedMethod);
@@ -118,8 +120,8 @@ fn basic(header: &str) -> Result<(String, Secret<String>), TokenError> {
     Ok((half(id)?, Secret::new(half(secret)?)))
 }
 
-/// Checks that `presented` is what `client` registered; an assertion is for
-/// [`crate::assertion::verify`]. In constant time as to the secret.
+/// Checks that `presented` is what `client` registered, and compares secrets in constant time. An
+/// assertion is not checked here but by [`crate::assertion::verify`].
 pub fn authenticate(
     presented: &Presented,
     client: &Client,
@@ -144,17 +146,17 @@ pub fn authenticate(
 }
 
 impl AuthenticatedClient {
-    /// For [`crate::assertion::verify`] alone.
+    /// Made only by [`crate::assertion::verify`], which has checked the assertion.
     pub(crate) fn by_assertion(client: &Client) -> Self {
         Self(client.clone())
     }
 
-    /// The client.
+    /// The registration of the client.
     pub fn client(&self) -> &Client {
         &self.0
     }
 
-    /// Its identifier.
+    /// The client's identifier.
     pub fn client_id(&self) -> &str {
         &self.0.client_id
     }

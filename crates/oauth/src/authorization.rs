@@ -1,9 +1,9 @@
 //! The authorization endpoint: from parameters to a validated request (RFC 6749, 4.1.1; OpenID
 //! Connect Core 1.0, 3.1.2.1–3.1.2.2).
 //!
-//! Invariant: an error is redirected only to a URI that the client registered, and never before
-//! client and URI are known to be right (RFC 6749, 4.1.2.1); every answer carries `iss` (RFC 9207).
-//! Sessions, wallets, consent and codes are the callers' matter.
+//! Invariant: an error is redirected only to a URI that the client registered, and only after
+//! client and URI have been checked (RFC 6749, 4.1.2.1). Every answer carries `iss` (RFC 9207). The
+//! callers look after sessions, wallets, consent and codes.
 
 mod checks;
 mod error;
@@ -24,25 +24,26 @@ use crate::params::Params;
 /// `response_type` values that are supported, for checks and metadata alike.
 pub const RESPONSE_TYPES: &[&str] = &["code"];
 
-/// What this server supports and is called.
+/// The properties of this server that an authorization request is checked against.
 #[derive(Clone, Debug)]
 pub struct ServerRules<'a> {
-    /// The issuer identifier.
+    /// The issuer identifier, sent as `iss` in every answer.
     pub issuer: &'a str,
-    /// Scopes.
+    /// The scopes that this server knows.
     pub scopes_supported: Vec<&'a str>,
-    /// The claims that these scopes can release.
+    /// Gives the names of the claims that these scopes can release.
     pub claims_of: fn(&[String]) -> Vec<&'static str>,
-    /// Types of `authorization_details` (RFC 9396, 2).
+    /// The types of `authorization_details` that this server knows (RFC 9396, 2).
     pub authorization_details_types_supported: Vec<&'a str>,
 }
 
-/// The `client_id` of a request, for looking up the client.
+/// The `client_id` of a request. The caller looks up the client with it before `validate`.
 pub fn client_id(params: &Params) -> Result<&str, PageErrorCode> {
     params.one("client_id").ok().flatten().ok_or(PageErrorCode::UnknownClient)
 }
 
-/// Runs [`CHECKS`] over a request; `client` is who its `client_id` names, if anybody.
+/// Runs [`CHECKS`] over a request. `client` is the client with the request's `client_id`, or `None`
+/// if no such client is registered.
 pub fn validate(
     params: &Params,
     client: Option<&Client>,

@@ -1,26 +1,27 @@
 //! The `claims` parameter (Core, 5.5; checklist AUTH-24).
 //!
-//! Invariant: a claim is kept only if a scope that the client is registered for would release it:
-//! asking one by one reaches nothing that asking by scope does not.
+//! Invariant: a claim is kept only if a scope that the client is registered for would release it.
+//! So a client cannot get by this parameter what it could not get by scopes.
 
 use sekisho_jose::{Claims, json};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// What is asked for, claim by claim.
+/// The claims that a request names one by one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimsRequest {
-    /// Names of claims for userinfo.
+    /// The names of the claims for the userinfo answer.
     pub userinfo: Vec<String>,
-    /// Names of claims for the ID token.
+    /// The names of the claims for the ID token.
     pub id_token: Vec<String>,
-    /// `acr` as an essential claim, and which values will do; an empty list means any.
+    /// The accepted values, if `acr` is asked for as an essential claim. An empty list accepts any
+    /// value.
     pub acr: Option<Vec<String>>,
-    /// The subject that the answer has to be about.
+    /// The subject that the answer has to be about, if the request names one.
     pub sub: Option<String>,
 }
 
-/// What one claim is asked with (Core, 5.5.1).
+/// The options given for one claim (Core, 5.5.1).
 #[derive(Default)]
 struct Wish {
     essential: bool,
@@ -32,7 +33,7 @@ impl ClaimsRequest {
     ///
     /// # Errors
     ///
-    /// Says what is malformed. Unknown claims and members are ignored.
+    /// The text says which part is malformed. Unknown claims and members are ignored, not refused.
     pub fn parse(text: &str, allowed: &[&str]) -> Result<Self, String> {
         let members = json::parse_object(text.as_bytes())
             .map_err(|error| format!("claims is no JSON object: {error}"))?;
@@ -55,7 +56,7 @@ impl ClaimsRequest {
         match name {
             "acr" if wish.essential => self.acr = Some(wish.values),
             "sub" => self.sub = wish.values.into_iter().next().or_else(|| self.sub.take()),
-            // These are in every ID token, and `sub` in every answer.
+            // Nothing to remember: every ID token has these claims.
             "acr" | "amr" | "auth_time" | "sid" => {}
             _ if allowed.contains(&name) => {
                 let names = if in_id_token { &mut self.id_token } else { &mut self.userinfo };
@@ -65,17 +66,17 @@ impl ClaimsRequest {
         }
     }
 
-    /// Whether nothing is asked for.
+    /// Whether no claim is asked for.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// The names of all claims, for either place.
+    /// The names of all claims, for userinfo and for the ID token.
     pub fn names(&self) -> impl Iterator<Item = &String> {
         self.userinfo.iter().chain(&self.id_token)
     }
 
-    /// The parameter that asks for the same again.
+    /// The value of a `claims` parameter that asks for the same.
     pub fn to_value(&self) -> Value {
         let all = |names: &[String]| -> Claims {
             names.iter().map(|name| (name.clone(), Value::Null)).collect()
@@ -108,7 +109,8 @@ impl Wish {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let values = match (members.get("value"), members.get("values")) {
             (None, None) => Vec::new(),
-            // A value that is no text is never one of ours; it cannot be met.
+            // All our values are strings. Another type becomes an empty string, which no login
+            // meets.
             (Some(value), None) => vec![text(value).unwrap_or_default()],
             (None, Some(Value::Array(values))) if !values.is_empty() => {
                 values.iter().map(|value| text(value).unwrap_or_default()).collect()

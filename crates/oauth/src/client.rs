@@ -1,8 +1,8 @@
 //! Relying parties as they are registered (OpenID Connect Registration 1.0, 2; RFC 7591, 2).
 //!
-//! Invariant: a client that passes [`validate_registration`] is public or has one way to
-//! authenticate, has redirect URIs to which an answer may go, and an ID token algorithm that is
-//! published. Of its secret only the SHA-256 is known here. Where it is kept is the callers' matter.
+//! Invariant: a client that passes [`validate_registration`] is public or authenticates in exactly
+//! one way. Answers may go to each of its redirect URIs, and its ID token algorithm is published.
+//! Only the SHA-256 of its secret is known here. The callers store clients.
 
 use sekisho_ambient::{Text, Timestamp, sha256};
 use sekisho_jose::{Algorithm, PublicJwk};
@@ -25,21 +25,21 @@ pub const ID_TOKEN_ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuthentication {
-    /// `none`: a public client.
+    /// `none`: a public client, which has no secret.
     None,
-    /// `client_secret_basic`.
+    /// `client_secret_basic`: the secret is sent in the `Authorization` header.
     SecretBasic {
         /// SHA-256 of the secret, which has 256 bits of randomness.
         digest: [u8; 32],
     },
-    /// `client_secret_post`.
+    /// `client_secret_post`: the secret is sent in the body.
     SecretPost {
         /// SHA-256 of the secret, which has 256 bits of randomness.
         digest: [u8; 32],
     },
-    /// `private_key_jwt`.
+    /// `private_key_jwt`: the client signs an assertion.
     PrivateKeyJwt {
-        /// Where its keys stand.
+        /// The client's public keys, or where to fetch them.
         keys: ClientKeys,
     },
 }
@@ -48,21 +48,21 @@ pub enum ClientAuthentication {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientKeys {
-    /// `jwks`: as registered.
+    /// `jwks`: the keys themselves.
     Jwks(Vec<PublicJwk>),
-    /// `jwks_uri`: read when they are needed.
+    /// `jwks_uri`: the URL from which the keys are fetched when they are needed.
     JwksUri(String),
 }
 
-/// Names of the methods, for checks and metadata alike.
+/// The names of the authentication methods, used by the checks and the metadata.
 pub const AUTHENTICATION_METHODS: [&str; 4] =
     ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
 
-/// What a client's protocol is.
+/// The protocol that a client speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
-    /// A classic relying party of an OpenID Provider.
+    /// An OpenID Connect relying party.
     #[default]
     Oidc,
 }
@@ -71,71 +71,72 @@ pub enum Profile {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ApplicationType {
-    /// On a server or in a browser.
+    /// The client runs on a server or in a browser.
     #[default]
     Web,
-    /// On the person's own device (RFC 8252).
+    /// The client runs on the person's own device (RFC 8252).
     Native,
 }
 
-/// A relying party.
+/// A registered relying party.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
-    /// Its identifier.
+    /// The client's identifier.
     pub client_id: String,
-    /// Shown to people.
+    /// The client's name, as people see it.
     pub client_name: Text,
-    /// How it authenticates.
+    /// How the client authenticates at the token endpoint.
     pub authentication: ClientAuthentication,
-    /// Where answers may go, in normal form.
+    /// The URIs that answers may go to, in normal form.
     pub redirect_uris: Vec<String>,
-    /// What it may ask for.
+    /// The scopes that the client may ask for.
     pub scopes: Vec<String>,
-    /// RS256 or ES256.
+    /// The algorithm of the client's ID tokens: RS256 or ES256.
     pub id_token_signed_response_alg: Algorithm,
-    /// Its protocol.
+    /// The protocol that the client speaks.
     #[serde(default)]
     pub profile: Profile,
-    /// Web or native.
+    /// Whether the client is a web or a native application.
     #[serde(default)]
     pub application_type: ApplicationType,
     /// Whether scope claims stand in the ID token too, for services that never call userinfo.
     #[serde(default)]
     pub claims_in_id_token: bool,
-    /// Whether a confidential client has to use PKCE; a public one always has to.
+    /// Whether the client has to use PKCE although it is confidential. Public clients always have
+    /// to.
     #[serde(default)]
     pub require_pkce: bool,
-    /// `acr` without which a login is refused.
+    /// The `acr` that a login needs for this client. A login without it is refused.
     #[serde(default)]
     pub required_acr: Option<String>,
-    /// `default_max_age`, in seconds.
+    /// `default_max_age`: how old a login may be if the request does not say, in seconds.
     #[serde(default)]
     pub default_max_age: Option<i64>,
-    /// Where a browser may go after logging out, compared as strings.
+    /// The URIs that a browser may go to after logging out. They are compared as strings.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
-    /// When it was registered.
+    /// When the client was registered.
     pub created: Timestamp,
 }
 
 /// Why a client may not be registered.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RegistrationError {
-    /// Not 1 to 255 printable ASCII characters without space, `"` and `\`.
+    /// The client identifier is not 1 to 255 printable ASCII characters without space, `"` and `\`.
     #[error("client_id is not 1 to 255 printable ASCII characters")]
     ClientId,
     /// A name is missing or too long.
     #[error("client_name is needed in Japanese and English, 200 characters at most")]
     ClientName,
-    /// No redirect URI.
+    /// There is no redirect URI.
     #[error("at least one redirect_uri is needed")]
     NoRedirectUri,
     /// A redirect URI is refused.
     #[error("redirect_uri {uri}: {reason}")]
     RedirectUri {
-        /// As given.
+        /// The URI as it was given.
         uri: String,
-        /// Why.
+        /// Why it is refused.
         reason: RedirectUriError,
     },
     /// A scope that does not exist.
@@ -144,13 +145,13 @@ pub enum RegistrationError {
     /// The scope `openid` is missing: this server's clients log people in.
     #[error("scope openid is needed")]
     NoOpenid,
-    /// Another algorithm than RS256 and ES256.
+    /// An algorithm other than RS256 and ES256.
     #[error("id_token_signed_response_alg {0}, only RS256 and ES256 are published")]
     Algorithm(Algorithm),
-    /// A negative time.
+    /// `default_max_age` is negative.
     #[error("default_max_age is negative")]
     MaxAge,
-    /// `private_key_jwt` without a key that could verify an assertion.
+    /// `private_key_jwt`, but none of the keys can verify an assertion.
     #[error("private_key_jwt needs a key for RS256, PS256, ES256 or EdDSA in jwks, or a jwks_uri")]
     NoKey,
     /// `jwks_uri` is no https URL.
@@ -169,7 +170,7 @@ impl ClientAuthentication {
         Self::SecretPost { digest: sha256(secret.as_bytes()) }
     }
 
-    /// The method's registered name.
+    /// The method's name in `token_endpoint_auth_method`.
     pub fn method(&self) -> &'static str {
         match self {
             Self::SecretBasic { .. } => "client_secret_basic",
@@ -180,7 +181,7 @@ impl ClientAuthentication {
     }
 }
 
-/// The method alone: the digest of a short secret would give it away.
+/// Prints only the method: the digest of a short secret would reveal it.
 impl std::fmt::Debug for ClientAuthentication {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.method())
@@ -188,28 +189,29 @@ impl std::fmt::Debug for ClientAuthentication {
 }
 
 impl Client {
-    /// Whether it has no secret.
+    /// Whether the client is public, that is, has no way to authenticate.
     pub fn is_public(&self) -> bool {
         self.authentication == ClientAuthentication::None
     }
 
-    /// Whether its authorization requests need a `code_challenge` (checklist AUTH-31).
+    /// Whether the client's authorization requests need a `code_challenge` (checklist AUTH-31).
     pub fn needs_pkce(&self) -> bool {
         self.is_public() || self.require_pkce
     }
 
-    /// Whether it may ask for `scope`.
+    /// Whether the client is registered for `scope`.
     pub fn may_ask_for(&self, scope: &str) -> bool {
         self.scopes.iter().any(|registered| registered == scope)
     }
 }
 
-/// Whether `uri` of a request is one that `client` registered.
+/// Whether `client` registered the redirect URI `uri` of a request.
 pub fn redirect_uri_matches(client: &Client, uri: &str) -> bool {
     redirect_uri::matches(&client.redirect_uris, client.application_type, uri)
 }
 
-/// Checks that `client` may be registered at a server with these scopes (checklist DCR-2 and DCR-3).
+/// Checks that `client` may be registered at a server that knows these scopes (checklist DCR-2 and
+/// DCR-3).
 pub fn validate_registration(
     client: &Client,
     scopes_supported: &[&str],
@@ -348,8 +350,8 @@ pub(crate) mod tests {
         assert_eq!(validate_registration(&widest, &SCOPES), Ok(()));
     }
 
-    /// CA-7: a key that may sign an assertion has to be among those registered, or their address be
-    /// one that can be fetched.
+    /// CA-7: the registered keys have to include one that can sign an assertion, or the URL of the
+    /// keys has to be one that can be fetched.
     #[test]
     fn keys_have_to_be_good_for_assertions() {
         let with = |keys| {

@@ -5,15 +5,16 @@
 
 use serde::{Serialize, Serializer};
 
-/// The longest text that is told, in characters.
+/// The longest description, in characters.
 const MAX_LENGTH: usize = 300;
 
-/// A text for the developer of a client.
+/// An explanation for the developer of a client, in characters that are safe in every answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description(String);
 
 impl Description {
-    /// `text`, with every character that may not stand there replaced by `'`, `/` or `?`.
+    /// Makes a description of `text`. Each character that is not allowed is replaced by `'`, `/` or
+    /// `?`.
     pub fn new(text: &str) -> Self {
         let plain = |c| match c {
             '"' => '\'',
@@ -24,7 +25,7 @@ impl Description {
         Self(text.chars().take(MAX_LENGTH).map(plain).collect())
     }
 
-    /// The text.
+    /// The description as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,6 +1,6 @@
 //! The ID token (Core, 2; 3.1.3.3 and 3.1.3.6).
 //!
-//! Invariant: the claims of the protocol cannot be overridden by extra claims, and `aud` is the one
+//! Invariant: extra claims cannot override the claims of the protocol, and `aud` is exactly one
 //! client.
 
 use sekisho_ambient::{Timestamp, sha256};
@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use crate::client::ID_TOKEN_ALGORITHMS;
 
-/// `typ` of an ID token.
+/// `typ` in the header of an ID token.
 pub const TYP: &str = "JWT";
 
-/// Claims of the protocol that extra claims never replace, even where one is absent.
+/// The claims of the protocol. Extra claims never set these, even where the token has no such
+/// claim.
 const PROTOCOL: [&str; 14] = [
     "iss",
     "sub",
@@ -32,37 +33,37 @@ const PROTOCOL: [&str; 14] = [
     "at_hash",
 ];
 
-/// An ID token before it is signed.
+/// The content of an ID token before it is signed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IdToken {
-    /// Issuer identifier.
+    /// The issuer identifier of this server.
     pub iss: String,
-    /// Pairwise subject.
+    /// The person's pairwise subject at this client.
     pub sub: String,
-    /// The client.
+    /// The identifier of the client.
     pub aud: String,
-    /// When it ends.
+    /// When the token expires.
     pub exp: Timestamp,
-    /// When it was made.
+    /// When the token was made.
     pub iat: Timestamp,
-    /// When the presentation was verified.
+    /// When the person's presentation was verified.
     pub auth_time: Timestamp,
-    /// `nonce` of the request.
+    /// `nonce` of the authorization request, if it had one.
     pub nonce: Option<String>,
-    /// Authentication context, if there is one to name.
+    /// The authentication context class, if there is one to name.
     pub acr: Option<String>,
-    /// Authentication methods (RFC 8176).
+    /// The authentication methods (RFC 8176).
     pub amr: Vec<String>,
-    /// The session.
+    /// The identifier of the session.
     pub sid: Option<String>,
-    /// The access token that comes along.
+    /// The access token that is sent with the ID token, for `at_hash`.
     pub access_token: Option<String>,
-    /// Scope claims, for clients registered so.
+    /// Claims of the scopes, for clients that are registered to get them here.
     pub extra: Claims,
 }
 
 impl IdToken {
-    /// The claims as they are signed with `algorithm`.
+    /// The claims for a token signed with `algorithm`.
     pub fn claims(&self, algorithm: Algorithm) -> Claims {
         let mut claims = Claims::new();
         let mut put = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
@@ -91,14 +92,14 @@ impl IdToken {
         claims
     }
 
-    /// The token, signed with `key`.
+    /// Makes the token and signs it with `key`.
     pub fn sign(&self, key: &SigningKey) -> Result<String, KeyError> {
         sekisho_jose::sign(key, &Header::for_key(key, TYP), &self.claims(key.algorithm()))
     }
 }
 
-/// `at_hash` of an access token: the left half of its digest by the hash of `algorithm`; `None` for
-/// algorithms that no client can register.
+/// `at_hash` of an access token: the left half of its digest by the hash that `algorithm` uses.
+/// `None` for algorithms that no client can register.
 pub fn at_hash(algorithm: Algorithm, access_token: &str) -> Option<String> {
     if !ID_TOKEN_ALGORITHMS.contains(&algorithm) {
         return None;
@@ -107,19 +108,19 @@ pub fn at_hash(algorithm: Algorithm, access_token: &str) -> Option<String> {
     digest.first_chunk::<16>().map(b64u::encode)
 }
 
-/// What an `id_token_hint` says: never enough to log anybody in.
+/// The content of a verified `id_token_hint`. A hint alone never logs anybody in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// The client that the token was for.
     pub client_id: String,
     /// The subject at that client.
     pub sub: String,
-    /// The session, if it was named.
+    /// The session, if the token names one.
     pub sid: Option<String>,
 }
 
-/// Reads an `id_token_hint`: a token of ours, which may have expired (Core, 3.1.2.1; RP-Initiated
-/// Logout 1.0, 4). `None` if it is anything else.
+/// Reads an `id_token_hint`. It has to be a token that this server signed, but it may have expired
+/// (Core, 3.1.2.1; RP-Initiated Logout 1.0, 4). `None` if it is anything else.
 pub fn read_hint(hint: &str, keys: &[VerifyingKey], iss: &str) -> Option<Hint> {
     let unverified_jwt = UnverifiedJwt::<Claims>::parse(hint).ok()?;
     let expected =

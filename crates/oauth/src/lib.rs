@@ -14,9 +14,9 @@
 //! | [`userinfo`] | Core, 5.3; RFC 6750 |
 //! | [`metadata`] | OpenID Connect Discovery 1.0, 3; RFC 8414 |
 //!
-//! Invariant: nothing here reads a clock, a random source, a store or the network, and nothing knows
-//! of HTTP beyond the texts of its headers. Which scopes there are and what they release comes in as
-//! a value. Storage, single use and redirects are the callers' matter.
+//! Invariant: nothing here reads a clock, a random source, a store or the network, and nothing
+//! knows of HTTP beyond the texts of its headers. The callers pass in which scopes exist and which
+//! claims they release. The callers look after storage, single use and redirects.
 
 pub mod assertion;
 pub mod authentication;

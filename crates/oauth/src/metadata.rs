@@ -1,8 +1,8 @@
 //! The discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9396, 10).
 //!
-//! Invariant: nothing is advertised that is not mounted: endpoints come in as options, and lists from
-//! the tables that the checks use. An empty list is left out, and a feature that is missing is said
-//! to be false (checklist DISC-3, DISC-5, DISC-15).
+//! Invariant: only what is mounted is advertised. Endpoints are passed in as options, and lists
+//! come from the tables that the checks use. An empty list is left out, and a feature that this
+//! server lacks is written as false (checklist DISC-3, DISC-5, DISC-15).
 
 use sekisho_jose::{Algorithm, Claims};
 use serde_json::{Value, json};
@@ -12,44 +12,44 @@ use crate::client::{ASSERTION_ALGORITHMS, AUTHENTICATION_METHODS, OFFLINE_ACCESS
 use crate::pkce;
 use crate::token::GrantType;
 
-/// What is mounted and enabled.
+/// What is mounted and enabled at this server.
 #[derive(Clone, Debug, Default)]
 pub struct Enabled {
-    /// The issuer identifier, byte for byte.
+    /// The issuer identifier, copied byte for byte.
     pub issuer: String,
-    /// URL, if mounted.
+    /// URL of the authorization endpoint, if it is mounted.
     pub authorization_endpoint: Option<String>,
-    /// URL, if mounted.
+    /// URL of the token endpoint, if it is mounted.
     pub token_endpoint: Option<String>,
-    /// URL, if mounted.
+    /// URL of the userinfo endpoint, if it is mounted.
     pub userinfo_endpoint: Option<String>,
-    /// URL, if mounted.
+    /// URL of the key set, if it is mounted.
     pub jwks_uri: Option<String>,
-    /// URL, if mounted.
+    /// URL of the introspection endpoint, if it is mounted.
     pub introspection_endpoint: Option<String>,
-    /// URL, if mounted.
+    /// URL of the revocation endpoint, if it is mounted.
     pub revocation_endpoint: Option<String>,
-    /// URL, if mounted.
+    /// URL of the log-out endpoint, if it is mounted.
     pub end_session_endpoint: Option<String>,
-    /// Algorithms of active ID token keys.
+    /// The algorithms of the active keys for ID tokens.
     pub id_token_algorithms: Vec<Algorithm>,
-    /// `acr` values that a login can have.
+    /// The `acr` values that a login can have.
     pub acr_values: Vec<String>,
-    /// Types of `authorization_details` that are served.
+    /// The types of `authorization_details` that are supported.
     pub authorization_details_types: Vec<String>,
-    /// Scopes that are served.
+    /// The scopes that are supported.
     pub scopes: Vec<String>,
-    /// Claims that these scopes can release.
+    /// The claims that these scopes can release.
     pub claims: Vec<String>,
-    /// Whether wallets may redeem offers, and without naming themselves.
+    /// Whether wallets may redeem pre-authorized codes, which they may do without a `client_id`.
     pub pre_authorized_code: bool,
     /// Languages of the pages, as BCP 47 tags.
     pub ui_locales: Vec<String>,
-    /// For people who write clients.
+    /// URL of documentation for people who write clients.
     pub service_documentation: Option<String>,
 }
 
-/// The document.
+/// Builds the discovery document.
 pub fn build(enabled: &Enabled) -> Value {
     let mut document = Claims::new();
     document.insert("issuer".to_owned(), json!(enabled.issuer));
@@ -89,7 +89,8 @@ fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 19] {
     let methods = owned(&AUTHENTICATION_METHODS);
     let assertions: Vec<String> = ASSERTION_ALGORITHMS.iter().map(ToString::to_string).collect();
     let introspection = enabled.introspection_endpoint.is_some();
-    // A public client cannot prove that a token is its own (RFC 7662, 2.1).
+    // Introspection is for confidential clients: a public client cannot prove that a token is its
+    // own (RFC 7662, 2.1).
     let confidential: Vec<String> =
         methods.iter().filter(|name| introspection && *name != "none").cloned().collect();
     let at_introspection = if introspection { assertions.clone() } else { Vec::new() };
@@ -131,7 +132,8 @@ fn grant_types(enabled: &Enabled) -> Vec<String> {
     GrantType::ALL.into_iter().filter(mounted).map(|grant| grant.name().to_owned()).collect()
 }
 
-/// Initiating User Registration via OpenID Connect 1.0, 4.1 registers this member.
+/// `prompt_values_supported`, which Initiating User Registration via OpenID Connect 1.0, 4.1
+/// registers.
 fn prompts() -> Vec<String> {
     crate::authorization::Prompt::ALL.map(|prompt| prompt.name().to_owned()).to_vec()
 }

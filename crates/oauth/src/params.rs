@@ -1,12 +1,13 @@
 //! Parameters of a request: a query or a form body, with repeated names kept (RFC 6749, 3.1 and 3.2).
 //!
-//! Invariant: a parameter without a value counts as absent, and no reader can take one of two values:
-//! [`Params::one`] refuses a name that occurs twice. Unknown names are kept and ignored.
+//! Invariant: a parameter without a value counts as absent. No reader can choose between two values
+//! of one name: [`Params::one`] refuses a name that occurs twice. Unknown names are kept and
+//! ignored.
 
 use percent_encoding::percent_decode;
 use thiserror::Error;
 
-/// The most parameters that are read.
+/// The most parameters that a query or body may have.
 pub const MAX_PARAMETERS: usize = 128;
 
 /// Decoded parameters in the order in which they came.
@@ -16,15 +17,15 @@ pub struct Params(Vec<(String, String)>);
 /// Why a query or a form body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ParamsError {
-    /// Percent-encoding of something that is not UTF-8.
+    /// The decoded text is not UTF-8.
     #[error("a parameter is not UTF-8")]
     Encoding,
-    /// More than [`MAX_PARAMETERS`].
+    /// There are more than [`MAX_PARAMETERS`].
     #[error("more than {MAX_PARAMETERS} parameters")]
     TooMany,
 }
 
-/// A parameter that occurs more than once (checklist GEN-4).
+/// The name of a parameter that occurs more than once (checklist GEN-4).
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("parameter {0} occurs more than once")]
 pub struct Duplicate(pub String);
@@ -43,7 +44,7 @@ impl Params {
         Ok(Self::from_pairs(pairs))
     }
 
-    /// Parameters that are decoded already; those without a value are dropped.
+    /// Takes parameters that are already decoded. Those without a value are dropped.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect())
     }
@@ -62,12 +63,12 @@ impl Params {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether `name` occurs, with a value.
+    /// Whether `name` occurs with a value.
     pub fn has(&self, name: &str) -> bool {
         self.all(name).next().is_some()
     }
 
-    /// The first name that occurs twice, other than those in `repeatable`.
+    /// The first name that occurs twice and is not in `repeatable`.
     pub fn duplicate(&self, repeatable: &[&str]) -> Option<Duplicate> {
         let mut seen = std::collections::HashSet::new();
         self.0
@@ -77,7 +78,7 @@ impl Params {
             .map(|name| Duplicate(name.to_owned()))
     }
 
-    /// These parameters and `other`'s, so that one that stands in both is seen as repeated.
+    /// Joins these parameters and those of `other`. A name that is in both then counts as repeated.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
@@ -89,13 +90,13 @@ impl Params {
         form_urlencoded::Serializer::new(String::new()).extend_pairs(self.iter()).finish()
     }
 
-    /// Names and values in their order.
+    /// All names and values, in the order in which they came.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
-/// The names alone: values may be secrets.
+/// Prints only the names, because values may be secrets.
 impl std::fmt::Debug for Params {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()

@@ -1,7 +1,7 @@
 //! Proof Key for Code Exchange, method S256 (RFC 7636).
 //!
-//! Invariant: only S256 exists here; `plain`, and an absent method, which means `plain`, are refused
-//! (RFC 9700, 2.1.1).
+//! Invariant: S256 is the only method. `plain` is refused, and so is an absent method, which would
+//! mean `plain` (RFC 9700, 2.1.1).
 
 use sekisho_ambient::{constant_time_eq, sha256};
 use sekisho_jose::b64u;
@@ -11,26 +11,26 @@ use thiserror::Error;
 /// The methods that are supported, for checks and metadata alike.
 pub const METHODS: &[&str] = &["S256"];
 
-/// SHA-256 of a code verifier that the client keeps.
+/// A code challenge: the SHA-256 of a code verifier, which the client keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeChallenge([u8; 32]);
 
 /// Why a challenge or a verifier was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PkceError {
-    /// A challenge that is not 43 base64url characters.
+    /// The challenge is not 43 base64url characters.
     #[error("code_challenge is not the base64url form of a SHA-256 digest")]
     Challenge,
-    /// `plain`, none, or an unknown method.
+    /// The method is `plain`, unknown or absent.
     #[error("code_challenge_method has to be S256")]
     Method,
-    /// `code_challenge_method` without `code_challenge`.
+    /// There is a `code_challenge_method` but no `code_challenge`.
     #[error("code_challenge_method without code_challenge")]
     MethodAlone,
-    /// A verifier that is not 43 to 128 unreserved characters.
+    /// The verifier is not 43 to 128 unreserved characters.
     #[error("code_verifier is not 43 to 128 unreserved characters")]
     Verifier,
-    /// The verifier is not the challenge's.
+    /// The verifier does not belong to the challenge.
     #[error("code_verifier does not match code_challenge")]
     Mismatch,
 }
@@ -52,7 +52,7 @@ impl CodeChallenge {
         }
     }
 
-    /// The challenge of `verifier` (RFC 7636, 4.2), as a client makes it.
+    /// The challenge that a client makes from `verifier` (RFC 7636, 4.2).
     pub fn of(verifier: &str) -> Result<Self, PkceError> {
         let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
         if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(unreserved) {

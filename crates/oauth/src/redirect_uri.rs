@@ -1,48 +1,49 @@
-//! Redirect URIs: which may be registered, and which of a request is one of them (RFC 6749, 3.1.2;
-//! RFC 9700, 2.1 and 4.1; RFC 8252, 7).
+//! Redirect URIs: which URIs may be registered, and whether a request's URI is a registered one
+//! (RFC 6749, 3.1.2; RFC 9700, 2.1 and 4.1; RFC 8252, 7).
 //!
-//! Invariant: a request's URI is compared as a string; nothing is decoded or normalised. The one
-//! exception is the port of a loopback address, for native clients (RFC 8252, 7.3), and there too
-//! all else is compared as a string. What is registered is in normal form, without fragment, user
-//! information or parameters of an answer.
+//! Invariant: a request's URI is compared as a string; nothing is decoded or normalised. The only
+//! exception is for native clients: the port of a loopback address may differ (RFC 8252, 7.3),
+//! while the rest is still compared as a string. A registered URI is in normal form and has no
+//! fragment, no user information and no parameters of an answer.
 
 use thiserror::Error;
 use url::{Host, Url};
 
 use crate::client::ApplicationType;
 
-/// Parameters of an authorization answer; a registered query must not be able to forge them.
+/// Parameters of an authorization answer. A registered query must not contain any of them, or it
+/// could forge an answer.
 const ANSWER_PARAMETERS: [&str; 7] =
     ["code", "state", "iss", "error", "error_description", "error_uri", "response"];
 
-/// How a loopback URI of a native client begins.
+/// The beginning of a native client's loopback URI, up to the port.
 const LOOPBACK: [&str; 2] = ["http://127.0.0.1", "http://[::1]"];
 
-/// The longest URI that is registered, in bytes.
+/// The longest URI that can be registered, in bytes.
 const MAX_LENGTH: usize = 2000;
 
 /// Why a redirect URI may not be registered.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RedirectUriError {
-    /// Not an absolute URI of ASCII characters that may stand in one.
+    /// It is not an absolute URI, or has characters that a URI may not have.
     #[error("not an absolute URI")]
     Malformed,
-    /// Another spelling than the normal one, which browsers would follow instead.
+    /// It is not in normal form, which is given here and which browsers would follow instead.
     #[error("not in normal form, which would be {0}")]
     NotNormal(String),
-    /// `#…`.
+    /// It has a fragment (`#…`).
     #[error("has a fragment")]
     Fragment,
-    /// `user@` or `user:password@`.
+    /// It has user information (`user@` or `user:password@`).
     #[error("has user information")]
     UserInformation,
     /// The query has a parameter of an authorization answer.
     #[error("its query has the parameter {0}")]
     AnswerParameter(String),
-    /// http to something else than a loopback host.
+    /// It uses http, and its host is not a loopback host.
     #[error("http is allowed to localhost, 127.0.0.1 and [::1] only")]
     PlainHttp,
-    /// Neither https nor a loopback URI; native clients may have a private scheme too.
+    /// This kind of client may not use the scheme. Native clients may use private schemes too.
     #[error("scheme {0} is not allowed for this kind of client")]
     Scheme(String),
 }
@@ -70,7 +71,7 @@ pub fn check_registration(uri: &str, kind: ApplicationType) -> Result<(), Redire
     }
 }
 
-/// What stands between `//` and the path.
+/// The part between `//` and the path.
 fn authority(uri: &str) -> &str {
     let rest = uri.split_once("//").map_or("", |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or_default()
@@ -97,19 +98,20 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether `uri` is spelt as the URL standard would; the slash of an empty path may be missing.
+/// Whether `uri` is written as the URL standard serialises it. The slash of an empty path may be
+/// missing.
 fn is_normal(uri: &str, url: &Url) -> bool {
     [Some(url.as_str()), url.as_str().strip_suffix('/')].contains(&Some(uri))
 }
 
-/// Whether `requested` is one of `registered`.
+/// Whether the `requested` URI is one of the `registered` ones.
 pub fn matches(registered: &[String], kind: ApplicationType, requested: &str) -> bool {
     registered.iter().any(|uri| {
         uri == requested || (kind == ApplicationType::Native && differs_in_port(uri, requested))
     })
 }
 
-/// Whether both are loopback URIs that differ in their port only.
+/// Whether both are loopback URIs that differ only in the port.
 fn differs_in_port(registered: &str, requested: &str) -> bool {
     LOOPBACK.iter().any(|start| {
         let registered = registered.strip_prefix(start).and_then(after_port);
@@ -117,7 +119,8 @@ fn differs_in_port(registered: &str, requested: &str) -> bool {
     })
 }
 
-/// What follows the host and an optional port: nothing, a path or a query.
+/// The rest after the host and an optional port: empty, a path or a query. `None` for anything
+/// else.
 fn after_port(text: &str) -> Option<&str> {
     let rest = match text.strip_prefix(':') {
         Some(text) => {

@@ -1,65 +1,65 @@
 //! Refresh tokens (RFC 6749, 6; RFC 9700, 4.14; checklist TOK-8, TOK-9).
 //!
-//! A token is a MAC over its family and its generation: nothing of it is stored, and whoever lost
-//! the answer gets the very same successor again. A family is a grant; its generation only grows, and
-//! is a number, never a time (attacks OA-08, OA-09).
+//! A token is a MAC over its family and its generation. No token is stored, and a client that lost
+//! the answer gets exactly the same successor again. A family is one grant. Its generation only
+//! grows; it is a number, never a time (attacks OA-08, OA-09).
 //!
-//! Invariant: of all tokens of a family, the newest is good, and the one before it for
-//! [`GRACE`] seconds; an older one that comes back ends the family.
+//! Invariant: of all tokens of a family, the newest is valid, and the one before it stays valid for
+//! [`GRACE`] seconds more. An older token that is presented ends the family.
 
 use sekisho_ambient::{HandleKey, Timestamp, constant_time_eq, hmac_sha256};
 use sekisho_jose::b64u;
 use serde::{Deserialize, Serialize};
 
-/// How long the token before the newest one is still good, in seconds: for a client whose answer was
-/// lost, or that asks from two places at once.
+/// How long the token before the newest stays valid, in seconds. A client needs it if it lost an
+/// answer, or if it refreshes from two places at once.
 pub const GRACE: i64 = 30;
 
-/// Bytes of a family's key.
+/// The length of a family's key, in bytes.
 const FAMILY: usize = 40;
-/// Bytes of a generation.
+/// The length of a generation, in bytes.
 const GENERATION: usize = 8;
 
-/// Which token of which family.
+/// A refresh token: the family that it belongs to and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefreshToken {
-    /// The grant that it belongs to.
+    /// The key of the grant that the token belongs to.
     pub family: HandleKey,
-    /// Its number in the family, from 0.
+    /// The token's number in the family, from 0.
     pub generation: u64,
 }
 
-/// How far a family has come.
+/// The newest generation of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Family {
-    /// The newest token.
+    /// The number of the newest token.
     pub generation: u64,
-    /// When it came into being.
+    /// When the newest token was first given out.
     pub since: Timestamp,
 }
 
-/// What presenting a token of a live family comes to.
+/// The result of presenting a token of a live family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// The newest token: the family moves on.
+    /// The newest token was presented: the family moves on to this state.
     Next(Family),
-    /// The one before it, in time: the same successor is given again.
+    /// The token before the newest was presented in time: the client gets the same successor again.
     Again,
-    /// An older one: somebody else has it too.
+    /// An older token was presented: somebody else may have it, so the family ends.
     Reused,
-    /// One that this family has not given out yet.
+    /// This family has not given out a token with this number.
     Unknown,
 }
 
 impl RefreshToken {
-    /// What the client is given.
+    /// The token as text, as the client gets it. `key` makes the MAC.
     pub fn to_text(self, key: &[u8; 32]) -> String {
         let mut bytes = self.body();
         bytes.extend_from_slice(&hmac_sha256(key, &[&bytes]));
         b64u::encode(bytes)
     }
 
-    /// Reads a token that somebody presents; `None` if we never made it.
+    /// Reads the text of a presented token. `None` if it was not made here with `key`.
     pub fn from_text(text: &str, key: &[u8; 32]) -> Option<Self> {
         let bytes = b64u::decode(text).ok()?;
         let (body, mac) = bytes.split_at_checked(FAMILY + GENERATION)?;
@@ -79,13 +79,13 @@ impl RefreshToken {
 }
 
 impl Family {
-    /// A family whose first token is given out now.
+    /// The state of a new family, whose first token is given out now.
     pub fn begin(now: Timestamp) -> Self {
         Self { generation: 0, since: now }
     }
 
-    /// What the token of `generation` does at `now`. The client, the expiry and the credentials have
-    /// been looked at before.
+    /// Decides what to do when the token of `generation` is presented at `now`. The caller has
+    /// already checked the client, the expiry and the credentials.
     pub fn present(&self, generation: u64, now: Timestamp) -> Rotation {
         if generation == self.generation {
             return match generation.checked_add(1) {

@@ -7,12 +7,12 @@ use thiserror::Error;
 /// The most scopes that one request may name.
 const MAX_SCOPES: usize = 64;
 
-/// A `scope` that does not follow the grammar.
+/// The text of a `scope` does not follow the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("scope is not a list of scope tokens separated by single spaces")]
 pub struct MalformedScope;
 
-/// Reads a `scope` parameter.
+/// Splits the `scope` parameter into its values.
 pub fn parse(text: &str) -> Result<Vec<String>, MalformedScope> {
     let mut scopes: Vec<String> = Vec::new();
     for token in text.split(' ').filter(|token| !token.is_empty()) {
@@ -26,7 +26,7 @@ pub fn parse(text: &str) -> Result<Vec<String>, MalformedScope> {
     Ok(scopes)
 }
 
-/// Those of `requested` that the server knows and the client may ask for. The others are ignored
+/// The scopes of `requested` that the server knows and the client may ask for. Others are ignored
 /// (checklist AUTH-7).
 pub fn allowed(requested: &[String], supported: &[&str], registered: &[String]) -> Vec<String> {
     let allowed =
@@ -34,12 +34,12 @@ pub fn allowed(requested: &[String], supported: &[&str], registered: &[String]) 
     requested.iter().filter(allowed).cloned().collect()
 }
 
-/// The `scope` text of a list.
+/// Joins a list of scopes into the text of a `scope` parameter.
 pub fn join(scopes: &[String]) -> String {
     scopes.join(" ")
 }
 
-/// `%x21 / %x23-5B / %x5D-7E`.
+/// The characters of a scope: `%x21 / %x23-5B / %x5D-7E`.
 fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }

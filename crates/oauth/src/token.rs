@@ -1,8 +1,9 @@
 //! The token endpoint: grants, their bindings and answers (RFC 6749, 4.1.3–5.2; RFC 7636, 4.5–4.6;
 //! OpenID4VCI 1.0, 6).
 //!
-//! Invariant: a code is good only to the client, redirect URI and PKCE verifier that it was minted
-//! for. That it is good once and in time is for the store's transaction to decide.
+//! Invariant: a code is accepted only from the client, with the redirect URI and the PKCE verifier,
+//! that it was issued for. The store's transaction decides whether it is used for the first time
+//! and in time.
 
 mod error;
 
@@ -20,23 +21,23 @@ use crate::pkce::CodeChallenge;
 /// Parameters that may be repeated (RFC 8707, 2; RFC 8693, 2.1).
 const REPEATABLE: &[&str] = &["resource", "audience"];
 
-/// Grants that are supported, for checks and metadata alike.
+/// The grants that are supported, used by the checks and the metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantType {
-    /// RFC 6749, 4.1.
+    /// An authorization code (RFC 6749, 4.1).
     AuthorizationCode,
-    /// RFC 6749, 6.
+    /// A refresh token (RFC 6749, 6).
     RefreshToken,
-    /// OpenID4VCI 1.0, 4.1.1.
+    /// A pre-authorized code (OpenID4VCI 1.0, 4.1.1).
     PreAuthorizedCode,
 }
 
 impl GrantType {
-    /// Every grant.
+    /// Every grant that is supported.
     pub const ALL: [Self; 3] =
         [Self::AuthorizationCode, Self::RefreshToken, Self::PreAuthorizedCode];
 
-    /// `grant_type` on the wire.
+    /// The grant as sent in `grant_type`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::AuthorizationCode => "authorization_code",
@@ -46,7 +47,7 @@ impl GrantType {
     }
 }
 
-/// A token request, apart from who sends it.
+/// A token request without the client's authentication.
 #[derive(Clone, PartialEq, Eq)]
 pub enum TokenRequest {
     /// A code from the authorization endpoint.
@@ -57,16 +58,16 @@ pub enum TokenRequest {
         redirect_uri: Option<String>,
         /// `code_verifier`.
         verifier: Option<String>,
-        /// `authorization_details`, if less than was granted is enough.
+        /// `authorization_details`, if the client wants less than was granted.
         authorization_details: Option<Claims>,
     },
     /// A refresh token.
     RefreshToken {
         /// `refresh_token`.
         token: String,
-        /// `scope`, if less than was granted is enough.
+        /// `scope`, if the client wants less than was granted.
         scope: Option<String>,
-        /// `authorization_details`, likewise.
+        /// `authorization_details`, if the client wants less than was granted.
         authorization_details: Option<Claims>,
     },
     /// A code from a credential offer.
@@ -75,13 +76,13 @@ pub enum TokenRequest {
         code: String,
         /// `tx_code`.
         tx_code: Option<String>,
-        /// `authorization_details`, unread.
+        /// `authorization_details` as text; not parsed here.
         authorization_details: Option<String>,
     },
 }
 
 impl TokenRequest {
-    /// Reads a token request.
+    /// Reads a token request from its form parameters.
     pub fn parse(params: &Params) -> Result<Self, TokenError> {
         if let Some(duplicate) = params.duplicate(REPEATABLE) {
             return Err(duplicate.into());
@@ -110,7 +111,7 @@ impl TokenRequest {
         }
     }
 
-    /// `authorization_details` of a request that may narrow what was granted.
+    /// The `authorization_details` by which a request may narrow what was granted.
     pub fn authorization_details(&self) -> Option<&Claims> {
         match self {
             Self::AuthorizationCode { authorization_details, .. }
@@ -119,7 +120,7 @@ impl TokenRequest {
         }
     }
 
-    /// The grant.
+    /// The kind of grant that the request uses.
     pub fn grant_type(&self) -> GrantType {
         match self {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
@@ -129,7 +130,8 @@ impl TokenRequest {
     }
 }
 
-/// `authorization_details`: one object, as one is what a grant here has (RFC 9396, section 6).
+/// Reads `authorization_details`: an array of one object, because a grant here has only one (RFC
+/// 9396, section 6).
 fn details(params: &Params) -> Result<Option<Claims>, TokenError> {
     let Some(text) = params.one("authorization_details")? else { return Ok(None) };
     let value = json::parse(text.as_bytes()).ok();
@@ -139,23 +141,23 @@ fn details(params: &Params) -> Result<Option<Claims>, TokenError> {
     }
 }
 
-/// The grant alone: the rest is secret.
+/// Prints only the kind of grant, because the rest is secret.
 impl std::fmt::Debug for TokenRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.grant_type().name())
     }
 }
 
-/// What a code is bound to.
+/// The values that a code is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeBinding {
-    /// The client.
+    /// The client that the code was issued to.
     pub client_id: String,
-    /// Where the code was sent.
+    /// The redirect URI that the code was sent to.
     pub redirect_uri: String,
-    /// Whether the authorization request named it.
+    /// Whether the authorization request named `redirect_uri`.
     pub redirect_uri_in_request: bool,
-    /// The PKCE challenge.
+    /// The PKCE challenge of the authorization request, if it had one.
     pub code_challenge: Option<CodeChallenge>,
 }
 
@@ -170,7 +172,8 @@ impl From<&AuthorizationRequest> for CodeBinding {
     }
 }
 
-/// Checks that `client` may redeem a code bound so with `request` (checklist TOK-3, TOK-4, AUTH-31).
+/// Checks that `client` may redeem a code with this binding by `request` (checklist TOK-3, TOK-4,
+/// AUTH-31).
 pub fn check_code(
     binding: &CodeBinding,
     client: &AuthenticatedClient,
@@ -186,14 +189,15 @@ pub fn check_code(
     match (&binding.code_challenge, verifier) {
         (Some(challenge), Some(verifier)) => Ok(challenge.verify(verifier)?),
         (Some(_), None) => Err(TokenError::VerifierMissing),
-        // A verifier without a challenge: somebody took the challenge away (RFC 9700, 4.8.2).
+        // Somebody may have removed the challenge from the authorization request (RFC 9700, 4.8.2).
         (None, Some(_)) => Err(TokenError::VerifierWithoutChallenge),
         (None, None) if client.client().needs_pkce() => Err(TokenError::VerifierMissing),
         (None, None) => Ok(()),
     }
 }
 
-/// Repeated exactly if the authorization request named it; never another one.
+/// If the authorization request named the URI, the token request repeats it exactly. Otherwise it
+/// may be left out, but never differ.
 fn check_redirect_uri(binding: &CodeBinding, presented: Option<&str>) -> Result<(), TokenError> {
     match presented {
         Some(uri) if uri == binding.redirect_uri => Ok(()),
@@ -202,18 +206,18 @@ fn check_redirect_uri(binding: &CodeBinding, presented: Option<&str>) -> Result<
     }
 }
 
-/// Who may use an access token. It stands on the token and not on its grant: a confidential client may
-/// change its keys (RFC 9449, 5).
+/// Who may use an access token. The binding is a property of the token, not of its grant, because a
+/// confidential client may change its keys (RFC 9449, 5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenBinding {
-    /// Whoever holds it (RFC 6750).
+    /// Anybody who holds the token (RFC 6750).
     #[default]
     Bearer,
 }
 
 impl TokenBinding {
-    /// `token_type` on the wire.
+    /// The binding as sent in `token_type`.
     pub const fn token_type(self) -> &'static str {
         match self {
             Self::Bearer => "Bearer",
@@ -221,16 +225,17 @@ impl TokenBinding {
     }
 }
 
-/// A successful answer (RFC 6749, 5.1; Core, 3.1.3.3). Sent with `Cache-Control: no-store`.
+/// A successful token response (RFC 6749, 5.1; Core, 3.1.3.3). It is sent with `Cache-Control:
+/// no-store`.
 #[derive(Clone, Serialize)]
 pub struct TokenResponse {
-    /// The access token.
+    /// The access token's text.
     pub access_token: String,
-    /// `Bearer`.
+    /// The type of the access token, `Bearer`.
     pub token_type: &'static str,
-    /// Seconds from now.
+    /// How long the access token is valid, in seconds from now.
     pub expires_in: i64,
-    /// Scopes as granted.
+    /// The scopes that were granted, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
     /// The refresh token, if `offline_access` was granted.
@@ -239,13 +244,13 @@ pub struct TokenResponse {
     /// The ID token, if `openid` was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
-    /// Details as granted (RFC 9396, 7).
+    /// The `authorization_details` that were granted (RFC 9396, 7).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorization_details: Option<Vec<Claims>>,
 }
 
 impl TokenResponse {
-    /// A bearer token that lives for `expires_in` seconds.
+    /// A response with a bearer token that is valid for `expires_in` seconds.
     pub fn bearer(access_token: impl Into<String>, expires_in: i64) -> Self {
         Self {
             access_token: access_token.into(),

@@ -1,7 +1,7 @@
 //! Bearer tokens at userinfo and other resources (RFC 6750, 2 and 3; Core, 5.3).
 //!
-//! Invariant: a token is taken from the header or the form body, from one place only, and never from
-//! the query (RFC 9700, 4.3.2). What it is good for is the callers' matter.
+//! Invariant: a token is taken from the header or from the form body, never from both and never
+//! from the query (RFC 9700, 4.3.2). The callers decide what the token permits.
 
 use thiserror::Error;
 
@@ -10,25 +10,25 @@ use crate::params::Params;
 /// Why a request to a resource was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum BearerError {
-    /// No token at all.
+    /// The request has no token.
     #[error("no access token")]
     Missing,
-    /// In the header and in the body, or twice in the body.
+    /// There are several tokens: in the header and in the body, or twice in the body.
     #[error("more than one access token")]
     Several,
-    /// In the query.
+    /// The token is in the query.
     #[error("an access token does not belong into the query")]
     InQuery,
-    /// Unknown, expired, revoked, malformed, or of another kind.
+    /// The token is unknown, expired, revoked, malformed, or of another kind.
     #[error("the access token is unknown, expired or revoked")]
     InvalidToken,
-    /// Good, but not for this.
+    /// The token is valid but lacks this scope.
     #[error("the access token lacks the scope {0}")]
     InsufficientScope(&'static str),
 }
 
 impl BearerError {
-    /// `error` on the wire; a request without a token is told none (RFC 6750, 3.1).
+    /// The code as sent in `error`. A request without a token gets no code (RFC 6750, 3.1).
     pub const fn name(self) -> Option<&'static str> {
         match self {
             Self::Missing => None,
@@ -38,7 +38,7 @@ impl BearerError {
         }
     }
 
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     pub const fn status(self) -> u16 {
         match self {
             Self::Several | Self::InQuery => 400,
@@ -47,7 +47,7 @@ impl BearerError {
         }
     }
 
-    /// The `WWW-Authenticate` header.
+    /// The value of the `WWW-Authenticate` header.
     pub fn www_authenticate(self) -> String {
         let Some(name) = self.name() else { return "Bearer".to_owned() };
         let scope = match self {
@@ -58,7 +58,7 @@ impl BearerError {
     }
 }
 
-/// The token of an `Authorization` header; another scheme is no token.
+/// The token of an `Authorization` header. A scheme other than `Bearer` counts as no token.
 pub fn bearer(header: &str) -> Result<&str, BearerError> {
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("bearer") {
@@ -67,7 +67,7 @@ pub fn bearer(header: &str) -> Result<&str, BearerError> {
     checked(token.trim_matches(' '))
 }
 
-/// The token of a request: from the header or the form body, if there is one.
+/// The token of a request, from the header or the form body. The error says what is wrong with it.
 pub fn bearer_token<'a>(
     authorization: Option<&'a str>,
     query: &Params,
@@ -86,7 +86,7 @@ pub fn bearer_token<'a>(
     }
 }
 
-/// `b64token` of RFC 6750, 2.1.
+/// Checks the syntax of a token: `b64token` of RFC 6750, 2.1.
 fn checked(token: &str) -> Result<&str, BearerError> {
     let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
     let body = token.trim_end_matches('=');

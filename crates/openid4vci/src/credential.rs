@@ -1,9 +1,9 @@
 //! The credential request and its answer (OpenID4VCI 1.0, section 8).
 //!
-//! Invariant: the checks of a request run in the order of checklist VCI-41, so that a wallet learns
-//! of an unknown configuration before it is told to make another proof.
+//! Invariant: the checks of a request run in the order of checklist VCI-41. So a wallet learns that
+//! a configuration is unknown before it is told to make another proof.
 //!
-//! Leaves to others: the access token, which is checked before, and what is issued.
+//! Leaves to others: checking the access token, which comes first, and making the credential.
 
 use sekisho_jose::{Claims, json};
 use sekisho_oauth::description::Description;
@@ -12,27 +12,27 @@ use thiserror::Error;
 
 use crate::proof::{self, ProofCheck, ProofError, VerifiedProof};
 
-/// The error codes of the credential endpoint (section 8.3.1.2), and no other.
+/// The error codes of the credential endpoint (section 8.3.1.2). There are no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CredentialErrorCode {
     /// The request is malformed.
     InvalidCredentialRequest,
-    /// The configuration is not published.
+    /// The issuer does not publish this configuration.
     UnknownCredentialConfiguration,
-    /// The identifier was not given out with this token.
+    /// The token response did not give out this identifier.
     UnknownCredentialIdentifier,
     /// The proof is missing or was refused.
     InvalidProof,
-    /// The proof's nonce is unknown, expired or used: the wallet fetches a new one and tries again.
+    /// The proof's nonce is unknown, expired or used. The wallet fetches a new one and tries again.
     InvalidNonce,
     /// Encryption parameters are missing or not supported.
     InvalidEncryptionParameters,
-    /// The issuer does not give this credential, and will not later.
+    /// The issuer does not give this credential and will not do so later.
     CredentialRequestDenied,
 }
 
 impl CredentialErrorCode {
-    /// `error` on the wire.
+    /// The code as sent in `error`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidCredentialRequest => "invalid_credential_request",
@@ -45,12 +45,13 @@ impl CredentialErrorCode {
         }
     }
 
-    /// The HTTP status (section 8.3.1.2).
+    /// The HTTP status that is sent with this code (section 8.3.1.2).
     pub const fn status(self) -> u16 {
         400
     }
 
-    /// The body of the answer: `application/json`, never encrypted (checklist VCI-53).
+    /// The body of the error answer. It is `application/json` and never encrypted (checklist
+    /// VCI-53).
     pub fn body(self, description: Option<&str>) -> Value {
         let mut body = Claims::new();
         body.insert("error".to_owned(), self.name().into());
@@ -62,69 +63,69 @@ impl CredentialErrorCode {
     }
 }
 
-/// Which credential is asked for.
+/// How a request names the credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requested {
-    /// `credential_identifier`.
+    /// By `credential_identifier`, which the token response gave out.
     Identifier(String),
-    /// `credential_configuration_id`.
+    /// By `credential_configuration_id`, from the metadata.
     Configuration(String),
 }
 
-/// A credential request, read and not yet checked.
+/// A credential request that was parsed and not checked yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CredentialRequest {
-    /// Which credential.
+    /// The credential that is asked for.
     pub requested: Requested,
-    /// `proofs`.
+    /// `proofs`, as it came.
     pub proofs: Option<Value>,
-    /// `credential_response_encryption`.
+    /// `credential_response_encryption`, as it came.
     pub response_encryption: Option<Value>,
 }
 
-/// What an access token is good for.
+/// The credentials that an access token permits.
 #[derive(Clone, Copy, Debug)]
 pub struct Grant<'a> {
     /// Every configuration that the issuer publishes.
     pub published: &'a [String],
-    /// The configurations that the token is good for.
+    /// The configurations that the token permits.
     pub configurations: &'a [String],
     /// The identifiers that the token response gave out, each with its configuration. If there are
-    /// any, requests have to use them (section 8.2).
+    /// any, every request has to use one of them (section 8.2).
     pub identifiers: &'a [(String, String)],
 }
 
-/// A request that may be answered.
+/// A request that passed every check.
 #[derive(Clone, Debug)]
 pub struct AcceptedRequest {
-    /// The configuration to issue.
+    /// The configuration of the credential to issue.
     pub configuration_id: String,
-    /// The key to bind to.
+    /// The proof whose key the credential is bound to.
     pub proof: VerifiedProof,
 }
 
 /// Why a credential request was refused.
 #[derive(Debug, Error)]
 pub enum CredentialRequestError {
-    /// The body is not the JSON that it has to be.
+    /// The body is not JSON, or a member has the wrong form.
     #[error("malformed credential request: {0}")]
     Malformed(&'static str),
-    /// Both or none of `credential_identifier` and `credential_configuration_id`.
+    /// The request has both `credential_identifier` and `credential_configuration_id`, or neither.
     #[error("not exactly one of credential_identifier and credential_configuration_id")]
     NotOne,
-    /// The token came with identifiers, and the request does not use one.
+    /// The token response gave out identifiers, but the request does not use one.
     #[error("the token came with credential identifiers, one of them has to be used")]
     IdentifierNeeded,
-    /// The identifier was not given out with this token.
+    /// The token response did not give out this identifier.
     #[error("unknown credential identifier")]
     UnknownIdentifier,
-    /// The configuration is not published.
+    /// The issuer does not publish this configuration.
     #[error("unknown credential configuration")]
     UnknownConfiguration,
-    /// The token is not good for this configuration.
+    /// The token does not permit this configuration.
     #[error("the access token is not good for this credential")]
     NotGranted,
-    /// Encryption is asked for, which this issuer does not offer.
+    /// The request asks for an encrypted answer, which this issuer does not offer.
     #[error("encrypted responses are not offered")]
     Encryption,
     /// The proof was refused.
@@ -133,7 +134,7 @@ pub enum CredentialRequestError {
 }
 
 impl CredentialRequestError {
-    /// What the wallet is told (checklist VCI-42 to VCI-47).
+    /// The error code that the wallet gets (checklist VCI-42 to VCI-47).
     pub fn code(&self) -> CredentialErrorCode {
         use CredentialErrorCode as Code;
         match self {
@@ -150,7 +151,7 @@ impl CredentialRequestError {
 }
 
 impl CredentialRequest {
-    /// Reads a request body; members that are not known are ignored.
+    /// Parses a request body. Unknown members are ignored.
     pub fn parse(body: &[u8]) -> Result<Self, CredentialRequestError> {
         let members = json::parse_object(body)
             .map_err(|_| CredentialRequestError::Malformed("not a JSON object"))?;
@@ -176,7 +177,7 @@ impl CredentialRequest {
         })
     }
 
-    /// The configuration to issue, if the token is good for it (section 8.2).
+    /// The configuration to issue, if the token permits it (section 8.2).
     fn configuration(&self, grant: &Grant<'_>) -> Result<String, CredentialRequestError> {
         let id = match &self.requested {
             Requested::Identifier(identifier) => {
@@ -198,8 +199,8 @@ impl CredentialRequest {
         Ok(id.clone())
     }
 
-    /// Neither request nor response encryption is offered, so asking for it is refused rather than
-    /// ignored: the wallet would take a plain answer for an attack.
+    /// This issuer does not offer encryption. A request for it is refused, not ignored, because the
+    /// wallet would take a plain answer for an attack.
     fn check_encryption(&self) -> Result<(), CredentialRequestError> {
         match self.response_encryption {
             Some(_) => Err(CredentialRequestError::Encryption),
@@ -217,7 +218,7 @@ fn text(members: &Claims, name: &str) -> Result<Option<String>, CredentialReques
 }
 
 /// Reads and checks a request body in the order of checklist VCI-41: JSON, configuration,
-/// encryption, proof, nonce. The access token has been checked before.
+/// encryption, proof, nonce. The caller has checked the access token before.
 pub fn check(
     body: &[u8],
     grant: &Grant<'_>,
@@ -230,14 +231,15 @@ pub fn check(
     Ok(AcceptedRequest { configuration_id, proof })
 }
 
-/// The body of the answer (section 8.3), in the order of the proofs' keys.
+/// The body of a successful answer (section 8.3), with the credentials in the order of the proofs'
+/// keys.
 pub fn response(credentials: &[String]) -> Value {
     let credentials: Value =
         credentials.iter().map(|credential| json!({"credential": credential})).collect();
     json!({"credentials": credentials})
 }
 
-/// The wallet's side: the credentials in the body of an answer; at least one.
+/// The wallet's side: reads the credentials in the body of an answer. There has to be at least one.
 pub fn read_response(body: &[u8]) -> Result<Vec<String>, CredentialRequestError> {
     const MALFORMED: CredentialRequestError =
         CredentialRequestError::Malformed("not a credential response with string credentials");

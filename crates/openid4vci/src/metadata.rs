@@ -1,10 +1,10 @@
 //! The credential issuer's metadata (OpenID4VCI 1.0, section 12.2, appendix A.3 and B).
 //!
-//! Invariant: what is advertised is what is served: endpoints come from the caller who mounts them,
-//! proof algorithms from [`proof::ALGORITHMS`], names and claims from the credential's type. Batch
-//! issuance, encryption, deferral and notification are absent because they are not offered.
+//! Invariant: only what is served is advertised. Endpoints come from the caller, who mounts them;
+//! proof algorithms from [`proof::ALGORITHMS`]; names and claims from the credential's type. Batch
+//! issuance, encryption, deferral and notification are left out because they are not offered.
 //!
-//! Leaves to others: the signed form of the document, and serving it.
+//! Leaves to others: signing and serving the document.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ use url::Url;
 use crate::offer::is_secure;
 use crate::proof;
 
-/// The credential format that is issued.
+/// The only credential format that is issued.
 pub const FORMAT: &str = "dc+sd-jwt";
 
-/// Where metadata stands, between host and path (section 12.2.2).
+/// The part of the metadata URL between host and path (section 12.2.2).
 const WELL_KNOWN: &str = "/.well-known/openid-credential-issuer";
 
-/// An organization as a credential issuer.
+/// An organization that issues credentials.
 pub struct IssuerDescription<'a> {
     /// The credential issuer identifier, `{origin}/orgs/{number}`.
     pub identifier: &'a str,
@@ -37,23 +37,23 @@ pub struct IssuerDescription<'a> {
     pub name_ja: &'a str,
     /// The organization's name in English.
     pub name_en: &'a str,
-    /// What it issues.
+    /// The credentials that it issues.
     pub configurations: &'a [Configuration],
 }
 
 /// A credential that an organization issues.
 pub struct Configuration {
-    /// `credential_configuration_id`.
+    /// `credential_configuration_id`, unique for this issuer.
     pub id: String,
-    /// `scope`.
+    /// `scope` that asks for this credential.
     pub scope: String,
-    /// `vct`.
+    /// `vct`, the type of the credential.
     pub vct: String,
-    /// The type, for names and claims in both languages.
+    /// The credential's type, which has names and claims in both languages.
     pub credential_type: &'static CredentialType,
 }
 
-/// The metadata document.
+/// Builds the metadata document.
 pub fn build(issuer: &IssuerDescription<'_>) -> Value {
     let configurations: Map<String, Value> =
         issuer.configurations.iter().map(|one| (one.id.clone(), configuration(one))).collect();
@@ -97,7 +97,7 @@ fn names(ja: &str, en: &str) -> Value {
     json!([{"name": ja, "locale": "ja-JP"}, {"name": en, "locale": "en-US"}])
 }
 
-/// Where the metadata of `identifier` stands: the well-known part goes between host and path.
+/// The URL of the metadata of `identifier`. The well-known part goes between host and path.
 pub fn well_known_url(identifier: &str) -> Result<String, MetadataError> {
     let malformed = || MetadataError::Malformed("credential issuer identifier");
     let url = Url::parse(identifier).map_err(|_| malformed())?;
@@ -110,31 +110,31 @@ pub fn well_known_url(identifier: &str) -> Result<String, MetadataError> {
     Ok(url.into())
 }
 
-/// An issuer's metadata as a wallet reads it.
+/// An issuer's metadata, as a wallet reads it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IssuerMetadata {
     /// The credential issuer identifier.
     pub credential_issuer: String,
-    /// The authorization servers; the issuer itself if it names none.
+    /// The authorization servers. If the document names none, this is the issuer itself.
     pub authorization_servers: Vec<String>,
     /// URL of the credential endpoint.
     pub credential_endpoint: String,
-    /// URL of the nonce endpoint.
+    /// URL of the nonce endpoint, if there is one.
     pub nonce_endpoint: Option<String>,
-    /// The issuer's name by locale; an empty locale where none is given.
+    /// The issuer's name by locale. A name without a locale is under the empty text.
     pub names: BTreeMap<String, String>,
-    /// By `credential_configuration_id`.
+    /// The credentials, by `credential_configuration_id`.
     pub configurations: BTreeMap<String, ConfigurationMetadata>,
 }
 
-/// One credential of an issuer's metadata.
+/// One credential in an issuer's metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConfigurationMetadata {
-    /// `format`.
+    /// `format` of the credential.
     pub format: String,
     /// `vct`, for `dc+sd-jwt`.
     pub vct: Option<String>,
-    /// The credential's name by locale; an empty locale where none is given.
+    /// The credential's name by locale. A name without a locale is under the empty text.
     pub names: BTreeMap<String, String>,
     /// `credential_metadata` as it came; `null` if absent.
     pub credential_metadata: Value,
@@ -143,12 +143,12 @@ pub struct ConfigurationMetadata {
 /// Why metadata was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MetadataError {
-    /// `credential_issuer` is another than the identifier that was asked for.
+    /// `credential_issuer` differs from the identifier that was asked for.
     #[error("metadata of {found}, expected {expected}")]
     Issuer {
-        /// In the document.
+        /// The identifier in the document.
         found: String,
-        /// Asked for.
+        /// The identifier that was asked for.
         expected: String,
     },
     /// A member is missing or malformed.
@@ -156,8 +156,8 @@ pub enum MetadataError {
     Malformed(&'static str),
 }
 
-/// The wallet's side: reads the document that was fetched for the issuer `expected`. Members that
-/// are not known are ignored.
+/// The wallet's side: reads the document that was fetched for the issuer `expected`. Unknown
+/// members are ignored.
 pub fn read(expected: &str, document: &Value) -> Result<IssuerMetadata, MetadataError> {
     let found = text(document, "credential_issuer")?;
     if found != expected {

@@ -1,47 +1,48 @@
 //! `c_nonce` (OpenID4VCI 1.0, section 7) without a table: `expiry (8 bytes) ‖ randomness (24) ‖
 //! HMAC-SHA-256 (32)`, as base64url.
 //!
-//! Invariant: [`check`] accepts only what [`mint`] made under the same key, until it expires. That
-//! it is used once is for the caller: the row [`AcceptedNonce::row`] is written in the transaction
-//! that issues, so that a failed request burns nothing (checklist VCI-30).
+//! Invariant: [`check`] accepts only a nonce that [`mint`] made with the same key, until it
+//! expires. The caller makes sure that it is used once: it writes the row [`AcceptedNonce::row`] in
+//! the transaction that issues. So a request that fails does not use up the nonce (checklist
+//! VCI-30).
 
 use sekisho_ambient::{Entropy, HandleKey, Timestamp, constant_time_eq, hmac_sha256, sha256};
 use sekisho_jose::b64u;
 use thiserror::Error;
 
-/// How long a nonce is good, in seconds.
+/// How long a nonce is valid, in seconds.
 pub const LIFETIME: i64 = 300;
 
-/// Keeps these MACs apart from others under the same key.
+/// Keeps these MACs distinct from other MACs made with the same key.
 const PURPOSE: &[u8] = b"openid4vci c_nonce 1";
 
-/// Bytes of expiry and randomness, which are authenticated.
+/// The length of expiry and randomness, which the MAC covers, in bytes.
 const BODY: usize = 32;
 
-/// A nonce that was made here and is still good.
+/// A nonce that was made here and has not expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedNonce {
-    /// Names the nonce.
+    /// Identifies the nonce.
     pub id: [u8; 32],
-    /// When it ends; the record of its use is needed no longer than that.
+    /// When the nonce expires. The record of its use can be deleted then.
     pub expires: Timestamp,
-    /// Where its use is recorded: expiry, then id.
+    /// The key of the row that records its use: expiry, then id.
     pub row: HandleKey,
 }
 
 /// Why a nonce was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NonceError {
-    /// Not made here, or changed.
+    /// The nonce was not made here with this key, or it was changed.
     #[error("the nonce was not made here")]
     Unknown,
-    /// Expired.
+    /// The nonce has expired.
     #[error("the nonce has expired")]
     Expired,
 }
 
-/// A fresh nonce that is good for [`LIFETIME`]. A `key` of its own for each issuer keeps the nonces
-/// of issuers apart.
+/// Makes a fresh nonce that is valid for [`LIFETIME`]. Each issuer has a `key` of its own, so that
+/// the nonces of one are not accepted by another.
 pub fn mint(key: &[u8; 32], now: Timestamp, entropy: &Entropy) -> String {
     let expiry = now.plus(LIFETIME).to_sortable();
     let randomness: [u8; 24] = entropy.bytes();
@@ -50,7 +51,7 @@ pub fn mint(key: &[u8; 32], now: Timestamp, entropy: &Entropy) -> String {
     b64u::encode([body.as_slice(), &mac].concat())
 }
 
-/// Checks a nonce.
+/// Checks that `nonce` was made with `key` and has not expired at `now`.
 pub fn check(key: &[u8; 32], nonce: &str, now: Timestamp) -> Result<AcceptedNonce, NonceError> {
     let bytes = b64u::decode(nonce).map_err(|_| NonceError::Unknown)?;
     let (body, mac) = bytes.split_at_checked(BODY).ok_or(NonceError::Unknown)?;

@@ -1,10 +1,11 @@
 //! Credential offers (OpenID4VCI 1.0, section 4.1).
 //!
-//! Invariant: an offer contains no personal data (section 13.5) and never the transaction code. To a
-//! wallet it is untrusted text: it names an issuer, whose metadata says the rest.
+//! Invariant: an offer contains no personal data (section 13.5) and never the transaction code. A
+//! wallet must not trust its text: it only names an issuer, and the issuer's metadata says the
+//! rest.
 //!
-//! Leaves to others: the document that a reference points to, which is unguessable, short-lived and
-//! gone once the code is redeemed.
+//! Leaves to others: the document that a reference points to. Its URL cannot be guessed, it is
+//! short-lived, and it is gone once the code is redeemed.
 
 use serde_json::{Map, Value};
 use thiserror::Error;
@@ -16,65 +17,67 @@ pub const PRE_AUTHORIZED_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:pr
 /// The longest description of a transaction code, in characters (section 4.1.1).
 pub const MAX_DESCRIPTION: usize = 300;
 
-/// An offer. It has no `Debug`: it contains a secret.
+/// A credential offer. It has no `Debug`, because it contains a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CredentialOffer {
     /// The credential issuer identifier.
     pub credential_issuer: String,
-    /// What is offered; unique, not empty.
+    /// The configurations of the offered credentials; unique, not empty.
     pub credential_configuration_ids: Vec<String>,
-    /// The pre-authorized code; `None` in an offer of other grants.
+    /// The pre-authorized code. `None` in an offer that has only other grants.
     pub pre_authorized: Option<PreAuthorizedGrant>,
 }
 
-/// The pre-authorized code of an offer. It has no `Debug`: it is a secret.
+/// The pre-authorized code of an offer. It has no `Debug`, because it is a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PreAuthorizedGrant {
-    /// The code; whoever has it and the transaction code gets the credential.
+    /// The code. Anybody who has it, and the transaction code if one is asked for, gets the
+    /// credential.
     pub code: String,
-    /// What is to be typed, if anything.
+    /// How the transaction code looks. `None` if none is asked for.
     pub tx_code: Option<TxCode>,
-    /// Which of the issuer's authorization servers gives the token; only if there are several.
+    /// The authorization server that gives the token. It is named only if the issuer has several.
     pub authorization_server: Option<String>,
 }
 
-/// How the transaction code looks and where it comes from; never the code itself.
+/// How the transaction code looks and where the holder finds it. It is never the code itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TxCode {
-    /// What it consists of.
+    /// Which characters the code consists of.
     pub input_mode: InputMode,
-    /// How long it is.
+    /// The number of characters.
     pub length: Option<u32>,
-    /// Where to find it, at most [`MAX_DESCRIPTION`] characters.
+    /// Where the holder finds the code, in at most [`MAX_DESCRIPTION`] characters.
     pub description: Option<String>,
 }
 
-/// What a transaction code consists of.
+/// The characters that a transaction code consists of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InputMode {
-    /// Digits.
+    /// Only digits.
     #[default]
     Numeric,
     /// Any characters.
     Text,
 }
 
-/// An offer's link, read by a wallet.
+/// A link to an offer, as a wallet reads it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OfferLink {
-    /// The offer itself.
+    /// The link contains the offer.
     Value(CredentialOffer),
-    /// Where the offer is to be fetched.
+    /// The link contains the URL of the offer.
     Reference(String),
 }
 
 /// Why an offer was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OfferError {
-    /// The link has another scheme, or no query.
+    /// The link has an unknown scheme, or no query.
     #[error("not a link to a credential offer")]
     Link,
-    /// Both or none of `credential_offer` and `credential_offer_uri`, or one of them twice.
+    /// The link has both `credential_offer` and `credential_offer_uri`, or neither, or one of them
+    /// twice.
     #[error("not exactly one of credential_offer and credential_offer_uri")]
     NotOne,
     /// A member is missing or malformed.
@@ -83,7 +86,7 @@ pub enum OfferError {
 }
 
 impl CredentialOffer {
-    /// The offer as JSON.
+    /// Writes the offer as JSON.
     pub fn to_value(&self) -> Value {
         let mut offer = Map::new();
         offer.insert("credential_issuer".to_owned(), self.credential_issuer.as_str().into());
@@ -96,7 +99,7 @@ impl CredentialOffer {
         Value::Object(offer)
     }
 
-    /// Reads an offer; members and grants that are not known are ignored.
+    /// Reads an offer. Unknown members and grants are ignored.
     pub fn from_value(value: &Value) -> Result<Self, OfferError> {
         let issuer = text(value, "credential_issuer")?;
         let issuer = issuer.filter(|issuer| is_secure(issuer));
@@ -112,7 +115,7 @@ impl CredentialOffer {
         })
     }
 
-    /// The link that carries the offer itself. `wallet_base` is `openid-credential-offer://`,
+    /// The link that contains the offer. `wallet_base` is `openid-credential-offer://`,
     /// `haip-vci://` or a wallet's https URL.
     pub fn link_by_value(&self, wallet_base: &str) -> String {
         link(wallet_base, "credential_offer", &self.to_value().to_string())
@@ -197,7 +200,7 @@ impl TxCode {
     }
 }
 
-/// A member that is a string and not empty, if it is there.
+/// A member that is a string and not empty. `None` if the member is absent.
 fn text(value: &Value, name: &'static str) -> Result<Option<String>, OfferError> {
     match value.get(name) {
         None => Ok(None),
@@ -206,7 +209,7 @@ fn text(value: &Value, name: &'static str) -> Result<Option<String>, OfferError>
     }
 }
 
-/// The link that says where the offer is.
+/// The link that contains the URL of the offer.
 pub fn link_by_reference(wallet_base: &str, offer_uri: &str) -> String {
     link(wallet_base, "credential_offer_uri", offer_uri)
 }
@@ -242,8 +245,9 @@ pub fn parse_link(link: &str) -> Result<OfferLink, OfferError> {
     }
 }
 
-/// https, or http to this very machine, which development uses; no fragment, no user, and written as
-/// it is fetched: a parser would mend `https:/x` and `https://X` on the way.
+/// Whether the wallet may fetch `uri`: https, or http to this machine, which development uses, and
+/// without fragment or user. It has to be written exactly as it is fetched, because a parser would
+/// silently correct `https:/x` and `https://X`.
 pub(crate) fn is_secure(uri: &str) -> bool {
     let Ok(url) = Url::parse(uri) else { return false };
     let start = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());

@@ -6,89 +6,90 @@
 //!    └──wrong for the fifth time──▶ Burned
 //! ```
 //!
-//! Invariant: a code is consumed by success, or by the fifth wrong transaction code; never by a
-//! request that lacks one or brings one unasked (attacks VI-01 to VI-03). Every [`Outcome`]'s state
-//! is persisted in the transaction that read it, so that tries in parallel are all counted.
+//! Invariant: a code is used up by success or by the fifth wrong transaction code. A request
+//! without a transaction code that is asked for, or with one that is not, does not use it up
+//! (attacks VI-01 to VI-03). The state of every [`Outcome`] is persisted in the transaction that
+//! read the old state, so that parallel tries are all counted.
 //!
-//! Leaves to others: the code's own expiry, which its handle carries.
+//! Leaves to others: the code's expiry, which is part of its handle.
 
 use sekisho_ambient::{Entropy, Secret, constant_time_eq, hmac_sha256};
 use sekisho_oauth::token::TokenError;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How many wrong transaction codes burn the offer.
+/// How many wrong transaction codes end the offer.
 pub const TRIES: u8 = 5;
 
-/// Keeps these MACs apart from others under the same key.
+/// Keeps these MACs distinct from other MACs made with the same key.
 const PURPOSE: &[u8] = b"openid4vci tx_code 1";
 
-/// Where a pre-authorized code stands.
+/// The state of a pre-authorized code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreAuthorized {
-    /// To be redeemed.
+    /// The code can be redeemed.
     Offered {
-        /// The transaction code, if one is asked for.
+        /// The digest of the transaction code, if one is asked for.
         tx_code: Option<TxCodeDigest>,
-        /// How many wrong ones came.
+        /// How many wrong transaction codes came so far.
         wrong: u8,
     },
-    /// Redeemed, once.
+    /// The code has been redeemed. It cannot be redeemed again.
     Redeemed,
-    /// Over after too many wrong transaction codes.
+    /// The code has ended after too many wrong transaction codes.
     Burned,
 }
 
-/// A transaction code at rest: HMAC-SHA-256 over a salt and the code. It has too few digits for a
-/// plain hash, which a stolen table would give away.
+/// A transaction code as it is stored: HMAC-SHA-256 over a salt and the code. A plain hash is not
+/// enough, because the code is so short that anybody with a stolen table could find it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TxCodeDigest {
     salt: [u8; 16],
     digest: [u8; 32],
 }
 
-/// Why a code was not redeemed. The state that comes with it has to be persisted all the same.
+/// Why a code was not redeemed. The state that comes with the error has to be persisted too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RedeemError {
-    /// A transaction code came and none is asked for; not counted.
+    /// The request has a transaction code, but none is asked for. This is not counted.
     #[error("a transaction code was given and none is asked for")]
     TxCodeUnexpected,
-    /// No transaction code came and one is asked for; not counted.
+    /// The request has no transaction code, but one is asked for. This is not counted.
     #[error("the transaction code is missing")]
     TxCodeMissing,
-    /// A wrong transaction code.
+    /// The transaction code is wrong.
     #[error("wrong transaction code, {tries_left} tries left")]
     WrongTxCode {
-        /// 0: the offer is burned now.
+        /// How many tries are left. At 0, the offer has ended.
         tries_left: u8,
     },
-    /// Redeemed before.
+    /// The code was redeemed before.
     #[error("the code has been redeemed already")]
     AlreadyRedeemed,
-    /// Burned before.
+    /// The code had ended before.
     #[error("the code was burned by wrong transaction codes")]
     Burned,
 }
 
-/// The state to persist, and what came of the attempt.
+/// The new state of the code, and the result of the attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Outcome {
-    /// To be persisted, whatever the result.
+    /// The state to persist, whatever the result.
     pub state: PreAuthorized,
-    /// Whether the code is redeemed now.
+    /// `Ok` if this attempt redeemed the code.
     pub result: Result<(), RedeemError>,
 }
 
-/// A transaction code of `digits` decimal digits, to be told on another channel than the offer.
+/// Draws a transaction code of `digits` decimal digits. Send it by another channel than the offer.
 pub fn draw_tx_code(digits: u32, entropy: &Entropy) -> Secret<String> {
     let digit = |_| char::from_digit(entropy.below(10), 10).unwrap_or('0');
     Secret::new((0..digits).map(digit).collect())
 }
 
 impl TxCodeDigest {
-    /// The digest of `tx_code` under `mac_key`.
+    /// Makes the digest of `tx_code` with the key `mac_key` and a fresh salt.
     pub fn new(tx_code: &str, mac_key: &[u8; 32], entropy: &Entropy) -> Self {
         let salt = entropy.bytes();
         Self { salt, digest: digest(tx_code, mac_key, &salt) }
@@ -103,8 +104,8 @@ fn digest(tx_code: &str, mac_key: &[u8; 32], salt: &[u8]) -> [u8; 32] {
     hmac_sha256(mac_key, &[PURPOSE, salt, tx_code.as_bytes()])
 }
 
-/// What the wallet is told: `invalid_request` for a transaction code too many or too few,
-/// `invalid_grant` else (section 6.3).
+/// The error that the wallet gets (section 6.3): `invalid_request` if a transaction code is missing
+/// or not asked for, otherwise `invalid_grant`.
 impl From<RedeemError> for TokenError {
     fn from(error: RedeemError) -> Self {
         match error {
@@ -118,12 +119,12 @@ impl From<RedeemError> for TokenError {
 }
 
 impl PreAuthorized {
-    /// A fresh code.
+    /// The state of a new code.
     pub fn offered(tx_code: Option<TxCodeDigest>) -> Self {
         Self::Offered { tx_code, wrong: 0 }
     }
 
-    /// Redeems the code with what was typed, if anything was.
+    /// Redeems the code. `tx_code` is what the holder typed, if anything.
     pub fn redeem(self, tx_code: Option<&str>, mac_key: &[u8; 32]) -> Outcome {
         match self {
             Self::Offered { tx_code: expected, wrong } => {

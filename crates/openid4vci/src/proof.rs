@@ -1,10 +1,10 @@
 //! Proofs of possession of the key that a credential is bound to: proof type `jwt` with the key in
 //! `jwk` (OpenID4VCI 1.0, appendix F.1 and F.4).
 //!
-//! Invariant: [`VerifiedProof`] is made by [`verify`] alone. Its key comes from the header that its
-//! own signature covers, never from `iss` or another claim (attack VI-07).
+//! Invariant: only [`verify`] makes a [`VerifiedProof`]. Its key comes from the header that its own
+//! signature covers, never from `iss` or another claim (attack VI-07).
 //!
-//! Leaves to others: recording that the nonce was used, in the transaction that issues.
+//! Leaves to others: recording the use of the nonce, in the transaction that issues.
 
 use sekisho_ambient::Timestamp;
 use sekisho_did::{DidError, Relationship};
@@ -21,28 +21,28 @@ use crate::nonce::{self, AcceptedNonce, NonceError};
 /// `typ` of a proof (appendix F.1).
 pub const TYP: &str = "openid4vci-proof+jwt";
 
-/// The algorithms of holder keys that are accepted, as the metadata advertises them: ES256 as every
-/// wallet has it, EdDSA for keys in software. Both are on CRYPTREC's list.
+/// The algorithms of holder keys that are accepted and advertised: ES256, which every wallet has,
+/// and EdDSA for keys in software. Both are on CRYPTREC's list.
 pub const ALGORITHMS: [Algorithm; 2] = [Algorithm::Es256, Algorithm::EdDsa];
 
-/// How long ago a proof may have been made, in seconds.
+/// The longest time since a proof was made, in seconds.
 pub const MAX_AGE: i64 = 300;
 
-/// What a proof is checked against.
+/// The values that [`verify`] compares a proof with.
 #[derive(Clone, Copy)]
 pub struct ProofCheck<'a> {
     /// The credential issuer identifier.
     pub issuer: &'a str,
-    /// The client that the access token was given to; `None` if it was given anonymously, and the
-    /// proof must not name one then.
+    /// The client that the access token was given to. `None` if the token was given anonymously;
+    /// then the proof must not name a client.
     pub client_id: Option<&'a str>,
-    /// Now.
+    /// The present time.
     pub now: Timestamp,
-    /// The key of [`nonce::mint`].
+    /// The key that [`nonce::mint`] made the nonce with.
     pub nonce_key: &'a [u8; 32],
 }
 
-/// A proof that passed. There is no constructor: [`verify`] makes it.
+/// A proof that was accepted. It has no constructor: only [`verify`] makes it.
 #[derive(Clone, Debug)]
 pub struct VerifiedProof {
     key: PublicJwk,
@@ -52,19 +52,20 @@ pub struct VerifiedProof {
 /// Why a proof was refused.
 #[derive(Debug, Error)]
 pub enum ProofError {
-    /// There is no `proofs`.
+    /// The request has no `proofs`.
     #[error("proofs are missing")]
     Missing,
-    /// `proofs` is not an object with one known type.
+    /// `proofs` is not an object with exactly one known type.
     #[error("proofs is not an object with the one member jwt, an array of strings")]
     Form,
-    /// Several proofs, which would ask for a batch.
+    /// There are several proofs, which would ask for a batch.
     #[error("{0} proofs, one is supported")]
     Several(usize),
-    /// The proof is no signed JWT of this type, or its signature was refused.
+    /// The proof is not a signed JWT of this type, or its signature was refused.
     #[error("proof: {0}")]
     Jwt(#[from] JwtError),
-    /// Not exactly one of `jwk`, `kid` and `x5c`, or one that is not supported.
+    /// The header does not have exactly one of `jwk`, `kid` and `x5c`, or has one that is not
+    /// supported.
     #[error("proof: the key has to stand in jwk, or kid has to name it by did:jwk or did:key")]
     KeyPlace,
     /// The DID in `kid` cannot be read.
@@ -76,13 +77,13 @@ pub enum ProofError {
     /// `aud` is not this issuer.
     #[error("proof: aud is not {0}")]
     Audience(String),
-    /// `iss` is not the client, or there is one and the token was given anonymously.
+    /// `iss` is not the client, or is present although the token was given anonymously.
     #[error("proof: iss is not the client, or not absent for an anonymous one")]
     Issuer,
-    /// `iat` is missing, too old or ahead.
+    /// `iat` is missing, too old or in the future.
     #[error("proof: {0}")]
     Time(#[from] ClaimError),
-    /// There is no nonce.
+    /// The proof has no nonce.
     #[error("proof: nonce is missing")]
     NonceMissing,
     /// The nonce was refused.
@@ -91,7 +92,7 @@ pub enum ProofError {
 }
 
 impl ProofError {
-    /// What the wallet is told (section 8.3.1.2; checklist VCI-43 and VCI-45).
+    /// The error code that the wallet gets (section 8.3.1.2; checklist VCI-43 and VCI-45).
     pub fn code(&self) -> CredentialErrorCode {
         match self {
             Self::Nonce(_) => CredentialErrorCode::InvalidNonce,
@@ -102,18 +103,19 @@ impl ProofError {
 }
 
 impl VerifiedProof {
-    /// The holder's key.
+    /// The holder's key, to which the credential is bound.
     pub fn key(&self) -> &PublicJwk {
         &self.key
     }
 
-    /// The nonce, whose use is to be recorded.
+    /// The nonce of the proof. The caller records its use.
     pub fn nonce(&self) -> &AcceptedNonce {
         &self.nonce
     }
 }
 
-/// Checks the member `proofs` of a credential request, the nonce last (checklist VCI-41).
+/// Verifies the member `proofs` of a credential request. The nonce is checked last (checklist
+/// VCI-41).
 pub fn verify(proofs: Option<&Value>, check: &ProofCheck<'_>) -> Result<VerifiedProof, ProofError> {
     let unverified_jwt = UnverifiedJwt::<Claims>::parse(single(proofs)?)?;
     let key = header_key(unverified_jwt.header())?;
@@ -127,7 +129,7 @@ pub fn verify(proofs: Option<&Value>, check: &ProofCheck<'_>) -> Result<Verified
     Ok(VerifiedProof { key, nonce })
 }
 
-/// The one proof in `proofs`.
+/// The only proof in `proofs`.
 fn single(proofs: Option<&Value>) -> Result<&str, ProofError> {
     let proofs = proofs.ok_or(ProofError::Missing)?.as_object().ok_or(ProofError::Form)?;
     let mut types = proofs.iter();
@@ -141,8 +143,8 @@ fn single(proofs: Option<&Value>) -> Result<&str, ProofError> {
     }
 }
 
-/// The key in `jwk`, or the one that `kid` names by a DID which holds its key itself. A second way to
-/// a key, of whatever kind, is refused (attack VI-06).
+/// The key of the proof: the one in `jwk`, or the one that `kid` names by a DID that contains its
+/// key. A header that names a key in a second way is refused (attack VI-06).
 fn header_key(header: &Header) -> Result<PublicJwk, ProofError> {
     let elsewhere = !header.x5c.is_empty()
         || ["x5u", "jku", "trust_chain"].iter().any(|name| header.other.contains_key(*name));
@@ -153,7 +155,8 @@ fn header_key(header: &Header) -> Result<PublicJwk, ProofError> {
     }
 }
 
-/// The key of a DID URL such as `did:jwk:…#0`: one that authenticates, of a method that asks nobody.
+/// The key of a DID URL such as `did:jwk:…#0`. It has to be a key for authentication, of a DID
+/// method that needs no look-up.
 fn did_key(kid: &str) -> Result<PublicJwk, ProofError> {
     let (did, fragment) = kid.split_once('#').ok_or(ProofError::KeyPlace)?;
     let document = sekisho_did::resolve_offline(did)?;
@@ -168,7 +171,7 @@ type Check = fn(&Claims, &ProofCheck<'_>) -> Result<(), ProofError>;
 /// The rules of appendix F.4; the nonce comes after them.
 const CHECKS: [(&str, Check); 3] = [("aud", audience), ("iat", times), ("iss", issuer)];
 
-/// `aud` is the credential issuer identifier: a string, or an array of just that string.
+/// `aud` is the credential issuer identifier: a string, or an array of exactly that string.
 fn audience(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
     let is_ours = match claims.get("aud") {
         Some(Value::String(audience)) => audience == check.issuer,
@@ -185,7 +188,7 @@ fn times(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
     Ok(numeric_date::check(claims, check.now, &rule)?)
 }
 
-/// `iss` is the client's identifier if it is there at all; anonymous clients have none.
+/// `iss`, if present, is the client's identifier. An anonymous client must not send it.
 fn issuer(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
     let found = claims.get("iss");
     let fits =
@@ -193,8 +196,8 @@ fn issuer(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
     if fits { Ok(()) } else { Err(ProofError::Issuer) }
 }
 
-/// The wallet's side: a proof for `audience`, the credential issuer identifier. `client_id` is the
-/// one that the token was asked with; none in the anonymous pre-authorized flow.
+/// The wallet's side: makes a proof for `audience`, the credential issuer identifier. `client_id`
+/// is the one used to get the token. It is `None` in the anonymous pre-authorized flow.
 pub fn build(
     key: &SigningKey,
     audience: &str,

@@ -1,4 +1,4 @@
-//! Where the specification's examples lie, for tests; they are not part of the repository.
+//! Finds the specification's examples for tests. They are not part of the repository.
 
 use std::path::PathBuf;
 

@@ -1,15 +1,16 @@
 //! The Digital Credentials Query Language (OpenID4VP 1.0, sections 6 and 7): the supported subset as
 //! a type.
 //!
-//! A query is read in full first ([`Query::from_value`]), so that what is malformed and what is
-//! merely not supported are told apart by name; members that are not known are ignored (section 6).
+//! A query is read in full first ([`Query::from_value`]), so that the error says whether it is
+//! malformed or only not supported. Unknown members are ignored (section 6).
 //!
-//! Invariant: a [`Query`] that was read keeps the rules of checklist VP-10 and VP-11: ids are unique
-//! and well formed, every reference points to something, nothing is empty. A query that was built
-//! in code is held to the same rules by reading back what it writes, which the tests do.
+//! Invariant: a [`Query`] that was read keeps the rules of checklist VP-10 and VP-11: ids are
+//! unique and well formed, every reference points to something, nothing is empty. A query that is
+//! built in code has to keep them too; the tests check this by reading back what such a query
+//! writes.
 //!
-//! Left out on purpose, each with a refusal of its own: formats other than `dc+sd-jwt`, `multiple`,
-//! `trusted_authorities`, presentations without key binding.
+//! Not supported on purpose, each with an error of its own: formats other than `dc+sd-jwt`,
+//! `multiple`, `trusted_authorities`, presentations without key binding.
 
 mod check;
 mod choose;
@@ -25,47 +26,48 @@ pub use check::{Unsatisfied, check};
 pub(crate) use check::{check_complete, expected};
 pub use choose::{Candidate, Choice, Match, Missing, choose};
 
-/// The one credential format that is asked for and answered.
+/// The only credential format that we ask for and answer with.
 pub const FORMAT: Format = Format::DcSdJwt;
 
-/// What a verifier asks for (section 6).
+/// The credentials that a verifier asks for (section 6).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
-    /// Every credential that is asked for; not empty.
+    /// The credentials that are asked for, required or not; never empty.
     pub credentials: Vec<CredentialQuery>,
-    /// Which combinations of them suffice (section 6.2). Empty: all are required.
+    /// The combinations of credentials that suffice (section 6.2). If empty, all credentials are
+    /// required.
     pub credential_sets: Vec<CredentialSet>,
 }
 
 /// One credential that is asked for (section 6.1), of format [`FORMAT`] and bound to its holder.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CredentialQuery {
-    /// Names this query in the answer.
+    /// The query's id, under which the answer gives the credential.
     pub id: String,
-    /// The types that fit; not empty (appendix B.3.5).
+    /// The credential types that fit; never empty (appendix B.3.5).
     pub vct_values: Vec<String>,
-    /// The claims that are asked for. Empty: none that is selectively disclosable.
+    /// The claims that are asked for. If empty, no selectively disclosable claim is asked for.
     pub claims: Vec<ClaimsQuery>,
-    /// Which combinations of claims suffice, best first, as ids of [`CredentialQuery::claims`].
-    /// Empty: all are required.
+    /// The combinations of claims that suffice, best first, as ids of [`CredentialQuery::claims`].
+    /// If empty, all claims are required.
     pub claim_sets: Vec<Vec<String>>,
 }
 
 /// One claim that is asked for (section 6.3).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimsQuery {
-    /// Names this claim in `claim_sets`; required where there are such sets.
+    /// The claim's id, by which `claim_sets` refers to it. Required if there are claim sets.
     pub id: Option<String>,
-    /// Where the claim stands.
+    /// The place of the claim in the credential.
     pub path: ClaimPath,
-    /// The values that fit: strings, integers, booleans. Empty: any value.
+    /// The values that fit: strings, integers, booleans. If empty, any value fits.
     pub values: Vec<Value>,
 }
 
 /// Combinations of credentials, one of which suffices (section 6.2).
 #[derive(Clone, Debug, PartialEq)]
 pub struct CredentialSet {
-    /// Each a list of query ids; best first.
+    /// Each option is a list of query ids. The best option comes first.
     pub options: Vec<Vec<String>>,
     /// Whether the answer must satisfy one of the options.
     pub required: bool,
@@ -77,63 +79,63 @@ pub enum DcqlError {
     /// A member is missing or does not have the form that the specification gives it.
     #[error("{at}: {problem}")]
     Malformed {
-        /// Where, for instance `credentials[0].meta`.
+        /// The place of the member, for instance `credentials[0].meta`.
         at: String,
-        /// What was found or expected.
+        /// What was found or what was expected.
         problem: String,
     },
     /// Two queries, or two claims of one query, have the same id.
     #[error("{at}: id {id} occurs twice")]
     DuplicateId {
-        /// Where.
+        /// The place of the second one.
         at: String,
-        /// The id.
+        /// The id that occurs twice.
         id: String,
     },
     /// The same claim is asked for twice (section 6.3).
     #[error("{at}: the same claim is asked for twice")]
     DuplicateClaim {
-        /// Where.
+        /// The place of the second one.
         at: String,
     },
     /// A set names an id that no query has.
     #[error("{at}: no query has the id {id}")]
     UnknownId {
-        /// Where.
+        /// The place of the set.
         at: String,
-        /// The id.
+        /// The id that no query has.
         id: String,
     },
-    /// Well formed, and not supported here.
+    /// The query is well formed, but asks for something that is not supported.
     #[error("credential query {id}: {what}")]
     Unsupported {
-        /// The credential query.
+        /// The id of the credential query.
         id: String,
-        /// What is not supported.
+        /// The part that is not supported.
         what: Unsupported,
     },
 }
 
-/// What a well-formed query may ask for and this implementation refuses.
+/// A part of a well-formed query that this implementation refuses.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unsupported {
-    /// Another format than [`FORMAT`].
+    /// A format other than [`FORMAT`].
     #[error("format {0} is not supported")]
     Format(String),
-    /// `multiple: true`.
+    /// `multiple: true`: several credentials for one query.
     #[error("several credentials for one query are not supported")]
     Multiple,
-    /// `trusted_authorities`: which issuers count is decided by our own trust list, never by the
-    /// request or the wallet.
+    /// `trusted_authorities`. Our own trust list decides which issuers count, never the request or
+    /// the wallet.
     #[error("trusted_authorities of type {0} are not supported")]
     TrustedAuthorities(String),
-    /// `require_cryptographic_holder_binding: false`.
+    /// `require_cryptographic_holder_binding: false`: presentations without key binding.
     #[error("credentials without key binding are not supported")]
     WithoutHolderBinding,
 }
 
 impl Query {
-    /// Reads a query.
+    /// Reads a query from its JSON. The error names the place of the first fault.
     pub fn from_value(value: &Value) -> Result<Self, DcqlError> {
         document::read(value)
     }
@@ -150,7 +152,7 @@ impl Query {
 }
 
 impl ClaimsQuery {
-    /// Whether `value` is one of those that are asked for.
+    /// Whether `value` is one of the values asked for, or any value will do.
     fn fits(&self, value: &Value) -> bool {
         self.values.is_empty() || self.values.contains(value)
     }

@@ -1,4 +1,5 @@
-//! What tests stand on: a verifier and an issuer with chains, and holders with credentials.
+//! What the tests use: a verifier and an issuer with certificate chains, and holders with
+//! credentials.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
@@ -81,7 +82,7 @@ fn object(value: &Value) -> Claims {
     value.as_object().unwrap().clone()
 }
 
-/// A credential as the holder of `holder` keeps it.
+/// A credential as its holder keeps it, bound to the key `holder`.
 fn issue(issuer: &Signer, ty: &CredentialType, claims: &Value, holder: &SigningKey) -> SdJwt {
     let issuance = Issuance {
         credential_type: ty,
@@ -129,7 +130,7 @@ pub(crate) fn present(credential: &SdJwt, holder: &SigningKey, aud: &str, nonce:
     bind(&credential.select(&all), aud, nonce, NOW, holder).unwrap()
 }
 
-/// A login credential is required, a training is welcome.
+/// A login credential is required, a training is optional.
 pub(crate) fn query() -> Query {
     Query::from_value(&json!({
         "credentials": [

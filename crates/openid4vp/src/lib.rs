@@ -1,13 +1,13 @@
 //! OpenID for Verifiable Presentations 1.0, from both sides: the verifier asks with a signed request
 //! object and checks the answer; the wallet checks the request, chooses and answers.
 //!
-//! - [`dcql`]: what is asked for (section 6), and whether an answer satisfies it.
+//! - [`dcql`]: the query (section 6), and whether an answer satisfies it.
 //! - [`request`]: the request object and the link that leads a wallet to it (section 5).
 //! - [`response`]: the wallet's answer (section 8), plain or encrypted.
-//! - [`presentation`]: the state of one presentation, from the question to the release of the browser.
+//! - [`presentation`]: the state of one presentation, until the browser may go on.
 //!
-//! Invariant: the only way to a [`response::VerifiedPresentation`] is [`response::verify`], which has
-//! checked every credential, its binding to this request, the query and the holder.
+//! Invariant: only [`response::verify`] makes a [`response::VerifiedPresentation`]. It checks every
+//! credential, its binding to this request, the query and the holder.
 //!
 //! Leaves to others: HTTP, storage, status lists (the caller fetches them), and what the claims
 //! permit.

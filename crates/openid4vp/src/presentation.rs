@@ -1,4 +1,4 @@
-//! The state of one presentation, from the question to the browser that may go on
+//! The state of one presentation, from the request to the wallet until the browser may go on
 //! (OpenID4VP 1.0, sections 8.2, 13.3 and 14.3; checklist VP-21, VP-25).
 //!
 //! ```text
@@ -8,12 +8,12 @@
 //!       └──decline──▶ Declined
 //! ```
 //!
-//! Invariant: a [`BrowserBound`] is made here alone, from an answer that came once and a proof that
-//! the person at the browser that began is the one at the wallet. It takes the state with it: what
-//! is released is in no state any more, so it cannot be released again.
+//! Invariant: a [`BrowserBound`] is made only here. It needs an answer, which is accepted once, and
+//! a proof that the person at the wallet is the person at the browser that began the login. Making
+//! it consumes the state, so the same answer cannot be released again.
 //!
-//! Leaves to others: the cookie of the browser that began, which the caller checks before either
-//! release, and the transaction that makes each step happen once.
+//! Leaves to others: the cookie of the browser that began the login, which the caller checks before
+//! either release; and the transaction that makes each step happen once.
 
 use sekisho_ambient::{Entropy, HandleKey, Timestamp, constant_time_eq};
 use serde::{Deserialize, Serialize};
@@ -30,38 +30,39 @@ pub const NUMBER_DIGITS: u8 = 4;
 /// How many wrong numbers end the attempt.
 pub const NUMBER_TRIES: u8 = 3;
 
-/// Where a presentation stands. `P` is what the caller keeps of a verified answer.
+/// The state of a presentation. `P` is what the caller keeps of a verified answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presentation<P> {
-    /// The question is out.
+    /// The wallet has been asked and has not answered yet.
     AwaitingWallet,
-    /// The wallet has answered; no browser has been released.
+    /// The wallet has answered, but no browser may go on yet.
     Presented(Presented<P>),
     /// The wallet answered with an error.
     Declined {
-        /// Which.
+        /// The wallet's error.
         error: WalletError,
     },
-    /// Over without a release.
+    /// The presentation has ended, and no browser was released.
     Ended {
-        /// Why.
+        /// Why it has ended.
         reason: EndReason,
     },
 }
 
-/// An answer that waits for its browser.
+/// A verified answer whose browser has not been proven yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Presented<P> {
-    /// What was kept of the answer.
+    /// What the caller kept of the answer.
     pub by: P,
-    /// The key of the response code that the wallet was given.
+    /// The key of the response code that the wallet got.
     pub response_code: HandleKey,
-    /// What releases a browser on another device; `None` where that is not allowed.
+    /// The number that proves a browser on another device; `None` if another device is not allowed.
     pub number: Option<MatchNumber>,
 }
 
-/// The number that the wallet's device shows and the person types into the browser that began.
+/// The number that the wallet's device shows. The person types it into the browser that began the
+/// login.
 ///
 /// Four digits: a person reads and types them at a glance, and three tries guess one of them in
 /// 3 of 10,000 cases.
@@ -72,59 +73,59 @@ pub struct MatchNumber {
     answered_at: Timestamp,
 }
 
-/// Why a presentation is over.
+/// Why a presentation has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// Nobody answered, or came back, in time.
+    /// The wallet did not answer, or the browser did not come back, in time.
     Expired,
-    /// Three wrong numbers.
+    /// Three wrong numbers were typed.
     WrongNumber,
     /// The number was typed too late.
     LateNumber,
 }
 
-/// Why an event was refused. Nothing has changed, so nothing need be persisted.
+/// Why an event was refused. The state has not changed, so the caller need not persist it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PresentationError {
     /// The wallet has not answered yet.
     #[error("the wallet has not answered yet")]
     NotAnswered,
-    /// A second answer.
+    /// The wallet has answered already; this is a second answer.
     #[error("the wallet has answered already")]
     AlreadyAnswered,
     /// The wallet answered with an error.
     #[error("the wallet answered {0}")]
     Declined(WalletError),
-    /// The response code is another presentation's, or has expired.
+    /// The response code belongs to another presentation, or has expired.
     #[error("the response code does not belong to this presentation, or has expired")]
     ResponseCode,
-    /// The presentation is over.
+    /// The presentation has ended.
     #[error("the presentation is over: {0}")]
     Ended(EndReason),
 }
 
-/// What a typed number did. Every state in it has to be persisted.
+/// The result of typing a number. The caller has to persist every state in it.
 #[derive(Debug, PartialEq)]
 #[must_use]
 pub enum NumberOutcome<P> {
-    /// It was right.
+    /// The number was right.
     Bound(BrowserBound<P>),
-    /// It was wrong.
+    /// The number was wrong, and there are tries left.
     Wrong {
-        /// The state, with the try counted.
+        /// The state, in which the try is counted.
         state: Presentation<P>,
-        /// At least 1.
+        /// How many tries are left, at least 1.
         tries_left: u8,
     },
-    /// It was wrong for the last time, or too late.
+    /// The number was wrong for the last time, or came too late.
     Ended(Presentation<P>),
-    /// No number is awaited; the state is as it was.
+    /// No number is expected; the state is unchanged.
     NotAsked(Presentation<P>),
 }
 
-/// What was presented, with the proof that the browser that began is the one to go on. There is no
-/// constructor: the releases of [`Presentation`] make it.
+/// The kept answer, with the proof that the person at the wallet is at the browser that began the
+/// login. It has no constructor: only the releases of [`Presentation`] make it.
 #[derive(Debug, PartialEq)]
 pub struct BrowserBound<P> {
     by: P,
@@ -132,25 +133,25 @@ pub struct BrowserBound<P> {
 }
 
 impl<P> BrowserBound<P> {
-    /// What was kept of the answer.
+    /// What the caller kept of the answer.
     pub fn by(&self) -> &P {
         &self.by
     }
 
-    /// What was kept of the answer, without the proof.
+    /// What the caller kept of the answer; the proof is dropped.
     pub fn into_inner(self) -> P {
         self.by
     }
 
-    /// Whether the response code came to the browser that began, which a relay from another device
-    /// cannot do.
+    /// Whether the browser that began the login brought the response code. Somebody who relays the
+    /// login to another device cannot achieve that.
     pub fn is_same_device(&self) -> bool {
         self.same_device
     }
 }
 
 impl MatchNumber {
-    /// A fresh number for an answer that comes `now`.
+    /// Draws a number for an answer that arrives at `now`.
     pub fn draw(entropy: &Entropy, now: Timestamp) -> Self {
         Self {
             digits: format!(
@@ -163,17 +164,17 @@ impl MatchNumber {
         }
     }
 
-    /// The digits, for the device that holds the response code and for nobody else.
+    /// The digits. Show them only on the device that holds the response code.
     pub fn digits(&self) -> &str {
         &self.digits
     }
 
-    /// How many tries are left.
+    /// How many more numbers may be typed.
     pub fn tries_left(&self) -> u8 {
         NUMBER_TRIES.saturating_sub(self.wrong)
     }
 
-    /// How many seconds are left; 0 if it is too late.
+    /// How many seconds are left to type the number; 0 if it is too late.
     pub fn remaining(&self, now: Timestamp) -> i64 {
         self.answered_at.plus(NUMBER_SECONDS).since(now).clamp(0, NUMBER_SECONDS)
     }
@@ -187,7 +188,8 @@ impl MatchNumber {
     }
 }
 
-/// What was typed without spaces, and with the full-width digits of a Japanese keyboard as plain ones.
+/// The typed text without spaces, and with the full-width digits of a Japanese keyboard turned into
+/// plain ones.
 fn plain_digits(typed: &str) -> String {
     let plain = |c: char| match u32::from(c) {
         wide @ 0xFF10..=0xFF19 => char::from_u32(wide - 0xFF10 + u32::from('0')).unwrap_or(c),
@@ -207,7 +209,7 @@ impl std::fmt::Display for EndReason {
 }
 
 impl<P> Presentation<P> {
-    /// The wallet's answer was verified. The first answer wins.
+    /// Records a verified answer of the wallet. Only the first answer is accepted.
     pub fn present(
         self,
         by: P,
@@ -218,13 +220,13 @@ impl<P> Presentation<P> {
         Ok(Self::Presented(Presented { by, response_code, number }))
     }
 
-    /// The wallet answered with an error.
+    /// Records an error that the wallet answered with.
     pub fn decline(self, error: WalletError) -> Result<Self, PresentationError> {
         self.awaiting()?;
         Ok(Self::Declined { error })
     }
 
-    /// The time of the whole attempt is over.
+    /// Ends the presentation because its time is over.
     pub fn expire(self) -> Result<Self, PresentationError> {
         match self {
             Self::AwaitingWallet | Self::Presented(_) => {
@@ -235,8 +237,8 @@ impl<P> Presentation<P> {
         }
     }
 
-    /// The browser that began came with a response code. It may be the very browser even where a
-    /// number is awaited, and needs none then.
+    /// Releases the browser that began the login, which brought a response code. This also works
+    /// while a number is expected: the wallet may be on the same device after all.
     pub fn release_same_device(
         self,
         response_code: &HandleKey,
@@ -250,7 +252,7 @@ impl<P> Presentation<P> {
         Ok(BrowserBound { by: presented.by, same_device: true })
     }
 
-    /// A number was typed into the browser that began.
+    /// Checks a number that was typed into the browser that began the login.
     pub fn release_by_number(self, typed: &str, now: Timestamp) -> NumberOutcome<P> {
         let (by, response_code, mut number) = match self {
             Self::Presented(Presented { by, response_code, number: Some(number) }) => {
@@ -275,7 +277,7 @@ impl<P> Presentation<P> {
         }
     }
 
-    /// The number to show on the device that holds the response code.
+    /// The number to show on the device that sent this response code. `None` for any other code.
     pub fn number_for(&self, response_code: &HandleKey) -> Option<&MatchNumber> {
         let Self::Presented(presented) = self else { return None };
         let (given, kept) = (response_code.to_bytes(), presented.response_code.to_bytes());

@@ -1,11 +1,11 @@
 //! The request object (OpenID4VP 1.0, section 5) and the link that leads a wallet to it.
 //!
-//! Invariant: a request is signed and passed by reference. It has a key for the answer's encryption
-//! if and only if it asks for an encrypted answer, lives 600 s at most, and says nothing that
-//! checklist VP-3 forbids.
+//! Invariant: a request is signed and passed by reference. It has an encryption key if and only if
+//! it asks for an encrypted answer, lives at most 600 s, and has no member that checklist VP-3
+//! forbids.
 //!
 //! Leaves to others: drawing nonce, state and key for each transaction, and keeping them the same
-//! when the object is fetched again.
+//! when the wallet fetches the object again.
 
 mod service;
 mod verify;
@@ -38,39 +38,39 @@ pub const MAX_LIFETIME: i64 = 600;
 /// How the wallet answers (section 8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ResponseMode {
-    /// A form with `vp_token`.
+    /// The wallet posts a form with `vp_token`.
     #[serde(rename = "direct_post")]
     DirectPost,
-    /// A form with `response`, which is encrypted (section 8.3.1).
+    /// The wallet posts a form with `response`, which is encrypted (section 8.3.1).
     #[serde(rename = "direct_post.jwt")]
     DirectPostJwt,
 }
 
-/// What the verifier asks a wallet.
+/// A verifier's request to a wallet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestObject {
     /// The full client identifier with its prefix, as in the link.
     pub client_id: String,
-    /// Where the answer goes.
+    /// The URL to which the wallet posts its answer.
     pub response_uri: String,
-    /// Fresh, at least 128 bits.
+    /// A fresh random value of at least 128 bits. The presentations are bound to it.
     pub nonce: String,
-    /// Fresh; comes back with the answer.
+    /// A fresh random value that the wallet returns with its answer.
     pub state: String,
-    /// How the answer comes.
+    /// Whether the answer is plain or encrypted.
     pub response_mode: ResponseMode,
-    /// What is asked for.
+    /// The credentials that are asked for.
     pub dcql_query: Query,
-    /// A fresh public key, there if and only if the answer is to be encrypted.
+    /// A fresh public key, present if and only if the answer is to be encrypted.
     pub encryption_key: Option<PublicJwk>,
-    /// Statements about the service on whose behalf is asked (section 5.11), for instance
+    /// Statements about the service for which the verifier asks (section 5.11), for instance
     /// [`ServiceStatement::to_verifier_info`].
     pub verifier_info: Vec<Value>,
     /// The nonce that the wallet posted when it fetched this object (section 5.10).
     pub wallet_nonce: Option<String>,
     /// When the transaction began.
     pub iat: Timestamp,
-    /// At most 600 s later.
+    /// When the request expires, at most 600 s after `iat`.
     pub exp: Timestamp,
 }
 
@@ -80,7 +80,7 @@ pub enum RequestError {
     /// `encryption_key` does not fit `response_mode`.
     #[error("an encryption key is needed for direct_post.jwt, and for nothing else")]
     EncryptionKey,
-    /// A life of more than [`MAX_LIFETIME`], or none.
+    /// The lifetime is longer than [`MAX_LIFETIME`], or not positive.
     #[error("exp must be 1 to 600 s after iat")]
     Lifetime,
     /// Signing failed.
@@ -89,7 +89,7 @@ pub enum RequestError {
 }
 
 impl ResponseMode {
-    /// `response_mode` on the wire.
+    /// The mode as sent in `response_mode`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::DirectPost => "direct_post",
@@ -97,14 +97,14 @@ impl ResponseMode {
         }
     }
 
-    /// The mode of that name.
+    /// The mode with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::DirectPost, Self::DirectPostJwt].into_iter().find(|mode| mode.name() == name)
     }
 }
 
 impl RequestObject {
-    /// What the presentations in its answer have to be bound to.
+    /// The values that the presentations in the answer have to be bound to.
     pub fn binding(&self) -> Binding<'_> {
         Binding {
             audience: &self.client_id,
@@ -114,7 +114,7 @@ impl RequestObject {
         }
     }
 
-    /// The claims of the request object: those of checklist VP-2 and VP-6, and none of VP-3.
+    /// The claims of the request object: all those of checklist VP-2 and VP-6, none of VP-3.
     pub fn claims(&self) -> Claims {
         let mut claims = Claims::new();
         let mut put = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));
@@ -138,7 +138,7 @@ impl RequestObject {
         claims
     }
 
-    /// What we accept, and how the answer is to be encrypted (sections 5.1 and 8.3).
+    /// The formats that we accept, and how the answer is to be encrypted (sections 5.1 and 8.3).
     fn client_metadata(&self) -> Value {
         let formats = json!({FORMAT.id(): {
             "sd-jwt_alg_values": names(sekisho_credential::sd_jwt::ISSUER_ALGORITHMS),
@@ -147,7 +147,7 @@ impl RequestObject {
         let mut metadata = Claims::new();
         metadata.insert("vp_formats_supported".to_owned(), formats);
         if let Some(key) = &self.encryption_key {
-            // Exactly one key: some wallets take the first, whatever its use.
+            // There is exactly one key, because some wallets take the first, whatever its use.
             metadata.insert("jwks".to_owned(), json!({"keys": [key.to_value()]}));
             let enc = [ContentEncryption::A128Gcm, ContentEncryption::A256Gcm];
             let enc: Value = enc.into_iter().map(ContentEncryption::name).collect();
@@ -156,8 +156,8 @@ impl RequestObject {
         Value::Object(metadata)
     }
 
-    /// The signed request object. `x5c` is the chain of `key` as DER, leaf first, without the
-    /// anchor.
+    /// Signs the request object. `x5c` is the certificate chain of `key` in DER, leaf first,
+    /// without the anchor.
     pub fn sign(&self, x5c: Vec<Vec<u8>>, key: &SigningKey) -> Result<String, RequestError> {
         let encrypted = self.response_mode == ResponseMode::DirectPostJwt;
         if encrypted != self.encryption_key.is_some() {
@@ -175,20 +175,21 @@ fn names(algorithms: &[Algorithm]) -> Value {
     algorithms.iter().map(|algorithm| algorithm.name()).collect()
 }
 
-/// The client identifier of a verifier with this leaf certificate, DER (section 5.9.3, `x509_hash`).
+/// The client identifier of a verifier with this leaf certificate, in DER (section 5.9.3,
+/// `x509_hash`).
 pub fn client_id_x509_hash(leaf_der: &[u8]) -> String {
     format!("x509_hash:{}", sekisho_jose::x5c::leaf_hash(leaf_der))
 }
 
-/// The client identifier of a verifier with this host in its leaf certificate (section 5.9.3,
+/// The client identifier of a verifier whose leaf certificate names this host (section 5.9.3,
 /// `x509_san_dns`).
 pub fn client_id_x509_san_dns(host: &str) -> String {
     format!("x509_san_dns:{host}")
 }
 
-/// The link that opens a wallet (sections 5.10 and 9), with `client_id` and `request_uri` only, so
-/// that its QR code stays small. `wallet_base` is `openid4vp://`, `haip-vp://` or a wallet's https
-/// authorization endpoint.
+/// The link that opens a wallet (sections 5.10 and 9). It has only `client_id` and `request_uri`,
+/// so that its QR code stays small. `wallet_base` is `openid4vp://`, `haip-vp://` or a wallet's
+/// https authorization endpoint.
 pub fn wallet_url(wallet_base: &str, client_id: &str, request_uri: &str) -> String {
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("client_id", client_id)

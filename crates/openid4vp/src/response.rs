@@ -1,7 +1,8 @@
 //! The wallet's answer (OpenID4VP 1.0, section 8), read ([`parse`]), verified ([`verify()`]) and, on the
 //! wallet's side, made ([`build()`], [`refuse`]).
 //!
-//! Invariant: an answer that was asked for encrypted is not taken plain; only an error may come so.
+//! Invariant: if an encrypted answer was asked for, a plain one is refused. Only an error may be
+//! plain.
 
 mod answer;
 mod build;
@@ -18,7 +19,7 @@ pub use answer::{VpToken, WalletAnswer, parse};
 pub use build::{FormPairs, build, refuse};
 pub use verify::{ResponseCheck, VerifiedPresentation, verify};
 
-/// What a wallet says instead of presenting (section 8.5).
+/// An error with which a wallet answers (section 8.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WalletError {
@@ -38,7 +39,7 @@ pub enum WalletError {
     InvalidRequestUriMethod,
     /// `transaction_data` is malformed or not supported.
     InvalidTransactionData,
-    /// Any other error.
+    /// An error that is not registered.
     Other,
 }
 
@@ -54,7 +55,7 @@ impl WalletError {
         Self::InvalidTransactionData,
     ];
 
-    /// `error` on the wire.
+    /// The error as sent in `error`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
@@ -69,8 +70,8 @@ impl WalletError {
         }
     }
 
-    /// The error of that name; [`WalletError::Other`] for names that are not registered, which are
-    /// the peer's free text.
+    /// The error with this name. Names that are not registered are free text of the peer and give
+    /// [`WalletError::Other`].
     pub fn from_name(name: &str) -> Self {
         Self::ALL.into_iter().find(|error| error.as_str() == name).unwrap_or(Self::Other)
     }
@@ -88,18 +89,18 @@ pub enum ResponseError {
     /// A parameter is missing, occurs twice or is malformed.
     #[error("malformed answer: {0}")]
     Malformed(&'static str),
-    /// A plain answer where an encrypted one was asked for, or the other way round.
+    /// The answer is plain although an encrypted one was asked for, or the other way round.
     #[error("the answer did not come in the response mode that was asked for")]
     Mode,
-    /// The answer cannot be decrypted, or not be encrypted.
+    /// The answer could not be decrypted or encrypted.
     #[error("encryption: {0}")]
     Encryption(#[from] JweError),
     /// A credential was refused.
     #[error("credential for query {id}: {error}")]
     Credential {
-        /// The credential query.
+        /// The id of the credential query.
         id: String,
-        /// Why.
+        /// Why the credential was refused.
         #[source]
         error: CredentialError,
     },

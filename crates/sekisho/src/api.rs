@@ -1,5 +1,5 @@
-//! The admin API as a command uses it: over the socket of the server that holds the store, or, when
-//! there is none, the same router in process on the store that the command opened itself.
+//! The admin API, as a command uses it. If a server holds the store, requests go over that server's
+//! socket. Otherwise the command opens the store and calls the same router in its own process.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use tower::ServiceExt as _;
 use crate::settings::Settings;
 use crate::{Failure, Surroundings, opening};
 
-/// How long an answer may take: making the keys of an organization is the longest.
+/// How long a command waits for an answer. Making the keys of an organization takes longest.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The most that an answer of the router in process may weigh, in bytes.
+/// The longest answer that is read from the router in this process, in bytes.
 const MAX_ANSWER: usize = 256 << 20;
 
-/// The admin API.
+/// Access to the admin API, over a socket or in this process.
 pub struct Api(Way);
 
 enum Way {
@@ -34,31 +34,31 @@ enum Way {
 /// A request to the admin API.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The method.
+    /// The HTTP method of the request.
     pub method: Method,
-    /// Path and query.
+    /// The path, with a query if there is one.
     pub path: String,
-    /// The body of a change.
+    /// The JSON body; `None` for requests without one.
     pub body: Option<Value>,
 }
 
 impl Call {
-    /// Reads.
+    /// A request that reads.
     pub fn get(path: impl Into<String>) -> Self {
         Self { method: Method::GET, path: path.into(), body: None }
     }
 
-    /// Changes.
+    /// A request that changes something.
     pub fn post(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::POST, path: path.into(), body: Some(body) }
     }
 
-    /// Removes.
+    /// A request that removes something.
     pub fn delete(path: impl Into<String>) -> Self {
         Self { method: Method::DELETE, path: path.into(), body: None }
     }
 
-    /// The same with one more query parameter.
+    /// The same request with one more query parameter.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
@@ -68,14 +68,14 @@ impl Call {
     }
 }
 
-/// One segment of a path, escaped.
+/// Escapes `text` for use as one segment of a path.
 pub fn segment(text: &str) -> String {
     let escaped: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
     escaped.replace('+', "%20")
 }
 
 impl Api {
-    /// Finds the server, or opens the store.
+    /// Connects to the running server, or opens the store if there is none.
     pub async fn find(settings: &Settings, surroundings: &Surroundings) -> Result<Self, Failure> {
         let mut tries = opening::Tries::default();
         loop {
@@ -87,18 +87,20 @@ impl Api {
                 Err(_) => {}
             }
             match opening::open(settings, surroundings).await {
-                // A server is starting or stopping, or another command is running.
+                // A server is just starting or stopping, or another command is running. Both end
+                // soon.
                 Err(Failure::Store(StoreError::Locked(_))) => tries.again(settings).await?,
                 opened => return opened.map(Self::of),
             }
         }
     }
 
-    /// The server at this socket.
+    /// Uses the server whose socket is at `path`. This does not connect yet.
     pub fn at(path: &Path) -> Result<Self, Failure> {
         let client = reqwest::Client::builder()
             .unix_socket(path.to_owned())
-            // Nothing here speaks TLS, and a machine without any authority is none the worse.
+            // The socket needs no TLS, and this way the client can be made on a machine without
+            // authorities.
             .tls_certs_only([])
             .timeout(PATIENCE)
             .build()
@@ -106,13 +108,13 @@ impl Api {
         Ok(Self(Way::Socket { path: path.to_owned(), client }))
     }
 
-    /// The broker that this process opened itself.
+    /// Uses a broker that this process opened.
     pub(crate) fn of(broker: Broker) -> Self {
         let peer = Peer { uid: rustix::process::geteuid().as_raw() };
         Self(Way::InProcess(admin::router(broker).layer(Extension(peer))))
     }
 
-    /// Calls, and reads the answer as JSON.
+    /// Sends a request and returns the answer's JSON. Any status but success is an error.
     pub async fn call(&self, call: &Call) -> Result<Value, Failure> {
         let (status, body) = self.send(call).await?;
         let read = serde_json::from_slice::<Value>(&body);
@@ -126,7 +128,7 @@ impl Api {
         }
     }
 
-    /// The root of the broker's certificates, PEM.
+    /// The root certificate of the broker's certificates, as PEM.
     pub async fn root(&self) -> Result<String, Failure> {
         let (status, body) = self.send(&Call::get("/v1/root")).await?;
         let text = String::from_utf8_lossy(&body).into_owned();
@@ -163,7 +165,7 @@ impl Api {
     }
 }
 
-/// The host is only there because HTTP wants one.
+/// The URL of a request. HTTP requires a host, but the socket ignores it.
 fn url(call: &Call) -> String {
     format!("http://sekisho{}", call.path)
 }

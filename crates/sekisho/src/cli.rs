@@ -25,7 +25,7 @@ pub(crate) use session::{Session, read};
 
 use crate::{Failure, Surroundings, demo};
 
-/// What `--help` says of exit codes.
+/// The text of `--help` about exit codes.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable.
 
 Examples:
@@ -127,7 +127,7 @@ fn parse_lang(text: &str) -> Result<Lang, &'static str> {
     }
 }
 
-/// Runs a command and says how it ended: the exit code.
+/// Runs a command and returns the exit code.
 pub async fn run(
     arguments: Arguments,
     surroundings: Surroundings,

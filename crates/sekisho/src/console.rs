@@ -1,10 +1,11 @@
 //! GPU コンソール, the sample GPU service: a plain OpenID Connect relying party.
 //!
-//! It knows an issuer, a client id and a secret, and nothing of wallets or of this program: what
-//! stands here is what any service has to write. Read [`exchange`] for one login.
+//! It knows an issuer, a client id and a secret, and nothing of wallets or of this program. Any
+//! service would have to write the same code. Read [`exchange`] to follow one login.
 //!
-//! Invariant: a session begins only after state and cookie of the browser that began, `iss`, the ID
-//! token's signature, `aud`, `nonce`, time and `at_hash`, and the subject of userinfo were compared.
+//! Invariant: a session begins only after these were checked: `state` and the cookie of the browser
+//! that began the login, `iss`, the ID token's signature, `aud`, `nonce`, time and `at_hash`, and
+//! the subject of userinfo.
 
 mod exchange;
 mod pages;
@@ -20,28 +21,28 @@ use sekisho_ambient::{Clock, Entropy, LOCALHOST, Secret};
 
 pub use exchange::ExchangeError;
 
-/// What a relying party is told when it is registered.
+/// The configuration of the console: what a relying party gets when it is registered.
 pub struct ConsoleConfig {
-    /// The OpenID Provider.
+    /// The issuer identifier of the OpenID Provider.
     pub issuer: String,
-    /// Its client id there.
+    /// The console's client id at the provider.
     pub client_id: String,
-    /// Its secret, for `client_secret_basic`.
+    /// The client secret, for `client_secret_basic`.
     pub client_secret: Secret<String>,
-    /// Its own origin; the redirect URI is `{origin}/callback`.
+    /// The console's own origin. The redirect URI is `{origin}/callback`.
     pub origin: String,
-    /// The service that it asks GPUs of.
+    /// The name of the service for which it asks for GPUs.
     pub service: String,
-    /// A further root for TLS to the provider, PEM.
+    /// Another root certificate to accept for TLS to the provider, PEM.
     pub ca: Option<Vec<u8>>,
 }
 
-/// The console cannot be set up.
+/// The console's HTTP client could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("console: {0}")]
 pub struct ConsoleError(#[from] reqwest::Error);
 
-/// The relying party.
+/// The console: its configuration, its clients for the outside, and its visitors.
 struct Console {
     config: ConsoleConfig,
     http: reqwest::Client,
@@ -56,7 +57,7 @@ impl Console {
     }
 }
 
-/// The console's pages.
+/// Makes the router of the console's pages.
 pub fn router(
     config: ConsoleConfig,
     clock: Clock,

@@ -1,8 +1,8 @@
-//! `demo`: a broker, a GPU console and a wallet on this machine, made by `init`, `serve` and the
-//! admin API as any operator makes them.
+//! `demo`: a broker, a GPU console and a wallet on this machine. They are set up by `init`, `serve`
+//! and the admin API, as an operator would do it.
 //!
-//! Invariants: every port is bound before it is written down; what was written down is used again on
-//! the next start with the same folder; a temporary folder goes with the demonstration.
+//! Invariants: every port is bound before it is written down; the next start with the same folder
+//! uses what was written down; a temporary folder is deleted when the demonstration ends.
 
 mod cast;
 mod guide;
@@ -64,7 +64,7 @@ impl Session<'_, '_> {
         let server = Server::with_listener(settings.clone(), broker);
         let serving = server.run(&surroundings, ready, over(stopped.clone()));
         let playing = async {
-            // The server tells itself why it does not start.
+            // The server did not get ready. Its own result says why.
             if is_ready.await.is_err() {
                 return Ok(());
             }
@@ -81,7 +81,7 @@ impl Session<'_, '_> {
         served.and(played)
     }
 
-    /// Fills the open broker, opens console and wallet, and says what there is.
+    /// Sets up the running broker, starts console and wallet, and prints where they are.
     async fn play(
         &mut self,
         place: &Place,
@@ -91,7 +91,8 @@ impl Session<'_, '_> {
         stopped: &watch::Receiver<bool>,
     ) -> Result<(), Failure> {
         let api = Api::at(&settings.admin_socket)?;
-        // Scripts get one offer of each type; people try a second wallet on the command line.
+        // Scripts get one offer of each type. People get a second set, for the wallet on the
+        // command line.
         let wallets = if self.json { 1 } else { 2 };
         let now = self.surroundings.clock.now();
         let cast = Cast::assemble(&api, place, settings, &console.origin).await?;
@@ -115,7 +116,7 @@ impl Session<'_, '_> {
     }
 }
 
-/// Over as soon as the demonstration is.
+/// Completes as soon as the demonstration is stopped.
 async fn over(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
@@ -133,7 +134,8 @@ fn console_pages(
         client_secret: Secret::new(client.client_secret.clone().unwrap_or_default()),
         origin: origin.to_owned(),
         service: cast::service(settings).to_owned(),
-        // Over http too: a machine without any authority of its own could not make the client.
+        // It is given over http too: on a machine without authorities, the client could not be made
+        // without it.
         ca: Some(root(settings)?),
     };
     console::router(config, surroundings.clock.clone(), surroundings.entropy.clone())
@@ -168,7 +170,7 @@ fn root(settings: &Settings) -> Result<Vec<u8>, Failure> {
     std::fs::read(&path).map_err(Failure::file("read", path))
 }
 
-/// The root that TLS of the broker stands under, where it has TLS.
+/// The root certificate for TLS to the broker. `None` if the broker has no TLS.
 fn roots(settings: &Settings) -> Result<Option<Vec<u8>>, Failure> {
     settings.broker.origin.is_secure().then(|| root(settings)).transpose()
 }

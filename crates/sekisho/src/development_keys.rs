@@ -1,5 +1,5 @@
-//! Refuses the keys of `keys-dev/` where others could reach the server: their private halves stand
-//! in the repository.
+//! Refuses the keys of `keys-dev/` where other machines could reach the server, because their
+//! private halves are public in the repository.
 
 use std::net::IpAddr;
 
@@ -16,8 +16,8 @@ const THUMBPRINTS: [&str; 3] = [
     "rUo7biTZQV7oiGxOEaRIFpgn-U5M69CoeglYTqa8Mjw",
 ];
 
-/// Refuses to serve others than this machine with a key that everybody has: the root of our own
-/// certificates, a trusted anchor, or the certificate of TLS.
+/// Refuses to serve other machines with a key whose private half is public. Checks the root of our
+/// own certificates, the trusted anchors, and the certificate for TLS.
 pub(crate) async fn refuse(settings: &Settings, broker: &Broker) -> Result<(), Failure> {
     if reaches_only_this_machine(settings) {
         return Ok(());
@@ -46,7 +46,7 @@ fn is_loopback(address: IpAddr) -> bool {
 }
 
 fn check(what: &str, certificate: &[u8]) -> Result<(), Failure> {
-    // A certificate of another kind of key is none of ours.
+    // A certificate with an unsupported kind of key has none of the development keys.
     let Ok(read) = x5c::dangerous_leaf(certificate) else { return Ok(()) };
     if is_development_key(&read.key.jwk().thumbprint()) {
         return Err(Failure::DevelopmentKey(what.to_owned()));

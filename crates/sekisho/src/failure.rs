@@ -1,4 +1,4 @@
-//! How a command fails: one enum, and the exit code of each case.
+//! The errors of a command, and the exit code of each.
 //!
 //! Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable.
 
@@ -21,14 +21,14 @@ pub enum Failure {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Something stands already where something new was to be made.
+    /// A file or entry exists already where a new one was to be made.
     #[error("{0}")]
     Exists(String),
     /// The folder of the store was made for another origin.
@@ -37,81 +37,82 @@ pub enum Failure {
         path.display()
     )]
     OtherOrigin {
-        /// The file that says so.
+        /// The file that records the origin.
         path: PathBuf,
-        /// The origin that it names.
+        /// The origin in that file.
         found: String,
-        /// The origin of the configuration.
+        /// The origin in the configuration.
         wanted: String,
     },
-    /// `init` has not run.
+    /// `init` has not run for this configuration.
     #[error("there is no store in {}: run `sekisho init` first", .0.display())]
     NotInitialised(PathBuf),
-    /// systemd passed no root key.
+    /// systemd passed no root key to the program.
     #[error(
         "root_key is \"systemd\", but no credential sekisho-root-key was passed: add LoadCredentialEncrypted=sekisho-root-key to the unit"
     )]
     NoCredential,
-    /// Somebody holds the store, and nobody answers at the admin socket.
+    /// Another process holds the store, but no server answers at the admin socket.
     #[error(
         "another process holds {}, but nothing answers at the admin socket {}: find the process (`fuser -v {}`) and stop it, then try again",
         store.display(), socket.display(), store.display()
     )]
     HeldWithoutSocket {
-        /// The store's file.
+        /// The file of the store.
         store: PathBuf,
-        /// Where a server should answer.
+        /// The socket at which a server should answer.
         socket: PathBuf,
     },
-    /// A second server on one store.
+    /// Another server holds the store.
     #[error(
         "another server holds {}: stop it first, or give this one a data_dir of its own", .0.display()
     )]
     SecondServer(PathBuf),
-    /// The store does not open.
+    /// The store could not be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker does not start.
+    /// The broker could not start.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// A certificate or key of ours could not be made or used.
+    /// A certificate or key of the server could not be made or used.
     #[error("TLS: {0}")]
     Tls(String),
-    /// A key that everybody has is used where others could reach the server.
+    /// A key of `keys-dev/`, whose private half is public, is used where other machines could reach
+    /// the server.
     #[error(
         "{0} uses a key of keys-dev, whose private half is public: it serves loopback addresses only"
     )]
     DevelopmentKey(String),
-    /// An address could not be listened at.
+    /// The server could not listen at an address.
     #[error("cannot listen at {address}: {source}{}", listen_hint(source))]
     Listen {
-        /// The address.
+        /// The address that was tried, as text.
         address: String,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// Signals cannot be caught.
+    /// The program could not register for signals.
     #[error("signals cannot be caught: {0}")]
     Signals(std::io::Error),
-    /// The admin API is not to be reached.
+    /// The admin API could not be reached.
     #[error("the server does not answer at {}: {reason}", socket.display())]
     Unreachable {
-        /// The socket.
+        /// The path of the socket.
         socket: PathBuf,
-        /// What was found.
+        /// What went wrong.
         reason: String,
     },
-    /// The admin socket may not be used.
+    /// The user may not use the admin socket.
     #[error(
         "the admin socket {} may be used by the server's own user and root only", .0.display()
     )]
     Denied(PathBuf),
-    /// The admin API said no.
+    /// The admin API refused the request.
     #[error("{message}")]
     Refused {
-        /// The error's name.
+        /// The error's name in the answer.
         name: String,
-        /// What it means.
+        /// The explanation of the error.
         message: String,
     },
     /// The wallet of the demonstration failed.
@@ -120,9 +121,9 @@ pub enum Failure {
     /// The audit log is broken.
     #[error("the audit log is broken at record {seq}: {reason}")]
     Audit {
-        /// The first broken record.
+        /// The number of the first broken record.
         seq: u64,
-        /// What is wrong with it.
+        /// What is wrong with that record.
         reason: String,
     },
 }
@@ -179,7 +180,7 @@ impl Failure {
         }
     }
 
-    /// A file that could not be worked with.
+    /// Makes the error for a file on which `action` failed.
     pub(crate) fn file(
         action: &'static str,
         path: impl Into<PathBuf>,

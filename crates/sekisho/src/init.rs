@@ -1,8 +1,8 @@
-//! `init`: the folder, the root key, the certificates and keys, and `sekisho.toml` last, so that its
-//! being there says that all is.
+//! `init`: makes the folder, the root key, the certificates and keys, and last `sekisho.toml`. If
+//! that file exists, everything else does.
 //!
-//! Invariants: nothing is overwritten; what an interrupted run left is used again, if it was for the
-//! same origin; nobody but the owner can read the folder or the root key.
+//! Invariants: nothing is overwritten; the next run uses what an interrupted run left, if that was
+//! for the same origin; only the owner can read the folder and the root key.
 
 use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
@@ -56,7 +56,7 @@ fn make_folder(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes down which origin the folder is for, before anything that contains it is made.
+/// Records the origin of the folder, before anything is made that contains the origin.
 fn note_origin(settings: &Settings) -> Result<(), Failure> {
     let path = opening::origin_file(&settings.data_dir);
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
@@ -87,7 +87,7 @@ fn make_root_key(settings: &Settings, surroundings: &Surroundings) -> Result<(),
     Ok(())
 }
 
-/// Writes a file whole or not at all, and never over another.
+/// Writes a new file, whole or not at all. Never replaces a file.
 pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let mut part = path.to_owned().into_os_string();
     part.push(".part");

@@ -1,8 +1,8 @@
 //! The program `sekisho`: reads `sekisho.toml`, opens the store, wires the broker to its sockets,
 //! and speaks to the admin API on the command line.
 //!
-//! Invariant: no decision is taken here. What the command line does, the admin API does, whether a
-//! server holds the store or the command line opened it itself.
+//! Invariant: nothing is decided here. Commands always go through the admin API, whether a server
+//! holds the store or the command opened it itself.
 
 pub mod api;
 pub mod cli;

@@ -1,4 +1,5 @@
-//! The program `sekisho`: standard streams, the system's clock and randomness, and nothing else.
+//! The program `sekisho`. It only passes in the standard streams, and the system's clock and
+//! randomness.
 
 use std::io::{BufReader, stderr, stdin, stdout};
 use std::process::ExitCode;
@@ -19,8 +20,8 @@ async fn main() -> ExitCode {
     ExitCode::from(run(arguments, surroundings, &mut terminal).await)
 }
 
-/// Logs go to standard error: this program's from `info` on, libraries' from `warn` on, or what
-/// `SEKISHO_LOG` says.
+/// Sends logs to standard error. By default they are this program's from `info` on and libraries'
+/// from `warn` on; `SEKISHO_LOG` can say otherwise.
 fn log() {
     // The names of all our crates begin with that of the program.
     let quiet = || EnvFilter::new("warn,sekisho=info");

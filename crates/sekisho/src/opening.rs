@@ -1,7 +1,7 @@
-//! Opening the store of a configuration: for `serve`, for `init`, and for a command that finds no
-//! server.
+//! Opens the store that the configuration names: for `serve`, for `init`, and for a command that
+//! finds no running server.
 //!
-//! Invariant: a folder that was made for one origin is never opened for another.
+//! Invariant: a folder that was made for one origin is never opened with another.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use sekisho_store::{Backend, Options, RootKey, Store, StoreError};
 use crate::Failure;
 use crate::settings::{RootKeyPlace, Settings};
 
-/// What the program takes from outside: time and randomness.
+/// What the program gets from outside: the clock and randomness.
 #[derive(Clone)]
 pub struct Surroundings {
     /// The present time.
@@ -23,7 +23,7 @@ pub struct Surroundings {
     pub entropy: Entropy,
 }
 
-/// Opens the broker that `settings` describe, whose store `init` has made.
+/// Opens the broker that `settings` describe. `init` must have made its store.
 pub(crate) async fn open(
     settings: &Settings,
     surroundings: &Surroundings,
@@ -35,7 +35,7 @@ pub(crate) async fn open(
     open_or_make(settings, surroundings).await
 }
 
-/// The same where the store may be new.
+/// Like `open`, but makes the store if there is none.
 pub(crate) async fn open_or_make(
     settings: &Settings,
     surroundings: &Surroundings,
@@ -56,16 +56,16 @@ fn root_key(settings: &Settings) -> Result<RootKey, Failure> {
     read.map_err(StoreError::from)?.ok_or(Failure::NoCredential)
 }
 
-/// Waiting for whoever else holds the store: commands are short.
+/// Counts the tries to open a store that another process holds. Commands hold it only briefly.
 #[derive(Default)]
 pub(crate) struct Tries(u32);
 
 impl Tries {
-    /// How often, and how long in between: three seconds in all.
+    /// How many times it waits, for how long each: three seconds in all.
     const MOST: u32 = 12;
     const PAUSE: Duration = Duration::from_millis(250);
 
-    /// Waits for the next try; fails when there were enough.
+    /// Waits before the next try. Returns an error if there have been enough tries.
     pub(crate) async fn again(&mut self, settings: &Settings) -> Result<(), Failure> {
         self.0 = self.0.saturating_add(1);
         if self.0 > Self::MOST {
@@ -77,7 +77,7 @@ impl Tries {
     }
 }
 
-/// The file that says which origin a folder was made for.
+/// The file that records the origin that a folder was made for.
 pub(crate) fn origin_file(data_dir: &Path) -> PathBuf {
     data_dir.join("origin")
 }

@@ -1,8 +1,8 @@
-//! `serve`: one broker on its public address and its admin socket, until it is told to stop.
+//! `serve`: runs one broker on its public address and its admin socket, until it is told to stop.
 //!
-//! Invariants: the address is bound before the store is opened; a second server on one store does
-//! not start; SIGTERM and SIGINT let running requests end, for so many seconds, and then all ends
-//! with exit code 0.
+//! Invariants: the address is bound before the store is opened; a second server on the same store
+//! does not start. At SIGTERM or SIGINT, running requests get `FAREWELL` to end; then the program
+//! ends with exit code 0.
 
 mod admin_socket;
 mod connections;
@@ -25,10 +25,10 @@ use crate::{Failure, Surroundings, development_keys, opening};
 use admin_socket::AdminSocket;
 use connections::{Entrance, Peers};
 
-/// How long running requests may take to end, once the server is told to stop.
+/// How long running requests may take to end once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// A server that has its address, and has opened nothing yet.
+/// A server whose address is bound. It has opened no store yet.
 pub(crate) struct Server {
     settings: Settings,
     listener: TcpListener,
@@ -41,12 +41,12 @@ impl Server {
         Ok(Self { settings, listener })
     }
 
-    /// Takes an address that is bound already.
+    /// Takes a listener that is bound already.
     pub(crate) fn with_listener(settings: Settings, listener: TcpListener) -> Self {
         Self { settings, listener }
     }
 
-    /// Serves until `stop` is over. Says when it is ready.
+    /// Opens the store, signals `ready`, and serves until `stop` completes.
     pub(crate) async fn run(
         self,
         surroundings: &Surroundings,
@@ -83,24 +83,24 @@ impl Server {
     }
 }
 
-/// Serves `router` in clear at `listener` until told to stop.
+/// Serves `router` without TLS at `listener` until told to stop.
 pub(crate) async fn plain(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
     Entrance::new(listener, None, Peers::All, router).serve(stopped).await;
 }
 
-/// Listens at an address.
+/// Binds an address and listens at it.
 pub(crate) async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|source| Failure::Listen { address: address.to_string(), source })
 }
 
-/// The certificates of a PEM file, DER.
+/// Reads the certificates of a PEM file, each as DER.
 pub(crate) fn certificates(path: &std::path::Path) -> Result<Vec<Vec<u8>>, Failure> {
     Ok(tls::chain(path)?.into_iter().map(|certificate| certificate.to_vec()).collect())
 }
 
-/// Opens the store, for which a command that is just running may have to be waited.
+/// Opens the store. If a command is just using it, waits until that has ended.
 async fn open(settings: &Settings, surroundings: &Surroundings) -> Result<Broker, Failure> {
     let mut tries = opening::Tries::default();
     loop {
@@ -132,7 +132,8 @@ fn announce(settings: &Settings) {
     }
 }
 
-/// Over at SIGTERM or SIGINT, which are caught from this call on.
+/// Returns a future that completes at SIGTERM or SIGINT. From this call on, these signals are
+/// caught.
 pub(crate) fn told_to_stop() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Signals)?;

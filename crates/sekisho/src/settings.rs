@@ -1,7 +1,7 @@
-//! `sekisho.toml`, parsed once into types that cannot be wrong.
+//! `sekisho.toml`, parsed once into types that hold only valid values.
 //!
-//! Invariant: an unknown key is refused, and every error names the file, the line where there is
-//! one, and what to do. Relative paths count from the folder of the file.
+//! Invariant: an unknown key is refused. Every error names the file, the line if there is one, and
+//! what to do. Relative paths start at the folder of the file.
 
 mod file;
 mod template;
@@ -19,41 +19,41 @@ pub(crate) use template::{Sample, TlsSample, template};
 /// What an operator configured.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where it was read from.
+    /// The path of the configuration file.
     pub path: PathBuf,
-    /// Where the server listens.
+    /// The address at which the server listens.
     pub listen: SocketAddr,
     /// The folder of the store.
     pub data_dir: PathBuf,
-    /// Where the admin API listens.
+    /// The path of the admin API's socket.
     pub admin_socket: PathBuf,
     /// Who ends TLS.
     pub tls: Tls,
-    /// Where the root key is.
+    /// Where the root key is stored.
     pub root_key: RootKeyPlace,
-    /// What the broker needs.
+    /// The configuration of the broker itself.
     pub broker: Config,
 }
 
 /// Who ends TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// Nobody: an http origin on a loopback host.
+    /// Nobody. The origin is http on a loopback host.
     Off,
     /// The server, with a certificate under the root that `init` made.
     Own,
-    /// The server, with a certificate of the operator's.
+    /// The server, with the operator's certificate.
     Files {
-        /// Certificates, PEM, the leaf first.
+        /// The file of certificates, PEM, the leaf first.
         certificate: PathBuf,
-        /// The private key, PEM.
+        /// The file of the private key, PEM.
         key: PathBuf,
     },
-    /// A proxy at one of these addresses; connections from elsewhere are dropped.
+    /// A proxy at one of these addresses. Connections from other addresses are dropped.
     Proxy(Vec<IpAddr>),
 }
 
-/// Where the root key is.
+/// Where the root key is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RootKeyPlace {
     /// A file of mode 0600.
@@ -65,30 +65,30 @@ pub enum RootKeyPlace {
 /// Why `sekisho.toml` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// It could not be read.
+    /// The file could not be read.
     #[error("{}: {source}{}", path.display(), hint(source))]
     Read {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// It does not parse.
+    /// The file cannot be parsed.
     #[error("{}:{line}: {message}; the template of `sekisho init` explains every key", path.display())]
     Syntax {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The line, from 1.
+        /// The line of the error, from 1.
         line: usize,
         /// What was found and what was expected.
         message: String,
     },
-    /// It says something that cannot be.
+    /// A value in the file is not allowed.
     #[error("{}: {message}", place(path, *line))]
     Value {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The line, from 1, where it is known.
+        /// The line of the value, from 1, if it is known.
         line: Option<usize>,
         /// What was found and what to do.
         message: String,
@@ -110,14 +110,14 @@ fn place(path: &Path, line: Option<usize>) -> String {
 }
 
 impl Settings {
-    /// Reads the file at `path`.
+    /// Reads and parses the file at `path`.
     pub fn read(path: &Path) -> Result<Self, SettingsError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
         Self::parse(path, &text)
     }
 
-    /// Reads `text`, which stands in the file at `path`.
+    /// Parses `text`, the content of the file at `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
         let file: File = toml::from_str(text).map_err(|error| SettingsError::Syntax {
             path: path.to_owned(),
@@ -158,12 +158,12 @@ impl Settings {
         Ok(Self { path, listen, data_dir, admin_socket, tls, root_key, broker })
     }
 
-    /// The store's file.
+    /// The path of the store's file.
     pub fn store_file(&self) -> PathBuf {
         self.data_dir.join("sekisho.redb")
     }
 
-    /// Where `init` wrote the root of our own certificates.
+    /// The path to which `init` writes the root of our own certificates.
     pub fn ca_file(&self) -> PathBuf {
         self.data_dir.join("ca.pem")
     }
@@ -184,7 +184,7 @@ fn check_tls(tls: &Tls, secure: bool) -> Result<(), &'static str> {
     }
 }
 
-/// What an error of the configuration is about, as it stands in the file.
+/// The part of the configuration that an error is about, as it is written in the file.
 fn named(error: &ConfigError) -> String {
     let value = match error {
         ConfigError::Origin(error) => error.text(),
@@ -197,7 +197,7 @@ fn named(error: &ConfigError) -> String {
     format!("\"{value}\"")
 }
 
-/// The last line outside comments on which `needle` stands.
+/// The number of the last line that contains `needle` outside a comment.
 fn line_of(text: &str, needle: &str) -> Option<usize> {
     let lines = text.lines().enumerate();
     let found =
@@ -205,7 +205,7 @@ fn line_of(text: &str, needle: &str) -> Option<usize> {
     found.last().map(|(at, _)| at.saturating_add(1))
 }
 
-/// The line of the byte at `offset`.
+/// The number of the line with the byte at `offset`.
 fn line_at(text: &str, offset: usize) -> usize {
     let before = text.get(..offset).unwrap_or(text);
     before.bytes().filter(|byte| *byte == b'\n').count().saturating_add(1)

@@ -1,21 +1,21 @@
-//! Tables for a terminal, where a Japanese letter takes two columns.
+//! Prints tables on a terminal, where a Japanese letter takes two columns.
 
 use std::fmt;
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// Rows under their headings.
+/// A table: headings and rows.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table with these headings.
+    /// An empty table with these headings.
     pub(crate) fn new<'h>(headings: impl IntoIterator<Item = &'h str>) -> Self {
         Self { rows: vec![headings.into_iter().map(str::to_owned).collect()] }
     }
 
-    /// Adds a row; control characters in it are not printed.
+    /// Adds a row. Control characters in it are removed.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let clean = |cell: String| {
             let cell: String = cell.chars().filter(|c| !c.is_control()).collect();

@@ -1,5 +1,5 @@
-//! Every word that the command line says to people, in both languages. Data and errors' texts are
-//! the API's, in English.
+//! Every text of the command line for people, in both languages. Data and error texts come from the
+//! API and are in English.
 
 use sekisho_ambient::Words;
 use sekisho_keyring::plan::PlanAct;

@@ -1,4 +1,4 @@
-//! The admin API on its socket: what bad input gets.
+//! The admin API on its socket, and its answers to bad input.
 
 use crate::support::{Home, Running, TENANT, http};
 use axum::body::Body;
@@ -25,7 +25,7 @@ fn url(path: &str) -> String {
     format!("http://sekisho{path}")
 }
 
-/// A server whose socket is named by its whole path.
+/// A server whose socket is given by its absolute path.
 fn serve(home: &Home) -> Running {
     home.init();
     let config = home.path("sekisho.toml").display().to_string();

@@ -1,5 +1,5 @@
-//! The journey of the demonstration, made by hand: `init`, `serve`, the admin API by its commands,
-//! a relying party of our own, and the holder's own program.
+//! The steps of the demonstration, done by hand: `init`, `serve`, the admin API through commands, a
+//! relying party of the test's own, and the holder's program.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ impl Browser {
         Self { http: http.build().unwrap(), cookies: BTreeMap::new() }
     }
 
-    /// Goes on to the last page, or to the relying party.
+    /// Follows redirects to the last page, or to the relying party.
     async fn open(&mut self, request: reqwest::RequestBuilder) -> Page {
         let mut request = request;
         loop {
@@ -61,7 +61,7 @@ impl Browser {
 }
 
 impl Page {
-    /// What stands between two marks.
+    /// The text between `before` and `after`.
     fn between(&self, before: &str, after: &str) -> String {
         let (_, rest) = self.body.split_once(before).unwrap_or_else(|| panic!("{}", self.body));
         rest.split_once(after).unwrap().0.replace("&#38;", "&")
@@ -77,7 +77,7 @@ impl Page {
     }
 }
 
-/// The holder's program.
+/// Runs the holder's program.
 struct Holder<'h> {
     home: &'h Home,
 }
@@ -97,7 +97,7 @@ impl Holder<'_> {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Answers the request of a login page; the browser goes where the wallet sends it.
+    /// Answers the request on a login page. The browser then goes where the wallet sends it.
     async fn present(&self, page: &Page, browser: &mut Browser) -> Page {
         let shown = self.run(&["present", &page.wallet_link(), "--yes"]).await;
         browser.get(shown["redirect_uri"].as_str().unwrap()).await
@@ -257,7 +257,7 @@ async fn a_person_is_refused_told_why_granted_and_refused_again_after_a_revocati
     }
 }
 
-/// The answers of the token endpoint to the portal.
+/// Sends the portal's request to the token endpoint. Returns the status and the body.
 async fn token(origin: &str, secret: &str, form: &[(&str, &str)]) -> (u16, Value) {
     let http = http().build().unwrap();
     let sent = http.post(format!("{origin}/token")).basic_auth("portal", Some(secret)).form(form);
@@ -265,8 +265,8 @@ async fn token(origin: &str, secret: &str, form: &[(&str, &str)]) -> (u16, Value
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-/// OA-07, OA-08: the program is killed again and again, and everything stands as it was answered: what
-/// was used stays used, what was ended stays ended, and what is good is good still.
+/// OA-07, OA-08: the program is killed again and again. What it had answered still holds: used
+/// codes and tokens stay used, ended families stay ended, and valid tokens stay valid.
 #[tokio::test]
 async fn a_kill_brings_nothing_back_and_loses_nothing() {
     let home = Home::new();
@@ -314,7 +314,7 @@ async fn a_kill_brings_nothing_back_and_loses_nothing() {
         assert_eq!(status, 200, "{tokens}");
         family.push(tokens["refresh_token"].as_str().unwrap().to_owned());
     }
-    // An older one, after a restart: theft, and the end of the family for good.
+    // An older token, presented after a restart, counts as theft and ends the family.
     for used in [&family[1], &family[3], &family[3]] {
         server.kill();
         server = home.serve();

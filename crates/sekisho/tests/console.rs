@@ -1,5 +1,5 @@
-//! The sample GPU service against a provider that lies about one thing at a time: whatever does not
-//! fit, nobody is logged in.
+//! The sample GPU service against a provider that lies about one value at a time. With every lie,
+//! nobody is logged in.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ enum Lie {
     NoIdToken,
 }
 
-/// A provider that logs everybody in at once, and lies as told.
+/// A provider that logs everybody in at once and tells one lie.
 struct Provider {
     issuer: String,
     key: SigningKey,
@@ -122,7 +122,7 @@ async fn userinfo(State(op): State<Arc<Provider>>) -> Json<Value> {
     Json(json!({"sub": sub, "name": "山田 太郎"}))
 }
 
-/// The page that a browser ends on after one login at a provider that tells this lie.
+/// The page on which a browser ends after a login at a provider that tells this lie.
 async fn log_in(lie: Lie) -> String {
     let slot = Arc::new(Mutex::new(None));
     let kept = Arc::clone(&slot);

@@ -1,4 +1,4 @@
-//! `demo` for scripts: one line, and an end.
+//! `demo` for scripts: it prints one line and stops when told to.
 
 use crate::support::{Home, Running, http};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! What strangers do to the program that listens on a network: they hold connections, speak old TLS,
-//! send garbage, and write into its log.
+//! Attacks on the program from a network: strangers hold connections, speak old TLS, send garbage,
+//! and try to write into its log.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ fn address(server: &Running) -> SocketAddr {
     format!("127.0.0.1:{port}").parse().unwrap()
 }
 
-/// A connection from another address of this machine.
+/// Opens a connection from another address of this machine.
 fn from(source: [u8; 4], to: SocketAddr) -> TcpStream {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     bind(&socket, &SocketAddr::from((source, 0))).unwrap();
@@ -29,7 +29,8 @@ fn from(source: [u8; 4], to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends a request as it stands; gives the whole answer, or what came before the end.
+/// Sends the bytes of a request. Returns the whole answer, or as much as came before the connection
+/// ended.
 fn ask(to: SocketAddr, request: &[u8]) -> String {
     let mut stream = from([127, 0, 0, 1], to);
     let _ = stream.write_all(request);
@@ -38,7 +39,7 @@ fn ask(to: SocketAddr, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// How long each of so many honest visits takes, in order of length.
+/// Makes a number of honest visits and returns how long each took, shortest first.
 #[allow(clippy::disallowed_methods, reason = "waiting is what is measured")]
 fn visits(to: SocketAddr) -> Vec<Duration> {
     let visit = |_| {
@@ -52,8 +53,8 @@ fn visits(to: SocketAddr) -> Vec<Duration> {
     visits
 }
 
-/// DOS-01: thousands who send nothing, half a header, or half a body hold up nobody, are let go in
-/// time, and one address never has all places.
+/// DOS-01: thousands of connections that send nothing, half a header or half a body delay nobody
+/// else. They are closed in time, and one address never has all places.
 #[test]
 fn whoever_sends_slowly_holds_up_nobody() {
     let limits = getrlimit(Resource::Nofile);
@@ -81,7 +82,7 @@ fn whoever_sends_slowly_holds_up_nobody() {
     let (calm, busy) = (before[98], during[98]);
     assert!(busy < calm * 20 + Duration::from_millis(200), "{busy:?} among them, {calm:?} alone");
 
-    // Each is let go, told why if it has sent enough to be told.
+    // Each is closed. Those that sent enough of a request get a 408 first.
     let mut told = 0;
     for stream in &mut slow {
         let mut answer = Vec::new();
@@ -119,8 +120,8 @@ fn client_hello(version: u16, suites: &[u16]) -> Vec<u8> {
     [&[22, 3, 1][..], &long(&handshake)].concat()
 }
 
-/// GEN-1: TLS 1.2 with forward secrecy and authenticated encryption, or 1.3, or nothing; and no
-/// origin without TLS that others can reach.
+/// GEN-1: the server speaks TLS 1.3, or TLS 1.2 with forward secrecy and authenticated encryption,
+/// and nothing else. An origin without TLS cannot be reached from other machines.
 #[test]
 fn old_tls_is_not_spoken() {
     const HANDSHAKE: u8 = 22;
@@ -168,8 +169,8 @@ fn old_tls_is_not_spoken() {
     assert!(done.stderr.contains("https"), "{done:?}");
 }
 
-/// DOS-07: whatever comes at whichever path, nothing breaks: no 500, no connection that ends without
-/// an answer, and the server is there afterwards.
+/// DOS-07: whatever is sent to whichever path, there is no 500 and no connection that ends without
+/// an answer. The server still runs afterwards.
 #[test]
 fn garbage_breaks_nothing() {
     let home = Home::new();
@@ -251,7 +252,7 @@ fn garbage_breaks_nothing() {
     assert!(!log.contains("panicked"), "{log}");
 }
 
-/// A text as a query, however odd.
+/// Encodes any text as a query.
 fn query(text: &str) -> String {
     let odd = |byte: u8| !(byte.is_ascii_alphanumeric() || b"=&%._-".contains(&byte));
     let shown =
@@ -259,8 +260,8 @@ fn query(text: &str) -> String {
     text.bytes().take(4000).map(shown).collect()
 }
 
-/// DOS-11: what strangers send never begins a line of the log, nor tells the terminal anything, at
-/// the level at which most is written.
+/// DOS-11: text from strangers never begins a line of the log and never sends control characters to
+/// the terminal. The test uses the level at which most is logged.
 #[test]
 fn nobody_writes_into_the_log() {
     for json in [false, true] {
@@ -315,8 +316,8 @@ fn nobody_writes_into_the_log() {
     }
 }
 
-/// DOS-05: what strangers name is not remembered: many thousands of names later, the server holds no
-/// more memory than at first.
+/// DOS-05: names that strangers send are not remembered. After many thousands of them, the server
+/// uses no more memory than at first.
 #[test]
 fn names_that_strangers_invent_are_not_kept() {
     let home = Home::new();
@@ -358,13 +359,13 @@ fn names_that_strangers_invent_are_not_kept() {
     let first = server.resident();
     (500..6_500).for_each(&mut send);
     let last = server.resident();
-    // 24,000 requests with a dozen names of 200 bytes each: 58 MB if they were kept.
+    // 24,000 requests with a dozen names of 200 bytes each would take 58 MB if they were kept.
     assert!(last < first + (8 << 20), "{first} bytes at first, {last} after");
     drop(stream);
     assert_eq!(server.stop(), 0);
 }
 
-/// Reads one answer off a connection that stays open.
+/// Reads one answer from a connection that stays open.
 fn read_answer(stream: &mut TcpStream) {
     let mut head = Vec::new();
     let mut byte = [0];

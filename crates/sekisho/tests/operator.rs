@@ -1,4 +1,4 @@
-//! What an operator does, with the program itself: with a server, without one, and wrongly.
+//! What an operator does with the program: with a running server, without one, and with mistakes.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -49,7 +49,7 @@ fn assert_failed(done: &Done, code: i32, words: &[&str]) {
     assert!(words.iter().all(|word| done.stderr.contains(word)), "{words:?} in {done:?}");
 }
 
-/// Everything that an operator sets up; the same with a server and without.
+/// Makes everything that an operator sets up, with or without a running server.
 fn set_up(home: &Home) {
     let added = home.json(&ADD_ORG);
     assert_eq!(added["corporate_number"], TENANT);
@@ -65,13 +65,13 @@ fn set_up(home: &Home) {
     assert_eq!(offer["tx_code"].as_str().unwrap().len(), 6);
 }
 
-/// What stands there afterwards.
+/// Checks everything that `set_up` made.
 fn assert_set_up(home: &Home) {
     let status = home.json(&["status"]);
     let counts = ["organizations", "clients", "trusted"].map(|name| status[name].clone());
     assert_eq!(counts, [1, 1, 1].map(Value::from));
     let keys = home.json(&["key", "list"]);
-    // Two for each of three lines of the broker's own, and of two lines of the organization's.
+    // Two keys for each purpose and algorithm: three such pairs of the broker, two of the issuer.
     assert_eq!(keys["keys"].as_array().unwrap().len(), 10);
     assert_eq!(home.json(&["audit", "verify"])["fault"], Value::Null);
     let tail = home.json(&["audit", "tail", "-n", "4"]);
@@ -97,7 +97,7 @@ fn a_broker_is_set_up_through_the_server_that_holds_the_store() {
     assert_set_up(&home);
     assert_eq!(server.stop(), 0);
     assert!(!home.path("data/admin.sock").exists());
-    // What was done stands in the store.
+    // The changes are in the store, without a server too.
     assert_set_up(&home);
 }
 
@@ -112,8 +112,8 @@ fn a_broker_is_set_up_without_a_server_by_the_same_commands() {
     assert_eq!(server.stop(), 0);
 }
 
-/// VCI-12, VI-12: an offer is a link for a wallet on this device and a QR code for one on another; it
-/// says nothing of the person.
+/// VCI-12, VI-12: an offer is a link for a wallet on this device and a QR code for a wallet on
+/// another device. It says nothing about the person.
 #[test]
 fn an_offer_is_a_link_and_a_code_for_a_camera() {
     let home = Home::new();
@@ -135,7 +135,7 @@ fn an_offer_is_a_link_and_a_code_for_a_camera() {
     assert!(json["uri"].is_string(), "scripts get no picture: {json}");
 }
 
-/// What a camera reads off a dark terminal.
+/// Reads the QR code as a camera would read it from a dark terminal.
 fn read_qr(output: &str) -> String {
     let drawn = |line: &&str| line.chars().any(|c| "▀▄█".contains(c));
     let rows: Vec<Vec<char>> =
@@ -144,7 +144,7 @@ fn read_qr(output: &str) -> String {
         let module = rows.get(y / 2).and_then(|row| row.get(x)).copied().unwrap_or(' ');
         module == '█' || module == if y.is_multiple_of(2) { '▀' } else { '▄' }
     };
-    // Four pixels a module, as a camera would see more than one.
+    // Draw four pixels for each module, because a camera sees more than one.
     let (width, height) = (rows[0].len() * 4, rows.len() * 8);
     let pixel = |x: usize, y: usize| if light(x / 4, y / 4) { 255 } else { 0 };
     let mut seen = rqrr::PreparedImage::prepare_from_greyscale(width, height, pixel);
@@ -251,7 +251,7 @@ fn init_keeps_others_out_and_overwrites_nothing() {
     assert_failed(&home.run(&["init", "--origin", &origin]), 1, &["exists already"]);
     assert_eq!(std::fs::read_to_string(home.path("sekisho.toml")).unwrap(), config);
 
-    // An interrupted run goes on with the same keys, and for the same origin only.
+    // After an interrupted run, `init` continues with the same keys, and only for the same origin.
     std::fs::remove_file(home.path("sekisho.toml")).unwrap();
     assert_failed(
         &home.run(&["init", "--origin", "http://localhost:1"]),
@@ -261,7 +261,7 @@ fn init_keeps_others_out_and_overwrites_nothing() {
     home.json(&["init", "--origin", &origin]);
     assert_eq!(std::fs::read_to_string(home.path("data/ca.pem")).unwrap(), pem);
 
-    // A store without its key is not given a new one.
+    // If the store exists but its root key is lost, no new key is made.
     std::fs::remove_file(home.path("sekisho.toml")).unwrap();
     std::fs::remove_file(home.path("data/root.key")).unwrap();
     assert_failed(&home.run(&["init", "--origin", &origin]), 1, &["root key", "put the key back"]);

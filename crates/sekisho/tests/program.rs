@@ -1,4 +1,4 @@
-//! The program from outside: as an operator runs it, and as strangers meet it.
+//! Tests of the program from outside: as an operator runs it, and as strangers attack it.
 
 #![allow(
     clippy::unwrap_used,

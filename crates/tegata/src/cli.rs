@@ -112,17 +112,17 @@ fn parse_address(text: &str) -> Result<SocketAddr, std::net::AddrParseError> {
     }
 }
 
-/// Standard input, output and error.
+/// The program's standard input, output and error.
 pub struct Terminal<'a> {
-    /// Where answers are typed.
+    /// The input from which typed answers are read.
     pub input: &'a mut (dyn BufRead + Send),
-    /// Where results go.
+    /// The output to which results are written.
     pub output: &'a mut (dyn Write + Send),
-    /// Where questions and notes go with `--json`, and errors without.
+    /// The output for questions and notes with `--json`, and for errors without it.
     pub notes: &'a mut (dyn Write + Send),
 }
 
-/// What a command works with.
+/// What every command needs.
 struct Session<'a, 't> {
     terminal: &'a mut Terminal<'t>,
     json: bool,
@@ -131,7 +131,7 @@ struct Session<'a, 't> {
     surroundings: Surroundings,
 }
 
-/// Runs a command and says how it ended: the exit code.
+/// Runs a command and returns the exit code.
 pub async fn run(
     arguments: Arguments,
     mut surroundings: Surroundings,
@@ -157,10 +157,10 @@ pub async fn run(
     }
 }
 
-/// Writing to a closed terminal is nothing to report.
+/// Prints an error. Failures to write are ignored: the terminal may be closed.
 fn report(error: &WalletError, json: bool, lang: Lang, terminal: &mut Terminal<'_>) {
     if json && matches!(error, WalletError::Declined) {
-        // Its document, with the way back, is printed already.
+        // The command has already printed its JSON document, with the way back to the verifier.
     } else if json {
         let document = json!({"error": {
             "kind": error.kind(), "code": error.code(), "message": error.to_string(), "text": error.explain(lang),
@@ -193,18 +193,18 @@ impl Session<'_, '_> {
         Ok(wallet.with_anchors(anchors.unwrap_or_default()))
     }
 
-    /// A line of the result.
+    /// Prints a line of the result.
     fn say(&mut self, line: &str) {
         let _ = writeln!(self.terminal.output, "{line}");
     }
 
-    /// A line for the person, wherever the result goes.
+    /// Prints a line for the person. With `--json` it goes to standard error.
     fn note(&mut self, line: &str) {
         let to: &mut dyn Write = if self.json { self.terminal.notes } else { self.terminal.output };
         let _ = writeln!(to, "{line}");
     }
 
-    /// What the person types after `question`; `None` at the end of the input.
+    /// Asks `question` and returns what the person types. `None` at the end of the input.
     fn ask(&mut self, question: &str) -> Option<String> {
         let _ = write!(self.terminal.notes, "{question}");
         let _ = self.terminal.notes.flush();

@@ -1,4 +1,4 @@
-//! What can go wrong in the wallet: one enum, its exit code, and the code that a person can look up.
+//! The errors of the wallet: one enum, with exit codes and codes that a person can look up.
 //!
 //! Invariant: no message contains a key, a code, a token or a claim's value.
 
@@ -9,7 +9,7 @@ use sekisho_profile::Code;
 
 use crate::text;
 
-/// Why the wallet did not do what it was asked.
+/// Why the wallet did not do what it was asked to do.
 #[derive(Debug, thiserror::Error)]
 pub enum WalletError {
     /// There is no wallet in this folder.
@@ -18,102 +18,102 @@ pub enum WalletError {
     /// There is a wallet in this folder already.
     #[error("a wallet is already in {}", .0.display())]
     AlreadyThere(PathBuf),
-    /// A file could not be read or written.
+    /// A file could not be read, written or locked.
     #[error("cannot {action} {}: {source}", path.display())]
     File {
-        /// `read`, `write`, `lock`, …
+        /// What was tried: `read`, `write`, `lock`, …
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The key file can be read by other people of this machine.
+    /// Other users of this machine can read the key file.
     #[error("{} has mode {mode:o}, expected 600", path.display())]
     KeyMode {
         /// The key file.
         path: PathBuf,
-        /// Its permission bits.
+        /// The file's permission bits.
         mode: u32,
     },
-    /// A file of the wallet does not open with its key, or holds something else than it should.
+    /// A file of the wallet cannot be decrypted with its key, or has the wrong content.
     #[error("{} is damaged or not of this wallet: {why}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// What is wrong with the content.
         why: String,
     },
     /// A key could not be made or used.
     #[error("key: {0}")]
     Key(String),
-    /// A file of certificates is no list of certificates.
+    /// The file is not a list of certificates.
     #[error("certificates: {0}")]
     Certificates(String),
-    /// The link is no credential offer or presentation request.
+    /// The link is not a credential offer or a presentation request.
     #[error("link: {0}")]
     Link(String),
-    /// A transaction code is needed, or one was given although none is expected.
+    /// A transaction code is needed but was not given, or was given but is not expected.
     #[error("transaction code: {0}")]
     TxCode(&'static str),
-    /// An address is neither https nor http on this machine.
+    /// An address is neither https nor http to this machine.
     #[error("address refused, expected https: {0}")]
     Insecure(String),
     /// The peer could not be reached in time.
     #[error("{address}: {why}")]
     Unreachable {
-        /// Scheme, host and path.
+        /// The peer's address: scheme, host and path.
         address: String,
-        /// What happened.
+        /// What went wrong.
         why: String,
     },
-    /// The peer's answer is not what the specification says.
+    /// The peer's answer does not follow the specification.
     #[error("{address}: unexpected answer: {why}")]
     Answer {
-        /// Scheme, host and path.
+        /// The peer's address: scheme, host and path.
         address: String,
         /// What was found and what was expected.
         why: String,
     },
-    /// The peer said no.
+    /// The peer refused the request.
     #[error("{address} refused ({status}): {error}{}", description.as_ref().map_or(String::new(), |text| format!(": {text}")))]
     Refused {
-        /// Scheme, host and path.
+        /// The peer's address: scheme, host and path.
         address: String,
-        /// HTTP status.
+        /// The HTTP status of its answer.
         status: u16,
-        /// The OAuth error code.
+        /// The OAuth error code of its answer.
         error: String,
-        /// The peer's explanation.
+        /// The peer's explanation of the error, if it gave one.
         description: Option<String>,
     },
     /// The offer does not fit the issuer's metadata or the specification.
     #[error("offer: {0}")]
     Offer(String),
-    /// The credential that came is not what was offered, or nobody trusted signed it.
+    /// The credential that came is not the one that was offered, or no trusted authority signed it.
     #[error("credential: {why}")]
     Credential {
         /// The code of the cause, such as `C-2005`.
         code: Code,
-        /// What was found.
+        /// What was found in the credential.
         why: String,
     },
-    /// The presentation request is not one that a strict wallet answers.
+    /// The presentation request breaks a rule that this wallet insists on.
     #[error("request: {0}")]
     Request(String),
-    /// The presentation request has ended.
+    /// The presentation request has expired.
     #[error("request: expired")]
     Expired,
-    /// No authority of the wallet vouches for the verifier, and nobody was asked.
+    /// No authority of the wallet vouches for the verifier, and the holder was not asked.
     #[error("{0}: no authority of the wallet vouches for this verifier")]
     Unknown(String),
-    /// A credential that the request cannot do without is not in the wallet.
+    /// The wallet lacks a credential that the request requires.
     #[error("the wallet lacks a required credential: {}", names(.0, Lang::En))]
     Missing(Vec<Text>),
-    /// The holder said no.
+    /// The holder declined.
     #[error("declined by the holder")]
     Declined,
-    /// No such credential.
+    /// There is no such credential in the wallet.
     #[error("no credential {0}")]
     NotFound(String),
 }
@@ -135,7 +135,7 @@ impl WalletError {
         }
     }
 
-    /// A word for machines.
+    /// A short name of the error for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NoWallet(_) => "no_wallet",
@@ -162,7 +162,7 @@ impl WalletError {
         }
     }
 
-    /// The code that `sekisho explain` knows, where there is one.
+    /// The code that `sekisho explain` knows, if the error has one.
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Credential { code, .. } => Some(*code),
@@ -172,7 +172,7 @@ impl WalletError {
         }
     }
 
-    /// One or two sentences for the holder.
+    /// Explains the error to the holder in one or two sentences.
     pub fn explain(&self, lang: Lang) -> String {
         let sentence = match self {
             Self::NoWallet(path) => {

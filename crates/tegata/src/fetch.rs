@@ -12,18 +12,18 @@ use url::{Host, Url};
 
 use crate::WalletError;
 
-/// Seconds until a call is given up.
+/// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of an answer that are read at most.
+/// The longest answer that is read, in bytes.
 const LIMIT: usize = 512 * 1024;
 
-/// An HTTP client with the wallet's rules.
+/// An HTTP client that keeps the wallet's rules.
 #[derive(Clone)]
 pub(crate) struct Fetch {
     client: reqwest::Client,
 }
 
-/// What a peer answered.
+/// A peer's answer, read in full.
 pub(crate) struct Answer {
     address: String,
     pub(crate) status: u16,
@@ -32,7 +32,7 @@ pub(crate) struct Answer {
 }
 
 impl Fetch {
-    /// A client that trusts the system's authorities and those of `roots` (PEM).
+    /// Makes a client that trusts the system's authorities and those of `roots` (PEM).
     pub(crate) fn new(roots: Option<&[u8]>) -> Result<Self, WalletError> {
         let roots = match roots {
             None => Vec::new(),
@@ -48,18 +48,18 @@ impl Fetch {
                 .connect_timeout(TIMEOUT)
         };
         let client = builder().tls_certs_merge(roots.clone()).build();
-        // A machine without a single authority of its own can still speak to those it was given.
+        // On a machine without authorities, the client still accepts the given ones.
         let client = client.or_else(|_| builder().tls_certs_only(roots).build());
         Ok(Self { client: client.map_err(|error| WalletError::Certificates(error.to_string()))? })
     }
 
-    /// GET, for one media type.
+    /// Sends a GET that accepts one media type.
     pub(crate) async fn read(&self, url: &str, accept: &str) -> Result<Answer, WalletError> {
         let url = allowed(url)?;
         self.send(&url, self.client.get(url.clone()).header(ACCEPT, accept)).await
     }
 
-    /// POST of a form.
+    /// Sends a POST with a form.
     pub(crate) async fn post_form(
         &self,
         url: &str,
@@ -73,7 +73,8 @@ impl Fetch {
         self.send(&url, request).await
     }
 
-    /// POST of JSON, with an access token where there is one; an empty body for `None`.
+    /// Sends a POST with JSON, and with an access token if there is one. The body is empty for
+    /// `None`.
     pub(crate) async fn post_json(
         &self,
         url: &str,
@@ -120,7 +121,7 @@ impl Fetch {
 }
 
 impl Answer {
-    /// The body of a 200 in the media type asked for.
+    /// The body, if the status is 200 and the media type is `media_type`.
     pub(crate) fn bytes(self, media_type: &str) -> Result<Vec<u8>, WalletError> {
         let answer = self.success()?;
         if answer.content_type == media_type {
@@ -130,7 +131,7 @@ impl Answer {
         Err(WalletError::Answer { address: answer.address, why })
     }
 
-    /// The JSON object of a 200.
+    /// The body as a JSON object, if the status is 200.
     pub(crate) fn json(self) -> Result<Claims, WalletError> {
         let address = self.address.clone();
         let body = self.bytes("application/json")?;
@@ -138,7 +139,7 @@ impl Answer {
             .map_err(|error| WalletError::Answer { address, why: error.to_string() })
     }
 
-    /// The answer itself, if it is a 200; its error otherwise.
+    /// Returns the answer if its status is 200, otherwise the error that it describes.
     fn success(self) -> Result<Self, WalletError> {
         match self.status {
             200 => Ok(self),
@@ -166,14 +167,14 @@ impl Answer {
     }
 }
 
-/// A peer's text as far as a person may be shown it: no control characters, nothing that reverses
-/// the direction of writing, 200 characters at most.
+/// A peer's text in a form that is safe to show: no control characters, nothing that reverses the
+/// direction of writing, at most 200 characters.
 pub(crate) fn printable(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().filter(|c| !c.is_control() && !turns(*c)).take(200).collect()
 }
 
-/// The URL, if the wallet may call it.
+/// Parses a URL and checks that the wallet may call it.
 pub(crate) fn allowed(text: &str) -> Result<Url, WalletError> {
     let refused = || WalletError::Insecure(printable(text));
     let url = Url::parse(text).map_err(|_| refused())?;
@@ -182,7 +183,7 @@ pub(crate) fn allowed(text: &str) -> Result<Url, WalletError> {
     if plain && secure && url.host().is_some() { Ok(url) } else { Err(refused()) }
 }
 
-/// Whether the host is this very machine.
+/// Whether the host is this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -192,7 +193,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Scheme, host, port and path: no query, which may carry secrets.
+/// The URL's scheme, host, port and path. The query is left out, because it may carry secrets.
 fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
@@ -201,7 +202,7 @@ fn media_type(header: &str) -> String {
     header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// What hindered a call, without the URL, whose query may carry secrets.
+/// Why a call failed, without the URL, because its query may carry secrets.
 fn reason(error: &reqwest::Error) -> String {
     let mut text = if error.is_timeout() { "timed out" } else { "no connection" }.to_owned();
     let mut source = std::error::Error::source(error);

@@ -1,4 +1,4 @@
-//! A credential in the wallet: as it is stored, and as a person sees it.
+//! A credential in the wallet: as it is stored, and as it is shown to a person.
 
 use sekisho_ambient::{Text, Timestamp};
 use sekisho_credential::sd_jwt::SdJwt;
@@ -18,45 +18,45 @@ pub(crate) struct Held {
     /// The credential issuer identifier.
     pub(crate) issuer: String,
     pub(crate) issuer_name: Text,
-    /// The type's name.
+    /// The name of the type, in both languages.
     pub(crate) name: Text,
-    /// The SD-JWT with all its disclosures, as it was issued.
+    /// The SD-JWT with all its disclosures, as the issuer sent it.
     pub(crate) sd_jwt: String,
 }
 
-/// A credential as the list shows it.
+/// A credential as the list of credentials shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Credential {
-    /// Names it in this wallet.
+    /// The credential's id in this wallet.
     pub id: String,
-    /// The type's name.
+    /// The name of the type, in both languages.
     pub name: Text,
-    /// The type.
+    /// The type, as in `vct`.
     pub vct: String,
     /// The credential issuer identifier.
     pub issuer: String,
-    /// The issuer's name.
+    /// The name of the issuer, in both languages.
     pub issuer_name: Text,
-    /// When it was received; seconds since the epoch.
+    /// When the wallet received it, in seconds since the epoch.
     pub received: Timestamp,
-    /// When it ends; seconds since the epoch.
+    /// When it expires, in seconds since the epoch. `None` if it does not.
     pub expires: Option<Timestamp>,
-    /// What it says, one line a claim.
+    /// The claims about the holder, one line each.
     pub claims: Vec<Claim>,
 }
 
-/// One line of a credential.
+/// One claim of a credential, as a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Claim {
     /// Names and indexes from the credential's root, such as `["roles", "0"]`.
     pub path: Vec<String>,
-    /// The claim's name.
+    /// The name of the claim, in both languages.
     pub label: Text,
-    /// The value.
+    /// The claim's value as text.
     pub value: String,
 }
 
-/// Claims of the credential's frame, which say nothing about the holder (SD-JWT VC, section 3.2.2.2).
+/// Claims about the credential itself, not about its holder (SD-JWT VC, section 3.2.2.2).
 const FRAME: &[&str] =
     &["iss", "vct", "vct#integrity", "iat", "nbf", "exp", "cnf", "status", "_sd_alg"];
 
@@ -79,8 +79,8 @@ impl Credential {
     }
 }
 
-/// The claims about the holder, one line each, in the order of the type's table: an issuer hides the
-/// order of disclosures.
+/// The claims about the holder, one line each. They are in the order of the type's table, because
+/// an issuer shuffles the disclosures.
 pub(crate) fn lines(vct: &str, claims: &Claims) -> Vec<Claim> {
     let mut out = Vec::new();
     for (name, value) in claims.iter().filter(|(name, _)| !FRAME.contains(&name.as_str())) {

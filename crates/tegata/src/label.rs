@@ -1,5 +1,5 @@
-//! Names of credential types and claims in both languages, from the types that are built in; what is
-//! not built in is called by its own name.
+//! Names of credential types and claims in both languages, for the types that are built in. Any
+//! other type or claim is shown under its own name.
 
 use sekisho_ambient::Text;
 use sekisho_credential::claim_path::{ClaimPath, PathElement};
@@ -8,7 +8,7 @@ use sekisho_profile::types;
 
 use crate::fetch::printable;
 
-/// The type `vct` in words.
+/// The name of the type `vct`.
 pub(crate) fn credential_type(vct: &str) -> Text {
     match types::find_by_vct(vct) {
         Some(found) => found.display.into(),
@@ -16,7 +16,7 @@ pub(crate) fn credential_type(vct: &str) -> Text {
     }
 }
 
-/// The claim at `path` (names and indexes) of the type `vct` in words.
+/// The name of the claim at `path` (names and indexes) in the type `vct`.
 pub(crate) fn claim(vct: &str, path: &[String]) -> Text {
     match rule(vct, path) {
         Some((_, rule)) => rule.label.into(),
@@ -24,12 +24,13 @@ pub(crate) fn claim(vct: &str, path: &[String]) -> Text {
     }
 }
 
-/// Where the claim at `path` stands in the table of its type; the end for what does not.
+/// The position of the claim at `path` in the table of its type. An unknown claim comes last.
 pub(crate) fn position(vct: &str, path: &[String]) -> usize {
     rule(vct, path).map_or(usize::MAX, |(position, _)| position)
 }
 
-/// The closest rule speaks: that of `assurance / method` before that of `assurance`.
+/// The most specific rule for a claim: a rule for `assurance / method` is preferred to one for
+/// `assurance`.
 fn rule(vct: &str, path: &[String]) -> Option<(usize, &'static ClaimRule)> {
     let fits = |step: &&str, part: &String| {
         *step == part || (*step == "*" && part.bytes().all(|b| b.is_ascii_digit()))
@@ -42,7 +43,7 @@ fn rule(vct: &str, path: &[String]) -> Option<(usize, &'static ClaimRule)> {
     rules.filter(|(_, rule)| covers(rule)).max_by_key(|(_, rule)| rule.path.len())
 }
 
-/// A claim that a verifier asks for, in words.
+/// The name of a claim that a verifier asks for.
 pub(crate) fn asked(vct: &str, path: &ClaimPath) -> Text {
     let part = |element: &PathElement| match element {
         PathElement::Name(name) => name.clone(),

@@ -1,11 +1,11 @@
 //! The holder's wallet: receives credentials over OpenID4VCI 1.0, keeps them sealed, and shows them
 //! over OpenID4VP 1.0, on a command line or a page for a browser on the same machine.
 //!
-//! It shares the wire formats with the broker (`jose`, `credential`, `openid4vci`, `openid4vp`) and
-//! no line of its logic, so that a message that one side writes is read by the other side's rules.
+//! It shares the wire formats with the broker (`jose`, `credential`, `openid4vci`, `openid4vp`) but
+//! no logic. So each side checks the other's messages by its own rules.
 //!
-//! Invariant: what a peer says is shown as its own words, escaped and bounded; what is trusted is
-//! what a chain to one of the wallet's authorities signs.
+//! Invariant: a peer's text is shown as the peer's own words, escaped and limited in length.
+//! Something is trusted only if a chain to one of the wallet's authorities signs it.
 
 pub mod cli;
 mod error;

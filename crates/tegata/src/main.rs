@@ -1,4 +1,5 @@
-//! The program `tegata`: standard streams, the system's clock and randomness, and nothing else.
+//! The program `tegata`. It only passes in the standard streams, and the system's clock and
+//! randomness.
 
 use std::io::{BufReader, stderr, stdin, stdout};
 use std::process::ExitCode;

@@ -1,14 +1,14 @@
-//! Showing credentials: OpenID4VP 1.0 with a signed request object by reference, from the wallet's
-//! side.
+//! Shows credentials to a verifier: the wallet's side of OpenID4VP 1.0, with a signed request
+//! object that is passed by reference.
 //!
-//! [`Wallet::prepare`] fetches and verifies the request and finds out who asks, for what and why;
-//! nothing leaves. [`Wallet::present`] or [`Wallet::decline`] answers.
+//! [`Wallet::prepare`] fetches and verifies the request, and finds out who asks, for what and why.
+//! It sends nothing to the verifier. [`Wallet::present`] or [`Wallet::decline`] answers.
 //!
-//! A verifier whose certificate leads to no authority of the wallet is unknown: its request is shown
-//! with a warning, and only the holder can answer it ([`Prepared::unattended`]).
+//! A verifier is unknown if its certificate leads to no authority of the wallet. Its request is
+//! shown with a warning, and only the holder can answer it ([`Prepared::unattended`]).
 //!
-//! Invariant: what is sent is what [`Prepared`] showed: the presentations are cut to the asked claims
-//! while preparing, and only the key binding is added afterwards.
+//! Invariant: the wallet sends only what [`Prepared`] showed. The presentations are reduced to the
+//! requested claims when the request is prepared. Only the key binding is added later.
 
 use std::collections::BTreeMap;
 
@@ -30,38 +30,39 @@ use crate::{Wallet, WalletError, label};
 /// The media type of a request object (section 5.10).
 const MEDIA_TYPE: &str = "application/oauth-authz-req+jwt";
 
-/// A verified request, and what would be sent.
+/// A verified request, and what the wallet would send.
 #[derive(Clone)]
 pub struct Prepared {
-    /// Who asks.
+    /// The verifier, and the service for which it asks.
     pub who: Who,
-    /// Why; empty if the verifier does not say.
+    /// Why it asks. Empty if the verifier does not say.
     pub why: Text,
-    /// What is asked for.
+    /// The credentials that are asked for.
     pub asks: Vec<Ask>,
-    /// What would be sent.
+    /// The credentials that would be sent.
     pub chosen: Vec<Chosen>,
-    /// Names of required credentials that the wallet lacks. If there are any, nothing can be sent.
+    /// The names of required credentials that the wallet lacks. If there are any, it cannot send
+    /// anything.
     pub missing: Vec<Text>,
-    /// Names of optional credentials that the wallet lacks.
+    /// The names of optional credentials that the wallet lacks.
     pub not_held: Vec<Text>,
     request: VerifiedRequest,
 }
 
-/// Who asks.
+/// A verifier, and the service for which it asks.
 #[derive(Clone, Debug, Serialize)]
 pub struct Who {
-    /// The service's name, in the verifier's words; the host if it says none.
+    /// The service's name as the verifier states it. If it states none, the host.
     pub name: Text,
-    /// Who runs the service; empty if the verifier does not say.
+    /// The organization that runs the service. Empty if the verifier does not say.
     pub operator: Text,
-    /// The operator's corporate number.
+    /// The corporate number of that organization, if the verifier states it.
     pub corporate_number: Option<String>,
-    /// Where the service keeps data; empty if the verifier does not say.
+    /// Where the service keeps data. Empty if the verifier does not say.
     pub residency: Text,
-    /// Where the answer goes: scheme, host and port.
+    /// The address to which the answer goes: scheme, host and port.
     pub address: String,
-    /// The verifier's client identifier.
+    /// The verifier's client identifier, with its prefix.
     pub client_id: String,
     /// Whether the verifier's certificate chain leads to an authority of this wallet.
     pub anchored: bool,
@@ -72,9 +73,9 @@ pub struct Who {
 pub struct Ask {
     /// The id of the credential query.
     pub query: String,
-    /// The type's name.
+    /// The name of the type, in both languages.
     pub name: Text,
-    /// The claims that are asked for.
+    /// The names of the claims that are asked for.
     pub claims: Vec<Text>,
 }
 
@@ -83,33 +84,34 @@ pub struct Ask {
 pub struct Chosen {
     /// The id of the credential query.
     pub query: String,
-    /// The credential in this wallet.
+    /// The id of the credential in this wallet.
     pub credential: String,
-    /// The type's name.
+    /// The name of the type, in both languages.
     pub name: Text,
-    /// The issuer's name.
+    /// The name of the issuer, in both languages.
     pub issuer_name: Text,
     /// The claims that are disclosed because they are asked for.
     pub leaves: Vec<Claim>,
-    /// The claims that stand open in the credential and always leave with it.
+    /// The claims that cannot be hidden, and so are always sent with the credential.
     pub always: Vec<Claim>,
-    /// The SD-JWT, cut to what is asked, without key binding.
+    /// The SD-JWT, reduced to the requested claims, without key binding.
     #[serde(skip)]
     presentation: String,
 }
 
-/// What came back.
+/// The verifier's answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct PresentOutcome {
-    /// Where the holder's browser goes on; the wallet does not follow it.
+    /// The URL at which the holder's browser continues. The wallet itself does not follow it.
     pub redirect_uri: Option<String>,
-    /// Whether that is at another origin than the one that was asked for.
+    /// Whether that URL has another origin than the one that the wallet sent its answer to.
     pub foreign: bool,
 }
 
 impl Prepared {
-    /// Whether the request can be answered with credentials without asking the holder: nothing is
-    /// missing, and an authority of the wallet vouches for the verifier.
+    /// Checks that the wallet may send credentials without asking the holder: nothing is missing,
+    /// and an authority of the wallet vouches for the verifier. The error says which of these
+    /// fails.
     pub fn unattended(&self) -> Result<(), WalletError> {
         if !self.missing.is_empty() {
             return Err(WalletError::Missing(self.missing.clone()));
@@ -119,7 +121,8 @@ impl Prepared {
 }
 
 impl Wallet {
-    /// Fetches the request that `link` leads to, verifies it, and chooses what answers it.
+    /// Fetches the request that `link` leads to, verifies it, and chooses credentials that answer
+    /// it.
     pub async fn prepare(&self, link: &str) -> Result<Prepared, WalletError> {
         let link = request::parse_link(link.trim())
             .map_err(|error| WalletError::Link(error.to_string()))?;
@@ -129,15 +132,16 @@ impl Wallet {
         self.choose(self.verify(jwt.trim(), &link.client_id)?)
     }
 
-    /// Without a path to an authority, the request object still has to be signed by the very
-    /// certificate that its client identifier is the hash of.
+    /// Verifies a request object. If its chain leads to no authority, it must at least be signed
+    /// with the certificate whose hash is the client identifier.
     fn verify(&self, jwt: &str, client_id: &str) -> Result<VerifiedRequest, WalletError> {
         let anchors = self.anchors()?;
         let verify = |trust| request::verify(jwt, client_id, &trust, self.now());
         let verified = match verify(RequestTrust::Anchors(&anchors)) {
             Err(RequestRefusal::Chain(no_path @ ChainError::Path(_))) => {
                 match verify(RequestTrust::DangerousAnyLeaf) {
-                    // Of a name that nobody vouches for, the missing path is what to mend.
+                    // Only a hash works without an authority. For another client identifier, the
+                    // error is that no authority vouches for it.
                     Err(RequestRefusal::Prefix(_)) => Err(RequestRefusal::Chain(no_path)),
                     unknown => unknown,
                 }
@@ -172,7 +176,7 @@ impl Wallet {
         })
     }
 
-    /// The credentials that have not ended, the newest first.
+    /// The credentials that have not expired, the newest first.
     fn usable(&self) -> Result<Vec<(Held, String, Claims)>, WalletError> {
         let now = self.now();
         let mut usable = Vec::new();
@@ -187,7 +191,7 @@ impl Wallet {
         Ok(usable)
     }
 
-    /// Sends what `prepared` shows.
+    /// Sends the credentials that `prepared` shows, and returns the verifier's answer.
     pub async fn present(&self, prepared: Prepared) -> Result<PresentOutcome, WalletError> {
         if !prepared.missing.is_empty() {
             return Err(WalletError::Missing(prepared.missing));
@@ -210,7 +214,7 @@ impl Wallet {
         self.answer(request, &form).await
     }
 
-    /// Tells the verifier that the holder declined, and nothing else (section 8.5).
+    /// Tells the verifier only that the holder declined (section 8.5).
     pub async fn decline(&self, prepared: Prepared) -> Result<PresentOutcome, WalletError> {
         let form = response::refuse(response::WalletError::AccessDenied, &prepared.request);
         self.answer(&prepared.request, &form).await
@@ -233,8 +237,8 @@ impl Wallet {
     }
 }
 
-/// Where a browser may be sent: https, or http on this machine. A fragment may carry the response
-/// code.
+/// Checks a URL that a browser may be sent to: https, or http to this machine. It may have a
+/// fragment, which may carry the response code.
 fn redirect(text: &str) -> Result<url::Url, WalletError> {
     let (base, _) = text.split_once('#').unwrap_or((text, ""));
     allowed(base)?;
@@ -255,7 +259,7 @@ fn read(sd_jwt: &str) -> Result<SdJwt, WalletError> {
     })
 }
 
-/// The credential, cut to what `found` discloses.
+/// Reduces the credential to what `found` discloses.
 fn cut(query: &str, held: &Held, vct: &str, found: &Match) -> Result<Chosen, WalletError> {
     let sd_jwt = read(&held.sd_jwt)?;
     let presentation = sd_jwt.select(&found.disclose);
@@ -303,7 +307,7 @@ fn ask(query: &dcql::CredentialQuery) -> Ask {
     Ask { query: query.id.clone(), name: type_name(&query.vct_values), claims }
 }
 
-/// The optional credentials that no option could take.
+/// The names of the optional credentials that no option could use.
 fn not_held(query: &dcql::Query, choice: &dcql::Choice) -> Vec<Text> {
     let held = |id: &String| choice.matches.get(id).is_some_and(|matches| !matches.is_empty());
     let optional = query.credential_sets.iter().filter(|set| !set.required);

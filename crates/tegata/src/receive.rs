@@ -1,9 +1,9 @@
-//! Receiving a credential: OpenID4VCI 1.0 with the pre-authorized code grant, from the wallet's side.
+//! Receives credentials: the wallet's side of OpenID4VCI 1.0, with the pre-authorized code grant.
 //!
-//! An offer is a stranger's text (attack VI-12). [`Wallet::prepare_offer`] finds out who offers what
-//! and changes nothing; [`Wallet::receive`] spends the code. What comes is kept only if it is of the
-//! type that was offered, signed under a chain that leads to an authority of the wallet, by the
-//! issuer that offered it, and bound to the wallet's holder key.
+//! An offer is text from a stranger (attack VI-12). [`Wallet::prepare_offer`] finds out who offers
+//! what, and changes nothing. [`Wallet::receive`] redeems the code. A credential is kept only if it
+//! has the type that was offered, comes from the issuer that offered it, is signed under a chain to
+//! an authority of the wallet, and is bound to the wallet's holder key.
 //!
 //! Invariant: a credential is written to disk only after [`Wallet::check`] has passed it.
 
@@ -27,19 +27,19 @@ use crate::fetch::{allowed, printable};
 use crate::{Credential, Wallet, WalletError, label};
 use token::Token;
 
-/// The one format that this wallet keeps.
+/// The only format that this wallet keeps.
 const FORMAT: &str = "dc+sd-jwt";
 
-/// An offer whose issuer has been asked what it is.
+/// An offer, together with its issuer's metadata.
 #[derive(Clone)]
 pub struct PreparedOffer {
     /// The credential issuer identifier.
     pub issuer: String,
-    /// The issuer's name, in its own words.
+    /// The issuer's name, as the issuer states it.
     pub issuer_name: Text,
-    /// What is offered.
+    /// The names of the offered credentials.
     pub credentials: Vec<Text>,
-    /// The code to be typed, if one is.
+    /// How the transaction code looks, if one has to be typed.
     pub tx_code: Option<TxCodeHint>,
     grant: PreAuthorizedGrant,
     offered: Vec<Offered>,
@@ -47,18 +47,18 @@ pub struct PreparedOffer {
     token_endpoint: String,
 }
 
-/// What a transaction code looks like.
+/// How a transaction code looks.
 #[derive(Clone, Debug)]
 pub struct TxCodeHint {
-    /// Digits only.
+    /// Whether it consists of digits only.
     pub numeric: bool,
     /// Its length in characters.
     pub length: Option<u32>,
-    /// Where to find it, in the issuer's words.
+    /// Where the holder finds it, as the issuer describes it.
     pub description: Option<String>,
 }
 
-/// One credential of an offer.
+/// One offered credential.
 #[derive(Clone)]
 struct Offered {
     configuration: String,
@@ -153,8 +153,8 @@ impl Wallet {
         metadata::read(issuer, &Value::Object(document)).map_err(refused)
     }
 
-    /// The token endpoint of the authorization server `issuer` (RFC 8414, section 3; OpenID Connect
-    /// Discovery 1.0, section 4, where that is all there is).
+    /// Finds the token endpoint of the authorization server `issuer` (RFC 8414, section 3; if there
+    /// is no such document, OpenID Connect Discovery 1.0, section 4).
     async fn token_endpoint(&self, issuer: &str) -> Result<String, WalletError> {
         let url = allowed(issuer)?;
         let origin = url.origin().ascii_serialization();
@@ -177,7 +177,8 @@ impl Wallet {
         allowed(member("token_endpoint")).map(String::from)
     }
 
-    /// Token request (section 6.1), without a client: the code is all there is.
+    /// Sends the token request (section 6.1). The wallet has no client id there; the code is
+    /// enough.
     async fn token(
         &self,
         offer: &PreparedOffer,
@@ -203,7 +204,8 @@ impl Wallet {
         }
     }
 
-    /// Credential request (section 8.2), once for each identifier or once for the configuration.
+    /// Sends the credential request (section 8.2): one for each identifier, or one for the
+    /// configuration.
     async fn credential(
         &self,
         offer: &PreparedOffer,
@@ -248,8 +250,8 @@ impl Wallet {
             .map_err(|error| answer_error(endpoint, error.to_string()))
     }
 
-    /// Shows the credential to the wallet itself: whatever a verifier would check is checked before
-    /// the credential is kept. The key binding passes only if `cnf` is this wallet's holder key.
+    /// Makes a presentation of the credential and verifies it as a verifier would, before the
+    /// credential is kept. The key binding is valid only if `cnf` is this wallet's holder key.
     fn check(&self, sd_jwt: &str, issuer: &str, vct: &str) -> Result<(), WalletError> {
         let refused = |why: String| WalletError::Credential { code: Code::BadSignature, why };
         SdJwt::parse(sd_jwt).map_err(|error| refused(error.to_string()))?;
@@ -279,7 +281,7 @@ impl Wallet {
     }
 }
 
-/// What the issuer says about the configuration `id`.
+/// What the issuer's metadata says about the configuration `id`.
 fn offered(id: &str, metadata: &IssuerMetadata) -> Result<Offered, WalletError> {
     let shown = printable(id);
     let configuration = metadata.configurations.get(id);
@@ -316,7 +318,8 @@ fn answer_error(address: &str, why: impl Into<String>) -> WalletError {
     WalletError::Answer { address: address.to_owned(), why: why.into() }
 }
 
-/// Japanese and English among names by locale; any other name for both if neither is there.
+/// The Japanese and the English name among names by locale. If neither is there, any other name for
+/// both.
 fn both(names: &BTreeMap<String, String>) -> Text {
     let find = |language: &str| names.iter().find(|(locale, _)| locale.get(..2) == Some(language));
     let any = names.values().next().map(|name| printable(name)).unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The wallet's page: receive what an issuer offers, see what is kept, show it or not.
+//! The wallet's page: the holder receives credentials, sees what is kept, and shows credentials or
+//! not.
 //!
 //! ```text
 //! GET  /                               the credentials; with a link's query, as the two below
@@ -8,14 +9,14 @@
 //! POST /authorize/{id}                 shows, or tells the verifier that the holder declined
 //! GET  /style.css
 //! ```
-//! Pages work without JavaScript; none is sent. With `auto`, the two questions are answered with
-//! yes at once, for scripts: then whoever can reach the page can use the wallet. A verifier that no
-//! authority of the wallet vouches for is asked about all the same, or any site that a browser opens
-//! could have what it likes.
+//! Pages work without JavaScript; none is sent. With `auto`, which is for scripts, the two
+//! questions are answered with yes at once. Then anybody who can reach the page can use the wallet.
+//! The holder is still asked about a verifier that no authority of the wallet vouches for.
+//! Otherwise any site that a browser opens could get the credentials.
 //!
-//! Invariant: without `auto`, a credential is received or shown only by a POST that carries the
-//! token of a page which this process rendered for this very question, and the cookie of the browser
-//! that it was rendered in. See `guard`.
+//! Invariant: without `auto`, a credential is received or shown only after a POST. It has to carry
+//! the token of a page that this process made for this question, and the cookie of the browser that
+//! got that page. See `guard`.
 
 mod guard;
 mod pages;
@@ -31,17 +32,17 @@ use sekisho_ambient::Lang;
 use crate::Wallet;
 use guard::Questions;
 
-/// What the wallet's page needs.
+/// The settings of the wallet's page.
 pub struct WalletServer {
-    /// The wallet that the page opens.
+    /// The wallet that the page shows.
     pub wallet: Wallet,
-    /// Answers every question with yes, without asking.
+    /// Whether every question is answered with yes, without asking. It is for scripts.
     pub auto: bool,
-    /// The language of browsers that ask for neither of ours.
+    /// The language for browsers that ask for neither Japanese nor English.
     pub lang: Lang,
 }
 
-/// What all routes share.
+/// What all routes share: the settings, and the questions that wait for answers.
 struct State {
     wallet: Wallet,
     auto: bool,
@@ -49,7 +50,7 @@ struct State {
     questions: Questions,
 }
 
-/// The wallet's page.
+/// Makes the router of the wallet's page.
 pub fn router(server: WalletServer) -> Router {
     let WalletServer { wallet, auto, lang } = server;
     let questions = Questions::new(&wallet.entropy);

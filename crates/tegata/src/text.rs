@@ -1,4 +1,4 @@
-//! Every sentence that a person reads in the wallet, in both languages.
+//! Every text of the wallet that a person reads, in both languages.
 //!
 //! Invariant: an entry with one language only does not compile.
 

@@ -10,8 +10,8 @@
 //! Sealed files are JWEs in compact form (RFC 7516; ECDH-ES with A256GCM) for the wallet's own key,
 //! with the file's name as `apv`, so that one file cannot stand in for another.
 //!
-//! Invariant: a file is written beside its place, synced, and renamed into it. Whatever moment the
-//! process is killed at, each file is whole, either as before or as after.
+//! Invariant: a file is written beside its place, synced, and then renamed into its place. If the
+//! process is killed at any moment, each file is still whole, in its old or its new version.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -24,9 +24,9 @@ use sekisho_jose::{b64u, json};
 
 use crate::WalletError;
 
-/// Bytes of a file that are read at most.
+/// The longest file that is read, in bytes.
 const LIMIT: u64 = 1024 * 1024;
-/// The subfolder of credentials.
+/// The name of the folder of credentials.
 const CREDENTIALS: &str = "credentials";
 
 /// An open wallet folder.
@@ -36,12 +36,12 @@ pub(crate) struct Vault {
     key: DecryptionKey,
 }
 
-/// The exclusive right to write, until dropped.
+/// The exclusive right to write, until it is dropped.
 pub(crate) struct Lock(#[allow(dead_code, reason = "held for its drop")] File);
 
 impl Vault {
-    /// Makes the folder `dir`, lets `fill` write the first files, and writes the key file last: only
-    /// with it the folder counts as a wallet.
+    /// Makes the folder `dir` and lets `fill` write the first files. The key file is written last,
+    /// because a folder counts as a wallet only if it has one.
     pub(crate) fn create(
         dir: &Path,
         entropy: &Entropy,
@@ -61,7 +61,7 @@ impl Vault {
         Ok(vault)
     }
 
-    /// Opens the folder `dir` with its key file, which nobody else may be able to read.
+    /// Opens the folder `dir` with its key file. Refuses a key file that others can read.
     pub(crate) fn open(dir: &Path) -> Result<Self, WalletError> {
         let path = dir.join("key");
         let file = File::open(&path).map_err(|error| match error.kind() {
@@ -82,7 +82,7 @@ impl Vault {
         Ok(Self { dir: dir.to_owned(), key })
     }
 
-    /// Waits until nobody else writes.
+    /// Waits until no other process writes, and takes the right to write.
     pub(crate) fn lock(&self) -> Result<Lock, WalletError> {
         let path = self.dir.join("lock");
         let file =
@@ -92,7 +92,7 @@ impl Vault {
         Ok(Lock(file))
     }
 
-    /// Seals `plain` into the file `name`.
+    /// Encrypts `plain` and writes it to the file `name`.
     pub(crate) fn seal(
         &self,
         name: &str,
@@ -114,7 +114,7 @@ impl Vault {
         write_whole(&path, sealed.as_bytes())
     }
 
-    /// What [`Vault::seal`] put into the file `name`; `None` if there is no such file.
+    /// Reads and decrypts the file `name`. `None` if there is no such file.
     pub(crate) fn unseal(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, WalletError> {
         let path = self.path(name);
         let file = match File::open(&path) {
@@ -131,7 +131,7 @@ impl Vault {
         Ok(Some(Secret::new(plain)))
     }
 
-    /// The ids of all credentials, in no order.
+    /// The ids of all credentials, in no particular order.
     pub(crate) fn credential_ids(&self) -> Result<Vec<String>, WalletError> {
         let path = self.dir.join(CREDENTIALS);
         let mut ids = Vec::new();
@@ -154,19 +154,19 @@ impl Vault {
         }
     }
 
-    /// Where the file `name` stands.
+    /// The path of the file `name`.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(format!("{name}.jwe"))
     }
 }
 
-/// The name of the sealed file of a credential.
+/// The name of the file that holds the credential `id`.
 pub(crate) fn credential_name(id: &str) -> String {
     format!("{CREDENTIALS}/{id}")
 }
 
-/// Whether `id` can be the name of a file of ours: the letters of [`Entropy::id`], and nothing with a
-/// slash or a dot.
+/// Whether `id` is safe in a file name: it has only the letters of [`Entropy::id`], so no slash and
+/// no dot.
 pub(crate) fn is_id(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= 64
@@ -183,7 +183,7 @@ fn read_text(file: File, path: &Path) -> Result<String, WalletError> {
     Ok(text)
 }
 
-/// Writes a file beside its place, syncs it, and renames it into place.
+/// Writes a file beside its place, syncs it, and then renames it into its place.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WalletError> {
     let beside = path.with_extension("new");
     let write = || {
@@ -197,7 +197,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), WalletError> {
     sync_parent(path)
 }
 
-/// A rename is on disk when its folder is.
+/// Syncs the folder of a file. A rename is on disk only once its folder is.
 fn sync_parent(path: &Path) -> Result<(), WalletError> {
     let parent = path.parent().unwrap_or(path);
     File::open(parent).and_then(|dir| dir.sync_all()).map_err(file_error("write", parent))
@@ -208,7 +208,7 @@ fn file_error(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Wallet
     move |source| WalletError::File { action, path: path.clone(), source }
 }
 
-/// `apv` of a JWE in compact form, which its key derivation and its seal cover.
+/// The `apv` of a JWE in compact form. Its key derivation and its encryption both cover it.
 fn party_v(compact: &str) -> Option<Vec<u8>> {
     let header = b64u::decode(compact.split('.').next()?).ok()?;
     let header = json::parse_object(&header).ok()?;

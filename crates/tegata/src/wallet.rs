@@ -2,10 +2,10 @@
 //!
 //! One wallet has **one holder key** (ES256). Every credential is issued to it, so that a verifier
 //! can see that all credentials of one presentation belong to one holder (OpenID4VP 1.0, section
-//! 14.5). The price is that two verifiers who compare notes can link that key; whoever wants two
-//! unlinkable lives makes two wallets.
+//! 14.5). The price is that two verifiers who compare notes can recognise that key. A person who
+//! wants two identities that cannot be linked makes two wallets.
 //!
-//! Invariant: the holder key leaves the vault only to sign proofs and key bindings.
+//! Invariant: the holder key is used only to sign proofs and key bindings.
 
 use std::path::Path;
 
@@ -19,14 +19,14 @@ use crate::fetch::Fetch;
 use crate::held::{Credential, Held};
 use crate::vault::{self, Vault};
 
-/// What the wallet takes from outside: time, randomness, and authorities of TLS servers.
+/// What the wallet gets from outside: the clock, randomness, and authorities for TLS.
 #[derive(Clone)]
 pub struct Surroundings {
     /// The present time.
     pub clock: Clock,
     /// The source of keys, nonces and ids.
     pub entropy: Entropy,
-    /// Certificates (PEM) of authorities that TLS servers may be under, beside the system's.
+    /// More authorities (PEM) to accept for TLS servers, besides the system's.
     pub roots: Option<Vec<u8>>,
 }
 
@@ -37,7 +37,7 @@ impl Surroundings {
     }
 }
 
-/// A holder's wallet. Clones share the folder.
+/// A holder's wallet. Clones use the same folder.
 #[derive(Clone)]
 pub struct Wallet {
     pub(crate) vault: Vault,
@@ -53,7 +53,7 @@ pub struct Wallet {
 struct StoredHolder {
     version: u8,
     algorithm: Algorithm,
-    /// PKCS#8 in DER, base64url.
+    /// The private key: PKCS#8 in DER, as base64url.
     private_key: String,
 }
 
@@ -66,12 +66,12 @@ struct StoredAnchors {
 
 const HOLDER: &str = "holder";
 const ANCHORS: &str = "anchors";
-/// Version of all stored forms.
+/// The version number in all stored forms.
 pub(crate) const VERSION: u8 = 1;
 
 impl Wallet {
-    /// Makes a wallet with a fresh holder key in the folder `dir`, which may exist but may not be a
-    /// wallet.
+    /// Makes a wallet with a fresh holder key in the folder `dir`. The folder may exist, but must
+    /// not hold a wallet.
     pub fn create(dir: &Path, surroundings: Surroundings) -> Result<Self, WalletError> {
         let holder =
             SigningKey::generate(Algorithm::Es256, &surroundings.entropy).map_err(key_error)?;
@@ -109,12 +109,12 @@ impl Wallet {
         Ok(Self { vault, holder, fetch, clock, entropy, extra_anchors: Vec::new() })
     }
 
-    /// The holder's public key, to which credentials are issued.
+    /// The holder's public key, to which all credentials are bound.
     pub fn holder_key(&self) -> PublicJwk {
         self.holder.public_jwk()
     }
 
-    /// Trusts `anchors` from now on, as issuers' and as verifiers' authorities.
+    /// Stores `anchors` as authorities that are trusted from now on, for issuers and for verifiers.
     pub fn trust(&self, anchors: &[TrustAnchor]) -> Result<(), WalletError> {
         let lock = self.vault.lock()?;
         let mut stored = self.stored_anchors()?;
@@ -128,7 +128,7 @@ impl Wallet {
         self.vault.seal(ANCHORS, &plain, &self.entropy, &lock)
     }
 
-    /// Trusts `anchors` as well, without writing them down.
+    /// Trusts `anchors` too, but only for this value; they are not stored.
     #[must_use]
     pub fn with_anchors(mut self, anchors: Vec<TrustAnchor>) -> Self {
         self.extra_anchors.extend(anchors);
@@ -151,7 +151,7 @@ impl Wallet {
         self.held()?.iter().map(|held| self.view(held)).collect()
     }
 
-    /// Removes the credential `id` from the wallet; its issuer is told nothing.
+    /// Removes the credential `id` from the wallet. The issuer is not told.
     pub fn remove(&self, id: &str) -> Result<(), WalletError> {
         let lock = self.vault.lock()?;
         let removed = vault::is_id(id) && self.vault.remove(&vault::credential_name(id), &lock)?;
@@ -162,7 +162,7 @@ impl Wallet {
     pub(crate) fn held(&self) -> Result<Vec<Held>, WalletError> {
         let mut all = Vec::new();
         for id in self.vault.credential_ids()? {
-            // Gone since the folder was listed: somebody removed it.
+            // Somebody has removed it since the folder was listed.
             let Some(held) = read::<Held>(&self.vault, &vault::credential_name(&id))? else {
                 continue;
             };
@@ -172,7 +172,7 @@ impl Wallet {
         Ok(all)
     }
 
-    /// Writes a credential that was just received and checked.
+    /// Stores a credential that was just received and checked.
     pub(crate) fn keep(&self, held: &Held) -> Result<Credential, WalletError> {
         let view = self.view(held)?;
         let plain = Secret::new(serde_json::to_vec(held).map_err(key_error)?);
@@ -186,7 +186,7 @@ impl Wallet {
         Credential::read(held).map_err(|why| damaged(&self.vault, &name, &why))
     }
 
-    /// A fresh stored form around `sd_jwt`.
+    /// Makes the stored form of `sd_jwt`, with a fresh id.
     pub(crate) fn fresh(
         &self,
         issuer: &str,
@@ -196,7 +196,8 @@ impl Wallet {
     ) -> Held {
         Held {
             version: VERSION,
-            // A leading hyphen would make it an option of `tegata remove`.
+            // The first letter is fixed: an id with a leading hyphen would look like an option of
+            // `tegata remove`.
             id: format!("c{}", self.entropy.id()),
             received: self.now(),
             issuer: issuer.to_owned(),
@@ -211,7 +212,7 @@ impl Wallet {
     }
 }
 
-/// Reads certificates of authorities from PEM.
+/// Reads the certificates of authorities from PEM.
 pub fn read_anchors(pem: &[u8]) -> Result<Vec<TrustAnchor>, WalletError> {
     let certificates = |error: &dyn std::fmt::Display| WalletError::Certificates(error.to_string());
     let pem = std::str::from_utf8(pem).map_err(|error| certificates(&error))?;

@@ -1,9 +1,9 @@
-//! The admin API: JSON over the Unix socket of the server, or in process for a command line that
-//! opened the store itself. Described in `spec/openapi-admin.yaml`.
+//! The admin API: JSON over the server's Unix socket, or in process if the command line opened the
+//! store itself. It is described in `spec/openapi-admin.yaml`.
 //!
-//! It is no part of the public surface. Invariant: every request carries the [`Peer`] that whoever
-//! accepted the connection has let in; without one it is refused. An unknown query parameter or
-//! member is refused too: a misspelt `dry_run` must not become a change.
+//! It is not part of the public surface. Invariant: every request carries a [`Peer`], set by the
+//! code that accepted the connection; a request without one is refused. A request with an unknown
+//! query parameter or member is refused too, so that a misspelt `dry_run` never makes a change.
 
 mod extract;
 
@@ -21,9 +21,9 @@ use serde_json::json;
 
 use extract::{Asked, Body, Caller, Failed};
 
-/// The most that a request may weigh, in bytes.
+/// The longest body of a request, in bytes.
 const MAX_BODY: usize = 1 << 20;
-/// Records of the audit log that one answer holds if the caller does not say.
+/// How many records of the audit log an answer has if the caller does not say.
 const TAIL: usize = 20;
 
 /// The admin API of a broker.
@@ -50,23 +50,23 @@ pub fn router(broker: Broker) -> Router {
         .with_state(broker)
 }
 
-/// The process at the other end of the socket, let in by whoever accepted the connection: put it
-/// into the extensions of each request.
+/// The process at the other end of the socket. The code that accepts the connection checks it and
+/// puts it into the extensions of each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its user id.
+    /// The process's user id.
     pub uid: u32,
 }
 
-/// What a handler answers.
+/// The result of every handler.
 type Answer = Result<Response, Failed>;
 
-/// The query of a request that has none.
+/// The query of an endpoint that takes no parameters.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// The query of a change.
+/// The query of an endpoint that changes something.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Change {
@@ -74,7 +74,8 @@ struct Change {
     dry_run: bool,
 }
 
-/// The query that names a trusted issuer, whose identifier is a URL.
+/// The query of the endpoint that removes a trusted issuer. The issuer's identifier is a URL, so it
+/// is a parameter and not part of the path.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RemoveTrust {
@@ -111,7 +112,7 @@ fn answer(result: Result<impl Serialize, AdminError>) -> Answer {
     Ok(Json(result?).into_response())
 }
 
-/// A list under its name.
+/// Answers with a list, as the member `name` of an object.
 fn list(name: &str, rows: Result<impl Serialize, AdminError>) -> Answer {
     answer(rows.map(|rows| json!({name: rows})))
 }
@@ -120,7 +121,7 @@ async fn status(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> A
     answer(broker.state().await)
 }
 
-/// The root of our own certificates as PEM.
+/// The root certificate of our own certificates, as PEM.
 async fn root(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
     let certificate =
         serde_json::to_value(broker.own_root().await?).map_err(|error| unreadable(&error))?;
@@ -132,7 +133,7 @@ fn unreadable(error: &serde_json::Error) -> Failed {
     Failed::Admin(AdminError::Invalid(error.to_string()))
 }
 
-/// RFC 7468, section 2: lines of 64 characters.
+/// Wraps a certificate as PEM. RFC 7468, section 2 requires lines of 64 characters.
 fn pem(base64: &str) -> String {
     let mut out = String::from("-----BEGIN CERTIFICATE-----");
     for (at, character) in base64.chars().enumerate() {

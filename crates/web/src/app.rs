@@ -1,4 +1,4 @@
-//! What handlers can be given: one room of the broker each.
+//! The state of the router, and the parts of the broker that handlers take from it.
 
 use axum::extract::FromRef;
 use sekisho_broker::Broker;
@@ -9,7 +9,7 @@ use sekisho_login::Logins;
 use sekisho_site::Site;
 use sekisho_standing::Standing;
 
-/// The state of the public router. No handler takes it.
+/// The state of the public router. Handlers take only a part of it, never all.
 #[derive(Clone)]
 pub(crate) struct App(pub(crate) Broker);
 

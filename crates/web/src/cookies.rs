@@ -1,19 +1,20 @@
 //! Cookies: which browser this is, and its session (RFC 6265bis; AUTH-26).
 //!
-//! On https they are named `__Host-…` and are `Secure`: no subdomain and no plain connection can
-//! plant them. On an http loopback origin they lose both, since browsers would refuse them.
-//! `SameSite=Lax`, because the relying party and the wallet send the browser here from elsewhere.
+//! On https, cookies are named `__Host-…` and are `Secure`, so no subdomain and no plain connection
+//! can set them. On an http loopback origin they have neither, because browsers would refuse such
+//! cookies. They are `SameSite=Lax`, because the relying party and the wallet send the browser here
+//! from other sites.
 
 use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HeaderValue, SET_COOKIE};
 use sekisho_ambient::{Handle, Timestamp};
 use sekisho_site::Origin;
 
-/// Which browser this is.
+/// The name of the cookie that identifies the browser.
 pub(crate) const BROWSER: &str = "sekisho-browser";
-/// Its session.
+/// The name of the cookie that holds the session.
 pub(crate) const SESSION: &str = "sekisho-session";
-/// The language that the person chose.
+/// The name of the cookie that holds the language that the person chose.
 pub(crate) const LANGUAGE: &str = "sekisho-language";
 
 fn wire_name(origin: &Origin, name: &str) -> String {
@@ -35,7 +36,7 @@ pub(crate) fn read(headers: &HeaderMap, origin: &Origin, name: &str) -> Option<S
     found
 }
 
-/// Sets a cookie for `seconds`.
+/// Sets a cookie that lives for `seconds`.
 pub(crate) fn set(out: &mut HeaderMap, origin: &Origin, name: &str, value: &str, seconds: i64) {
     let secure = if origin.is_secure() { "; Secure" } else { "" };
     let name = wire_name(origin, name);
@@ -46,7 +47,7 @@ pub(crate) fn set(out: &mut HeaderMap, origin: &Origin, name: &str, value: &str,
     }
 }
 
-/// Sets a handle as a cookie that ends with it.
+/// Sets a cookie that holds a handle and expires with it.
 pub(crate) fn set_handle(
     out: &mut HeaderMap,
     origin: &Origin,

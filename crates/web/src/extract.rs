@@ -1,4 +1,4 @@
-//! Typed extractors: what comes from outside is parsed here, once.
+//! Typed extractors. Each parses one part of a request, so that handlers get typed values.
 
 use std::convert::Infallible;
 
@@ -57,7 +57,8 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     }
 }
 
-/// The query of a page: what cannot be read has no parameters, and gets the page that says so.
+/// The query of a page. A query that cannot be read counts as empty, so that the person gets a page
+/// that explains the error.
 pub(crate) struct PageQuery(pub(crate) Params);
 
 impl<S: Sync> FromRequestParts<S> for PageQuery {
@@ -69,7 +70,7 @@ impl<S: Sync> FromRequestParts<S> for PageQuery {
     }
 }
 
-/// The form of a page: the same.
+/// The form of a page. A form that cannot be read counts as empty, as in `PageQuery`.
 pub(crate) struct PageForm(pub(crate) Params);
 
 impl<S: Send + Sync> FromRequest<S> for PageForm {
@@ -81,7 +82,7 @@ impl<S: Send + Sync> FromRequest<S> for PageForm {
     }
 }
 
-/// A handle in the path; a text that is no handle is answered with 404.
+/// A handle in the path. A text that is not a handle is answered with 404.
 pub(crate) struct InPath(pub(crate) Handle);
 
 impl<S: Send + Sync> FromRequestParts<S> for InPath {
@@ -95,15 +96,15 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
     }
 }
 
-/// The browser: its cookies and its language.
+/// The browser that sent the request: its cookies and its language.
 pub(crate) struct Browser {
-    /// The cookies.
+    /// The handles in the cookies.
     pub(crate) visitor: Visitor,
-    /// The language of the page.
+    /// The language of the page that it gets.
     pub(crate) lang: Lang,
-    /// Whether the language was chosen just now.
+    /// Whether this request chooses the language.
     pub(crate) chosen: bool,
-    /// Whether the person chose it, now or before.
+    /// Whether the person chose the language, in this request or before.
     own_choice: bool,
     /// The text of the browser cookie, to which form tokens are bound.
     secret: String,
@@ -134,31 +135,31 @@ impl FromRequestParts<App> for Browser {
 }
 
 impl Browser {
-    /// The token that a form of this login carries.
+    /// The token that the forms of this login carry.
     pub(crate) fn form_token(&self, login: &OpenLogin) -> String {
         self.site.digests().form_token(login.handle().expose(), &self.secret)
     }
 
-    /// The session's cookie, to which the form of a log-out is bound.
+    /// The text of the session's cookie, to which the form of the log-out question is bound.
     fn session(&self) -> &str {
         self.visitor.session.as_ref().map(Handle::expose).unwrap_or_default()
     }
 
-    /// The token that the question of a log-out carries.
+    /// The token that the form of the log-out question carries.
     pub(crate) fn logout_token(&self) -> String {
         self.site.digests().form_token(LOGOUT_FORM, self.session())
     }
 }
 
-/// What the form tokens of a log-out are bound to, beside the session.
+/// What the token of the log-out form is bound to, besides the session.
 const LOGOUT_FORM: &str = "logout";
 
-/// A login that the path names, as the browser that began it finds it: the row is loaded once. The
-/// person is spoken to in the language that the login's service wished for, unless they chose one.
+/// The login that the path names, loaded once, and the browser that began it. The language is the
+/// one that the person chose, or else the one that the login's service asked for.
 pub(crate) struct AtLogin {
-    /// The login.
+    /// The login that the path names.
     pub(crate) login: OpenLogin,
-    /// The browser.
+    /// The browser that began the login.
     pub(crate) browser: Browser,
 }
 
@@ -179,12 +180,12 @@ impl FromRequestParts<App> for AtLogin {
     }
 }
 
-/// A form that our own page of this login, shown to this very browser, has posted. There is no other
-/// way to make one: a handler that takes it cannot be reached by a form of another site.
+/// A form that this browser posted from our own page of this login. Only this extractor makes it,
+/// so a form of another site never reaches a handler that takes it.
 pub(crate) struct OwnForm {
-    /// The login and the browser.
+    /// The login and the browser that began it.
     pub(crate) at: AtLogin,
-    /// The form.
+    /// The parameters of the form.
     pub(crate) form: Params,
 }
 
@@ -206,13 +207,13 @@ impl FromRequest<App> for OwnForm {
     }
 }
 
-/// The same for the question of a log-out, which is bound to the session.
+/// A form that this browser posted from our own log-out question. It is bound to the session.
 pub(crate) struct OwnLogoutForm {
-    /// The browser.
+    /// The browser that posted the form.
     pub(crate) browser: Browser,
-    /// The query.
+    /// The parameters of the query.
     pub(crate) query: Params,
-    /// The form.
+    /// The parameters of the form.
     pub(crate) form: Params,
 }
 
@@ -238,7 +239,8 @@ fn form_token(form: &Params) -> &str {
     form.one("form_token").ok().flatten().unwrap_or_default()
 }
 
-/// The `Authorization` header; two of them are as bad as none.
+/// The `Authorization` header, if there is one. Two such headers are refused, like one that cannot
+/// be read.
 pub(crate) struct Authorization(pub(crate) Option<String>);
 
 impl<S: Sync> FromRequestParts<S> for Authorization {
@@ -255,14 +257,14 @@ impl<S: Sync> FromRequestParts<S> for Authorization {
     }
 }
 
-/// What a client brings to an endpoint that authenticates it: read as JSON errors want it.
+/// The parts of a request by which a client authenticates. Errors are answered as JSON.
 pub(crate) struct ClientRequest {
     authorization: Option<String>,
     form: Params,
 }
 
 impl ClientRequest {
-    /// The evidence for the endpoint of this path.
+    /// The evidence by which a client authenticates at the endpoint of this path.
     pub(crate) fn evidence<'a>(&'a self, endpoint: &'a str) -> ClientEvidence<'a> {
         ClientEvidence { endpoint, authorization: self.authorization.as_deref(), form: &self.form }
     }

@@ -8,10 +8,10 @@ use axum::http::header::{
 use axum::middleware::Next;
 use axum::response::Response;
 
-/// Nothing is loaded, framed or posted, unless the page's own policy says more.
+/// The default policy: nothing may be loaded, framed or posted. Pages set a policy of their own.
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
-/// Adds what an answer does not carry yet: strict defaults.
+/// Adds strict headers. An answer that has a `Cache-Control` or a policy of its own keeps it.
 pub(crate) async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -23,8 +23,8 @@ pub(crate) async fn secure(request: Request, next: Next) -> Response {
     response
 }
 
-/// The policy of a page. `form_target` is the origin of this transaction's redirect URI: Chromium
-/// applies `form-action` to the redirect that follows a POST.
+/// The policy of a page. `form_target` is the origin of this transaction's redirect URI. It has to
+/// be named because Chromium applies `form-action` to the redirect that follows a POST too.
 pub(crate) fn page_policy(form_target: Option<&str>) -> String {
     let target = form_target.map(|target| format!(" {target}")).unwrap_or_default();
     format!(

@@ -1,7 +1,7 @@
-//! What the broker says, in the words of the pages.
+//! Turns what the broker decided into the words of the pages.
 //!
-//! Nothing is decided here: facts are chosen by language, claims get their labels, values become
-//! text as a person would read it.
+//! Nothing is decided here. Texts are chosen by language, claims get their labels, and values
+//! become text that a person can read.
 
 use sekisho_access::AffiliationType;
 use sekisho_ambient::{Handle, Text, Words};
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::pages::{ClaimItem, ConsentView, DeniedView, Fact, Lang, Reason, ServiceCard};
 use crate::texts;
 
-/// The service that asks, as a card.
+/// The card of the service that asks.
 pub(crate) fn service_card(facts: &ServiceFacts, lang: Lang) -> ServiceCard {
     let name = facts.name();
     let purpose = &facts.party.purpose;
@@ -36,7 +36,7 @@ pub(crate) fn service_card(facts: &ServiceFacts, lang: Lang) -> ServiceCard {
     }
 }
 
-/// A denial, with every unmet condition.
+/// The page of a denial, with every condition that is not met.
 pub(crate) fn denied_view(
     facts: &ServiceFacts,
     denied: &DeniedLogin,
@@ -66,7 +66,7 @@ pub(crate) fn denied_view(
     }
 }
 
-/// The question of consent.
+/// The page that asks for consent.
 pub(crate) fn consent_view(
     question: &ConsentQuestion,
     consent_path: String,
@@ -107,7 +107,7 @@ pub(crate) fn asked(name: &str, lang: Lang) -> String {
     ask::label(name).map_or_else(|| name.to_owned(), |label| label.say(lang).to_owned())
 }
 
-/// What of a GPU service was granted, in the order that a person asks about it.
+/// The GPU permit that was granted, in the order in which a person asks about it.
 fn gpu_facts(permit: &GrantedPermit, lang: Lang) -> Vec<Fact> {
     let rows = [
         ("partition", texts::GPU_PARTITION),
@@ -142,7 +142,7 @@ fn released_label(name: &str) -> Option<Words> {
     })
 }
 
-/// A value as a person reads it: texts as they are, lists and objects by their values.
+/// A value as a person reads it: a text unchanged, a list or object as its values.
 fn readable(value: &Value, lang: Lang) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -161,7 +161,7 @@ fn readable(value: &Value, lang: Lang) -> String {
     }
 }
 
-/// A member of a released claim. Where its value says too little by itself, words say what it is.
+/// A member of a released claim. If the value alone says too little, words around it explain it.
 fn member(name: &str, value: &Value, lang: Lang) -> String {
     let plain = readable(value, lang);
     let value = ("value", plain.as_str());

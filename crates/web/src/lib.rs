@@ -1,7 +1,7 @@
-//! The HTTP edge: a handler extracts, makes one call, renders.
+//! The HTTP edge. Each handler extracts its input, makes one call and renders the result.
 //!
-//! Invariant: no decision is taken here, and every answer carries the headers of [`headers`]. A handler
-//! is given the room that it asks ([`app`]), not the whole broker.
+//! Invariant: nothing is decided here, and every answer carries the headers of [`headers`]. A
+//! handler gets only the part of the broker that it asks for ([`app`]), not the whole.
 
 pub mod admin;
 mod app;

@@ -1,13 +1,13 @@
 //! The pages that a person sees: each is a function from a view to HTML.
 //!
-//! A view holds everything that its page shows, already chosen and formatted by the caller; a page
+//! A view holds everything that its page shows, already chosen and formatted by the caller. A page
 //! decides nothing, reads no clock and writes no header. Templates are compiled and escape every
-//! value; no template marks a value as safe (a test holds that). Fixed texts come from
+//! value; no template marks a value as safe, which a test checks. Fixed texts come from
 //! [`crate::texts`], texts of error codes from [`sekisho_profile::codes`].
 //!
-//! Invariant: a page works without a script, loads nothing from another origin, and carries no
-//! inline script, style or event handler, so that a content security policy without
-//! `unsafe-inline` holds. Headers (GEN-20) and status codes are left to the routes.
+//! Invariant: a page works without a script, loads nothing from another origin, and has no inline
+//! script, style or event handler. So it works under a content security policy without
+//! `unsafe-inline`. The routes set headers (GEN-20) and status codes.
 //!
 //! Every form posts a `form_token`. Paths are derived from the view's base path:
 //!

@@ -1,5 +1,4 @@
-//! How outcomes are said over HTTP: a page or a refusal becomes a response in one place, and so does
-//! what broke.
+//! Turns outcomes into HTTP: the one place where a page, a refusal or a failure becomes a response.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -15,36 +14,36 @@ use crate::extract::Browser;
 use crate::headers::page_policy;
 use crate::{cookies, pages};
 
-/// How many seconds the choice of a language is kept: a year.
+/// How long the chosen language is kept, in seconds: one year.
 const LANGUAGE_LIFETIME: i64 = 31_536_000;
 
-/// What a browser is shown.
+/// What a browser gets: HTML or a redirect, and perhaps a cookie.
 pub(crate) struct Page {
     what: What,
     cookie: Option<Cookie>,
 }
 
 enum What {
-    /// HTML under its policy.
+    /// HTML with its status. `form_target` is for the page's content security policy.
     Html { status: StatusCode, body: String, form_target: Option<String> },
-    /// Another place.
+    /// A redirect to this URL.
     To(String),
 }
 
-/// A cookie that goes with a page.
+/// A cookie that is set or deleted together with a page.
 enum Cookie {
     Set(&'static str, Handle),
     Forget(&'static str),
 }
 
 impl Page {
-    /// HTML whose forms lead to our own pages alone.
+    /// A page whose forms lead only to our own pages.
     pub(crate) fn html(body: String) -> Self {
         let what = What::Html { status: StatusCode::OK, body, form_target: None };
         Self { what, cookie: None }
     }
 
-    /// The same with another status.
+    /// The same page with another status.
     pub(crate) fn with_status(mut self, wanted: StatusCode) -> Self {
         if let What::Html { status, .. } = &mut self.what {
             *status = wanted;
@@ -52,7 +51,7 @@ impl Page {
         self
     }
 
-    /// The same where a form may lead to this origin in the end.
+    /// The same page, whose form may end in a redirect to this origin.
     pub(crate) fn leading_to(mut self, origin: Option<String>) -> Self {
         if let What::Html { form_target, .. } = &mut self.what {
             *form_target = origin;
@@ -60,37 +59,37 @@ impl Page {
         self
     }
 
-    /// Another place: a path of ours, or a URL.
+    /// A redirect to a path of ours or to a URL.
     pub(crate) fn to(url: impl Into<String>) -> Self {
         Self { what: What::To(url.into()), cookie: None }
     }
 
-    /// The answer to a relying party, as its mode sends it.
+    /// The answer to a relying party, sent in the way that its mode says.
     pub(crate) fn respond(answer: &AuthorizationResponse) -> Self {
         match answer.encode() {
             Encoded::Redirect(url) => Self::to(url),
         }
     }
 
-    /// The same, with a cookie that ends with its handle.
+    /// The same, and sets a cookie that expires with its handle.
     pub(crate) fn setting(self, name: &'static str, handle: Handle) -> Self {
         Self { cookie: Some(Cookie::Set(name, handle)), ..self }
     }
 
-    /// The same, and the browser forgets a cookie.
+    /// The same, and deletes a cookie.
     pub(crate) fn forgetting(self, name: &'static str) -> Self {
         Self { cookie: Some(Cookie::Forget(name)), ..self }
     }
 }
 
-/// Why a browser is not shown what it asked for.
+/// Why a browser does not get the page that it asked for.
 pub(crate) struct Refused {
     refusal: Refusal,
     back: Option<AuthorizationResponse>,
 }
 
 impl Refused {
-    /// A refusal with the way back to the relying party.
+    /// A refusal with an answer that leads back to the relying party.
     pub(crate) fn with_way_back(refusal: Refusal, back: AuthorizationResponse) -> Self {
         Self { refusal, back: Some(back) }
     }
@@ -103,7 +102,7 @@ impl From<Refusal> for Refused {
 }
 
 impl Browser {
-    /// The response for a page, or for the refusal of one.
+    /// Makes the response of a page or of its refusal.
     pub(crate) fn answer(&self, result: Result<Page, Refused>) -> Response {
         let Page { what, cookie } = match result {
             Ok(page) => page,
@@ -167,7 +166,7 @@ impl Browser {
     }
 }
 
-/// 303: the method of what follows is GET, and no body is sent along (GEN-9).
+/// A 303 redirect: the browser follows it with GET and without a body (GEN-9).
 pub(crate) fn see_other(url: &str) -> Response {
     match HeaderValue::from_str(url) {
         Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
@@ -175,20 +174,20 @@ pub(crate) fn see_other(url: &str) -> Response {
     }
 }
 
-/// The origin of a URL, for the policy of the page whose form leads there.
+/// The origin of a URL, for the policy of a page whose form leads there.
 pub(crate) fn origin_of(url: &str) -> Option<String> {
     let origin = url::Url::parse(url).ok()?.origin();
     origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
-/// JSON with a status.
+/// A JSON answer with this status.
 pub(crate) fn json(status: u16, body: &Value) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, Json(body)).into_response()
 }
 
-/// The bare answer of a use-case that could not do its part, for programs: 404 for what is not there,
-/// else 503.
+/// The answer to a program when a use-case failed: 404 if it was not found, otherwise 503. It has
+/// no body.
 pub(crate) fn bare(refusal: &Refusal) -> Response {
     log(refusal);
     match refusal {
@@ -197,12 +196,12 @@ pub(crate) fn bare(refusal: &Refusal) -> Response {
     }
 }
 
-/// The HTTP status of a code.
+/// The HTTP status that belongs to a code.
 fn status_of(code: Code) -> StatusCode {
     StatusCode::from_u16(code.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Writes into the log what broke; a refusal by the rules is in the audit log.
+/// Logs a failure. Refusals by the rules are not logged here; they are in the audit log.
 pub(crate) fn log(refusal: &Refusal) {
     match refusal {
         Refusal::Code { .. } | Refusal::NotFound => {}

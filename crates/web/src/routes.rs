@@ -22,9 +22,10 @@ use sekisho_site::paths::{
 
 use crate::app::App;
 
-/// The most that a body may weigh, in bytes.
+/// The longest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1024;
-/// The most that an authorization request may weigh that is posted, in bytes: it goes on as a query.
+/// The longest authorization request by POST, in bytes. It is limited because it is redirected as a
+/// query.
 const MAX_POSTED_REQUEST: usize = 16 * 1024;
 
 pub(crate) fn router() -> Router<App> {

@@ -1,7 +1,8 @@
 //! The ordered checks of an authorization request (RFC 6749, 4.1.1; Core, 3.1.2.2; RFC 7636, 4.3;
 //! RFC 9396, 5).
 //!
-//! Invariant: the redirect URI is checked first, because every later check answers there.
+//! Invariant: the redirect URI is checked first, because the errors of all later checks are sent to
+//! it.
 
 use sekisho_jose::{Claims, json};
 use serde_json::Value;
@@ -17,7 +18,7 @@ use crate::params::Params;
 use crate::pkce::CodeChallenge;
 use crate::scope;
 
-/// The longest `state` and `nonce` that are taken, in bytes; longer ones are refused, never cut.
+/// The longest `state` and `nonce` that are accepted, in bytes. Longer ones are refused, never cut.
 const MAX_ECHO: usize = 4096;
 /// The longest hint that is kept, in bytes; longer ones are ignored.
 const MAX_HINT: usize = 8192;
@@ -48,7 +49,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("something_asked", something_asked),
 ];
 
-/// A request on its way through the checks.
+/// A request that is being checked: its parameters, and the part of the result that is ready.
 pub struct Draft<'a> {
     params: &'a Params,
     client: &'a Client,
@@ -57,19 +58,19 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Before the first check: the client is known.
+    /// A draft with nothing filled in but the client, which the caller has looked up.
     pub(super) fn new(params: &'a Params, client: &'a Client, rules: &'a ServerRules<'a>) -> Self {
         let client_id = client.client_id.clone();
         let request = AuthorizationRequest { client_id, ..AuthorizationRequest::default() };
         Self { params, client, rules, request }
     }
 
-    /// After the last check.
+    /// The finished request. Called after the last check.
     pub(super) fn into_request(self) -> AuthorizationRequest {
         self.request
     }
 
-    /// The value of a parameter.
+    /// The value of the parameter `name`. Refuses a parameter that occurs twice.
     fn one(&self, name: &str) -> Result<Option<&'a str>, AuthorizationError> {
         let value = self.params.one(name);
         value.map_err(|duplicate| self.refuse(Code::InvalidRequest, &duplicate.to_string()))
@@ -92,8 +93,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// One that the client registered, named once (RFC 6749, 3.1.2.3; Core, 3.1.2.1). Clients of OpenID
-/// Connect have to name it even if they registered one only.
+/// The request names exactly one redirect URI, and the client registered it (RFC 6749, 3.1.2.3;
+/// Core, 3.1.2.1). OpenID Connect requires the parameter even of a client with only one URI.
 fn redirect_uri(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let named = draft.params.one("redirect_uri").ok().flatten();
     let registered = named.filter(|uri| client::redirect_uri_matches(draft.client, uri));
@@ -103,7 +104,7 @@ fn redirect_uri(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// Taken whole or refused, early, so that later errors can echo it.
+/// `state` is accepted whole or refused. It is checked early, so that later errors can echo it.
 fn state(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let state = draft.one("state")?;
     if state.is_some_and(|state| state.len() > MAX_ECHO) {
@@ -113,7 +114,7 @@ fn state(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// No parameter twice, known or not (RFC 6749, 3.1).
+/// No parameter occurs twice, whether it is known or not (RFC 6749, 3.1).
 fn duplicates(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     match draft.params.duplicate(REPEATABLE) {
         Some(duplicate) => Err(draft.refuse(Code::InvalidRequest, &duplicate.to_string())),
@@ -121,7 +122,8 @@ fn duplicates(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     }
 }
 
-/// `query`, which is also the default for `code`. An error about the mode travels by the query too.
+/// Only `query`, which is also the default for `code`. An error about the mode is sent in the query
+/// too.
 fn response_mode(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let supported = |name: &str| ResponseMode::ALL.into_iter().find(|mode| mode.name() == name);
     let Some(name) = draft.one("response_mode")? else { return Ok(()) };
@@ -144,7 +146,7 @@ fn request_object(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     }
 }
 
-/// `code` only (checklist AUTH-4).
+/// Only `code` (checklist AUTH-4).
 fn response_type(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     match draft.one("response_type")? {
         Some(value) if RESPONSE_TYPES.contains(&value) => Ok(()),
@@ -155,7 +157,8 @@ fn response_type(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     }
 }
 
-/// Known and allowed ones are kept, the others ignored (checklist AUTH-7).
+/// Scopes that are known and that the client may ask for are kept; others are ignored (checklist
+/// AUTH-7).
 fn scope(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let text = draft.one("scope")?.unwrap_or_default();
     let asked =
@@ -165,7 +168,7 @@ fn scope(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// Taken whole or refused; none is invented.
+/// `nonce` is accepted whole or refused. If it is absent, none is made up.
 fn nonce(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let nonce = draft.one("nonce")?;
     if nonce.is_some_and(|nonce| nonce.len() > MAX_ECHO) {
@@ -175,7 +178,7 @@ fn nonce(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// `none` stands alone; unknown values are ignored (Core, 3.1.2.1).
+/// `none` must be the only value. Unknown values are ignored (Core, 3.1.2.1).
 fn prompt(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let names = draft.list("prompt")?;
     if names.contains(&Prompt::None.name()) && names.len() > 1 {
@@ -186,7 +189,7 @@ fn prompt(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// A number of seconds, 0 or more; else the client's default.
+/// `max_age` is a number of seconds, 0 or more. If it is absent, the client's default applies.
 fn max_age(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     draft.request.max_age = draft.client.default_max_age;
     let Some(text) = draft.one("max_age")? else { return Ok(()) };
@@ -197,7 +200,7 @@ fn max_age(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// Hints: what cannot be used is ignored, none of them breaks the flow (checklist AUTH-9).
+/// Hints never make a request fail: a hint that cannot be used is ignored (checklist AUTH-9).
 fn hints(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let owned = |words: Vec<&str>| -> Vec<String> {
         words.into_iter().filter(|word| word.len() <= 128).take(16).map(ToOwned::to_owned).collect()
@@ -210,7 +213,7 @@ fn hints(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// Claims one by one, of scopes that the client is registered for (Core, 5.5).
+/// Reads `claims`: single claims, of the scopes that the client is registered for (Core, 5.5).
 fn claims(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let Some(text) = draft.one("claims")? else { return Ok(()) };
     let allowed = (draft.rules.claims_of)(&draft.client.scopes);
@@ -220,7 +223,8 @@ fn claims(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// S256; needed by public clients and those registered so (RFC 9700, 2.1.1; checklist AUTH-31).
+/// PKCE with S256, required of public clients and of clients registered to need it (RFC 9700,
+/// 2.1.1; checklist AUTH-31).
 fn pkce(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let (challenge, method) = (draft.one("code_challenge")?, draft.one("code_challenge_method")?);
     let challenge = CodeChallenge::from_parameters(challenge, method)
@@ -232,8 +236,8 @@ fn pkce(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     Ok(())
 }
 
-/// A JSON array of objects of supported types that the client may ask for (RFC 9396, 2 and 5). What
-/// else stands in an entry is for its type's owner to check.
+/// A JSON array of objects whose `type` is supported and allowed to this client (RFC 9396, 2 and
+/// 5). The other members of an object are checked by the code that owns its type.
 fn authorization_details(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let Some(text) = draft.one("authorization_details")? else { return Ok(()) };
     let entries = read_details(draft, text)
@@ -264,14 +268,15 @@ fn read_detail(draft: &Draft<'_>, entry: Value) -> Result<Claims, String> {
     if !draft.rules.authorization_details_types_supported.contains(&kind) {
         return Err(format!("unknown type {kind} in authorization_details"));
     }
-    // A details type carries the name of the scope that gives leave to ask for it.
+    // A scope of the same name as the type decides whether the client may ask for it.
     if !draft.client.may_ask_for(kind) {
         return Err(format!("this client may not ask for {kind}"));
     }
     Ok(entry)
 }
 
-/// Something is left to ask for (RFC 6749, 3.3).
+/// The request still asks for something: at least one scope or one of `authorization_details` was
+/// accepted (RFC 6749, 3.3).
 fn something_asked(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     if draft.request.scopes.is_empty() && draft.request.authorization_details.is_empty() {
         return Err(draft.refuse(Code::InvalidScope, "no scope that this client may ask for"));

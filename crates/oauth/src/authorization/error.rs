@@ -7,10 +7,10 @@ use crate::description::Description;
 /// Why a request was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AuthorizationError {
-    /// Nobody to redirect to: the person is told (RFC 6749, 4.1.2.1).
+    /// There is no trusted URI to redirect to, so the person is shown a page (RFC 6749, 4.1.2.1).
     #[error("{0}")]
     Page(PageErrorCode),
-    /// The client is told.
+    /// The error is redirected to the client.
     #[error("{}: {}", .0.error.name(), .0.description.as_str())]
     Redirect(ErrorRedirect),
 }
@@ -26,18 +26,18 @@ pub enum PageErrorCode {
     RedirectUri,
 }
 
-/// An error that the client is told.
+/// An error to redirect to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorRedirect {
     /// A URI that the client registered.
     pub redirect_uri: String,
-    /// The code.
+    /// The error code, sent as `error`.
     pub error: AuthorizationErrorCode,
-    /// For the client's developer.
+    /// An explanation for the client's developer, sent as `error_description`.
     pub description: Description,
-    /// `state` of the request.
+    /// `state` of the request, echoed if there was one.
     pub state: Option<String>,
-    /// The issuer identifier.
+    /// The issuer identifier, sent as `iss`.
     pub iss: String,
 }
 
@@ -46,9 +46,9 @@ pub struct ErrorRedirect {
 pub enum AuthorizationErrorCode {
     /// A parameter is missing, malformed or repeated.
     InvalidRequest,
-    /// The person or the policy said no.
+    /// The person or the policy denied the request.
     AccessDenied,
-    /// Another `response_type` than `code`.
+    /// A `response_type` other than `code`.
     UnsupportedResponseType,
     /// No scope is left, or the list is malformed.
     InvalidScope,
@@ -56,7 +56,7 @@ pub enum AuthorizationErrorCode {
     LoginRequired,
     /// `prompt=none`, and the person has to consent.
     ConsentRequired,
-    /// An essential `acr` that no login here has (OpenID Connect Core Error Code
+    /// The request needs an `acr` that no login here has (OpenID Connect Core Error Code
     /// `unmet_authentication_requirements`).
     UnmetAuthenticationRequirements,
     /// `authorization_details` of an unknown type, or malformed.
@@ -70,7 +70,7 @@ pub enum AuthorizationErrorCode {
 }
 
 impl AuthorizationErrorCode {
-    /// `error` on the wire.
+    /// The code as sent in `error`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",

@@ -1,4 +1,4 @@
-//! What a validated authorization request asks for.
+//! A validated authorization request, and the values that its parameters can have.
 
 use sekisho_jose::Claims;
 use serde::{Deserialize, Serialize};
@@ -7,22 +7,22 @@ use serde_json::json;
 use crate::claims_request::ClaimsRequest;
 use crate::pkce::{self, CodeChallenge};
 
-/// A request whose every parameter has been checked. Kept while the person logs in.
+/// An authorization request that passed every check. It is kept while the person logs in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
-    /// The client.
+    /// The identifier of the client.
     pub client_id: String,
-    /// Where the answer goes: as the request spelt it.
+    /// The redirect URI, exactly as the request wrote it.
     pub redirect_uri: String,
-    /// Whether the request named it; the token request then has to repeat it.
+    /// Whether the request named `redirect_uri`. If it did, the token request has to repeat it.
     pub redirect_uri_in_request: bool,
-    /// What is asked for, known and allowed to this client.
+    /// The requested scopes that are known and allowed to this client.
     pub scopes: Vec<String>,
-    /// `state`, echoed as it is.
+    /// `state`, returned unchanged to the client.
     pub state: Option<String>,
-    /// `nonce`, echoed in the ID token.
+    /// `nonce`, copied into the ID token.
     pub nonce: Option<String>,
-    /// The PKCE challenge.
+    /// The PKCE challenge, if the request had one.
     pub code_challenge: Option<CodeChallenge>,
     /// `prompt`, known values only, each once.
     pub prompt: Vec<Prompt>,
@@ -30,18 +30,18 @@ pub struct AuthorizationRequest {
     pub max_age: Option<i64>,
     /// `ui_locales`, in the order of preference.
     pub ui_locales: Vec<String>,
-    /// `login_hint`.
+    /// `login_hint`, as the request wrote it.
     pub login_hint: Option<String>,
     /// `id_token_hint`, unverified.
     pub id_token_hint: Option<String>,
-    /// `claims`, as far as the client may ask for them.
+    /// `claims`, reduced to the claims that the client may ask for.
     #[serde(default)]
     pub claims: ClaimsRequest,
     /// `acr_values`, in the order of preference.
     pub acr_values: Vec<String>,
     /// `authorization_details`: objects of a supported `type`, otherwise unchecked.
     pub authorization_details: Vec<Claims>,
-    /// How the answer travels.
+    /// How the answer is sent.
     pub response_mode: ResponseMode,
 }
 
@@ -49,13 +49,13 @@ pub struct AuthorizationRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prompt {
-    /// No page is shown.
+    /// No page may be shown.
     None,
-    /// A new presentation, even in a live session.
+    /// The person presents again, even with a live session.
     Login,
-    /// The consent page, even if remembered.
+    /// The consent page is shown, even if an earlier consent is remembered.
     Consent,
-    /// The person chooses a wallet anew.
+    /// The person chooses a wallet again.
     SelectAccount,
 }
 
@@ -63,16 +63,16 @@ pub enum Prompt {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
-    /// In the query of the redirect URI.
+    /// The answer is added to the query of the redirect URI.
     #[default]
     Query,
 }
 
 impl Prompt {
-    /// Every value.
+    /// Every value that `prompt` can have.
     pub const ALL: [Self; 4] = [Self::None, Self::Login, Self::Consent, Self::SelectAccount];
 
-    /// The value's name.
+    /// The value as written in `prompt`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -87,7 +87,7 @@ impl ResponseMode {
     /// Every mode that is supported.
     pub const ALL: [Self; 1] = [Self::Query];
 
-    /// The mode's name.
+    /// The mode as written in `response_mode`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Query => "query",
@@ -96,17 +96,17 @@ impl ResponseMode {
 }
 
 impl AuthorizationRequest {
-    /// Whether `prompt` has `value`.
+    /// Whether `prompt` contains `value`.
     pub fn prompts(&self, value: Prompt) -> bool {
         self.prompt.contains(&value)
     }
 
-    /// Whether `scope` is asked for.
+    /// Whether the accepted scopes contain `scope`.
     pub fn asks_for(&self, scope: &str) -> bool {
         self.scopes.iter().any(|asked| asked == scope)
     }
 
-    /// The query of a request that asks for the same again.
+    /// The query of a new authorization request that asks for the same.
     pub fn to_query(&self) -> String {
         let challenge = self.code_challenge.map(|challenge| challenge.to_string());
         let method = challenge.as_ref().map(|_| pkce::METHODS.join(" "));

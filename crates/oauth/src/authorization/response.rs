@@ -1,44 +1,45 @@
 //! The authorization answer (RFC 6749, 4.1.2 and 4.1.2.1).
 //!
-//! Invariant: the URI is taken as the string that was registered, and only added to; `iss` stands in
-//! every answer (RFC 9207, 2), `state` exactly if the request had one.
+//! Invariant: the redirect URI is used as the string that was registered; parameters are only added
+//! to it. Every answer has `iss` (RFC 9207, 2). It has `state` if and only if the request had one.
 
 use form_urlencoded::Serializer;
 
 use super::{AuthorizationErrorCode, AuthorizationRequest, ErrorRedirect, ResponseMode};
 use crate::description::Description;
 
-/// What a client is answered, and where. It is a value until the transaction that decided it is
-/// committed; [`AuthorizationResponse::encode`] comes after, since a transaction may run twice.
+/// An answer to a client, and the URI that it goes to. It stays a value until the transaction that
+/// decided it has committed, because a transaction may run twice. Only then is
+/// [`AuthorizationResponse::encode`] called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorizationResponse {
-    /// A URI that the client registered.
+    /// The redirect URI, which the client registered.
     pub to: String,
-    /// How the answer travels.
+    /// How the answer is sent.
     pub mode: ResponseMode,
     /// `state` of the request.
     pub state: Option<String>,
-    /// The issuer identifier.
+    /// The issuer identifier, sent as `iss`.
     pub iss: String,
-    /// What is answered.
+    /// The code or the error.
     pub body: ResponseBody,
 }
 
-/// What is answered.
+/// The result that an answer carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseBody {
-    /// A code.
+    /// An authorization code.
     Code(String),
-    /// An error.
+    /// The request was refused.
     Error {
-        /// The code of the error.
+        /// The error code, sent as `error`.
         error: AuthorizationErrorCode,
-        /// For the client's developer.
+        /// An explanation for the client's developer.
         description: Option<Description>,
     },
 }
 
-/// An answer as it is sent.
+/// An answer in the form in which it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Encoded {
     /// The browser is sent to this URL.
@@ -46,7 +47,7 @@ pub enum Encoded {
 }
 
 impl AuthorizationRequest {
-    /// The answer to this request.
+    /// Makes the answer to this request, which carries `body`.
     pub fn answer(&self, iss: &str, body: ResponseBody) -> AuthorizationResponse {
         AuthorizationResponse {
             to: self.redirect_uri.clone(),
@@ -57,7 +58,7 @@ impl AuthorizationRequest {
         }
     }
 
-    /// The answer with an error.
+    /// Makes the answer that refuses this request.
     pub fn refuse(
         &self,
         iss: &str,
@@ -78,7 +79,7 @@ impl From<ErrorRedirect> for AuthorizationResponse {
 }
 
 impl AuthorizationResponse {
-    /// The answer as its mode sends it.
+    /// Encodes the answer as its mode requires.
     pub fn encode(&self) -> Encoded {
         match self.mode {
             ResponseMode::Query => Encoded::Redirect(self.in_query()),

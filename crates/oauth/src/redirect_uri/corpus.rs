@@ -210,7 +210,7 @@ fn no_variant_of_a_loopback_uri_passes() {
 
 #[test]
 fn a_port_ends_at_a_path_or_a_query() {
-    // Could not be registered; the comparison does not rely on it.
+    // Nobody could register this URI, but the comparison must not rely on that.
     let host = registered("http://127.0.0.1.evil.test/cb");
     assert!(!matches(&host, ApplicationType::Native, "http://127.0.0.1:80.evil.test/cb"));
     let user = registered("http://127.0.0.1@evil.test/cb");

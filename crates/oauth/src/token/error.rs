@@ -1,4 +1,4 @@
-//! Errors of the token endpoint: what went wrong (logged), and what the client is told.
+//! Errors of the token endpoint: the cause for the log, and the code for the client.
 
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -7,8 +7,8 @@ use crate::description::Description;
 use crate::params::Duplicate;
 use crate::pkce::PkceError;
 
-/// Why a token request was refused. Its text is for the log; [`TokenError::description`] is for the
-/// client.
+/// Why a token request was refused. The error's own text goes to the log; the client gets
+/// [`TokenError::description`].
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TokenError {
     /// A parameter occurs twice.
@@ -17,115 +17,115 @@ pub enum TokenError {
     /// A parameter is missing.
     #[error("parameter {0} is missing")]
     Missing(&'static str),
-    /// A parameter that this grant or offer does not have, or that cannot be read.
+    /// A parameter does not belong to this grant or offer, or cannot be read.
     #[error("parameter {0} is not expected here, or malformed")]
     Unexpected(&'static str),
-    /// No form, or one that cannot be read.
+    /// The body is no form, or cannot be read.
     #[error("the request is not a form, or cannot be read")]
     Unreadable,
-    /// An unknown grant.
+    /// The `grant_type` is unknown.
     #[error("unknown grant_type")]
     UnsupportedGrantType,
-    /// A grant that the client is not registered for.
+    /// The client is not registered for this grant.
     #[error("the client may not use this grant")]
     UnauthorizedClient,
-    /// No client authentication where it is needed.
+    /// The request has no client authentication where it needs one.
     #[error("no client authentication")]
     NotAuthenticated,
-    /// Two methods in one request.
+    /// The request authenticates by two methods.
     #[error("more than one method of client authentication")]
     SeveralMethods,
-    /// An unknown type of assertion, or another scheme than `Basic`.
+    /// The type of assertion is unknown, or the `Authorization` scheme is not `Basic`.
     #[error("method of client authentication that is not supported")]
     UnsupportedMethod,
-    /// `Basic` that cannot be read.
+    /// The `Basic` credentials cannot be read.
     #[error("malformed Basic credentials")]
     MalformedBasic,
-    /// `client_id` of the body is not that of the header.
+    /// `client_id` of the body differs from that of the header.
     #[error("client_id of the body is not that of the header")]
     OtherClientId,
-    /// Nobody of this name.
+    /// No client has this identifier.
     #[error("unknown client")]
     UnknownClient {
-        /// Whether `Basic` was tried.
+        /// Whether the request used `Basic`.
         basic: bool,
     },
-    /// Another method than the registered one.
+    /// The request uses another method than the client registered.
     #[error("another method of client authentication than the registered one")]
     OtherMethod {
-        /// Whether `Basic` was tried.
+        /// Whether the request used `Basic`.
         basic: bool,
     },
     /// The secret is wrong.
     #[error("wrong client secret")]
     WrongSecret {
-        /// Whether `Basic` was tried.
+        /// Whether the request used `Basic`.
         basic: bool,
     },
-    /// The client's assertion does not hold.
+    /// The client's assertion was refused.
     #[error("client assertion: {0}")]
     Assertion(&'static str),
     /// The client's assertion names a key that is not known.
     #[error("client assertion: no key of the client has its kid")]
     UnknownKey,
-    /// A code that is unknown, used, expired, revoked, or another client's.
+    /// The code is unknown, used, expired, revoked, or another client's.
     #[error("the code is unknown, used, expired or bound to another client")]
     InvalidGrant,
-    /// Another redirect URI than the authorization request's, or none.
+    /// The redirect URI is missing, or differs from that of the authorization request.
     #[error("redirect_uri is not that of the authorization request")]
     OtherRedirectUri,
-    /// The code has a challenge, and the request no verifier.
+    /// The code has a challenge, but the request has no verifier.
     #[error("code_verifier is missing")]
     VerifierMissing,
-    /// The code has no challenge, and the request a verifier.
+    /// The code has no challenge, but the request has a verifier.
     #[error("code_verifier for a code without code_challenge")]
     VerifierWithoutChallenge,
     /// The verifier is wrong.
     #[error(transparent)]
     Verifier(#[from] PkceError),
-    /// A refresh token that is unknown, expired, revoked, used before, or another client's.
+    /// The refresh token is unknown, expired, revoked, used before, or another client's.
     #[error("the refresh token is unknown, expired, revoked or another client's")]
     InvalidRefreshToken,
-    /// A wider scope than was granted, or a malformed one.
+    /// The scope is malformed, or wider than what was granted.
     #[error("scope is malformed or wider than was granted")]
     InvalidScope,
-    /// Details that were not granted.
+    /// The request asks for `authorization_details` that were not granted.
     #[error("authorization_details are malformed or wider than was granted")]
     InvalidAuthorizationDetails,
-    /// Too much to do just now.
+    /// This server has too much to do just now; the client may try again later.
     #[error("busy")]
     TemporarilyUnavailable,
-    /// Something broke.
+    /// This server failed.
     #[error("internal error")]
     ServerError,
 }
 
-/// Codes that a token answer may carry (RFC 6749, 5.2; RFC 9396, 14.6). The last two name what HTTP
-/// says by 503 and 500 anyway.
+/// The codes that a token error may carry (RFC 6749, 5.2; RFC 9396, 14.6). The last two repeat what
+/// the HTTP statuses 503 and 500 say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenErrorCode {
     /// A parameter is missing, malformed or repeated.
     InvalidRequest,
     /// Client authentication failed.
     InvalidClient,
-    /// The code, or what it is bound to, is wrong.
+    /// The code, or a value that it is bound to, is wrong.
     InvalidGrant,
     /// The client may not use this grant.
     UnauthorizedClient,
-    /// An unknown grant.
+    /// The grant is unknown.
     UnsupportedGrantType,
-    /// A scope that was not granted.
+    /// The scope was not granted.
     InvalidScope,
-    /// Details that were not granted.
+    /// The `authorization_details` were not granted.
     InvalidAuthorizationDetails,
-    /// Too much to do just now.
+    /// This server has too much to do just now; the client may try again later.
     TemporarilyUnavailable,
-    /// Something broke.
+    /// This server failed.
     ServerError,
 }
 
 impl TokenErrorCode {
-    /// Every code.
+    /// Every code that a token error can carry.
     pub const ALL: [Self; 9] = [
         Self::InvalidRequest,
         Self::InvalidClient,
@@ -138,7 +138,7 @@ impl TokenErrorCode {
         Self::ServerError,
     ];
 
-    /// `error` on the wire.
+    /// The code as sent in `error`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
@@ -153,7 +153,7 @@ impl TokenErrorCode {
         }
     }
 
-    /// The HTTP status.
+    /// The HTTP status that is sent with this code.
     pub const fn status(self) -> u16 {
         match self {
             Self::InvalidClient => 401,
@@ -165,7 +165,7 @@ impl TokenErrorCode {
 }
 
 impl TokenError {
-    /// What the client is told.
+    /// The error code that the client gets.
     pub fn code(&self) -> TokenErrorCode {
         match self {
             Self::Duplicate(_)
@@ -197,13 +197,13 @@ impl TokenError {
         }
     }
 
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     pub fn status(&self) -> u16 {
         self.code().status()
     }
 
-    /// For the client's developer. Why authentication failed is not told, so that nobody learns
-    /// which clients exist (checklist GEN-19).
+    /// The explanation for the client's developer. It does not say why authentication failed, so
+    /// that nobody learns which clients exist (checklist GEN-19).
     pub fn description(&self) -> Description {
         match self.code() {
             TokenErrorCode::InvalidClient => Description::new("client authentication failed"),
@@ -211,7 +211,7 @@ impl TokenError {
         }
     }
 
-    /// The JSON body.
+    /// The JSON body of the answer.
     pub fn body(&self) -> Value {
         json!({ "error": self.code().name(), "error_description": self.description() })
     }

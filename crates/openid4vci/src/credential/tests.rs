@@ -99,7 +99,7 @@ fn encryption_is_refused_and_not_ignored() {
     assert_eq!(code(&body), Code::InvalidEncryptionParameters);
 }
 
-/// Each body has all the faults of those below it as well; the first in the order is reported.
+/// Each body has the faults of all bodies below it too. The first fault in the order is reported.
 #[test]
 fn the_checks_run_in_order() {
     let mut body = json!({

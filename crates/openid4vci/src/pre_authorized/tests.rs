@@ -18,7 +18,7 @@ fn without_code() -> PreAuthorized {
     PreAuthorized::offered(None)
 }
 
-/// Every state with every event: what comes of it, and the state after it.
+/// Every state with every attempt: the result, and the state after it.
 #[test]
 fn every_state_answers_every_attempt() {
     use PreAuthorized::{Burned, Redeemed};

@@ -30,7 +30,7 @@ fn good_claims() -> Value {
     json!({"aud": ISSUER, "iat": NOW.unix(), "nonce": nonce()})
 }
 
-/// What comes of a proof with this header and these claims, signed by key 1.
+/// The result of verifying a proof with this header and these claims, signed with key 1.
 fn with(header: &Header, claims: &Value) -> Result<VerifiedProof, ProofError> {
     verify_for(&proofs(&sekisho_jose::sign(&key(1), header, claims).unwrap()), None)
 }
@@ -140,7 +140,7 @@ fn the_key_stands_in_jwk_and_nowhere_else() {
     }
 }
 
-/// VCI-44, VI-06: a DID that holds its key may name it, and then nothing else may.
+/// VCI-44, VI-06: `kid` may name the key by a DID that contains it, if nothing else names a key.
 #[test]
 fn a_did_may_name_the_key_alone() {
     let kid = format!("{}#0", sekisho_did::did_jwk(&key(1).public_jwk()));

@@ -1,7 +1,7 @@
-//! Whether an answer satisfies the query (OpenID4VP 1.0, sections 6.4 and 14.11): the verifier's own
-//! evaluation, because the wallet is not trusted to have made it.
+//! Checks whether an answer satisfies the query (OpenID4VP 1.0, sections 6.4 and 14.11). The
+//! verifier evaluates the query itself, because it does not trust the wallet to have done so.
 //!
-//! Leaves to others: that the credentials are genuine and bound to this request.
+//! Leaves to others: checking that the credentials are genuine and bound to this request.
 
 use std::collections::BTreeMap;
 
@@ -15,42 +15,42 @@ use super::{ClaimsQuery, CredentialQuery, Query};
 /// Why an answer does not satisfy the query.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unsatisfied {
-    /// An id that was not asked for.
+    /// The answer has a credential under an id that the query does not have.
     #[error("the answer has credentials for {0}, which was not asked for")]
     UnknownId(String),
-    /// None or several credentials for one query.
+    /// There is not exactly one credential for a query.
     #[error("{found} credentials for query {id}, expected 1")]
     Count {
-        /// The credential query.
+        /// The id of the credential query.
         id: String,
-        /// How many there are.
+        /// How many credentials there are.
         found: usize,
     },
     /// The credential is of a type that was not asked for.
     #[error("query {id}: type {found} was not asked for")]
     Type {
-        /// The credential query.
+        /// The id of the credential query.
         id: String,
-        /// The credential's `vct`.
+        /// The credential's type, its `vct`.
         found: String,
     },
     /// Claims that were asked for are missing or have other values.
     #[error("query {id}: no claim at {path} that was asked for, or not with a value asked for")]
     Claim {
-        /// The credential query.
+        /// The id of the credential query.
         id: String,
-        /// The path of the first such claim.
+        /// The path of the first claim that is missing or different.
         path: ClaimPath,
     },
-    /// A credential that is required did not come.
+    /// The answer lacks a credential that is required.
     #[error("no credential for query {0}")]
     Missing(String),
-    /// No option of a required set is complete.
+    /// The answer completes no option of a required set, which is named by its index.
     #[error("no option of credential set {0} is complete")]
     Set(usize),
 }
 
-/// A credential as far as a query looks at it.
+/// The parts of a credential that a query looks at.
 #[derive(Clone, Copy)]
 pub(crate) struct Evidence<'c> {
     pub(crate) vct: &'c str,
@@ -86,7 +86,7 @@ pub(crate) fn evaluate(
     check_complete(query, |id| answer.contains_key(id))
 }
 
-/// The query that `count` credentials answer under `id`: it exists, and asks for just one.
+/// The credential query with this id, if exactly one credential came for it.
 pub(crate) fn expected<'q>(
     query: &'q Query,
     id: &str,
@@ -99,7 +99,7 @@ pub(crate) fn expected<'q>(
     }
 }
 
-/// Whether what is required is there: everything, or one option of each required set.
+/// Whether the required credentials are there: all of them, or one option of each required set.
 pub(crate) fn check_complete(
     query: &Query,
     present: impl Fn(&str) -> bool,
@@ -126,8 +126,9 @@ fn check_credential(asked: &CredentialQuery, found: Evidence<'_>) -> Result<(), 
         .map_err(|claim| Unsatisfied::Claim { id: asked.id.clone(), path: claim.path.clone() })
 }
 
-/// The claims of `asked` that `claims` answer: all, or those of the first claim set that is complete
-/// (section 6.4.1). If none is, the first claim of the last set that is missing.
+/// The claims of `asked` that `claims` satisfy: all of them, or those of the first claim set that
+/// is complete (section 6.4.1). If no set is complete, the error is the first missing claim of the
+/// last set.
 pub(crate) fn satisfied_claims<'q>(
     asked: &'q CredentialQuery,
     claims: &Claims,
@@ -153,7 +154,7 @@ pub(crate) fn satisfied_claims<'q>(
     outcome
 }
 
-/// Whether the claim is there, with one of the values asked for (section 6.4.1).
+/// Whether the credential has the claim, with one of the values asked for (section 6.4.1).
 pub(crate) fn is_satisfied(claim: &ClaimsQuery, claims: &Claims) -> bool {
     select_claims(claims, &claim.path).iter().any(|value| claim.fits(value))
 }

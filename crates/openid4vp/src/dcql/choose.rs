@@ -1,6 +1,7 @@
-//! Which stored credentials answer a query (OpenID4VP 1.0, section 6.4): the wallet's side.
+//! Chooses which stored credentials answer a query (OpenID4VP 1.0, section 6.4). This is the
+//! wallet's side.
 //!
-//! Invariant: what is chosen satisfies the query, and discloses only what the query asks for.
+//! Invariant: the chosen credentials satisfy the query and disclose only what it asks for.
 
 use std::collections::BTreeMap;
 
@@ -13,52 +14,53 @@ use super::{ClaimsQuery, CredentialQuery, Query};
 /// A credential that the wallet keeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'c> {
-    /// Its type.
+    /// The credential's type.
     pub vct: &'c str,
-    /// Its claims, all disclosed.
+    /// The credential's claims, with everything disclosed.
     pub claims: &'c Claims,
-    /// Names the key it is bound to, for instance by its thumbprint. Answers of one holder are
-    /// preferred, since verifiers refuse to join credentials of several (section 14.5).
+    /// A name for the key that the credential is bound to, for instance its thumbprint. Credentials
+    /// of one holder are preferred, because verifiers refuse to join those of several (section
+    /// 14.5).
     pub holder: &'c str,
 }
 
 /// A candidate that answers a credential query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match {
-    /// Index of the candidate.
+    /// The index of the candidate.
     pub candidate: usize,
-    /// What to disclose, and no more.
+    /// The claims to disclose. No other claim is disclosed.
     pub disclose: Vec<ClaimPath>,
 }
 
 /// A credential query that no candidate answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// The credential query.
+    /// The id of the credential query.
     pub id: String,
     /// The types that would fit.
     pub vct_values: Vec<String>,
-    /// The claims that are missing or different in the candidate of a fitting type that comes
-    /// closest; empty if there is none of such a type.
+    /// The claims that are missing or different in the best candidate of a fitting type. Empty if
+    /// no candidate has a fitting type.
     pub claims: Vec<ClaimPath>,
 }
 
 /// How the candidates answer a query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choice {
-    /// The answer to give to what is required, by query id; complete if and only if
+    /// The match to send for each required query id. It is complete if and only if
     /// [`Choice::missing`] is empty.
     pub required: BTreeMap<String, Match>,
-    /// What may be added, by query id.
+    /// The matches that may be sent too, by query id.
     pub optional: BTreeMap<String, Match>,
     /// Every candidate that answers a query, by query id, in the candidates' order.
     pub matches: BTreeMap<String, Vec<Match>>,
-    /// What is required and no candidate answers.
+    /// The required queries that no candidate answers.
     pub missing: Vec<Missing>,
 }
 
-/// Chooses from `candidates` what answers `query`: of one holder if possible, earlier options and
-/// earlier candidates first.
+/// Chooses from `candidates` the credentials that answer `query`. Credentials of one holder are
+/// preferred, then earlier options and earlier candidates.
 pub fn choose(query: &Query, candidates: &[Candidate<'_>]) -> Choice {
     let matches: BTreeMap<String, Vec<Match>> = query
         .credentials
@@ -76,7 +78,7 @@ pub fn choose(query: &Query, candidates: &[Candidate<'_>]) -> Choice {
         .into_iter()
         .map(|holder| assemble(query, candidates, &matches, Some(holder)))
         .filter(|choice| choice.missing.is_empty())
-        // `max_by_key` takes the last of several that are equal, and earlier ones come first here.
+        // `max_by_key` takes the last of equal items. Reversed, it takes the first.
         .rev()
         .max_by_key(|choice| choice.optional.len());
     if let Some(of_one) = of_one {
@@ -86,7 +88,7 @@ pub fn choose(query: &Query, candidates: &[Candidate<'_>]) -> Choice {
     best
 }
 
-/// The answer by candidates of `holder`, or of anybody.
+/// Answers the query with the candidates of `holder` only, or of any holder.
 fn assemble(
     query: &Query,
     candidates: &[Candidate<'_>],
@@ -152,8 +154,8 @@ fn matches(asked: &CredentialQuery, candidates: &[Candidate<'_>]) -> Vec<Match> 
     candidates.iter().enumerate().filter_map(fits).collect()
 }
 
-/// The path of a claim, or, where certain elements of an array are asked for, the paths of these
-/// alone.
+/// The paths to disclose for a claim: its own path, or, if only certain elements of an array are
+/// asked for, the paths of these elements.
 fn narrow(claim: &ClaimsQuery, claims: &Claims) -> Vec<ClaimPath> {
     let whole = || vec![claim.path.clone()];
     let Some((PathElement::All, array)) = claim.path.0.split_last() else { return whole() };

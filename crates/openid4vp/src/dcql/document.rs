@@ -1,8 +1,8 @@
 //! The query's JSON (OpenID4VP 1.0, sections 6.1 to 6.4, appendix B): read in full, then narrowed to
 //! the supported subset.
 //!
-//! Invariant: what is refused as unsupported was well formed. So a verifier learns whether its query
-//! is wrong or merely beyond us.
+//! Invariant: a query that is refused as unsupported was well formed. So a verifier can tell an
+//! error in its query from a limit of ours.
 
 use serde_json::{Map, Value, json};
 
@@ -141,7 +141,8 @@ impl CredentialDocument {
     }
 }
 
-/// Reads `meta` (appendix B) and gives its `vct_values`, which other formats do not have.
+/// Reads `meta` (appendix B) and returns its `vct_values`. It is empty for other formats, which
+/// have no such member.
 fn read_meta(query: &Members<'_>, format: &str) -> Result<Vec<String>, DcqlError> {
     let meta = query.object("meta")?.ok_or_else(|| query.malformed("meta", "missing"))?;
     let missing = |name| meta.malformed(name, "missing");
@@ -164,7 +165,7 @@ fn read_meta(query: &Members<'_>, format: &str) -> Result<Vec<String>, DcqlError
     }
 }
 
-/// Reads `trusted_authorities` (section 6.1.1) and gives their types.
+/// Reads `trusted_authorities` (section 6.1.1) and returns their types.
 fn read_authorities(query: &Members<'_>) -> Result<Vec<String>, DcqlError> {
     let authorities = query.array("trusted_authorities")?.unwrap_or_default();
     let read = |(value, at): &(&Value, String)| {

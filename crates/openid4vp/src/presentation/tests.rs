@@ -30,7 +30,7 @@ fn bound(same_device: bool) -> BrowserBound<u8> {
     BrowserBound { by: 7, same_device }
 }
 
-/// Every state, by a name for the failures.
+/// Every state, with a name for failure messages.
 fn states() -> [(&'static str, Presentation<u8>); 7] {
     [
         ("awaiting", Presentation::AwaitingWallet),
@@ -43,7 +43,7 @@ fn states() -> [(&'static str, Presentation<u8>); 7] {
     ]
 }
 
-/// What comes of every event in every state, in the order of [`states`].
+/// The result of every event in every state, in the order of [`states`].
 #[test]
 fn every_state_answers_every_event() {
     use EndReason::{Expired, WrongNumber};

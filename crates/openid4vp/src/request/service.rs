@@ -1,12 +1,11 @@
-//! Who asks and why: the entry of `verifier_info` (OpenID4VP 1.0, section 5.11) that this broker
-//! writes and its wallet reads.
+//! The entry of `verifier_info` (OpenID4VP 1.0, section 5.11) that says who asks and why. This
+//! broker writes it and its wallet reads it.
 //!
-//! The wallet's protocol peer is the broker, whose name says nothing about the service. The entry's
-//! `data` is a plain object: it stands inside the request object, which the broker has signed, so a
-//! JWT of the same key around it would prove nothing more.
+//! The wallet talks to the broker, whose name does not tell the person which service they log in
+//! to. The entry's `data` is a plain object. The broker has signed the request object around it, so
+//! a JWT signed by the same key would prove nothing more.
 //!
-//! Invariant: a statement is read from a request object that has been verified, by way of
-//! `VerifiedRequest`.
+//! Invariant: a statement is read only from a verified request object, through `VerifiedRequest`.
 
 use sekisho_ambient::Text;
 use serde::{Deserialize, Serialize};
@@ -15,12 +14,12 @@ use serde_json::{Value, json};
 /// `format` of the entry.
 pub const SERVICE_INFO_FORMAT: &str = "sekisho-service";
 
-/// Who runs a service.
+/// The organization that runs a service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
-    /// 法人番号, 13 digits.
+    /// The organization's corporate number (法人番号), 13 digits.
     pub corporate_number: String,
-    /// The operator's name.
+    /// The organization's name.
     pub name: Text,
 }
 
@@ -36,23 +35,24 @@ pub struct ServiceStatement {
 /// The service that the person logs in to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceDescription {
-    /// Its name.
+    /// The name of the service.
     pub name: Text,
-    /// Who runs it.
+    /// The organization that runs the service, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<Operator>,
-    /// Where it keeps data.
+    /// Where the service keeps data, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub residency: Option<Text>,
 }
 
 impl ServiceStatement {
-    /// The entry of `verifier_info`.
+    /// Writes the entry of `verifier_info`.
     pub fn to_verifier_info(&self) -> Value {
         json!({"format": SERVICE_INFO_FORMAT, "data": self})
     }
 
-    /// The statement among the entries of `verifier_info`; `None` if there is none that can be read.
+    /// Finds the statement among the entries of `verifier_info`. `None` if no entry can be read as
+    /// one.
     pub(crate) fn from_verifier_info(entries: &[Value]) -> Option<Self> {
         let entry = entries.iter().find(|entry| {
             entry.get("format").and_then(Value::as_str) == Some(SERVICE_INFO_FORMAT)

@@ -31,7 +31,7 @@ fn accept(
     verify(jwt, client_id, &RequestTrust::Anchors(&anchors), NOW)
 }
 
-/// What comes of the request whose claims `change` has changed, signed all the same.
+/// The result of verifying a request whose claims `change` has changed before it was signed.
 fn changed(change: impl FnOnce(&mut Claims)) -> Result<VerifiedRequest, RequestRefusal> {
     let verifier = verifier();
     let object = request(&verifier);
@@ -383,7 +383,7 @@ fn a_statement_without_both_languages_is_none() {
     assert_eq!(shape["data"]["purpose"]["en"], "to log in");
 }
 
-/// The order of the checks is part of what they promise: who asks, before what is asked.
+/// The order of the checks is promised: first who asks, then what is asked.
 #[test]
 fn the_checks_run_in_order() {
     let names = verify::CHECKS.map(|(name, _)| name);

@@ -1,10 +1,10 @@
 //! The wallet's checks of a request (OpenID4VP 1.0, sections 5.8 to 5.10 and 14).
 //!
-//! Invariant: [`VerifiedRequest`] is made by [`verify`] alone, so an answer goes only to a verifier
-//! whose client identifier was proven and whose request was not changed on its way.
+//! Invariant: only [`verify`] makes a [`VerifiedRequest`]. So the wallet answers only a verifier
+//! that has proven its client identifier, and a request that nobody has changed.
 //!
-//! Supported: the prefixes `x509_hash` and `x509_san_dns`. Left out: `request_uri_method=post`,
-//! transaction data, requests by value.
+//! Supported: the prefixes `x509_hash` and `x509_san_dns`. Not supported:
+//! `request_uri_method=post`, transaction data, requests by value.
 
 use sekisho_ambient::Timestamp;
 use sekisho_jose::jwe::ContentEncryption;
@@ -19,26 +19,26 @@ use url::{Host, Url, form_urlencoded};
 use super::{AUDIENCE, ResponseMode, ServiceStatement, TYP};
 use crate::dcql::{DcqlError, FORMAT, Query};
 
-/// What a link or QR code says.
+/// The content of a link or QR code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLink {
     /// The full client identifier.
     pub client_id: String,
-    /// Where the request object is.
+    /// The URL of the request object.
     pub request_uri: String,
 }
 
-/// Which verifiers a wallet answers.
+/// The verifiers that a wallet answers.
 #[derive(Clone, Copy, Debug)]
 pub enum RequestTrust<'a> {
-    /// Those whose chain leads to one of these anchors.
+    /// Verifiers whose certificate chain leads to one of these anchors.
     Anchors(&'a [TrustAnchor]),
-    /// Anybody whose leaf certificate is the one that an `x509_hash` client identifier names. It
-    /// says that the request was not changed on its way, and nothing about who asks.
+    /// Any verifier whose leaf certificate is the one that its `x509_hash` client identifier names.
+    /// This proves that nobody changed the request on its way. It proves nothing about who asks.
     DangerousAnyLeaf,
 }
 
-/// A request that the wallet may answer. There is no constructor: [`verify`] makes it.
+/// A request that the wallet may answer. It has no constructor: only [`verify`] makes it.
 #[derive(Clone, Debug)]
 pub struct VerifiedRequest {
     pub(crate) client_id: String,
@@ -58,46 +58,46 @@ pub struct VerifiedRequest {
 pub struct Encryption {
     /// The verifier's public JWK.
     pub key: Value,
-    /// The content encryption, the stronger one of those that both sides support.
+    /// The content encryption: the strongest that both sides support.
     pub enc: ContentEncryption,
 }
 
 /// Why a wallet does not answer a request.
 #[derive(Debug, Error)]
 pub enum RequestRefusal {
-    /// The link is not one that leads to a request object.
+    /// The link does not lead to a request object.
     #[error("link: {0}")]
     Link(&'static str),
-    /// Not a signed request object, or its signature was refused.
+    /// It is not a signed request object, or its signature was refused.
     #[error("request object: {0}")]
     Jwt(#[from] JwtError),
     /// The verifier's chain was refused.
     #[error("request object: {0}")]
     Chain(#[from] ChainError),
-    /// There is no chain.
+    /// The header has no certificate chain.
     #[error("request object without x5c")]
     NoChain,
-    /// The object is another verifier's than the link's.
+    /// The object's client identifier differs from the link's.
     #[error("client_id is {found}, the link says {expected}")]
     ClientId {
-        /// In the object.
+        /// The client identifier in the object.
         found: String,
-        /// In the link.
+        /// The client identifier in the link.
         expected: String,
     },
-    /// The client identifier's prefix is not supported, or not proven by this kind of trust.
+    /// The client identifier's prefix is not supported, or cannot be proven by this kind of trust.
     #[error("client_id {0} cannot be proven")]
     Prefix(String),
-    /// The client identifier does not fit the certificate.
+    /// The certificate does not prove the client identifier.
     #[error("client_id {0} does not fit the certificate")]
     Certificate(String),
-    /// `response_uri` is no https URL, or not at the verifier's host.
+    /// `response_uri` is not an https URL, or not at the verifier's host.
     #[error("response_uri {0} is not https at the verifier's host")]
     ResponseUri(String),
     /// A claim is missing or malformed.
     #[error("request object: missing or malformed {0}")]
     Malformed(&'static str),
-    /// A claim that must not be there, or has a value that is not supported.
+    /// There is a claim that must not be there, or its value is not supported.
     #[error("request object: {0} is not supported")]
     Unsupported(&'static str),
     /// The object's times were refused.
@@ -106,40 +106,40 @@ pub enum RequestRefusal {
     /// The query was refused.
     #[error("dcql_query: {0}")]
     Query(#[from] DcqlError),
-    /// The verifier accepts no format of ours.
+    /// The verifier accepts none of our formats.
     #[error("the verifier accepts no dc+sd-jwt")]
     Format,
-    /// An encrypted answer is asked for and there is no key or encryption for it.
+    /// The request asks for an encrypted answer, but has no key or encryption for it.
     #[error("no key or encryption that is supported")]
     Encryption,
 }
 
 impl VerifiedRequest {
-    /// The full client identifier; the audience of every key binding.
+    /// The full client identifier, which is the audience of every key binding.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
-    /// Where the answer goes.
+    /// The URL to which the answer is posted.
     pub fn response_uri(&self) -> &str {
         &self.response_uri
     }
-    /// The nonce of every key binding.
+    /// The nonce that every key binding has to contain.
     pub fn nonce(&self) -> &str {
         &self.nonce
     }
-    /// What is asked for.
+    /// The credentials that are asked for.
     pub fn query(&self) -> &Query {
         &self.query
     }
-    /// How the answer goes.
+    /// Whether the answer is sent plain or encrypted.
     pub fn response_mode(&self) -> ResponseMode {
         self.response_mode
     }
-    /// Who asks and why, in the words of the verifier that signed the request.
+    /// Who asks and why, as stated by the verifier that signed the request.
     pub fn service(&self) -> Option<ServiceStatement> {
         ServiceStatement::from_verifier_info(&self.verifier_info)
     }
-    /// `verifier_info` as it came.
+    /// `verifier_info`, unchanged.
     pub fn verifier_info(&self) -> &[Value] {
         &self.verifier_info
     }
@@ -147,7 +147,7 @@ impl VerifiedRequest {
     pub fn dns_names(&self) -> &[String] {
         &self.dns_names
     }
-    /// Whether the verifier's chain leads to an anchor of the wallet.
+    /// Whether the verifier's certificate chain leads to an anchor of the wallet.
     pub fn is_trusted(&self) -> bool {
         self.trusted
     }
@@ -176,8 +176,8 @@ pub fn parse_link(link: &str) -> Result<RequestLink, RequestRefusal> {
     Ok(RequestLink { client_id: one("client_id", "no client_id")?, request_uri })
 }
 
-/// Checks a request object that was fetched for a link with `outer_client_id` (sections 5 and 14;
-/// checklist VP-1 to VP-6 from the other side).
+/// Verifies a request object that was fetched for a link with the client identifier
+/// `outer_client_id` (sections 5 and 14; the wallet's side of checklist VP-1 to VP-6).
 pub fn verify(
     request_jwt: &str,
     outer_client_id: &str,
@@ -227,7 +227,7 @@ pub(super) const CHECKS: [(&str, Check); 6] = [
     ("vp_formats_supported", formats),
 ];
 
-/// The verifier's certificate, as far as `trust` proves it.
+/// The verifier's certificate. How much it proves depends on `trust`.
 fn leaf(
     x5c: &[Vec<u8>],
     trust: &RequestTrust<'_>,
@@ -240,7 +240,7 @@ fn leaf(
     })
 }
 
-/// The client identifier is proven by the certificate (section 5.9.3).
+/// Checks that the certificate proves the client identifier (section 5.9.3).
 fn check_client_id(
     client_id: &str,
     leaf: &VerifiedLeaf,
@@ -248,7 +248,7 @@ fn check_client_id(
 ) -> Result<(), RequestRefusal> {
     let fits = match client_id.split_once(':') {
         Some(("x509_hash", hash)) => hash == x5c::leaf_hash(&leaf.der),
-        // A name in a certificate that nobody vouches for proves nothing.
+        // A name proves something only in a certificate that an anchor vouches for.
         Some(("x509_san_dns", name)) if matches!(trust, RequestTrust::Anchors(_)) => {
             leaf.dns_names.iter().any(|found| found.eq_ignore_ascii_case(name))
         }
@@ -257,7 +257,7 @@ fn check_client_id(
     if fits { Ok(()) } else { Err(RequestRefusal::Certificate(client_id.to_owned())) }
 }
 
-/// Section 5.10.2: the object's `client_id` is the link's, prefix included.
+/// Section 5.10.2: `client_id` of the object equals that of the link, prefix included.
 fn same_client_id(claims: &Claims, outer: &str) -> Result<(), RequestRefusal> {
     let found = text(claims, "client_id")?;
     if found == outer {
@@ -266,7 +266,7 @@ fn same_client_id(claims: &Claims, outer: &str) -> Result<(), RequestRefusal> {
     Err(RequestRefusal::ClientId { found: found.to_owned(), expected: outer.to_owned() })
 }
 
-/// Section 5.8.
+/// Section 5.8: the audience of the object.
 fn audience(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
     let is_ours = text(claims, "aud")? == AUDIENCE;
     if is_ours { Ok(()) } else { Err(RequestRefusal::Unsupported("aud")) }
@@ -277,14 +277,15 @@ fn response_type(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
     if is_ours { Ok(()) } else { Err(RequestRefusal::Unsupported("response_type")) }
 }
 
-/// Sections 5.1 and 8.2: what excludes a request of this kind, and what would have to be understood.
+/// Sections 5.1 and 8.2: members that this kind of request must not have, and members that we would
+/// have to understand.
 fn absent(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
     const NAMES: [&str; 6] = [
         "redirect_uri",
         "scope",
         "presentation_definition",
         "transaction_data",
-        // We never post one.
+        // We never post a `wallet_nonce`, so none may come back.
         "wallet_nonce",
         "expected_origins",
     ];
@@ -292,7 +293,8 @@ fn absent(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
     found.map_or(Ok(()), |name| Err(RequestRefusal::Unsupported(name)))
 }
 
-/// Sections 8.2 and 5.9.3: https, and for `x509_san_dns` at the host that the certificate names.
+/// Sections 8.2 and 5.9.3: the URL is https. With `x509_san_dns`, it is at the host that the
+/// certificate names.
 fn response_uri(claims: &Claims, client_id: &str) -> Result<(), RequestRefusal> {
     let uri = text(claims, "response_uri")?;
     let host = Url::parse(uri).ok().and_then(|url| url.host_str().map(str::to_owned));
@@ -306,14 +308,15 @@ fn response_uri(claims: &Claims, client_id: &str) -> Result<(), RequestRefusal> 
     Err(RequestRefusal::ResponseUri(uri.to_owned()))
 }
 
-/// Section 11.1: what the verifier accepts stands in `client_metadata`.
+/// Section 11.1: `client_metadata` says which formats the verifier accepts.
 fn formats(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
     let metadata = claims.get("client_metadata").ok_or(RequestRefusal::Format)?;
     let formats = metadata.get("vp_formats_supported").ok_or(RequestRefusal::Format)?;
     formats.get(FORMAT.id()).map(|_| ()).ok_or(RequestRefusal::Format)
 }
 
-/// The key and the stronger of the supported encryptions (section 8.3); without a list, A128GCM.
+/// The key, and the strongest of the supported encryptions (section 8.3). Without a list, it is
+/// A128GCM.
 fn encryption(claims: &Claims) -> Result<Encryption, RequestRefusal> {
     let member = |name| claims.get("client_metadata").and_then(|metadata| metadata.get(name));
     let keys = member("jwks").and_then(|jwks| jwks.get("keys")).and_then(Value::as_array);
@@ -351,7 +354,7 @@ fn text<'c>(claims: &'c Claims, name: &'static str) -> Result<&'c str, RequestRe
     text.ok_or(RequestRefusal::Malformed(name))
 }
 
-/// https, or http to this very machine, which development uses.
+/// Whether the URL is https, or http to this machine, which development uses.
 fn is_secure(uri: &str) -> bool {
     let Ok(url) = Url::parse(uri) else { return false };
     let is_loopback = match url.host() {

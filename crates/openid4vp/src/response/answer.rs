@@ -1,6 +1,7 @@
 //! The answer's form (OpenID4VP 1.0, sections 8.1 to 8.3 and 8.5).
 //!
-//! Leaves to others: finding the transaction, and comparing [`WalletAnswer::state`] with its own.
+//! Leaves to others: finding the transaction, and comparing [`WalletAnswer::state`] with the
+//! transaction's `state`.
 
 use std::collections::BTreeMap;
 
@@ -12,32 +13,32 @@ use serde_json::Value;
 use super::{ResponseError, WalletError};
 use crate::request::ResponseMode;
 
-/// Presentations by query id (section 8.1).
+/// Presentations by the id of their credential query (section 8.1).
 pub type VpToken = BTreeMap<String, Vec<String>>;
 
-/// What a wallet answers. It has no `Debug`: it contains personal data.
+/// A wallet's answer. It has no `Debug`, because it contains personal data.
 #[derive(Clone, PartialEq, Eq)]
 pub enum WalletAnswer {
     /// Presentations, not verified yet.
     Presented {
-        /// By query id.
+        /// The presentations, by query id.
         vp_token: VpToken,
-        /// The request's, if the answer is for that request.
+        /// `state` of the request that the wallet answers.
         state: Option<String>,
     },
-    /// An error.
+    /// The wallet answered with an error.
     Refused {
-        /// Which.
+        /// The wallet's error.
         error: WalletError,
-        /// In the wallet's words; for the log.
+        /// The wallet's explanation, for the log.
         description: Option<String>,
-        /// The request's, if the answer is for that request.
+        /// `state` of the request that the wallet answers.
         state: Option<String>,
     },
 }
 
 impl WalletAnswer {
-    /// `state` of the answer, to be compared with the request's.
+    /// `state` of the answer. The caller compares it with the request's.
     pub fn state(&self) -> Option<&str> {
         match self {
             Self::Presented { state, .. } | Self::Refused { state, .. } => state.as_deref(),
@@ -45,7 +46,7 @@ impl WalletAnswer {
     }
 }
 
-/// Reads an answer that was asked for in `mode`; `key` is the transaction's, in encrypted mode.
+/// Reads an answer that was asked for in `mode`. In encrypted mode, `key` is the transaction's key.
 pub fn parse(
     params: &Params,
     mode: ResponseMode,
@@ -78,7 +79,7 @@ pub fn parse(
     }
 }
 
-/// The members of an encrypted answer (section 8.3).
+/// Reads the members of a decrypted answer (section 8.3).
 fn read_payload(payload: &Claims) -> Result<WalletAnswer, ResponseError> {
     let state = text(payload, "state")?;
     match (payload.get("vp_token"), text(payload, "error")?) {
@@ -94,7 +95,7 @@ fn read_payload(payload: &Claims) -> Result<WalletAnswer, ResponseError> {
     }
 }
 
-/// An object whose values are arrays of presentations, none of them empty (section 8.1).
+/// Reads an object whose values are arrays of presentations, none of them empty (section 8.1).
 fn read_vp_token(value: &Value) -> Result<VpToken, ResponseError> {
     const MALFORMED: ResponseError =
         ResponseError::Malformed("vp_token is not an object of non-empty arrays of strings");

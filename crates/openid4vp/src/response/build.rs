@@ -1,6 +1,6 @@
 //! The answer's form, made by a wallet (OpenID4VP 1.0, sections 8.2, 8.3 and 8.5).
 //!
-//! Invariant: an answer that is asked for encrypted leaves the wallet in no other form.
+//! Invariant: if an encrypted answer is asked for, credentials leave the wallet only encrypted.
 
 use sekisho_ambient::Entropy;
 use sekisho_jose::{Claims, jwe};
@@ -9,10 +9,10 @@ use serde_json::json;
 use super::{ResponseError, VpToken, WalletError};
 use crate::request::VerifiedRequest;
 
-/// Names and values of a form, to be posted to `response_uri`.
+/// The names and values of a form, to be posted to `response_uri`.
 pub type FormPairs = Vec<(String, String)>;
 
-/// The form that answers `request` with `vp_token`.
+/// Makes the form that answers `request` with `vp_token`.
 pub fn build(
     vp_token: &VpToken,
     request: &VerifiedRequest,
@@ -34,7 +34,7 @@ pub fn build(
     Ok(vec![("response".to_owned(), response)])
 }
 
-/// The form that declines `request`; errors may go unencrypted (section 8.5).
+/// Makes the form that declines `request`. Errors may be plain (section 8.5).
 pub fn refuse(error: WalletError, request: &VerifiedRequest) -> FormPairs {
     with_state(("error", error.as_str().to_owned()), request)
 }

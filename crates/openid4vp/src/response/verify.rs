@@ -1,10 +1,10 @@
 //! Verification of an answer (OpenID4VP 1.0, sections 8.6, 14.1, 14.2, 14.5 and 14.11).
 //!
-//! Invariant: [`VerifiedPresentation`] is made by [`verify`] alone: every credential is genuine and
-//! bound to this request's client identifier and nonce, the query is satisfied, and all credentials
-//! are bound to one and the same holder key, so that nobody logs in with a colleague's training.
+//! Invariant: only [`verify`] makes a [`VerifiedPresentation`]. Every credential is genuine and
+//! bound to this request's client identifier and nonce, and the query is satisfied. All credentials
+//! are bound to the same holder key, so that nobody can log in with a colleague's training.
 //!
-//! Leaves to others: status lists, and that a nonce is accepted once.
+//! Leaves to others: checking status lists, and accepting a nonce only once.
 
 use std::collections::BTreeMap;
 
@@ -15,23 +15,23 @@ use sekisho_jose::PublicJwk;
 use super::{ResponseError, VpToken};
 use crate::dcql::{self, CredentialQuery, FORMAT, Query, Unsatisfied};
 
-/// What an answer is checked against.
+/// The values that [`verify`] compares an answer with.
 pub struct ResponseCheck<'a> {
-    /// What was asked.
+    /// The query of the request.
     pub query: &'a Query,
-    /// The request that it answers.
+    /// The client identifier and nonce of the request.
     pub binding: Binding<'a>,
-    /// Who may issue what.
+    /// The issuers that are trusted, and what each may issue.
     pub trust: &'a TrustList,
-    /// Now.
+    /// The present time.
     pub now: Timestamp,
-    /// For types that speak about an organization: by `vct`, the claim with its corporate number,
-    /// for which the issuer must be allowed to attest.
+    /// For each `vct` of a type that speaks about an organization: the claim with its corporate
+    /// number. The issuer must be allowed to attest for that number.
     pub organization_claims: &'a BTreeMap<String, String>,
 }
 
-/// An answer that satisfies its query with genuine credentials of one holder. There is no
-/// constructor: [`verify`] makes it.
+/// An answer that satisfies its query with genuine credentials of one holder. It has no
+/// constructor: only [`verify`] makes it.
 pub struct VerifiedPresentation {
     credentials: BTreeMap<String, VerifiedCredential>,
     holder: PublicJwk,
@@ -43,12 +43,12 @@ impl VerifiedPresentation {
         self.credentials.iter().map(|(id, credential)| (id.as_str(), credential))
     }
 
-    /// The credential for this query.
+    /// The credential that answers the query with this id.
     pub fn credential(&self, id: &str) -> Option<&VerifiedCredential> {
         self.credentials.get(id)
     }
 
-    /// The key that all credentials are bound to.
+    /// The holder key that all credentials are bound to.
     pub fn holder_key(&self) -> &PublicJwk {
         &self.holder
     }
@@ -61,8 +61,8 @@ impl std::fmt::Debug for VerifiedPresentation {
     }
 }
 
-/// Verifies an answer. What costs nothing to see (unknown or missing ids, surplus presentations) is
-/// refused before any signature is looked at.
+/// Verifies an answer. Faults that are cheap to find (unknown or missing ids, too many
+/// presentations) are refused before any signature is checked.
 pub fn verify(
     vp_token: &VpToken,
     check: &ResponseCheck<'_>,
@@ -91,8 +91,8 @@ fn verify_one(
     query: &CredentialQuery,
     check: &ResponseCheck<'_>,
 ) -> Result<VerifiedCredential, ResponseError> {
-    // Types that name their organization in different claims are tried one claim after the other;
-    // the usual query has one type.
+    // Types may name their organization in different claims. Each group with the same claim is
+    // tried in turn; the usual query has only one type.
     let mut types_by_claim = BTreeMap::<Option<&str>, Vec<String>>::new();
     for vct in &query.vct_values {
         let claim = check.organization_claims.get(vct).map(String::as_str);
@@ -116,7 +116,7 @@ fn verify_one(
     outcome
 }
 
-/// Section 14.5: credentials are joined only if they name one holder, which here is one key.
+/// Section 14.5: credentials are joined only if they belong to one holder, that is, to one key.
 fn one_holder<'c>(
     mut credentials: impl Iterator<Item = &'c VerifiedCredential>,
 ) -> Result<PublicJwk, ResponseError> {

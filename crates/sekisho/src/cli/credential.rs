@@ -181,7 +181,7 @@ impl Session<'_, '_> {
         Ok(claims)
     }
 
-    /// The id of the newest valid credential of a type.
+    /// Finds the id of the newest valid credential of a type.
     async fn newest(&mut self, type_name: &str) -> Result<String, Failure> {
         let mut answer = self.call(&Call::get("/v1/credentials")).await?;
         let rows = answer.get_mut("credentials").map(Value::take).unwrap_or_default();
@@ -240,7 +240,7 @@ fn parse_claims(path: &str, bytes: &[u8]) -> Result<Claims, Failure> {
         .map_err(|error| Failure::Usage(format!("{path}: no JSON object of claims: {error}")))
 }
 
-/// `NAME=TEXT` or `NAME:=JSON`.
+/// Parses `NAME=TEXT` or `NAME:=JSON`.
 fn parse_claim(claim: &str) -> Result<(String, Value), Failure> {
     let (name, text) =
         claim.split_once('=').filter(|(name, _)| !name.is_empty() && *name != ":").ok_or_else(

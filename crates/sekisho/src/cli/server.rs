@@ -15,7 +15,7 @@ use crate::serve::{Server, told_to_stop};
 use crate::settings::{Sample, Settings, TlsSample};
 use crate::{Failure, init, words};
 
-/// The port of a first try.
+/// The default port for a first try of the program.
 const PORT: u16 = 8080;
 
 /// Arguments of `init`.
@@ -173,7 +173,7 @@ impl Session<'_, '_> {
     }
 }
 
-/// Where a server of this origin listens: on this machine only without TLS.
+/// The default address to listen on for this origin. Without TLS, only this machine can reach it.
 fn listen(origin: &Origin) -> SocketAddr {
     let standard = if origin.is_secure() { 443 } else { 80 };
     let port = origin.authority().rsplit_once(':').and_then(|(_, port)| port.parse().ok());

@@ -1,4 +1,4 @@
-//! What every command works with: the terminal, the language, and the admin API.
+//! What every command needs: the terminal, the language, and the admin API.
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
@@ -13,13 +13,13 @@ use crate::api::{Api, Call};
 use crate::settings::Settings;
 use crate::{Failure, Surroundings, words};
 
-/// Standard input, output and error.
+/// The program's standard input, output and error.
 pub struct Terminal<'a> {
-    /// Where answers are typed.
+    /// The input from which typed answers are read.
     pub input: &'a mut (dyn BufRead + Send),
-    /// Where results go.
+    /// The output to which results are written.
     pub output: &'a mut (dyn Write + Send),
-    /// Where questions, notes and errors go.
+    /// The output to which questions, notes and errors are written.
     pub notes: &'a mut (dyn Write + Send),
 }
 
@@ -28,14 +28,14 @@ pub(crate) struct Session<'a, 't> {
     pub(crate) terminal: &'a mut Terminal<'t>,
     pub(crate) json: bool,
     pub(crate) lang: Lang,
-    /// The language that was asked for by name.
+    /// The language, if the user chose it with `--lang`.
     pub(crate) chosen: Option<Lang>,
     pub(crate) config: PathBuf,
     pub(crate) surroundings: Surroundings,
 }
 
 impl Session<'_, '_> {
-    /// The configuration.
+    /// Reads the configuration file.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         Ok(Settings::read(&self.config)?)
     }
@@ -67,7 +67,7 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// Makes a change, or rehearses it, and prints what was done.
+    /// Makes a change, or only plans it if `dry_run` is set, and prints the result.
     pub(super) async fn change<T: DeserializeOwned>(
         &mut self,
         call: Call,
@@ -91,7 +91,8 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// Asks for `id` to be typed before something is destroyed.
+    /// Asks the user to type `id` before something is destroyed. Asks nothing if `yes` or `dry_run`
+    /// is set.
     pub(super) fn confirm(&mut self, id: &str, yes: bool, dry_run: bool) -> Result<(), Failure> {
         if yes || dry_run {
             return Ok(());
@@ -107,30 +108,31 @@ impl Session<'_, '_> {
         Err(Failure::Usage(words::NOT_CONFIRMED.say(self.lang).to_owned()))
     }
 
-    /// A line of the result. Writing to a closed terminal is nothing to report.
+    /// Prints a line of the result. Errors are ignored: the terminal may be closed.
     pub(crate) fn say(&mut self, line: &str) {
         let _ = writeln!(self.terminal.output, "{}", line.trim_end());
         let _ = self.terminal.output.flush();
     }
 
-    /// A line beside the result.
+    /// Prints a line that is not part of the result.
     pub(crate) fn note(&mut self, line: &str) {
         let _ = writeln!(self.terminal.notes, "{line}");
     }
 
-    /// A known text beside the result.
+    /// Prints a text of the table that is not part of the result.
     pub(super) fn remark(&mut self, text: &Words) {
         self.note(text.say(self.lang));
     }
 
-    /// A name and a value of the result.
+    /// Prints a name and a value as a line of the result, without control characters.
     pub(super) fn fact(&mut self, name: &Words, value: &str) {
         let name = name.say(self.lang);
         let value: String = value.chars().filter(|c| !c.is_control()).collect();
         self.say(&format!("{name}: {value}"));
     }
 
-    /// A text for the camera of a phone, light on dark as terminals are; nothing if it is too long.
+    /// Prints a QR code, light on dark as terminals are. Prints nothing if the text is too long for
+    /// one.
     pub(super) fn qr(&mut self, text: &str) {
         let Ok(code) = QrCode::with_error_correction_level(text, EcLevel::L) else { return };
         let mut drawn = code.render::<Dense1x2>();
@@ -138,18 +140,18 @@ impl Session<'_, '_> {
         self.say(&drawn.build());
     }
 
-    /// A text of the two languages that suits the reader.
+    /// The text in the user's language.
     pub(super) fn pick(&self, text: &Text) -> String {
         text.say(self.lang).to_owned()
     }
 }
 
-/// A time for a table: RFC 3339 in Japan Standard Time.
+/// Formats a time for a table: RFC 3339 in Japan Standard Time.
 pub(super) fn time(time: Timestamp) -> String {
     time.to_rfc3339_jst()
 }
 
-/// An answer of the admin API as its type.
+/// Reads an answer of the admin API as a `T`.
 pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
     serde_json::from_value(value).map_err(|error| Failure::Refused {
         name: "answer".to_owned(),
@@ -157,7 +159,7 @@ pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
     })
 }
 
-/// What a change sends.
+/// The JSON body of a change.
 pub(super) fn body(value: &impl serde::Serialize) -> Result<Value, Failure> {
     serde_json::to_value(value).map_err(|error| Failure::Usage(error.to_string()))
 }

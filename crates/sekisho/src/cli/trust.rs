@@ -81,7 +81,8 @@ impl Session<'_, '_> {
         }
     }
 
-    /// The identifier of an issuer that may be named by its corporate number.
+    /// The identifier of an issuer. A corporate number stands for our own organization with that
+    /// number.
     fn issuer(&self, issuer: String) -> Result<String, Failure> {
         if is_number(&issuer) {
             return Ok(self.settings()?.broker.origin.organization(&issuer));

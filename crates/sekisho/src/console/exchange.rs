@@ -11,13 +11,13 @@ use url::Url;
 use super::Console;
 use super::visitors::{Pending, Session};
 
-/// What this service asks for.
+/// The scopes that the console asks for.
 const SCOPE: &str = "openid profile organization training gpu_access";
-/// Signatures that it accepts.
+/// The algorithms that it accepts for ID tokens.
 const ALGORITHMS: &[Algorithm] = &[Algorithm::Rs256, Algorithm::Es256];
 /// How far the provider's clock may differ, in seconds.
 const SKEW: i64 = 60;
-/// The most that an answer of the provider may weigh, in bytes.
+/// The longest answer that is read from the provider, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
 
 /// Why nobody was logged in.
@@ -26,23 +26,23 @@ pub enum ExchangeError {
     /// The provider answered with an error.
     #[error("the provider answered {error}: {description}")]
     Refused {
-        /// `error`.
+        /// `error` of the answer.
         error: String,
-        /// `error_description`.
+        /// `error_description` of the answer, empty if absent.
         description: String,
     },
-    /// The answer belongs to no request of this browser.
+    /// This browser made no request that the answer belongs to.
     #[error("the answer belongs to no request of this browser")]
     NotAsked,
-    /// The provider cannot be reached, or says what cannot be right.
+    /// The provider cannot be reached, or its answer cannot be used.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(String),
-    /// Something in the answer is not what it must be.
+    /// A value in the answer is not the expected one.
     #[error("{0} does not fit")]
     Mismatch(&'static str),
 }
 
-/// What discovery says.
+/// The endpoints that the discovery document names.
 struct Provider {
     authorization_endpoint: String,
     token_endpoint: String,
@@ -50,7 +50,7 @@ struct Provider {
     jwks_uri: String,
 }
 
-/// An authorization request, ready for the browser.
+/// An authorization request that the browser can be sent to.
 pub(super) struct Begun {
     pub(super) url: String,
     pub(super) state: String,
@@ -58,7 +58,7 @@ pub(super) struct Begun {
 }
 
 impl Console {
-    /// The request for so many GPUs and hours.
+    /// Makes the authorization request for this many GPUs and GPU-hours.
     pub(super) async fn begin(
         &self,
         browser: &str,
@@ -92,7 +92,7 @@ impl Console {
         Ok(Begun { url: url.into(), state, pending })
     }
 
-    /// From the answer at the redirect URI to a session.
+    /// Makes a session from the answer at the redirect URI, after all checks.
     pub(super) async fn finish(
         &self,
         answer: &Map<String, Value>,
@@ -172,7 +172,7 @@ impl Console {
         Ok(tokens)
     }
 
-    /// The claims of an ID token that is for us, for this request, and of now.
+    /// The claims of an ID token, if it is for this client and this request and has not expired.
     async fn verify(
         &self,
         provider: &Provider,
@@ -218,7 +218,7 @@ fn unfit<E>(what: &'static str) -> impl FnOnce(E) -> ExchangeError {
     move |_| ExchangeError::Mismatch(what)
 }
 
-/// The left half of SHA-256, as RS256 and ES256 have it (Core, section 3.1.3.6).
+/// The left half of the SHA-256, which is `at_hash` for RS256 and ES256 (Core, section 3.1.3.6).
 fn half_hash(access_token: &str) -> String {
     let hash = sha256(access_token.as_bytes());
     b64u::encode(hash.get(..16).unwrap_or_default())
@@ -228,7 +228,7 @@ fn endpoint(url: &str) -> Result<Url, ExchangeError> {
     Url::parse(url).map_err(|_| ExchangeError::Mismatch("an endpoint"))
 }
 
-/// The JSON object that a request is answered with.
+/// Sends a request and reads the JSON object of its answer.
 async fn read(request: reqwest::RequestBuilder) -> Result<Map<String, Value>, ExchangeError> {
     let unreachable =
         |error: reqwest::Error| ExchangeError::Unreachable(error.without_url().to_string());

@@ -16,7 +16,7 @@ use super::visitors::Session;
 
 const STYLE: &str = include_str!("../../templates/console/console.css");
 
-/// What every page says.
+/// The fixed texts of the pages.
 struct Words {
     title: &'static str,
     lead: &'static str,
@@ -94,7 +94,7 @@ struct Refused<'a> {
     description: &'a str,
 }
 
-/// The form, and what was granted last.
+/// The page with the form, and with what the last login was granted.
 pub(super) fn index(issuer: &str, lang: Lang, session: Option<&Session>) -> Response {
     let page = Index {
         lang: lang.tag(),
@@ -106,7 +106,7 @@ pub(super) fn index(issuer: &str, lang: Lang, session: Option<&Session>) -> Resp
     html(issuer, StatusCode::OK, page.render())
 }
 
-/// Why nobody was logged in.
+/// The page that says why nobody was logged in.
 pub(super) fn error(
     issuer: &str,
     lang: Lang,
@@ -123,7 +123,7 @@ pub(super) async fn style() -> Response {
         .into_response()
 }
 
-/// Who got what.
+/// The rows of a session: the person, and what was granted.
 fn rows(lang: Lang, session: &Session) -> Vec<(&'static str, String)> {
     let organization = session.userinfo.get("organization").and_then(|it| it.get("name"));
     let who = [session.userinfo.get("name"), organization];
@@ -152,7 +152,7 @@ fn residency(lang: Lang, userinfo: &Map<String, Value>) -> Option<(&'static str,
     userinfo.get("svc_residency").map(|value| (label, readable(value)))
 }
 
-/// A time in Japan.
+/// Formats a time in Japan Standard Time.
 fn time(lang: Lang, value: &Value) -> Option<String> {
     let time = Timestamp::from_rfc3339(value.as_str()?)?;
     Some(if lang == Lang::Ja { time.to_japanese() } else { time.to_english() })

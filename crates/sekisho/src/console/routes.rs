@@ -13,11 +13,11 @@ use super::Console;
 use super::exchange::ExchangeError;
 use super::pages;
 
-/// Which browser this is, and its session once it has one.
+/// The cookie that identifies the browser, and its session once it has one.
 const COOKIE_NAME: &str = "gpu-console";
-/// What the form proposes.
+/// The number of GPUs that the form proposes.
 pub(super) const DEFAULT_GPUS: u32 = 8;
-/// The same for GPU-hours.
+/// The number of GPU-hours that the form proposes.
 pub(super) const DEFAULT_GPU_HOURS: u32 = 64;
 
 pub(super) async fn index(
@@ -76,7 +76,8 @@ pub(super) async fn callback(
     let browser = cookie(&headers).unwrap_or_default();
     match console.finish(&answer, &browser).await {
         Ok(session) => {
-            // A fresh value, so that a cookie that somebody planted before is worth nothing.
+            // The session gets a fresh cookie, so that a cookie that somebody planted earlier does
+            // not lead to it.
             let fresh = console.entropy.token().expose().clone();
             console.visitors.leave(&browser);
             console.visitors.enter(fresh.clone(), session);
@@ -113,7 +114,7 @@ fn failed(console: &Console, lang: Lang, error: &ExchangeError) -> Response {
     }
 }
 
-/// Query parameters by name; one that comes twice is none.
+/// Query parameters by name. A parameter that occurs twice has no value.
 fn parameters(query: Option<&str>) -> Map<String, Value> {
     let mut all = Map::new();
     for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {

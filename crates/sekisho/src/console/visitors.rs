@@ -1,5 +1,5 @@
-//! What the console remembers of browsers: requests that are under way, and sessions. In memory,
-//! bounded, and over after their time.
+//! What the console remembers of browsers: requests that are not answered yet, and sessions. Both
+//! are kept in memory, limited in number, and dropped when their time is over.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,23 +7,23 @@ use std::sync::{Mutex, PoisonError};
 use sekisho_ambient::{Secret, Timestamp};
 use serde_json::{Map, Value};
 
-/// How long a request may take, in seconds.
+/// How long a login may take, in seconds.
 const PENDING_LIFETIME: i64 = 900;
 /// How long a session lives, in seconds.
 const SESSION_LIFETIME: i64 = 3600;
-/// The most of each that is kept.
+/// The most requests, and the most sessions, that are kept at once.
 const MAX_KEPT: usize = 10_000;
 
-/// A request under way.
+/// A request that is not answered yet.
 pub(super) struct Pending {
-    /// The cookie of the browser that began.
+    /// The cookie of the browser that began it.
     pub(super) browser: String,
     pub(super) nonce: String,
     pub(super) verifier: Secret<String>,
     pub(super) started: Timestamp,
 }
 
-/// Somebody who is logged in, with what was granted.
+/// A person who is logged in, and what was granted.
 #[derive(Clone)]
 pub(super) struct Session {
     pub(super) userinfo: Map<String, Value>,
@@ -52,7 +52,7 @@ impl Visitors {
         fits
     }
 
-    /// The request of this state, once, and only for the browser that began it.
+    /// Takes the request with this `state` out, if this browser began it and it has not expired.
     pub(super) fn take(&self, state: &str, browser: &str, now: Timestamp) -> Option<Pending> {
         let mut all = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |pending: &&Pending| {
@@ -64,7 +64,8 @@ impl Visitors {
         all.remove(state)
     }
 
-    /// Begins a session in the place of the browser's one before.
+    /// Begins a session under the value of a fresh cookie. Does nothing if there are too many
+    /// sessions.
     pub(super) fn enter(&self, cookie: String, session: Session) {
         let mut all = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let now = session.started;

@@ -1,5 +1,5 @@
-//! Who plays: two organizations, whom the broker trusts, two relying parties, and a person to whom
-//! credentials are offered. Everything goes through the admin API.
+//! The parties of the demonstration: two organizations that the broker trusts, two relying parties,
+//! and a person who is offered credentials. They are all set up through the admin API.
 
 use sekisho_ambient::Text;
 use sekisho_ambient::Timestamp;
@@ -19,28 +19,28 @@ use crate::api::{Api, Call, segment};
 use crate::cli::read;
 use crate::settings::Settings;
 
-/// The employer of the sample person. Numbers of samples cannot exist: no registry gives them out.
+/// The employer of the sample person. Sample corporate numbers are ones that no registry gives out.
 const TENANT: &str = "7900000000002";
 /// The operator of the GPU service, which also trains people.
 const OPERATOR: &str = "8900000000001";
-/// How the tenant refers to the sample person.
+/// The tenant's reference for the sample person.
 const PERSON: &str = "m-0001";
 const DAY: i64 = 86_400;
 
-/// Where a relying party of the reader's own would listen; any other port of 127.0.0.1 will do.
+/// Where a relying party of the reader's own would listen. Any other port of 127.0.0.1 works too.
 const OWN_REDIRECT_URI: &str = "http://127.0.0.1:8888/callback";
 
-/// Who plays.
+/// The clients and offers of the demonstration.
 pub(super) struct Cast {
     /// The console's client.
     pub(super) console: AddedClient,
-    /// A client for relying parties of the reader's own.
+    /// A client for a relying party of the reader's own.
     pub(super) own: AddedClient,
-    /// Offers, for each wallet one of each type.
+    /// The offers: for each wallet, one of each type.
     pub(super) offers: Vec<Offered>,
 }
 
-/// The service that the console stands for.
+/// The id of the service that the console stands for.
 pub(super) fn service(settings: &Settings) -> &str {
     settings.broker.services.first().map_or("", |service| service.id.as_str())
 }
@@ -50,7 +50,7 @@ fn text(ja: &str, en: &str) -> Text {
 }
 
 impl Cast {
-    /// Adds whoever is not there yet.
+    /// Adds the organizations, the trust and the clients that are not there yet.
     pub(super) async fn assemble(
         api: &Api,
         place: &Place,
@@ -70,7 +70,7 @@ impl Cast {
         Ok(Self { console, own, offers: Vec::new() })
     }
 
-    /// Offers both credentials to so many wallets.
+    /// Makes offers of both credentials for this many wallets.
     pub(super) async fn with_offers(
         mut self,
         api: &Api,
@@ -118,7 +118,7 @@ async fn trust(api: &Api, settings: &Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A client, all but its redirect URI.
+/// A client without its redirect URI.
 struct Part(AddClient);
 
 fn client(id: &str, ja: &str, en: &str, service: &str, native: bool) -> Part {
@@ -154,7 +154,7 @@ impl Part {
     }
 }
 
-/// The clients that the broker knows, and the notes of their secrets.
+/// The clients that the broker knows, and the notes with their secrets.
 struct Registry {
     known: Vec<ClientRow>,
     path: std::path::PathBuf,
@@ -170,7 +170,8 @@ impl Registry {
         Ok(Self { known, path, notes })
     }
 
-    /// Registers a client, unless it is there and its secret was noted.
+    /// Registers a client. A client that is registered and whose secret is in the notes is used
+    /// again.
     async fn register(&mut self, api: &Api, add: AddClient) -> Result<AddedClient, Failure> {
         let id = add.client_id.clone().unwrap_or_default();
         let known = self.known.iter().any(|row| row.client_id == id);

@@ -1,4 +1,4 @@
-//! What is printed once everything is ready: one line of JSON, or a guide in both languages.
+//! Prints, once everything is ready, one line of JSON for scripts or a guide for people.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::cast::Cast;
 use super::stage::Place;
 use crate::settings::Settings;
 
-/// Where everything is.
+/// The addresses of the three programs.
 pub(super) struct Addresses {
     pub(super) issuer: String,
     pub(super) console: String,
@@ -25,7 +25,7 @@ impl Addresses {
     }
 }
 
-/// The line for scripts.
+/// The line of JSON for scripts.
 pub(super) fn line(addresses: &Addresses, settings: &Settings, cast: &Cast) -> String {
     let client = |client: &AddedClient| {
         json!({
@@ -59,7 +59,7 @@ pub(super) fn line(addresses: &Addresses, settings: &Settings, cast: &Cast) -> S
     line.to_string()
 }
 
-/// The guide for people, in the language that was asked for or in both.
+/// The guide for people, in the language that the user chose, or else in both.
 pub(super) fn guide(
     addresses: &Addresses,
     settings: &Settings,
@@ -94,7 +94,7 @@ pub(super) fn guide(
     guides.join("\n")
 }
 
-/// The offers to one wallet.
+/// The offers to one wallet, as the guide prints them.
 #[derive(Default)]
 struct Wares {
     affiliation: String,
@@ -117,7 +117,8 @@ impl Wares {
     }
 }
 
-/// What lets a shell find this program and the wallet: where this program is, or cargo.
+/// Shell commands that let a shell find this program and the wallet. If the wallet is not built, an
+/// alias runs it by cargo.
 fn programs() -> String {
     let Ok(program) = std::env::current_exe() else { return String::new() };
     let folder = program.parent().map(quoted).unwrap_or_default();
@@ -127,7 +128,7 @@ fn programs() -> String {
     format!("export PATH={folder}:\"$PATH\"{wallet}")
 }
 
-/// A path as one word of a shell.
+/// Quotes a path as one word of a shell command.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);

@@ -1,5 +1,5 @@
-//! What the demonstration writes down beside `sekisho.toml`, as an operator would on paper: ports,
-//! and the secrets that are told once.
+//! What the demonstration writes down beside `sekisho.toml`, as an operator would on paper: the
+//! ports, and the secrets that are shown only once.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
@@ -12,25 +12,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 
-/// The notes.
+/// The notes, stored as JSON.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Notes {
     /// The broker's origin.
     pub(super) origin: String,
-    /// Where it listens.
+    /// The address at which the broker listens.
     pub(super) listen: SocketAddr,
-    /// Where the console listens.
+    /// The address at which the console listens.
     pub(super) console: SocketAddr,
-    /// Where the wallet's page listens.
+    /// The address at which the wallet's page listens.
     pub(super) wallet: SocketAddr,
-    /// The clients that were registered.
+    /// The registered clients, with their secrets.
     #[serde(default)]
     pub(super) clients: Vec<AddedClient>,
 }
 
 impl Notes {
-    /// Reads the notes at `path`; none on a first start.
+    /// Reads the notes at `path`. `None` on a first start, when there are none.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
         let bytes = match std::fs::read(path) {
             Ok(bytes) => bytes,
@@ -41,7 +41,7 @@ impl Notes {
         notes.map(Some).map_err(Failure::file("read", path))
     }
 
-    /// Writes them, for the owner only, whole or not at all.
+    /// Writes the notes so that only the owner can read them. They are written whole or not at all.
     pub(super) fn write(&self, path: &Path) -> Result<(), Failure> {
         let mut part = path.to_owned().into_os_string();
         part.push(".part");

@@ -13,7 +13,7 @@ use crate::serve::listen;
 use crate::settings::{Sample, Settings, TlsSample};
 use crate::{Failure, Surroundings, init};
 
-/// The folder.
+/// The folder of the demonstration, given or temporary.
 pub(super) struct Place {
     folder: PathBuf,
     temporary: bool,
@@ -28,7 +28,7 @@ impl Drop for Place {
 }
 
 impl Place {
-    /// The folder that was asked for, or a temporary one.
+    /// Takes the folder that the user named, or makes a temporary one.
     pub(super) fn choose(
         asked: Option<&Path>,
         surroundings: &Surroundings,
@@ -42,7 +42,7 @@ impl Place {
         Ok(Self { folder, temporary })
     }
 
-    /// The configuration.
+    /// The path of the configuration file.
     pub(super) fn config(&self) -> PathBuf {
         self.folder.join("sekisho.toml")
     }
@@ -57,13 +57,13 @@ impl Place {
         self.folder.join("wallet-cli")
     }
 
-    /// The notes.
+    /// The path of the notes.
     pub(super) fn notes(&self) -> PathBuf {
         self.folder.join("demo.json")
     }
 }
 
-/// An address that is bound.
+/// A bound address, with the origin that leads to it.
 pub(super) struct Booth {
     pub(super) origin: String,
     pub(super) listener: TcpListener,
@@ -75,7 +75,7 @@ impl Booth {
     }
 }
 
-/// Everything that is needed before a broker opens.
+/// What is needed before the broker opens.
 pub(super) struct Stage {
     pub(super) settings: Settings,
     pub(super) broker: TcpListener,
@@ -84,7 +84,8 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Binds the addresses, new ones or those of the last time, and runs `init` the first time.
+    /// Binds the addresses, which on a later start are those of the notes. On a first start it runs
+    /// `init`.
     pub(super) async fn set(
         place: &Place,
         wanted: &str,
@@ -148,7 +149,7 @@ async fn settings(
     init::init(&path, &sample, surroundings).await
 }
 
-/// Refuses to go on under another address than the one that everything was made for.
+/// Refuses a port or TLS that differs from what this folder was made for.
 fn fits(notes: &Notes, at: SocketAddr, tls: bool, place: &Place) -> Result<(), Failure> {
     let port = at.port() == 0 || at.port() == notes.listen.port();
     let secure = !tls || notes.origin.starts_with("https:");
@@ -162,7 +163,7 @@ fn fits(notes: &Notes, at: SocketAddr, tls: bool, place: &Place) -> Result<(), F
     )))
 }
 
-/// Host and address of `HOST:PORT`.
+/// Resolves `HOST:PORT` to the host and a socket address.
 async fn resolve(wanted: &str) -> Result<(String, SocketAddr), Failure> {
     let usage = |why: &dyn std::fmt::Display| Failure::Usage(format!("--listen {wanted}: {why}"));
     let (host, port) = wanted.rsplit_once(':').ok_or_else(|| usage(&"expected HOST:PORT"))?;
@@ -179,7 +180,7 @@ async fn resolve(wanted: &str) -> Result<(String, SocketAddr), Failure> {
     Ok((host.to_owned(), *address))
 }
 
-/// The origin under which this machine's browsers reach the broker, or others do with TLS.
+/// The origin at which browsers reach the broker: on this machine, or with TLS from others too.
 fn origin(host: &str, at: SocketAddr, tls: bool) -> Result<String, Failure> {
     let own = at.ip().is_loopback() || at.ip().is_unspecified();
     let host = if own { "localhost" } else { host };
@@ -205,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    /// RFC 6761, section 6.3. Nothing here could wait for a resolver: there is no runtime.
+    /// RFC 6761, section 6.3. This test has no async runtime, so a look-up could not be awaited.
     #[test]
     fn no_resolver_is_asked_for_localhost() {
         let resolved =

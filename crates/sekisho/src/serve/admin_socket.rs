@@ -1,9 +1,9 @@
 //! The admin API's Unix socket.
 //!
-//! Invariants: it has mode 0600 from the moment that it can be found; only processes of the server's
-//! own user and of root are let in, whatever the modes of folders are; a socket at which a server
-//! answers is never taken away. It is bound by whoever holds the store, so a socket at which nobody
-//! answers is a dead server's.
+//! Invariants: the socket has mode 0600 from the moment that its path exists. Only processes of the
+//! server's own user and of root are accepted, whatever the modes of the folders. A socket at which
+//! a server answers is never replaced. Only the process that holds the store binds the socket, so a
+//! socket at which nobody answers belongs to a dead server.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
@@ -18,10 +18,10 @@ use tokio::sync::watch;
 use super::connections::{Version, http};
 use crate::Failure;
 
-/// The longest path of a socket that every system takes, in bytes.
+/// The longest path of a socket that every system accepts, in bytes.
 const MAX_PATH: usize = 100;
 
-/// A bound socket, which goes when it is dropped.
+/// A bound socket. Dropping it removes the file.
 pub(super) struct AdminSocket {
     path: PathBuf,
     listener: UnixListener,
@@ -54,7 +54,7 @@ impl AdminSocket {
         Ok(Self { path: path.to_owned(), listener })
     }
 
-    /// Serves until told to stop; over when the last request has ended.
+    /// Serves until told to stop, and returns when the last request has ended.
     pub(super) async fn serve(self, router: Router, mut stopped: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
         loop {

@@ -1,8 +1,8 @@
-//! Connections of the public address: so many at once and from one place, each with so much time for
-//! its handshake, its headers and its request.
+//! Connections to the public address. Their number is limited, in all and for each address, and so
+//! is the time for the handshake, the headers and the request.
 //!
-//! Invariant: a peer that sends nothing, or sends it slowly, holds a place for [`PATIENCE`] at each
-//! step and [`REQUEST`] for a body, and no address holds all places.
+//! Invariant: a peer that sends nothing, or sends slowly, holds its place for at most [`PATIENCE`]
+//! at each step and [`REQUEST`] for a body. No address can hold all places.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,25 +27,26 @@ use tokio_rustls::TlsAcceptor;
 use super::crowd::Crowd;
 use crate::settings::Tls;
 
-/// Connections at once.
+/// How many connections may be open at once.
 const CONNECTIONS: usize = 4096;
-/// How long a handshake may take, and the headers of one request.
+/// How long a handshake may take, and how long the headers of one request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a request may take, its body included: nothing here works for as long.
+/// How long a request may take, including its body. No request of ours works that long.
 const REQUEST: Duration = Duration::from_secs(20);
 /// How long to wait when the system has no more file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
-/// Requests at once on one HTTP/2 connection.
+/// How many requests one HTTP/2 connection may make at once.
 const STREAMS: u32 = 64;
-/// Bytes of headers that one HTTP/2 request may have (GEN-21): chains, proofs and cookies together.
+/// How many bytes of headers one HTTP/2 request may have (GEN-21). This fits chains, proofs and
+/// cookies together.
 const HEADERS: u32 = 64 * 1024;
 
-/// Who may connect.
+/// The peers that may connect.
 #[derive(Clone, Debug)]
 pub(super) enum Peers {
-    /// Everybody.
+    /// Everybody may connect.
     All,
-    /// The proxy.
+    /// Only a proxy at one of these addresses may connect.
     Only(Vec<IpAddr>),
 }
 
@@ -65,7 +66,7 @@ impl Peers {
     }
 }
 
-/// The public address and what stands behind it.
+/// The public address, and the router that answers there.
 pub(super) struct Entrance {
     pub(super) listener: TcpListener,
     pub(super) tls: Option<TlsAcceptor>,
@@ -85,13 +86,13 @@ impl Entrance {
         Self { listener, tls, peers, router, crowd: Crowd::default() }
     }
 
-    /// Accepts connections until told to stop; over when the last request has ended.
+    /// Accepts connections until told to stop, and returns when the last request has ended.
     pub(super) async fn serve(self, mut stopped: watch::Receiver<bool>) {
         let graceful = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let next = async {
-                // Without a place, the next connection waits in the system's queue.
+                // If all places are taken, the next connection waits in the system's queue.
                 let place = Arc::clone(&places).acquire_owned().await;
                 (place, self.listener.accept().await)
             };
@@ -113,7 +114,7 @@ impl Entrance {
             }
             let admitted = match &self.peers {
                 Peers::All => self.crowd.admit(peer.ip()).map(Some),
-                // All come from the proxy, which has to look to it.
+                // All connections come from the proxy, which has to limit its own clients.
                 Peers::Only(_) => Some(None),
             };
             let Some(admitted) = admitted else {
@@ -146,7 +147,8 @@ struct Connection {
 
 impl Connection {
     async fn serve(mut self, stream: TcpStream) {
-        // Browsers open connections ahead of need: those hold up nobody's farewell.
+        // Browsers open connections before they need them. A connection without data must not delay
+        // the stop.
         let mut first = [0];
         let spoken = tokio::select! {
             spoken = tokio::time::timeout(PATIENCE, stream.peek(&mut first)) => {
@@ -174,7 +176,8 @@ impl Connection {
     }
 }
 
-/// Lets a request go on for [`REQUEST`]; a peer that sends its body more slowly is told so and left.
+/// Limits a request to [`REQUEST`]. A peer that sends its body more slowly gets a 408, and the
+/// connection is closed.
 async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST, next.run(request)).await {
         Ok(response) => response,
@@ -182,7 +185,7 @@ async fn in_time(request: Request, next: Next) -> Response {
     }
 }
 
-/// As many files as the system lets this process have: each connection is one.
+/// Raises the limit of open files as far as the system allows, because each connection needs one.
 pub(super) fn raise_limits() {
     let limits = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limits.maximum, ..limits };
@@ -191,14 +194,15 @@ pub(super) fn raise_limits() {
     }
 }
 
-/// The version of HTTP, known before the first byte: no peer can hold a place by not choosing.
+/// The version of HTTP. It is fixed before the first byte, so no peer can hold a place by delaying
+/// the choice.
 #[derive(Clone, Copy)]
 pub(super) enum Version {
     One,
     Two,
 }
 
-/// Serves one connection to its end.
+/// Serves one connection until it ends.
 pub(super) async fn http<I>(stream: I, version: Version, router: Router, watcher: Watcher)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -1,27 +1,29 @@
-//! How many connections one address may hold, so that none takes all places.
+//! Limits how many connections one address may hold, so that none takes all places.
 //!
-//! An address is an IPv4 address, or the 64 bits of IPv6 that one subscriber has.
+//! For IPv6, an address is the first 64 bits, which one subscriber has; for IPv4, it is the whole
+//! address.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Connections of one address: an office behind one address has a browser or two for each of many
-/// people, and still takes a quarter of all places at most.
+/// How many connections one address may hold. This is enough for an office of many people with a
+/// browser or two each, and is a quarter of all places.
 pub(super) const PER_ADDRESS: usize = 1024;
 
-/// Who is connected just now.
+/// The number of open connections by address.
 #[derive(Clone, Default)]
 pub(super) struct Crowd(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
 
-/// One connection of an address, until it is dropped.
+/// One open connection of an address. Dropping it frees the place.
 pub(super) struct Admitted {
     crowd: Crowd,
     address: IpAddr,
 }
 
 impl Crowd {
-    /// A place for one more connection of `peer`; none if its address has all that it may.
+    /// Takes a place for one more connection of `peer`. `None` if its address holds as many as it
+    /// may.
     pub(super) fn admit(&self, peer: IpAddr) -> Option<Admitted> {
         let address = subscriber(peer);
         let mut crowd = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +62,8 @@ fn subscriber(peer: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    /// DOS-01: one address has its share, others have theirs, and what is let go is free again.
+    /// DOS-01: one address gets its share, others get theirs, and a place that is let go is free
+    /// again.
     #[test]
     fn an_address_has_its_share() {
         let crowd = Crowd::default();

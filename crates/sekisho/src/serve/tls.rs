@@ -1,5 +1,5 @@
-//! TLS of the public address: a certificate under our own root, or the operator's, read again when
-//! its files change.
+//! TLS of the public address. The certificate is under our own root, or it is the operator's and is
+//! read again when its files change.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,14 +17,14 @@ use tokio_rustls::TlsAcceptor;
 use crate::Failure;
 use crate::settings::{Settings, Tls};
 
-/// Who the server is, as TLS shows it.
+/// The server's certificate and key.
 pub(super) struct Identity {
     presented: Arc<Presented>,
     config: Arc<ServerConfig>,
     files: Option<Files>,
 }
 
-/// The certificate that is shown now.
+/// The certificate that is shown at present.
 #[derive(Debug)]
 struct Presented(RwLock<Arc<CertifiedKey>>);
 
@@ -41,7 +41,7 @@ impl ResolvesServerCert for Presented {
 }
 
 impl Identity {
-    /// The identity that is configured; none where nobody or a proxy ends TLS.
+    /// Loads the configured certificate. `None` if there is no TLS or a proxy ends it.
     pub(super) async fn load(
         settings: &Settings,
         broker: &Broker,
@@ -90,8 +90,8 @@ impl Identity {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
-    /// Reads the operator's files again if the certificate changed. A pair that does not fit is
-    /// logged, and the one before stays.
+    /// Reads the operator's files again if the certificate changed. If certificate and key do not
+    /// match, this is logged, and the old pair stays in use.
     pub(super) fn refresh(&self) {
         let Some(files) = &self.files else { return };
         let now = changed(&files.certificate);
@@ -136,7 +136,7 @@ fn from_files(
     CertifiedKey::from_der(chain, private, provider).map_err(|error| at(certificate, &error))
 }
 
-/// The certificates of a PEM file.
+/// Reads the certificates of a PEM file.
 pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let at = |error: &dyn std::fmt::Display| Failure::Tls(format!("{}: {error}", path.display()));
     let read = CertificateDer::pem_file_iter(path).map_err(|error| at(&error))?;
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(shown(), first);
     }
 
-    /// Sets the time of a file's change, which two quick writes may share.
+    /// Sets the modification time of a file, because two quick writes may get the same one.
     fn touch(path: &Path, seconds: i64) {
         use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
         let time = Timespec { tv_sec: seconds, tv_nsec: 0 };

@@ -1,5 +1,6 @@
-//! What a server does by itself, every so often: moves keys on, renews status lists and
-//! fetches those of others, removes rows whose time is over, reads a renewed certificate. Nothing depends on it being in time.
+//! Regular work of a server: advances key rotations, renews our status lists and fetches those of
+//! others, removes expired rows, and reads a renewed certificate. Nothing depends on its being done
+//! in time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use tokio::sync::watch;
 
 use super::tls::Identity;
 
-/// How often.
+/// How long to wait between two rounds.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// Keeps house until told to stop.
+/// Does the regular work until told to stop.
 pub(super) async fn keep(
     broker: Broker,
     tls: Option<Arc<Identity>>,

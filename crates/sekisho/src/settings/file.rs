@@ -10,7 +10,7 @@ use sekisho_registry::Service;
 use sekisho_site::{Origin, OutboundConfig};
 use serde::Deserialize;
 
-/// The file.
+/// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {

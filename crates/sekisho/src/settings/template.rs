@@ -4,23 +4,23 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-/// What `init` fills in.
+/// The values that `init` fills in.
 pub(crate) struct Sample<'a> {
-    /// The origin.
+    /// The origin at which people reach the broker.
     pub(crate) origin: &'a str,
-    /// Where the server listens, `host:port`.
+    /// The address at which the server listens, `host:port`.
     pub(crate) listen: String,
     /// The folder of the store.
     pub(crate) data_dir: &'a Path,
-    /// Whether the root key is a systemd credential.
+    /// Whether the root key is passed as a systemd credential.
     pub(crate) systemd: bool,
     /// Who ends TLS.
     pub(crate) tls: TlsSample,
-    /// The preferred wallet's URL; the scheme `openid4vp://` if absent.
+    /// The URL of the preferred wallet. If absent, it is the scheme `openid4vp://`.
     pub(crate) wallet: Option<String>,
 }
 
-/// Who ends TLS, as arguments say it.
+/// Who ends TLS, as the arguments of `init` say it.
 #[derive(Clone, Debug)]
 pub(crate) enum TlsSample {
     None,
@@ -29,7 +29,7 @@ pub(crate) enum TlsSample {
     Proxy(Vec<IpAddr>),
 }
 
-/// The file's text.
+/// Writes the text of the file.
 pub(crate) fn template(sample: &Sample<'_>) -> String {
     let data_dir = sample.data_dir.display().to_string();
     let root_key = if sample.systemd {
@@ -110,7 +110,7 @@ preferred = {}
     out
 }
 
-/// A basic string (TOML 1.0).
+/// Writes `text` as a TOML basic string.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

@@ -1,4 +1,4 @@
-//! Every sample in the template parses; every mistake is told with its place.
+//! Every sample in the template parses, and every error names its place.
 
 use super::template::TlsSample;
 use super::*;

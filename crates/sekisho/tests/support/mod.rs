@@ -1,6 +1,8 @@
-//! The program as an operator runs it: a folder, commands, and a server that is told to stop.
+//! Runs the program as an operator would: in a folder, with commands, and with a server that is
+//! stopped.
 //!
-//! Everything is bounded in time: a command or server that does not end is killed and told.
+//! Everything has a time limit: a command or server that does not end is killed, and the test
+//! fails.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use sekisho_ambient::LOCALHOST;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How often and how long in between a child is looked at: one minute in all.
+/// How often a child process is checked, and the pause between: one minute in all.
 const LOOKS: u32 = 1200;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -57,11 +59,11 @@ impl Home {
         self.run_with(arguments, "")
     }
 
-    /// The same with something typed.
+    /// Runs a command to its end, with `typed` as its input.
     pub(crate) fn run_with(&self, arguments: &[&str], typed: &str) -> Done {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
-        // Read while it runs: a full pipe would hold it up.
+        // Its output is read while it runs, because a full pipe would stop it.
         let stdout = read_all(child.stdout.take().unwrap());
         let stderr = read_all(child.stderr.take().unwrap());
         let status = wait(&mut child);
@@ -75,7 +77,7 @@ impl Home {
         serde_json::from_str(&done.stdout).unwrap()
     }
 
-    /// `init` on a free port; gives the origin.
+    /// Runs `init` on a free port and returns the origin.
     pub(crate) fn init(&self) -> String {
         let origin = format!("http://localhost:{}", free_port());
         let made = self.json(&["init", "--origin", &origin]);
@@ -83,17 +85,17 @@ impl Home {
         origin
     }
 
-    /// A server that is ready.
+    /// Starts a server and waits until it is ready.
     pub(crate) fn serve(&self) -> Running {
         self.start(&["serve", "--json"])
     }
 
-    /// A server or demonstration that has said that it is ready.
+    /// Starts a server or demonstration and waits until it says that it is ready.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         self.start_command(self.command(arguments))
     }
 
-    /// The same of a command with changes.
+    /// The same for a command that the test has changed.
     pub(crate) fn start_command(&self, mut command: Command) -> Running {
         let log = self.path("log");
         let file = std::fs::File::create(&log).unwrap();
@@ -107,7 +109,7 @@ impl Home {
     }
 }
 
-/// An HTTP client, as far as all of them are alike.
+/// An HTTP client with the settings that all tests share.
 pub(crate) fn http() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().resolve_to_addrs("localhost", &LOCALHOST)
 }
@@ -120,7 +122,7 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Str
     })
 }
 
-/// A port that was free just now.
+/// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -139,12 +141,12 @@ impl Done {
     }
 }
 
-/// A program that serves.
+/// A running program that serves.
 pub(crate) struct Running {
     child: Option<Child>,
-    /// Held open, so that what it prints later has somewhere to go.
+    /// Held open, so that the program can still print.
     _stdout: BufReader<ChildStdout>,
-    /// The line that said so.
+    /// The line with which the program said that it is ready.
     pub(crate) ready: Value,
 }
 
@@ -153,14 +155,14 @@ impl Running {
         self.ready[name].as_str().unwrap_or_else(|| panic!("no {name}: {}", self.ready)).to_owned()
     }
 
-    /// SIGTERM; gives the exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub(crate) fn stop(mut self) -> i32 {
         let mut child = self.child.take().unwrap();
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         wait(&mut child).code().unwrap_or(-1)
     }
 
-    /// Memory that it holds, in bytes (proc(5), `VmRSS`).
+    /// The memory that the program uses, in bytes (proc(5), `VmRSS`).
     pub(crate) fn resident(&self) -> usize {
         let id = self.child.as_ref().unwrap().id();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
@@ -168,7 +170,7 @@ impl Running {
         line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub(crate) fn kill(mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();

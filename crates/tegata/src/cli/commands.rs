@@ -1,4 +1,4 @@
-//! What each command does.
+//! The commands of the command line.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// `answer` is what the command line says already.
+    /// `answer` is the answer if the command line gives one, so that nobody is asked.
     pub(super) async fn present(
         &mut self,
         link: &str,
@@ -137,7 +137,7 @@ impl Session<'_, '_> {
         if yes { Ok(()) } else { Err(WalletError::Declined) }
     }
 
-    /// Who asks, for what and why.
+    /// Prints who asks, for what and why.
     fn show(&mut self, prepared: &Prepared) {
         let lang = self.lang;
         let who = &prepared.who;
@@ -216,7 +216,7 @@ impl Session<'_, '_> {
     ) -> Result<(), WalletError> {
         let wallet = self.open(trust)?;
         if !listen.ip().is_loopback() {
-            // The page has no login of its own: whoever reaches it is the holder.
+            // The page has no login: anybody who can reach it can act as the holder.
             return Err(WalletError::Link(format!(
                 "{listen} is not an address of this machine only"
             )));
@@ -244,7 +244,7 @@ impl Session<'_, '_> {
     }
 }
 
-/// Ends with Ctrl-C or SIGTERM.
+/// Completes at Ctrl-C or SIGTERM.
 async fn interrupted() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminated) = signal(SignalKind::terminate()) else {

@@ -1,11 +1,11 @@
-//! Tables whose columns line up where Japanese and Latin letters mix: an East-Asian wide character
-//! takes two columns of a terminal (Unicode Standard Annex 11).
+//! Tables whose columns line up although they mix Japanese and Latin letters. An East Asian wide
+//! character takes two columns of a terminal (Unicode Standard Annex 11).
 
 use std::fmt;
 
 use unicode_width::UnicodeWidthStr as _;
 
-/// A table with a head.
+/// A table with a heading for each column.
 pub(super) struct Table<const N: usize> {
     rows: Vec<[String; N]>,
 }

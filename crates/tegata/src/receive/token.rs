@@ -1,18 +1,18 @@
-//! The token response, as far as this wallet can use it: OpenID4VCI 1.0, section 6.2.
+//! The token response, as far as this wallet uses it: OpenID4VCI 1.0, section 6.2.
 
 use std::collections::BTreeMap;
 
 use sekisho_jose::Claims;
 use serde_json::Value;
 
-/// What a token response gives.
+/// The parts of a token response that the wallet uses.
 pub(super) struct Token {
     pub(super) access_token: String,
-    /// Credential identifiers by configuration, where the server gave any (section 6.2).
+    /// The credential identifiers by configuration, if the server sent any (section 6.2).
     pub(super) identifiers: BTreeMap<String, Vec<String>>,
 }
 
-/// Reads a token response (section 6.2); says what is wrong with one that the wallet cannot use.
+/// Reads a token response (section 6.2). The error says why the wallet cannot use it.
 pub(super) fn read(answer: &Claims) -> Result<Token, &'static str> {
     let text = |name: &str| answer.get(name).and_then(Value::as_str);
     if !text("token_type").is_some_and(|found| found.eq_ignore_ascii_case("bearer")) {

@@ -1,9 +1,9 @@
-//! Who may press a button: the browser that was asked, once, within ten minutes.
+//! Checks who may press a button: only the browser that was asked, once, within ten minutes.
 //!
-//! Each question has a random id, a cookie of its own (`SameSite=Strict`, `HttpOnly`, limited to the
-//! question's path) and a form token: HMAC over cookie and id under a key of this process. The page
-//! answers to names of this machine only, so that a foreign name that was pointed at 127.0.0.1 (DNS
-//! rebinding) reaches nothing.
+//! Each question has a random id, a cookie of its own (`SameSite=Strict`, `HttpOnly`, limited to
+//! the question's path) and a form token: an HMAC over cookie and id with a key of this process.
+//! The page answers only under names of this machine. So a foreign name that points to 127.0.0.1
+//! (DNS rebinding) reaches nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,14 +18,14 @@ use sekisho_jose::b64u;
 use crate::fetch::is_loopback;
 use crate::{Prepared, PreparedOffer};
 
-/// Seconds that a question waits for its answer.
+/// How many seconds a question waits for its answer.
 const PATIENCE: i64 = 600;
-/// Questions that wait at once; beyond, the oldest is forgotten.
+/// How many questions can wait at once. If there are more, the oldest is dropped.
 const CAPACITY: usize = 64;
-/// The cookie of a question.
+/// The name of a question's cookie.
 const COOKIE: &str = "tegata";
 
-/// What a page asked.
+/// What a page asks the holder.
 #[derive(Clone)]
 pub(super) enum Question {
     Accept(Box<PreparedOffer>),
@@ -40,7 +40,7 @@ pub(super) struct Questions {
     waiting: Mutex<BTreeMap<String, (Timestamp, Question)>>,
 }
 
-/// What the page of a question carries.
+/// What the page of a question needs for its form and cookie.
 pub(super) struct Asked {
     pub(super) id: String,
     pub(super) token: String,
@@ -53,7 +53,7 @@ impl Questions {
         Self { key: entropy.bytes(), waiting: Mutex::default() }
     }
 
-    /// Keeps a question, whose form will be posted to `{path}/{id}`.
+    /// Keeps a question. Its form will be posted to `{path}/{id}`.
     pub(super) fn ask(
         &self,
         question: Question,
@@ -78,7 +78,7 @@ impl Questions {
         Asked { token: self.token(secret.expose(), &id), cookie, id }
     }
 
-    /// Takes the question `id` out, if the browser that sent `headers` and `token` was asked it.
+    /// Takes the question `id` out, if `headers` and `token` come from the browser that was asked.
     pub(super) fn answered(
         &self,
         id: &str,
@@ -101,12 +101,12 @@ impl Questions {
     }
 }
 
-/// Why an answer does not count.
+/// Why an answer is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unanswerable {
-    /// It did not come from a page of ours, in the browser that was asked.
+    /// It does not come from a page of ours in the browser that was asked.
     NotOurs,
-    /// It was answered already, or too late.
+    /// The question was answered already, or has expired.
     Ended,
 }
 
@@ -117,7 +117,8 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 
-/// Whether a browser that says where the request comes from names this very page.
+/// Whether the request comes from a page of this origin, as far as the browser says where it comes
+/// from.
 fn same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let site = text("sec-fetch-site").is_none_or(|site| site == "same-origin");
@@ -128,7 +129,8 @@ fn same_origin(headers: &HeaderMap) -> bool {
     site && origin
 }
 
-/// Refuses requests for any name that is not this machine's, and sets the headers of every answer.
+/// Refuses requests for a host name that is not this machine's, and sets the headers of every
+/// answer.
 pub(super) async fn only_this_machine(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.or_else(|| request.uri().authority().map(http_authority));
@@ -148,8 +150,8 @@ fn http_authority(authority: &axum::http::uri::Authority) -> &str {
     authority.as_str()
 }
 
-/// `form-action` names schemes only: Chromium applies it to the redirects that follow a POST, and
-/// those lead to the verifier and on to the service that began.
+/// `form-action` names only schemes: Chromium applies it to the redirects after a POST too, and
+/// those lead to the verifier and on to the service where the login began.
 const HEADERS: &[(&str, &str)] = &[
     (
         "content-security-policy",

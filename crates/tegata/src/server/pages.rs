@@ -1,4 +1,4 @@
-//! The wallet's pages, compiled by askama, with every value escaped.
+//! The wallet's pages. askama compiles them and escapes every value.
 
 use std::borrow::Borrow;
 
@@ -11,10 +11,10 @@ use super::guard::Asked;
 use crate::text;
 use crate::{Credential, Prepared, PreparedOffer, WalletError};
 
-/// What every page has.
+/// What every page needs.
 pub(super) struct Frame {
     pub(super) lang: Lang,
-    /// This page in the other language; empty where there is no address to go back to.
+    /// The address of this page in the other language. Empty if the page has no address of its own.
     pub(super) other: String,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct List {
     pub(super) credentials: Vec<Card>,
 }
 
-/// A credential as the list shows it.
+/// A credential as the list shows it, with its dates as text.
 pub(super) struct Card {
     pub(super) credential: Credential,
     pub(super) expires: String,
@@ -50,7 +50,7 @@ pub(super) struct Accept<'a> {
     pub(super) offer: &'a PreparedOffer,
     pub(super) id: &'a str,
     pub(super) token: &'a str,
-    /// Why the last try failed.
+    /// Why the last try failed, if there was one.
     pub(super) failure: Option<String>,
 }
 
@@ -69,12 +69,12 @@ pub(super) struct Message {
     pub(super) frame: Frame,
     pub(super) title: Words,
     pub(super) sentence: String,
-    /// Where to go on, if not to the list.
+    /// The address at which to continue. If there is none, it is the list.
     pub(super) next: Option<String>,
     pub(super) failed: bool,
 }
 
-/// The page of a question, with its cookie.
+/// Answers with the page of a question, and sets the question's cookie.
 pub(super) fn question(status: StatusCode, page: &impl Template, asked: &Asked) -> Response {
     let mut response = render(status, page);
     if let Ok(cookie) = HeaderValue::from_str(&asked.cookie) {
@@ -90,7 +90,7 @@ pub(super) fn render(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
-/// The page of an error.
+/// Answers with the page of an error.
 pub(super) fn failure(frame: Frame, error: &WalletError) -> Response {
     let sentence = error.explain(frame.lang);
     let title = match error {
@@ -119,7 +119,7 @@ fn status(error: &WalletError) -> StatusCode {
     }
 }
 
-/// The one stylesheet.
+/// The only style sheet.
 pub(super) async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/style.css"))
 }

@@ -1,4 +1,4 @@
-//! The routes: take the request apart, make one call of the wallet, render.
+//! The routes: each takes the request apart, makes one call to the wallet, and renders the result.
 
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ use crate::{Credential, Prepared, PreparedOffer, PresentOutcome, WalletError};
 
 type Wallets = Shared<Arc<State>>;
 
-/// The wallet's own address, which may be registered as that of all links.
+/// The wallet's own address. It also takes the links that the two questions take, because it may be
+/// registered as the address for all links.
 pub(super) async fn home(
     state: Wallets,
     uri: Uri,
@@ -85,7 +86,7 @@ pub(super) async fn accept(
     }
     match state.wallet.receive(&offer, parameter(&form, "tx_code").as_deref()).await {
         Ok(_) => Redirect::to("/").into_response(),
-        // A mistyped code may be typed again, until the issuer has had enough.
+        // A mistyped code may be typed again, until the issuer refuses more tries.
         Err(error) if offer.tx_code.is_some() && is_mistyped(&error) => {
             let failure = error.explain(frame.lang);
             accept_page(&state, frame, offer, Some(failure))
@@ -166,7 +167,7 @@ pub(super) async fn present(
     }
 }
 
-/// `invalid_grant` is what a wrong code is called (OpenID4VCI 1.0, section 6.3).
+/// The error of a wrong transaction code is `invalid_grant` (OpenID4VCI 1.0, section 6.3).
 fn is_mistyped(error: &WalletError) -> bool {
     match error {
         WalletError::TxCode(_) => true,
@@ -175,7 +176,7 @@ fn is_mistyped(error: &WalletError) -> bool {
     }
 }
 
-/// Back to the verifier, or a page that says that all is done.
+/// Sends the browser back to the verifier, or shows a page that says that all is done.
 fn returned(
     frame: Frame,
     outcome: Result<PresentOutcome, WalletError>,
@@ -208,7 +209,7 @@ fn unanswerable(frame: Frame, reason: &Unanswerable) -> Response {
     pages::render(status, &page)
 }
 
-/// The language of the answer, and this page's address in the other one.
+/// Chooses the language of the answer, and makes this page's address in the other language.
 fn frame(state: &State, uri: &Uri, headers: &HeaderMap) -> Frame {
     let query = uri.query().unwrap_or_default();
     let chosen = parameter(query.as_bytes(), "lang").and_then(|lang| Lang::parse(&lang));
@@ -221,7 +222,7 @@ fn frame(state: &State, uri: &Uri, headers: &HeaderMap) -> Frame {
     Frame { lang, other: format!("{}?{}", uri.path(), pairs.finish()) }
 }
 
-/// The link that was opened, as if it had come by its own scheme.
+/// The link that was opened here, written with the scheme that a wallet would be opened by.
 fn link(scheme: &str, query: &str) -> String {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
     pairs.extend_pairs(without_lang(query));

@@ -1,4 +1,4 @@
-//! The wallet against an issuer and a verifier of flesh and HTTP.
+//! Tests the wallet over HTTP against an issuer and a verifier.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -42,7 +42,7 @@ async fn member(peers: &Peers) -> Holder {
     holder
 }
 
-/// A wallet that keeps an affiliation, opened again where it trusts another authority only.
+/// A wallet that keeps an affiliation, opened again in a way that it trusts only another authority.
 async fn stranger(peers: &Peers) -> Holder {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("wallet");

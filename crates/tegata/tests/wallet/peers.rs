@@ -1,6 +1,6 @@
-//! An issuer and a verifier on this machine, as small as the wire allows, for the wallet to talk to.
+//! An issuer and a verifier on this machine, as small as possible, for the wallet to talk to.
 //!
-//! They use the protocol crates' other side, and can be told to misbehave.
+//! They use the other side of the protocol crates, and tests can make them misbehave.
 
 mod routes;
 
@@ -27,7 +27,7 @@ pub(crate) const NUMBER: &str = "7900000000002";
 pub(crate) const CODE: &str = "the-pre-authorized-code";
 pub(crate) const TX_CODE: &str = "493536";
 
-/// How the peers misbehave, or what they ask.
+/// How the peers misbehave, and what they ask for.
 #[derive(Clone, Default)]
 pub(crate) struct Mood {
     pub(crate) tx_code: bool,
@@ -61,7 +61,7 @@ struct Inner {
     answers: Mutex<Vec<Answer>>,
 }
 
-/// What a wallet answered.
+/// The answer that the verifier got from the wallet.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     /// The claims of each verified credential by query id.

@@ -1,4 +1,4 @@
-//! Receiving credentials (OpenID4VCI 1.0): what is kept, and what is refused before it is kept.
+//! Receiving credentials (OpenID4VCI 1.0): what the wallet keeps, and what it refuses to keep.
 
 use tegata::{Wallet, WalletError};
 

@@ -1,4 +1,4 @@
-//! Showing credentials (OpenID4VP 1.0): who asks, what leaves, and what never does.
+//! Showing credentials (OpenID4VP 1.0): who asks, what is sent, and what is never sent.
 
 use sekisho_ambient::Clock;
 use sekisho_ambient::Lang;

@@ -1,6 +1,6 @@
-//! What a handler of the admin API takes from a request, and how a request fails.
+//! What a handler of the admin API takes from a request, and the errors of requests.
 //!
-//! Invariant: whatever is wrong with a request is answered as JSON, in the form of every other error.
+//! Invariant: every error is answered as JSON in the same form.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -10,26 +10,26 @@ use serde::de::DeserializeOwned;
 
 use super::Peer;
 
-/// Who calls: the [`Peer`] of the connection.
+/// The caller: the [`Peer`] of the connection.
 #[derive(Clone, Copy)]
 pub(super) struct Caller(pub(super) Peer);
 
 /// Why an administrative request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failed {
-    /// Nobody vouched for the peer.
+    /// The request has no [`Peer`].
     #[error("only the server's own user and root may use the admin API")]
     Denied,
     /// There is no such endpoint.
     #[error("there is no such endpoint")]
     NoSuchPath,
-    /// The endpoint knows other methods.
+    /// The endpoint does not have this method.
     #[error("the endpoint does not know this method")]
     NoSuchMethod,
-    /// The request does not read.
+    /// The request cannot be read.
     #[error("{0}")]
     Malformed(String),
-    /// The use-case said no.
+    /// The use-case refused or failed.
     #[error(transparent)]
     Admin(#[from] AdminError),
 }
@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The query.
+/// The query, parsed as `Q`.
 pub(super) struct Asked<Q>(pub(super) Q);
 
 impl<Q: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<Q> {
@@ -55,7 +55,7 @@ impl<Q: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<Q> {
     }
 }
 
-/// The body, as JSON whatever its declared type.
+/// The body, parsed as JSON whatever its media type.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {

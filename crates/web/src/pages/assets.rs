@@ -1,7 +1,7 @@
-//! The style sheet, the script and the icon of the pages, under paths that contain a hash of their
-//! content: they may be cached for ever, and a new version has a new path.
+//! The style sheet, the script and the icon of the pages. Their paths contain a hash of their
+//! content, so they may be cached for ever: a new version has a new path.
 //!
-//! The hash is FNV-1a: it tells versions apart and guards nothing.
+//! The hash is FNV-1a. It tells versions apart and is no protection.
 
 const CSS: &str = include_str!("../../assets/sekisho.css");
 const SCRIPT: &str = include_str!("../../assets/sekisho.js");

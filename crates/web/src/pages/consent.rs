@@ -1,4 +1,4 @@
-//! The consent page: what is given to whom, for what, and what is not.
+//! The consent page: what is given to whom and for what purpose, and what is not given.
 
 use askama::Template;
 
@@ -9,20 +9,20 @@ use crate::texts;
 /// A claim that is given, with its value.
 #[derive(Clone, Debug, Default)]
 pub struct ClaimItem {
-    /// Identifies the claim in the form.
+    /// The name of the claim in the form.
     pub id: String,
-    /// Its label, in the page's language.
+    /// The label of the claim, in the page's language.
     pub label: String,
     /// Its value as the person would read it.
     pub value: String,
 }
 
-/// A line of the summary of what is granted.
+/// One line in the summary of what is granted.
 #[derive(Clone, Debug, Default)]
 pub struct Fact {
-    /// What, in the page's language.
+    /// The name of the granted property, in the page's language.
     pub label: String,
-    /// How much or which.
+    /// The amount or the choice that is granted.
     pub value: String,
 }
 
@@ -31,27 +31,27 @@ pub struct Fact {
 pub struct ConsentView {
     /// Language of the page.
     pub lang: Lang,
-    /// Who asks.
+    /// The service that asks.
     pub service: ServiceCard,
     /// The page's own path, to which the form is posted.
     pub consent_path: String,
     /// Anti-CSRF token of the form.
     pub form_token: String,
-    /// What must be given.
+    /// The claims that have to be given.
     pub required: Vec<ClaimItem>,
-    /// What may be given; not chosen beforehand.
+    /// The claims that may be given. None is selected beforehand.
     pub optional: Vec<ClaimItem>,
-    /// What it is used for.
+    /// What the service uses the claims for.
     pub purpose: String,
-    /// How long it is kept.
+    /// How long the service keeps the claims.
     pub retention: String,
-    /// Whether it leaves the country.
+    /// Whether the claims leave the country.
     pub transfer_abroad: String,
-    /// Labels of what is not given.
+    /// The labels of the claims that are not given.
     pub not_given: Vec<String>,
-    /// The GPU use that is granted with it.
+    /// The GPU use that is granted with the login, if any.
     pub gpu: Option<Vec<Fact>>,
-    /// Whether the service may read it again while the person is away.
+    /// Whether the service may read the claims again while the person is away.
     pub offline: bool,
 }
 

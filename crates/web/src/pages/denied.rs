@@ -1,4 +1,4 @@
-//! The page of a denial: every unmet condition at once, each with what to do.
+//! The page of a denial. It lists every unmet condition, each with what to do.
 
 use askama::Template;
 use sekisho_ambient::Timestamp;
@@ -11,9 +11,9 @@ use crate::texts;
 /// A link that helps to meet a condition.
 #[derive(Clone, Debug, Default)]
 pub struct ReasonLink {
-    /// Where it leads.
+    /// The URL that the link leads to.
     pub url: String,
-    /// What it does, verb first, in the page's language.
+    /// What the link does, verb first, in the page's language.
     pub label: String,
 }
 
@@ -22,15 +22,15 @@ pub struct ReasonLink {
 pub struct Reason {
     /// Its code, such as `P-3111`.
     pub code: Code,
-    /// What is not met.
+    /// The condition that is not met.
     pub title: String,
     /// What was found.
     pub found: String,
     /// What is needed.
     pub needed: String,
-    /// The one thing to do.
+    /// The one thing that the person should do.
     pub action: String,
-    /// A link that does it.
+    /// A link for doing it, if there is one.
     pub link: Option<ReasonLink>,
 }
 
@@ -39,21 +39,21 @@ pub struct Reason {
 pub struct DeniedView {
     /// Language of the page.
     pub lang: Lang,
-    /// Who asks.
+    /// The service that asked.
     pub service: ServiceCard,
     /// The page's own path.
     pub login_path: String,
-    /// What did not happen, as a sentence; empty for the usual one (no GPU was allocated).
+    /// A sentence that says what did not happen. Empty for the usual one (no GPU was allocated).
     pub what: String,
     /// The conditions that are not met, in the order of their codes.
     pub unmet: Vec<Reason>,
-    /// How many conditions there are.
+    /// How many conditions there are in all, met or not.
     pub total: usize,
-    /// Reference number for questions.
+    /// The reference number, for questions to support.
     pub reference: String,
-    /// When it was decided.
+    /// When the request was denied.
     pub time: Timestamp,
-    /// Takes the refusal to the service (`error=access_denied`).
+    /// The URL that tells the service about the refusal (`error=access_denied`).
     pub return_url: Option<String>,
 }
 
@@ -78,7 +78,7 @@ pub fn denied(view: &DeniedView) -> String {
     })
 }
 
-/// How many conditions are not met; the Japanese counter つ ends at nine.
+/// The sentence that says how many conditions are not met. The Japanese counter つ ends at nine.
 fn count(lang: Lang, unmet: usize, total: usize) -> String {
     let text = if total < 10 { texts::DENIED_COUNT } else { texts::DENIED_COUNT_MANY };
     text.fill(lang, &[("total", &total.to_string()), ("unmet", &unmet.to_string())])

@@ -1,4 +1,4 @@
-//! The page of an error: cause and remedy from the table of codes.
+//! The page of an error. Its cause and remedy come from the table of codes.
 
 use askama::Template;
 use sekisho_ambient::Timestamp;
@@ -13,15 +13,15 @@ use crate::texts;
 pub struct ErrorView {
     /// Language of the page.
     pub lang: Lang,
-    /// The code.
+    /// The code of the error.
     pub code: Code,
-    /// Reference number for questions.
+    /// The reference number, for questions to support.
     pub reference: String,
-    /// When it happened.
+    /// When the error happened.
     pub time: Timestamp,
-    /// HTTP status that the page is sent with.
+    /// The HTTP status that the page is sent with.
     pub status: u16,
-    /// Begins again, where that can help.
+    /// A link to begin again, if that can help.
     pub retry_link: Option<String>,
 }
 

@@ -1,8 +1,8 @@
-//! Which language a page speaks.
+//! Chooses the language of a page.
 //!
-//! In order: the person's own choice (`?lang=`), the service's wish (`ui_locales`, OpenID Connect
-//! Core 1.0, section 3.1.2.1), the browser's (`Accept-Language`, RFC 9110, section 12.5.4), and
-//! Japanese. None of these can make a request fail.
+//! The first of these that names a language counts: the person's own choice (`?lang=`), the
+//! service's wish (`ui_locales`, OpenID Connect Core 1.0, section 3.1.2.1), the browser's wish
+//! (`Accept-Language`, RFC 9110, section 12.5.4), Japanese. None of these can make a request fail.
 
 pub use sekisho_ambient::Lang;
 
@@ -25,8 +25,8 @@ pub fn from_ui_locales(ui_locales: &str) -> Option<Lang> {
     ui_locales.split_ascii_whitespace().find_map(from_tag)
 }
 
-/// The language that `Accept-Language` weighs highest among ours. A header that names other
-/// languages only gives English; an empty one gives nothing.
+/// The language of ours to which `Accept-Language` gives the highest weight. A header that names
+/// only other languages gives English. An empty one gives `None`.
 pub fn from_accept_language(header: &str) -> Option<Lang> {
     let mut best: Option<(u16, Lang)> = None;
     let mut foreign = false;

@@ -8,27 +8,27 @@ use super::language::Lang;
 use super::login::{ServiceCard, WalletLink};
 use crate::texts;
 
-/// The frame around a page.
+/// The frame that is around every page.
 pub(super) struct Page {
     /// Language of the page.
     pub(super) lang: Lang,
-    /// Title, without the product's name.
+    /// The title, without the product's name.
     pub(super) title: String,
-    /// What the page waits for or shows; the script compares it with what the server says next.
+    /// What the page waits for or shows. The script compares it with what the server says next.
     pub(super) state: &'static str,
-    /// The page's own path, if it can be asked for again.
+    /// The page's own path, if the page may be loaded again.
     pub(super) path: Option<String>,
     /// Whether the page asks again by itself until its state changes.
     pub(super) waiting: bool,
 }
 
 impl Page {
-    /// A page that is shown once.
+    /// A page that does not wait for anything and has no path of its own.
     pub(super) fn still(lang: Lang, title: impl Into<String>, state: &'static str) -> Self {
         Self { lang, title: title.into(), state, path: None, waiting: false }
     }
 
-    /// The same at a path of its own.
+    /// The same page with its own path.
     pub(super) fn at(self, path: &str) -> Self {
         Self { path: Some(path.to_owned()), ..self }
     }
@@ -41,7 +41,7 @@ impl Page {
         service.name(self.lang)
     }
 
-    /// The language of the service's name, where it is not the page's.
+    /// The language of the service's name, if it differs from the page's.
     pub(super) fn service_lang(&self, service: &ServiceCard) -> Option<Lang> {
         Some(service.name_lang(self.lang)).filter(|lang| *lang != self.lang)
     }
@@ -50,7 +50,7 @@ impl Page {
         wallet.label(self.lang)
     }
 
-    /// The language that the switch leads to, with its own name for itself.
+    /// The language that the switch leads to, and that language's name in itself.
     pub(super) fn other(&self) -> (Lang, &'static str) {
         match self.lang {
             Lang::Ja => (Lang::En, "English"),
@@ -59,15 +59,15 @@ impl Page {
     }
 }
 
-/// The HTML of a page. Writing to a string cannot fail, so there is no error to hand on.
+/// Renders a page as HTML. Writing to a string cannot fail, so no error is returned.
 pub(super) fn html(page: &impl Template) -> String {
     page.render().unwrap_or_default()
 }
 
-/// `url` if a browser may be led there, else `#`.
+/// Returns `url` if a browser may be sent there, otherwise `#`.
 ///
-/// Wallets and native clients have schemes of their own, so the schemes that run or show content
-/// inside the page are refused, not others allowed.
+/// Wallets and native clients have schemes of their own, so schemes cannot be listed as allowed.
+/// Instead, those that run or show content inside the page are refused.
 pub(super) fn link(url: &str) -> &str {
     const REFUSED: [&str; 7] =
         ["javascript", "data", "vbscript", "blob", "file", "filesystem", "about"];
@@ -77,7 +77,7 @@ pub(super) fn link(url: &str) -> &str {
     if odd || refused { "#" } else { url }
 }
 
-/// `time` in Japan, as a sentence of `lang` names it.
+/// Writes `time` in Japan Standard Time, in the words of `lang`.
 pub(super) fn time(lang: Lang, time: Timestamp) -> String {
     match lang {
         Lang::Ja => time.to_japanese(),
@@ -85,7 +85,7 @@ pub(super) fn time(lang: Lang, time: Timestamp) -> String {
     }
 }
 
-/// `seconds` as minutes and seconds.
+/// Writes `seconds` as minutes and seconds.
 pub(super) fn time_left(lang: Lang, seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, seconds) = ((seconds / 60).to_string(), (seconds % 60).to_string());

@@ -1,7 +1,7 @@
 //! The login page: who asks and why, then the wallet on this device or a QR code for another.
 //!
-//! Checklist AUTH-27. The page is also the waiting room: without a script it asks again every few
-//! seconds, with one it looks without being seen.
+//! Checklist AUTH-27. The page also waits for the wallet's answer. Without a script it reloads
+//! every few seconds; with one it asks in the background.
 
 use askama::Template;
 use sekisho_ambient::Timestamp;
@@ -14,21 +14,23 @@ use crate::texts;
 /// The service that asks, as its operator registered it.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceCard {
-    /// Name in Japanese.
+    /// The name of the service in Japanese; empty if there is none.
     pub name_ja: String,
     /// Name in English; empty if there is none.
     pub name_en: String,
     /// Why it asks, in the page's language.
     pub purpose: String,
-    /// Who operates it.
+    /// The name of the organization that operates the service.
     pub operator_name: String,
-    /// The operator's corporate number (法人番号), 13 digits; `None` if unknown.
+    /// The corporate number of the organization that operates the service (法人番号), 13 digits; `None`
+    /// if unknown.
     pub corporate_number: Option<String>,
-    /// Where it stands and who attests that, in the page's language; `None` if nobody does.
+    /// Where the service stands and who attests that, in the page's language; `None` if nobody
+    /// attests it.
     pub residency: Option<String>,
-    /// Its privacy policy (`policy_uri`).
+    /// The URL of the service's privacy policy (`policy_uri`).
     pub policy_url: Option<String>,
-    /// Its terms of use (`tos_uri`).
+    /// The URL of the service's terms of use (`tos_uri`).
     pub tos_url: Option<String>,
 }
 
@@ -37,24 +39,26 @@ pub struct ServiceCard {
 pub struct WalletLink {
     /// Short name in ASCII, part of the element's id (`wallet-{name}`).
     pub name: String,
-    /// Name shown in Japanese.
+    /// The name of the wallet in Japanese.
     pub label_ja: String,
-    /// Name shown in English.
+    /// The name of the wallet in English.
     pub label_en: String,
-    /// Opens the wallet with the request of this login.
+    /// The URL that opens the wallet with the request of this login.
     pub url: String,
-    /// Whether the first button opens this one; without any, the first wallet.
+    /// Whether the first button opens this wallet. If no wallet is preferred, it opens the first
+    /// one.
     pub preferred: bool,
 }
 
-/// The way over a second device.
+/// What is shown for logging in with a wallet on a second device.
 #[derive(Clone, Debug)]
 pub struct CrossDevice {
-    /// What the QR code and the link contain.
+    /// The URL in the QR code and in the link.
     pub qr_url: String,
-    /// When the request ends.
+    /// When the request expires.
     pub expires_at: Timestamp,
-    /// Seconds until then; zero or less shows that the code can no longer be used.
+    /// How many seconds are left until then. At zero or less, the page shows that the code has
+    /// expired.
     pub remaining_s: i64,
 }
 
@@ -63,11 +67,11 @@ pub struct CrossDevice {
 pub struct LoginView {
     /// Language of the page.
     pub lang: Lang,
-    /// Who asks.
+    /// The service that asks.
     pub service: ServiceCard,
-    /// The wallets that can be opened on this device.
+    /// The wallets that this device can open.
     pub wallets: Vec<WalletLink>,
-    /// The QR code, where the client allows a second device.
+    /// The QR code, if the client allows a second device.
     pub cross: Option<CrossDevice>,
     /// `/login/{id}`: the page's own path and the base of its forms.
     pub login_path: String,
@@ -78,7 +82,7 @@ pub struct LoginView {
 }
 
 impl ServiceCard {
-    /// The name to show in `lang`: the Japanese one where there is no English one, and the reverse.
+    /// The name to show in `lang`. If there is none in that language, it is the one in the other.
     pub(super) fn name(&self, lang: Lang) -> &str {
         match self.name_lang(lang) {
             Lang::Ja => &self.name_ja,
@@ -86,7 +90,7 @@ impl ServiceCard {
         }
     }
 
-    /// The language that [`ServiceCard::name`] answers in.
+    /// The language of the name that [`ServiceCard::name`] returns.
     pub(super) fn name_lang(&self, lang: Lang) -> Lang {
         match lang {
             Lang::En if self.name_en.is_empty() => Lang::Ja,

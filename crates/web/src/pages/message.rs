@@ -1,4 +1,4 @@
-//! Pages of a few words: logging out, and what needs no form.
+//! Pages of a few words: the log-out question, and messages without a form.
 
 use askama::Template;
 
@@ -15,25 +15,25 @@ pub struct LogoutView {
     pub logout_path: String,
     /// Anti-CSRF token of the form.
     pub form_token: String,
-    /// The service that asked for it.
+    /// The service that asked for the log-out, if one did.
     pub service_name: Option<String>,
 }
 
-/// What is shown after logging out.
+/// What the page after logging out shows.
 #[derive(Clone, Debug)]
 pub struct SignedOutView {
     /// Language of the page.
     pub lang: Lang,
-    /// Leads back to the service.
+    /// The URL that leads back to the service.
     pub return_url: Option<String>,
 }
 
-/// What a page of a few words says.
+/// The message of a page of a few words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// The wallet has answered, and sends this browser on by itself.
+    /// The wallet has answered and will send this browser on.
     ReturnFromWallet,
-    /// The person did not want to log out.
+    /// The person chose not to log out.
     StillLoggedIn,
 }
 
@@ -42,7 +42,7 @@ pub enum Message {
 pub struct MessageView {
     /// Language of the page.
     pub lang: Lang,
-    /// What it says.
+    /// The message that the page shows.
     pub message: Message,
 }
 
@@ -62,7 +62,7 @@ struct MessagePage<'a> {
     return_url: Option<&'a str>,
 }
 
-/// The question whether to log out.
+/// The page that asks whether to log out.
 pub fn logout_confirm(view: &LogoutView) -> String {
     let lang = view.lang;
     let service = view.service_name.as_deref();

@@ -1,7 +1,9 @@
-//! The match number of a cross-device login: shown by the phone, typed into the browser that began.
+//! The number of a login with a second device. The phone shows it, and the person types it into the
+//! browser that began the login.
 //!
-//! A number that is only compared stops nobody, so it is typed. Pasting is allowed; who cannot
-//! transcribe it has the wallet on the same device as another way (WCAG 2.2, 3.3.8).
+//! A number that the person only compares does not stop an attacker, so the person has to type it.
+//! Pasting is allowed. Those who cannot transcribe it can use a wallet on the same device instead
+//! (WCAG 2.2, 3.3.8).
 
 use askama::Template;
 
@@ -14,7 +16,7 @@ use crate::texts;
 pub struct NumberEntryView {
     /// Language of the page.
     pub lang: Lang,
-    /// Who asks.
+    /// The service that asks.
     pub service: ServiceCard,
     /// `/login/{id}`: the base of the forms.
     pub login_path: String,
@@ -22,11 +24,11 @@ pub struct NumberEntryView {
     pub form_token: String,
     /// How many digits the number has.
     pub digits: u8,
-    /// How many tries are left.
+    /// How many more numbers may be typed.
     pub tries_left: u8,
     /// Whether the last number typed was wrong.
     pub wrong: bool,
-    /// Seconds until the attempt ends.
+    /// How many seconds are left until the attempt ends.
     pub remaining_s: i64,
 }
 
@@ -35,13 +37,13 @@ pub struct NumberEntryView {
 pub struct NumberShowView {
     /// Language of the page.
     pub lang: Lang,
-    /// Who asks.
+    /// The service that asks.
     pub service: ServiceCard,
-    /// The number.
+    /// The number to show.
     pub number: String,
     /// Where the login began: browser, system and, if known, place, in the page's language.
     pub place: Option<String>,
-    /// Seconds until the attempt ends.
+    /// How many seconds are left until the attempt ends.
     pub remaining_s: i64,
 }
 

@@ -3,22 +3,22 @@
 use qrcode::canvas::{Canvas, MaskPattern};
 use qrcode::{Color, EcLevel, bits, ec};
 
-/// Light modules around the code (ISO/IEC 18004, section 9.1).
+/// The width of the light border around the code, in modules (ISO/IEC 18004, section 9.1).
 const QUIET_ZONE: usize = 4;
 
-/// A QR code in units of one module.
+/// A QR code, measured in modules.
 pub(super) struct Qr {
-    /// Width and height, quiet zone included.
+    /// Its width and height, including the border.
     pub(super) size: usize,
-    /// The dark modules.
+    /// The SVG path of the dark modules.
     pub(super) path: String,
 }
 
 /// The QR code of `text` at level M; `None` if the text is too long for one.
 ///
-/// Every reader undoes whichever mask the code names. The search for the best of eight (ISO/IEC
-/// 18004, section 7.8.3) would cost more than the rest of a login, each time that a page is looked
-/// at; what is masked here is random anyway, so none would be better by much.
+/// Every reader can undo any mask, which the code names. The search for the best of the eight masks
+/// (ISO/IEC 18004, section 7.8.3) would cost more than the rest of a login, each time that the page
+/// is shown. The masked data is random anyway, so no mask would be much better.
 pub(super) fn qr(text: &str) -> Option<Qr> {
     let bits = bits::encode_auto(text.as_bytes(), EcLevel::M).ok()?;
     let version = bits.version();

@@ -1,4 +1,4 @@
-//! Sample views, and what must hold for every page that they give.
+//! Sample views, and what has to hold for every page that they make.
 //!
 //! `SEKISHO_PAGES=<folder> cargo test -p sekisho-web pages` writes all pages there as HTML files.
 
@@ -7,7 +7,7 @@ use sekisho_profile::Code;
 
 use super::*;
 
-/// Makes the value of a field from its sample.
+/// Makes the value of a field from its sample text.
 type Make<'a> = &'a dyn Fn(&str) -> String;
 
 fn pick(lang: Lang, ja: &'static str, en: &'static str) -> &'static str {
@@ -217,7 +217,7 @@ fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Every page in both languages, as an honest service would have it.
+/// Every page in both languages, with the values of an honest service.
 fn honest() -> Vec<(String, Lang, String)> {
     let mut all = Vec::new();
     for lang in [Lang::Ja, Lang::En] {
@@ -228,7 +228,7 @@ fn honest() -> Vec<(String, Lang, String)> {
     all
 }
 
-/// The start tags of a page.
+/// All start tags of a page.
 fn tags(html: &str) -> Vec<&str> {
     html.split('<')
         .filter_map(|part| part.split_once('>').map(|(tag, _)| tag))

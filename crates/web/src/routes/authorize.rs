@@ -31,8 +31,8 @@ fn first_page(begun: Begin) -> Page {
     }
 }
 
-/// A form of another site brings no cookie that is `SameSite=Lax`. So the browser is sent to ask the
-/// same by GET, and brings its session along (AUTH-1).
+/// A POST from another site does not carry a `SameSite=Lax` cookie. So the browser is redirected to
+/// ask the same by GET, which carries its session (AUTH-1).
 pub(crate) async fn by_form(PageForm(params): PageForm) -> Response {
     see_other(&format!("{AUTHORIZE}?{}", params.to_query()))
 }

@@ -25,7 +25,7 @@ async fn question(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
 
 pub(crate) async fn answer(State(logins): State<Logins>, own: OwnForm) -> Response {
     let OwnForm { at: AtLogin { login, browser }, form } = own;
-    // Only the one word allows; everything else, nothing included, denies.
+    // Only the exact word allows. Everything else denies, even an absent value.
     let answer = match form.one("decision") {
         Ok(Some("allow")) => {
             Answer::Allow { optional: form.all("optional").map(str::to_owned).collect() }

@@ -20,12 +20,12 @@ use serde_json::Value;
 
 use crate::reply::bare;
 
-/// A document that is written already.
+/// A public document whose bytes are already made.
 fn kept(content_type: &'static str, body: &Arc<[u8]>) -> Response {
     public(content_type, lifetimes::KEY_DOCUMENTS, Bytes::from_owner(Arc::clone(body)))
 }
 
-/// A document that anybody may keep for `max_age` seconds.
+/// A public document that anybody may cache for `max_age` seconds.
 fn public(content_type: &'static str, max_age: i64, body: impl Into<Bytes>) -> Response {
     let headers = [
         (CONTENT_TYPE, content_type.to_owned()),
@@ -93,7 +93,7 @@ pub(crate) async fn status_list(
     }
 }
 
-/// A signed list, or that the copy of the one who asks is the same.
+/// A signed list, or the answer that the caller's copy is still the same.
 fn signed_list(list: &Published, headers: &HeaderMap) -> Response {
     let same = headers
         .get_all(IF_NONE_MATCH)
@@ -126,7 +126,7 @@ pub(crate) async fn credential_type(
     }
 }
 
-/// A file of the pages: its path has the hash of its content.
+/// A file of the pages, whose path contains the hash of its content.
 pub(crate) fn asset(content_type: &'static str, body: &'static str) -> Response {
     let headers =
         [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "public, max-age=31536000, immutable")];

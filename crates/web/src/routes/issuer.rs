@@ -1,5 +1,5 @@
-//! What wallets call of an issuer: the offer, the nonce, the credential (OpenID4VCI 1.0, sections
-//! 4.1.3, 7 and 8).
+//! The issuer's endpoints for wallets: the offer, the nonce, the credential (OpenID4VCI 1.0,
+//! sections 4.1.3, 7 and 8).
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};

@@ -118,7 +118,7 @@ async fn typed(logins: &Logins, at: &AtLogin, form: &Params) -> Result<Page, Ref
     }
 }
 
-/// The page of the number once more, with the tries that are left now.
+/// The page of the number again, with the tries that are left.
 async fn wrong_number(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
     let login = logins.open(at.login.handle(), &at.browser.visitor).await?;
     match logins.login_screen(&login).await? {
@@ -147,8 +147,8 @@ pub(crate) async fn renew(State(logins): State<Logins>, own: OwnForm) -> Respons
     browser.answer(screen.map(page).map_err(Refused::from))
 }
 
-/// The phone's own browser did not begin the login: the response code alone says that its wallet has
-/// answered.
+/// This browser on the phone did not begin the login. Only its response code shows that its wallet
+/// has answered.
 pub(crate) async fn phone(
     State(logins): State<Logins>,
     login: Result<InPath, Response>,
@@ -172,7 +172,7 @@ pub(crate) async fn phone(
     browser.answer(shown.map(page).map_err(Refused::from))
 }
 
-/// To where a proven browser goes, with its new session.
+/// Sends a proven browser on, with its new session.
 fn go(login: &OpenLogin, next: Next) -> Page {
     let handle = login.handle().expose();
     let (page, session) = match next {

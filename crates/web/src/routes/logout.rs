@@ -25,7 +25,8 @@ pub(crate) async fn by_query(
     browser.answer(logout.map(page).map_err(Refused::from))
 }
 
-/// A form of another site brings no cookie that is `SameSite=Lax`: the same is asked again by GET.
+/// A POST from another site does not carry a `SameSite=Lax` cookie, so the browser is redirected to
+/// ask the same by GET.
 pub(crate) async fn by_form(PageForm(params): PageForm) -> Response {
     see_other(&format!("{LOGOUT}?{}", params.to_query()))
 }
@@ -54,7 +55,7 @@ pub(crate) async fn question(
 
 pub(crate) async fn answer(State(logins): State<Logins>, own: OwnLogoutForm) -> Response {
     let OwnLogoutForm { browser, query, form } = own;
-    // Only the one word logs out.
+    // Only the exact word logs out.
     if form.one("decision") != Ok(Some("yes")) {
         let (lang, message) = (browser.lang, pages::Message::StillLoggedIn);
         let page = pages::message(&pages::MessageView { lang, message });
@@ -73,7 +74,7 @@ fn confirm_path(params: &Params) -> String {
     format!("{LOGOUT_CONFIRM}?{}", params.to_query())
 }
 
-/// Away, without a session.
+/// Sends the browser to `back`, or to the page after logging out, and deletes its session cookie.
 fn leave(back: Option<String>) -> Page {
     Page::to(back.unwrap_or_else(|| LOGOUT_DONE.to_owned())).forgetting(SESSION)
 }

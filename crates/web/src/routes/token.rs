@@ -1,4 +1,4 @@
-//! What clients call with their credentials: the token endpoint (RFC 6749, section 3.2),
+//! The endpoints at which clients authenticate: the token endpoint (RFC 6749, section 3.2),
 //! introspection (RFC 7662) and revocation (RFC 7009).
 
 use axum::extract::State;

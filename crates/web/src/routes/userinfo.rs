@@ -26,7 +26,7 @@ pub(crate) async fn by_post(
     Query(query): Query,
     body: String,
 ) -> Response {
-    // A body is optional here; what is no form has no token.
+    // The body is optional. One that is not a form is treated as having no token.
     let form = Params::parse(&body).unwrap_or_default();
     answer(&grants, authorization.as_deref(), &query, Some(&form)).await
 }
@@ -48,7 +48,7 @@ async fn answer(
     }
 }
 
-/// The challenge of a refused bearer token.
+/// The challenge that answers a refused bearer token.
 pub(crate) fn refuse(error: BearerError) -> Response {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNAUTHORIZED);
     let mut response = status.into_response();

@@ -1,5 +1,5 @@
-//! What wallets call: the request object and the response endpoint (OpenID4VP 1.0, sections 5.10
-//! and 8.2).
+//! The endpoints for wallets: the request object and the response endpoint (OpenID4VP 1.0, sections
+//! 5.10 and 8.2).
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -45,7 +45,8 @@ pub(crate) async fn response(
     }
 }
 
-/// Synchronously 400 (VP-24), with a code that the person can look up.
+/// The wallet gets the error in the same exchange; a refusal is a 400 (VP-24). The description has
+/// a code that the person can look up.
 fn refuse(refusal: &WalletRefusal) -> Response {
     let (status, error, code) = match refusal {
         WalletRefusal::Code(code) => (400, "invalid_request", *code),

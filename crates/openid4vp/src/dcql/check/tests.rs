@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// `pid` or `card` is required, `extra` is not; `pid` needs a family name of two, and either a
+/// `pid` or `card` is required, `extra` is optional. `pid` needs one of two family names, and a
 /// postal code or a region.
 fn query() -> Query {
     let query = json!({

@@ -26,7 +26,7 @@ fn path(value: &Value) -> ClaimPath {
     ClaimPath::from_value(value).unwrap()
 }
 
-/// A login credential is required, a training is welcome.
+/// A login credential is required, a training is optional.
 fn login() -> Query {
     query(&json!({
         "credentials": [
@@ -108,7 +108,7 @@ fn credentials_of_one_holder_are_preferred() {
     assert!(choice.optional.is_empty(), "another holder's training is not offered");
 }
 
-/// Among three, none of whom has all but the last.
+/// Of three holders, only the last has both credentials.
 #[test]
 fn credentials_of_different_holders_are_not_mixed() {
     let login_claims = claims(&json!({"name": "山田", "email": "y@example"}));
@@ -173,7 +173,7 @@ fn of_an_array_only_the_elements_asked_for_are_disclosed() {
     let choice = choose(&query, &[candidate("a", &roles, "k")]);
     let expected = vec![path(&json!(["roles", 1])), path(&json!(["roles", 3]))];
     assert_eq!(choice.required["a"].disclose, expected);
-    // Where no certain ones are asked for, the path says it all.
+    // If no certain values are asked for, the path alone says what to disclose.
     for whole in [json!(["roles", null]), json!(["teams", null, "names", null])] {
         let asked = self::asked("a", "a", &json!([{"path": whole}]));
         let query = self::query(&json!({"credentials": [asked]}));
@@ -211,7 +211,7 @@ fn random(entropy: &Entropy) -> (Query, Vec<(String, Claims, String)>) {
     (query(&document), held.collect())
 }
 
-/// What is chosen passes the verifier's own evaluation, or something is said to be missing.
+/// The verifier's own evaluation accepts the choice, or the choice says that something is missing.
 #[test]
 fn what_is_chosen_satisfies_the_query() {
     let entropy = Entropy::seeded(11);

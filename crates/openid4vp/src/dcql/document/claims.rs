@@ -23,8 +23,8 @@ impl ClaimDocument {
     }
 }
 
-/// A path of strings, non-negative integers and `null` (section 7.1); for mdoc exactly a namespace
-/// and an element (section 7.2).
+/// Reads a path of strings, non-negative integers and `null` (section 7.1). For mdoc, it is exactly
+/// a namespace and an element (section 7.2).
 fn read_path(claim: &Members<'_>, format: &str) -> Result<ClaimPath, DcqlError> {
     let path = claim.member("path").ok_or_else(|| claim.malformed("path", "missing"))?;
     let path = ClaimPath::from_value(path)
@@ -46,7 +46,7 @@ fn read_values(claim: &Members<'_>) -> Result<Vec<Value>, DcqlError> {
     values.iter().map(read).collect()
 }
 
-/// No id and no claim twice in one credential query.
+/// Refuses a credential query that has an id or a claim twice.
 pub(super) fn check_together(claims: &[ClaimDocument], at: &str) -> Result<(), DcqlError> {
     let at = format!("{at}.claims");
     members::unique(claims.iter().filter_map(|claim| claim.id.as_deref()), &at)?;

@@ -1,16 +1,16 @@
-//! Members of a JSON object, read by the form that they must have, with a place for the error.
+//! Reads members of a JSON object by their expected form. Each error names the member's place.
 
 use serde_json::{Map, Value};
 
 use super::DcqlError;
 
-/// An object of the query and where it stands.
+/// An object of the query, and its place there.
 pub(super) struct Members<'v> {
     object: &'v Map<String, Value>,
     at: String,
 }
 
-/// The elements of an array, each with the place where it stands.
+/// The elements of an array, each with its place.
 pub(super) type Elements<'v> = Vec<(&'v Value, String)>;
 
 impl<'v> Members<'v> {
@@ -49,7 +49,7 @@ impl<'v> Members<'v> {
         self.member(name).map(|value| Members::new(value, &self.place(name))).transpose()
     }
 
-    /// An array that is not empty.
+    /// Reads the array `name`, which must not be empty. `None` if it is absent.
     pub(super) fn array(&self, name: &str) -> Result<Option<Elements<'v>>, DcqlError> {
         self.member(name).map(|value| elements(value, &self.place(name))).transpose()
     }
@@ -58,7 +58,7 @@ impl<'v> Members<'v> {
         self.member(name).map(|value| strings(value, &self.place(name))).transpose()
     }
 
-    /// `id`: letters, digits, `_` and `-` (sections 6.1 and 6.3).
+    /// Reads `id`: letters, digits, `_` and `-` (sections 6.1 and 6.3).
     pub(super) fn id(&self) -> Result<Option<String>, DcqlError> {
         let id = self.string("id")?;
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
@@ -70,7 +70,7 @@ impl<'v> Members<'v> {
         }
     }
 
-    /// Lists of ids, all of which are in `known`.
+    /// Reads lists of ids. Each id has to be in `known`.
     pub(super) fn id_lists(
         &self,
         name: &str,
@@ -102,7 +102,7 @@ fn elements<'v>(value: &'v Value, at: &str) -> Result<Elements<'v>, DcqlError> {
     }
 }
 
-/// An array of strings that is not empty.
+/// Reads an array of strings, which must not be empty.
 pub(super) fn strings(value: &Value, at: &str) -> Result<Vec<String>, DcqlError> {
     let string = |(value, at): &(&Value, String)| match value.as_str() {
         Some(text) if !text.is_empty() => Ok(text.to_owned()),
@@ -111,7 +111,7 @@ pub(super) fn strings(value: &Value, at: &str) -> Result<Vec<String>, DcqlError>
     elements(value, at)?.iter().map(string).collect()
 }
 
-/// No id occurs twice.
+/// Refuses an id that occurs twice.
 pub(super) fn unique<'i>(ids: impl Iterator<Item = &'i str>, at: &str) -> Result<(), DcqlError> {
     let mut seen = std::collections::BTreeSet::new();
     for id in ids {

@@ -252,7 +252,7 @@ fn what_is_well_formed_and_unsupported_is_refused_by_name() {
     assert!(with_credential(set("require_cryptographic_holder_binding", json!(true))).is_ok());
 }
 
-/// The examples of the specification: each is read, or refused for its format alone.
+/// Reads every example of the specification. An example may be refused only for its format.
 #[test]
 fn the_specifications_examples_are_understood() {
     let Some(folder) = vectors("openid4vp/query_lang") else { return };

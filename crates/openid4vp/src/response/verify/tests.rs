@@ -53,7 +53,7 @@ fn login(issuer: &Signer, holder: &SigningKey) -> String {
     present(&affiliation(issuer, holder, ORGANIZATION), holder, CLIENT, NONCE)
 }
 
-/// What kind of refusal it is.
+/// A short name for the kind of refusal.
 fn kind(result: Result<VerifiedPresentation, ResponseError>) -> &'static str {
     use CredentialError as E;
     match result.unwrap_err() {
@@ -141,7 +141,7 @@ fn an_expired_credential_is_refused_as_such() {
     let (issuer, holder) = (issuer(), key(1));
     let vp_token = token([("login", login(&issuer, &holder))]);
     let later = NOW.plus(91 * 86_400);
-    // The key binding is as old as that, so the code may be either's.
+    // The key binding is as old as the credential, so either may be reported.
     let refused = kind(check_with(&issuer, &vp_token, &query(), later));
     assert!(["time", "holder's key"].contains(&refused), "{refused}");
 }
@@ -187,8 +187,8 @@ fn types_with_different_organization_claims_are_tried_in_turn() {
     assert_eq!(AI_TRAINING.organization_claim, None);
 }
 
-/// The whole way: the verifier asks, the wallet checks, answers and encrypts, the verifier reads and
-/// verifies.
+/// A whole login: the verifier asks; the wallet checks, answers and encrypts; the verifier reads
+/// and verifies.
 #[test]
 fn request_and_answer_fit_together() {
     let (verifier, issuer, holder) = (verifier(), issuer(), key(1));

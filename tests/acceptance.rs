@@ -1,6 +1,7 @@
-//! All black-box tests in one binary, which is linked once: a file for each surface, named after it.
+//! All black-box tests in one binary, so that it is linked only once. Each file tests one surface
+//! and is named after it.
 //!
-//! `cargo test --workspace --test acceptance login::` runs those of one file.
+//! To run the tests of one file: `cargo test --workspace --test acceptance login::`.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,9 +1,9 @@
-//! The gate decides, and says why not: every unmet condition at once, in both languages.
+//! The gate decides about access. A denial names every unmet condition at once, in both languages.
 
 use sekisho_tests::{Browser, NOW, TENANT, Wallet, World, affiliation, parameter};
 use serde_json::json;
 
-/// The page that answers a request with these details.
+/// The page that answers an authorization request with these details.
 async fn asked(
     world: &World,
     wallet: &Wallet,
@@ -18,7 +18,7 @@ async fn asked(
     Browser::speaking(lang).show(wallet, &expected.url, &rp).await
 }
 
-/// Part 8: P-3111, P-3201, P-3501, each alone and all together, in the order of their codes.
+/// Part 8: P-3111, P-3201, P-3501: each reason alone, and all together in the order of their codes.
 #[tokio::test]
 async fn every_unmet_condition_is_told_at_once() {
     let world = World::start().await;
@@ -49,7 +49,8 @@ async fn every_unmet_condition_is_told_at_once() {
     );
 }
 
-/// What is within the limits is granted as asked; the scope alone asks for the smallest.
+/// A request within the limits is granted as asked; a request by scope alone gets the smallest
+/// access.
 #[tokio::test]
 async fn what_is_granted_is_what_was_asked() {
     let world = World::start().await;
@@ -66,14 +67,14 @@ async fn what_is_granted_is_what_was_asked() {
     let (_, userinfo) = rp.userinfo(&tokens.access_token).await;
     assert_eq!(userinfo["authorization_details"], tokens.body["authorization_details"]);
     assert_eq!(userinfo["svc_residency"], "北海道石狩市");
-    // Without the scope there is no decision, and no grant.
+    // Without the scope nothing is decided and nothing is granted.
     let plain = Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
     assert_eq!(plain.body.get("authorization_details"), None);
 }
 
-/// TOK-11: a token may be asked for that is good for less than was granted, when the code is redeemed
-/// and at each refresh; for more or for something else there is none. Nothing is taken for less than
-/// it says, and the grant itself does not shrink.
+/// TOK-11: when a code is redeemed and at each refresh, a client may ask for a token with less
+/// access than was granted. A request for more, or for something else, is refused. A reduced token
+/// is never taken for less than it says, and the grant itself keeps everything.
 #[tokio::test]
 async fn a_token_may_be_good_for_less() {
     let world = World::start().await;
@@ -162,14 +163,14 @@ async fn a_token_may_be_good_for_less() {
     let (_, last) = rp.token_request(&whole).await;
     assert_eq!(last["authorization_details"][0]["gpus"], 8);
     assert_eq!(last["authorization_details"][0]["actions"], json!(["submit", "infer"]));
-    // What a token response said may be asked for again as it stands.
+    // A client may ask for exactly what a token response said.
     let refresh = last["refresh_token"].as_str().unwrap();
     let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
     let same = last["authorization_details"].to_string();
     let (_, again) =
         rp.token_request(&[&form[..], &[("authorization_details", &same)]].concat()).await;
     assert_eq!(again["authorization_details"], last["authorization_details"]);
-    // A grant without any has nothing to narrow.
+    // A grant without details cannot be narrowed.
     let expected = rp.plain_request();
     let location = Browser::new().answer_of(&wallet, &expected, &rp).await;
     let code = rp.code(&expected, &location);

@@ -1,7 +1,8 @@
-//! The house plan as data, compared with every `Cargo.toml` and every source file.
+//! The architecture as data, compared with every `Cargo.toml` and every source file.
 //!
-//! Invariant: dependencies point down the table, an engine or a library that only one crate may know
-//! is named in that crate alone, and an unknown crate fails. Change the table and the plan together.
+//! Invariant: a crate depends only on crates above it in the table; an engine or a library that has
+//! an owner is named in that crate alone; a crate that is not in the table fails. Change the table
+//! and the plan together.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-/// One crate of the workspace.
+/// One crate of the workspace, and what it may depend on.
 struct CrateRow {
     /// Its folder in `crates/`.
     folder: &'static str,
-    /// The folders of our own crates that it depends on: these and no others.
+    /// The folders of exactly those of our crates on which it depends.
     uses: &'static [&'static str],
 }
 
@@ -131,10 +132,10 @@ const CRATES: &[CrateRow] = &[
     },
 ];
 
-/// Formats and protocols whose tests take the product's credential types as samples.
+/// Crates of formats and protocols whose tests use the product's credential types as samples.
 const SAMPLES: (&str, &[&str]) = ("profile", &["credential", "openid4vp", "openid4vci"]);
 
-/// The rooms, and the tables that each owns.
+/// The rooms (crates with tables of their own), and the tables that each owns.
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "registry",
@@ -150,7 +151,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("login", &["logins_2", "requests_2", "sessions_1", "consents_1", "logins_1", "requests_1"]),
 ];
 
-/// Libraries that only these folders may name; `tests` is this crate.
+/// Libraries with the only folders that may name them; `tests` is this crate.
 const OWNERS: &[(&str, &[&str])] = &[
     ("ssi", &["did"]),
     ("redb", &["store"]),
@@ -180,7 +181,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["tegata", "sekisho", "tests"]),
 ];
 
-/// Readings of a clock or a random source, which stand in `ambient` only.
+/// Expressions that read a clock or a random source; only `ambient` may contain them.
 const SOURCES: &[&str] = &[
     "SystemTime::now",
     "Instant::now",
@@ -201,7 +202,7 @@ const SOURCES: &[&str] = &[
     "SysRng",
 ];
 
-/// Where a source has to be named all the same, and why.
+/// The files that may contain such an expression all the same, and the reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     (
         "crates/jose/src/signing_key.rs",
@@ -223,7 +224,8 @@ fn manifest(path: &Path) -> Table {
     text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Folder and manifest of every crate, of this one as `tests`, and of `tests/fuzz` as `fuzz`.
+/// The folder and the manifest of every crate; this crate is called `tests`, and `tests/fuzz` is
+/// called `fuzz`.
 fn manifests() -> Vec<(String, Table)> {
     let crates = folders().into_iter().map(|folder| {
         let path = root().join("crates").join(&folder).join("Cargo.toml");
@@ -240,7 +242,8 @@ fn folders() -> BTreeSet<String> {
     folders.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
-/// Name and entry of every dependency: of the program, of its tests, of its build, of any target.
+/// The name and the entry of every dependency: normal, for tests, for the build, and for single
+/// targets.
 fn dependencies(manifest: &Table) -> Vec<(String, Value)> {
     let mut tables = vec![manifest];
     let targets = manifest.get("target").and_then(Value::as_table);
@@ -251,12 +254,12 @@ fn dependencies(manifest: &Table) -> Vec<(String, Value)> {
     entries.map(|(name, entry)| (renamed(name, entry), entry.clone())).collect()
 }
 
-/// The package behind a dependency that goes by another name here.
+/// The name of the package behind a dependency, which the manifest may rename.
 fn renamed(name: &str, entry: &Value) -> String {
     entry.get("package").and_then(Value::as_str).unwrap_or(name).to_owned()
 }
 
-/// The folder of one of our own packages.
+/// The folder of a package, if it is one of ours.
 fn own_folder(package: &str) -> Option<&str> {
     match package {
         "sekisho" | "tegata" => Some(package),
@@ -275,7 +278,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Path below the root, and text, of every Rust file in `folders`.
+/// The path (below the root) and the text of every Rust file in `folders`.
 fn sources(folders: &[&str]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for folder in folders {
@@ -309,14 +312,14 @@ fn the_table_points_down() {
     }
 }
 
-/// Our own crates in one section of a manifest.
+/// Those of our own crates that are named in one section of a manifest.
 fn own(manifest: &Table, section: &str) -> BTreeSet<String> {
     let entries = manifest.get(section).and_then(Value::as_table).into_iter().flat_map(Table::iter);
     let names = entries.map(|(name, entry)| renamed(name, entry));
     names.filter_map(|name| own_folder(&name).map(str::to_owned)).collect()
 }
 
-/// An edge that is not used any more is a fault too: the table says what is.
+/// A dependency that is in the table but not used any more is a fault too.
 #[test]
 fn each_crate_uses_just_what_the_table_says() {
     let mut faults = Vec::new();
@@ -344,7 +347,7 @@ fn each_crate_uses_just_what_the_table_says() {
     assert_none(&faults);
 }
 
-/// Lines such as `login ─▶ grants standing`, with or without the name of a floor before.
+/// Reads lines such as `login ─▶ grants standing`, which may begin with the name of a floor.
 #[test]
 fn the_picture_in_the_readme_shows_just_these_edges() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
@@ -375,7 +378,8 @@ fn the_picture_in_the_readme_shows_just_these_edges() {
     assert_none(&faults);
 }
 
-/// The tables that a text declares: name in Rust, name in the file, whether its key has an expiry.
+/// The tables that a text declares: name in Rust, name in the store, and whether the key has an
+/// expiry.
 fn tables(text: &str) -> Vec<(String, String, bool)> {
     let declared = text.split("table!(").skip(1).filter_map(|rest| {
         let line = rest.lines().find(|line| line.contains(" = \""))?;
@@ -424,7 +428,7 @@ fn libraries_stay_with_their_owners() {
     let mut faults = Vec::new();
     for (folder, manifest) in manifests() {
         for (name, _) in dependencies(&manifest) {
-            // `ssi-jwk` and `openssl-macros` are `ssi` and `openssl` too.
+            // The owner of `ssi` also owns its parts, such as `ssi-jwk`.
             let owned = |owner: &str| name == owner || (owner == "ssi" && name.starts_with("ssi-"));
             let owners = OWNERS.iter().find(|(library, _)| owned(library));
             if owners.is_some_and(|(_, folders)| !folders.contains(&folder.as_str())) {
@@ -492,12 +496,12 @@ fn each_exception_is_still_needed() {
     }
 }
 
-/// Words for what is compared in constant time, or not at all.
+/// Parts of names of secret values, which `==` must not compare.
 const SECRET: &[&str] =
     &["secret", "digest", "mac", "verifier", "tx_code", "form_token", "password", "hmac", "cookie"];
 
-/// GEN-8, OA-39: no secret and no digest of one is compared by `==`, which tells by its time how much
-/// of a guess is right.
+/// GEN-8, OA-39: no secret and no digest of a secret is compared by `==`, because the time that
+/// this takes tells how much of a guess is right.
 #[test]
 fn secrets_are_compared_in_constant_time() {
     let mut faults = Vec::new();
@@ -511,7 +515,7 @@ fn secrets_are_compared_in_constant_time() {
     assert_none(&faults);
 }
 
-/// Whether `==` or `!=` stands beside something whose name says that it is secret.
+/// Whether the line has `==` or `!=` beside something whose name says that it is secret.
 fn compares_a_secret(line: &str) -> bool {
     let code = line.split("//").next().unwrap_or_default();
     let of_a_path = |c: char| c.is_alphanumeric() || "_.:()".contains(c);
@@ -546,7 +550,8 @@ fn a_comparison_of_secrets_is_found() {
     }
 }
 
-/// Whether `text` has `word` outside of comments, not as the end of a longer word.
+/// Whether the code in `text`, without comments, contains `word`, other than as the end of a longer
+/// word.
 fn names(text: &str, word: &str) -> bool {
     let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
     code.flat_map(|line| line.match_indices(word).map(move |(at, _)| &line[..at]))

@@ -1,4 +1,5 @@
-//! The audit log has every decision and every act, in the batch that it describes; and nobody's name.
+//! The audit log records every decision and every act, in the same batch as its effect, and
+//! contains no names of people.
 
 use sekisho_tests::{Browser, TENANT, World, affiliation};
 
@@ -53,7 +54,7 @@ async fn every_decision_and_act_is_found_and_nobody_is_named() {
     assert_eq!(records.last().unwrap().hash, verified.hash);
 }
 
-/// A rehearsal leaves no trace, and a refused act no half of one.
+/// A rehearsal leaves no trace, and a refused act leaves no part of one.
 #[tokio::test]
 async fn a_dry_run_changes_nothing() {
     let world = World::start().await;

@@ -1,5 +1,5 @@
-//! The authorization endpoint refuses what it must, in the way that it must: a page where nobody may
-//! be redirected, else an error at the redirect URI; and keeps nothing.
+//! The authorization endpoint refuses bad requests: with a page if the browser must not be
+//! redirected, else with an error at the redirect URI. A refused request stores nothing.
 
 use sekisho_tests::{Browser, Rp, World, parameter};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 sekisho_store::table!(/// The logins, to be counted.
     Logins = "logins_2": sekisho_ambient::HandleKey => Value);
 
-/// The URL of a good request with parameters replaced (or, by an empty value, removed).
+/// The URL of a good request, with some parameters replaced. An empty value removes the parameter.
 fn changed(rp: &Rp, changes: &[(&str, &str)]) -> String {
     let good = url::Url::parse(&rp.plain_request().url).unwrap();
     let mut pairs: Vec<(String, String)> = good.query_pairs().into_owned().collect();
@@ -26,8 +26,8 @@ async fn logins(world: &World) -> usize {
     world.broker.site().store().scan::<Logins>(std::ops::Bound::Unbounded, 100).await.unwrap().len()
 }
 
-/// AUTH-2, AUTH-3, OA-14, GEN-19: without a client and a registered redirect URI, nobody is
-/// redirected.
+/// AUTH-2, AUTH-3, OA-14, GEN-19: without a known client and a registered redirect URI, the browser
+/// is never redirected.
 #[tokio::test]
 async fn an_unknown_client_or_redirect_uri_is_a_page_and_never_a_redirect() {
     let world = World::start().await;
@@ -53,8 +53,8 @@ async fn an_unknown_client_or_redirect_uri_is_a_page_and_never_a_redirect() {
     assert_eq!(logins(&world).await, 0);
 }
 
-/// AUTH-4, AUTH-6, AUTH-11, GEN-4, OA-16, OA-32: each fault has its closed error, with
-/// `state` and `iss`.
+/// AUTH-4, AUTH-6, AUTH-11, GEN-4, OA-16, OA-32: every other fault has its own error code at the
+/// redirect URI, with `state` and `iss`.
 #[tokio::test]
 async fn every_other_fault_is_an_error_at_the_redirect_uri() {
     let world = World::start().await;
@@ -106,7 +106,7 @@ async fn every_other_fault_is_an_error_at_the_redirect_uri() {
     assert_eq!(logins(&world).await, 0);
 }
 
-/// AUTH-31: a public client has to use PKCE.
+/// AUTH-31: a public client must use PKCE.
 #[tokio::test]
 async fn a_public_client_without_pkce_is_refused() {
     let world = World::start().await;
@@ -119,7 +119,7 @@ async fn a_public_client_without_pkce_is_refused() {
     assert_eq!(Browser::new().begin(&url, &confidential).await.status, 200);
 }
 
-/// AUTH-7: what a client is not registered for is left out, and details without their scope are
+/// AUTH-7: scopes beyond the registration are left out, and details without their scope are
 /// refused.
 #[tokio::test]
 async fn a_client_gets_no_further_than_its_registration() {
@@ -137,7 +137,8 @@ async fn a_client_gets_no_further_than_its_registration() {
     assert_eq!(parameter(&location, "error").as_deref(), Some("invalid_authorization_details"));
 }
 
-/// AUTH-7: Without `openid` it is plain OAuth: no ID token, and nothing at userinfo.
+/// AUTH-7: Without the scope `openid` a request is plain OAuth: it gives no ID token, and userinfo
+/// refuses its access token.
 #[tokio::test]
 async fn without_openid_there_is_no_id_token_and_no_userinfo() {
     let world = World::start().await;
@@ -149,7 +150,7 @@ async fn without_openid_there_is_no_id_token_and_no_userinfo() {
     assert_eq!(rp.userinfo(body["access_token"].as_str().unwrap()).await.0, 403);
 }
 
-/// AUTH-1: Core, 3.1.2.1: GET and POST are one.
+/// AUTH-1: Core, 3.1.2.1: a request may be sent by GET or by POST.
 #[tokio::test]
 async fn a_request_may_be_posted() {
     let world = World::start().await;
@@ -163,8 +164,8 @@ async fn a_request_may_be_posted() {
     assert!(page.body.contains("id=\"wallet-open\""));
 }
 
-/// AUTH-20, AUTH-21, AUTH-22, OI-06: `prompt` and `max_age` against a live session and a
-/// remembered consent.
+/// AUTH-20, AUTH-21, AUTH-22, OI-06: `prompt` and `max_age` decide whether a live session and a
+/// remembered consent may answer.
 #[tokio::test]
 async fn a_session_answers_only_what_it_may() {
     let world = World::start().await;
@@ -173,12 +174,13 @@ async fn a_session_answers_only_what_it_may() {
     let mut browser = Browser::new();
     browser.log_in(&wallet, &rp.plain_request(), &rp).await;
 
-    // Silently, since consent is remembered.
+    // No page is needed, because the consent is remembered.
     let silent = rp.request("openid profile", &[("prompt", "none")]);
     let location = browser.get(&silent.url).await.location.unwrap();
     rp.code(&silent, &location);
 
-    // More scopes than were agreed to: consent is asked, or the error says so.
+    // These are more scopes than the person agreed to: consent is asked for, or without a page the
+    // error says so.
     let more = rp.request("openid profile organization email", &[("prompt", "none")]);
     let location = browser.get(&more.url).await.location.unwrap();
     let error = parameter(&location, "error").unwrap();
@@ -202,7 +204,7 @@ async fn a_session_answers_only_what_it_may() {
     assert_eq!(tokens.id_token["auth_time"], json!(sekisho_tests::NOW.unix()));
 }
 
-/// Single sign-on: another service is answered from the session, after a consent of its own.
+/// Single sign-on: a session also serves another service, after a consent for that service.
 #[tokio::test]
 async fn one_login_serves_two_services() {
     let world = World::start().await;

@@ -1,14 +1,14 @@
-//! Who is logged in: the browser that began, and no other (OpenID4VP 1.0, sections 13.3 and 14.3;
-//! VP-25; attacks VP-01 to VP-04, OA-13).
+//! Only the browser that began a login is logged in (OpenID4VP 1.0, sections 13.3 and 14.3; VP-25;
+//! attacks VP-01 to VP-04, OA-13).
 
 use sekisho_tests::{Browser, Page, Rp, Wallet, World, parameter};
 
-/// The link of the QR code.
+/// The link in the QR code.
 fn cross_link(page: &Page) -> String {
     page.attribute("id=\"qr-link\"", "value").unwrap()
 }
 
-/// The number on the page that the wallet's device is sent to.
+/// The number on the page that the wallet opens on its own device.
 async fn number(phone: &mut Browser, url: &str) -> String {
     let page = phone.get(url).await;
     assert_eq!(page.status, 200, "{}", page.body);
@@ -24,7 +24,8 @@ async fn type_number(browser: &mut Browser, login: &Page, number: &str) -> Page 
     browser.post(&url, &[("form_token", &token), ("number", number)]).await
 }
 
-/// A login whose wallet on another device has answered: browser, login page, and the phone's URL.
+/// Begins a login and answers it with a wallet on another device; returns the browser, the login
+/// page, and the phone's URL.
 async fn answered_elsewhere(world: &World, rp: &Rp, wallet: &Wallet) -> (Browser, Page, String) {
     let mut browser = Browser::new();
     let page = browser.begin(&rp.plain_request().url, rp).await;
@@ -38,7 +39,8 @@ fn is_session(browser: &Browser, world: &World) -> bool {
     browser.cookie(&world.origin, "sekisho-session").is_some()
 }
 
-/// VP-25, AUTH-26, OA-17: Cookie and response code: four combinations, one passes.
+/// VP-25, AUTH-26, OA-17: Of the four combinations with and without cookie and response code, only
+/// the one with both is accepted.
 #[tokio::test]
 async fn of_cookie_and_response_code_both_are_needed() {
     let world = World::start().await;
@@ -48,7 +50,7 @@ async fn of_cookie_and_response_code_both_are_needed() {
     let page = browser.begin(&rp.plain_request().url, &rp).await;
     let back = wallet.present(&page.link("wallet-open")).await.redirect_uri();
 
-    // Another login's response code, in form right.
+    // The response code is well-formed, but belongs to another login.
     let mut other = Browser::new();
     let other_page = other.begin(&rp.plain_request().url, &rp).await;
     let other_back = wallet.present(&other_page.link("wallet-open")).await.redirect_uri();
@@ -67,29 +69,29 @@ async fn of_cookie_and_response_code_both_are_needed() {
         assert!(!is_session(&browser, &world), "{who}");
     }
     assert!(!is_session(&stranger, &world));
-    // A refused try has consumed nothing.
+    // A refused try has not used up anything.
     let right = browser.get(&back).await;
     assert!(right.location.unwrap().contains("/consent/"));
     assert!(is_session(&browser, &world));
-    // And it works once.
+    // The response code works only once.
     let again = browser.get(&back).await;
     assert_eq!(again.code().as_deref(), Some("A-1004"));
 }
 
-/// VP-01: an attacker begins, the victim's wallet answers on another device. Whatever the
-/// attacker's browser tries without the number, and whatever the victim's browser tries, nobody is
-/// logged in.
+/// VP-01: an attacker begins a login, and the victim's wallet answers on another device. Nobody is
+/// logged in, whatever the attacker's browser tries without the number, and whatever the victim's
+/// browser tries.
 #[tokio::test]
 async fn a_victims_answer_from_another_device_logs_no_attacker_in() {
     let world = World::start().await;
     let rp = world.rp().await;
     let victim = world.member().await;
     let (mut attacker, page, phone) = answered_elsewhere(&world, &rp, &victim).await;
-    // The login page asks for the number; consent is not there yet.
+    // The login page asks for the number and does not lead to consent yet.
     assert!(attacker.get(&page.url).await.body.contains("id=\"number\""));
     let consent = page.url.replace("/login/", "/consent/");
     assert_eq!(attacker.get(&consent).await.code().as_deref(), Some("A-1004"));
-    // Guessing ends the attempt after three.
+    // The third wrong guess ends the attempt.
     let right = number(&mut Browser::new(), &phone).await;
     for (guess, code) in [(0_u32, None), (1, None), (2, Some("A-1006"))] {
         let wrong = format!("{:04}", (right.parse::<u32>().unwrap() + 1 + guess) % 10_000);
@@ -102,7 +104,7 @@ async fn a_victims_answer_from_another_device_logs_no_attacker_in() {
     assert!(!is_session(&attacker, &world));
 }
 
-/// VP-14: The number is shown to whoever holds the response code, and to nobody else.
+/// VP-14: Only a request with the response code gets to see the number.
 #[tokio::test]
 async fn the_number_is_shown_with_the_response_code_only() {
     let world = World::start().await;
@@ -124,14 +126,15 @@ async fn the_number_is_shown_with_the_response_code_only() {
     assert!(!browser.get(&page.url).await.body.contains(&number), "the page that asks for it");
 }
 
-/// Typed by the person at the browser that began: full-width digits and spaces count as digits.
+/// The person types the number into the browser that began. Full-width digits and spaces are
+/// accepted.
 #[tokio::test]
 async fn the_right_number_binds_the_browser_that_began() {
     let world = World::start().await;
     let rp = world.rp().await;
     let (mut browser, page, phone) = answered_elsewhere(&world, &rp, &world.member().await).await;
     let number = number(&mut Browser::new(), &phone).await;
-    // Another browser has neither cookie nor token.
+    // Another browser has neither the cookie nor the form token.
     let mut stranger = Browser::new();
     let refused = stranger.post(&format!("{}/number", page.url), &[("number", &number)]).await;
     assert_eq!(refused.code().as_deref(), Some("A-1005"));
@@ -144,7 +147,7 @@ async fn the_right_number_binds_the_browser_that_began() {
     assert!(is_session(&browser, &world));
 }
 
-/// A number that comes a minute after the answer is too late.
+/// A number that is typed more than a minute after the answer is refused.
 #[tokio::test]
 async fn a_late_number_ends_the_attempt() {
     let world = World::start().await;
@@ -160,8 +163,8 @@ async fn a_late_number_ends_the_attempt() {
     assert!(!is_session(&browser, &world));
 }
 
-/// OI-06: A login over another device has no `acr`, and a client that demands one offers no such
-/// way.
+/// OI-06: A login over another device has no `acr`. If a client requires one, its login page does
+/// not offer another device.
 #[tokio::test]
 async fn a_login_over_another_device_is_not_phishing_resistant() {
     let world = World::start().await;
@@ -179,12 +182,12 @@ async fn a_login_over_another_device_is_not_phishing_resistant() {
     assert_eq!(tokens.id_token.get("acr"), None);
 
     let strict = world.rp_with(|add| add.required_acr = Some("phr".to_owned())).await;
-    // The session over another device does not answer it either.
+    // A session from a login over another device cannot answer this client either.
     let page = browser.begin(&strict.plain_request().url, &strict).await;
     assert!(page.body.contains("id=\"wallet-open\"") && !page.body.contains("qr-link"));
 }
 
-/// OA-17, GEN-20: Forms of other sites, and of other logins, do nothing.
+/// OA-17, GEN-20: Forms from other sites and from other logins have no effect.
 #[tokio::test]
 async fn a_form_needs_the_token_of_its_login_and_browser() {
     let world = World::start().await;
@@ -202,13 +205,13 @@ async fn a_form_needs_the_token_of_its_login_and_browser() {
     let refused =
         thief.post(&page.url, &[("form_token", &page.form_token()), ("decision", "allow")]).await;
     assert_eq!(refused.code().as_deref(), Some("A-1005"));
-    // Nothing was decided: the person still can.
+    // Nothing was decided, so the person can still answer.
     assert!(browser.agree(&page).await.contains("code="));
-    // Once.
+    // The form works only once.
     assert_eq!(browser.decide(&page, "allow", &[]).await.code().as_deref(), Some("A-1004"));
 }
 
-/// AUTH-25: Consent is what was pressed; everything else denies.
+/// AUTH-25: Only the button "allow" is consent; every other value denies.
 #[tokio::test]
 async fn only_the_word_allow_allows() {
     let world = World::start().await;
@@ -222,7 +225,7 @@ async fn only_the_word_allow_allows() {
     }
 }
 
-/// AUTH-25, VP-26: Giving up, and the wallet's own refusal, are told to the relying party.
+/// AUTH-25, VP-26: If the person gives up or the wallet declines, the relying party gets an error.
 #[tokio::test]
 async fn who_cancels_or_declines_is_sent_back_with_an_error() {
     let world = World::start().await;
@@ -243,7 +246,8 @@ async fn who_cancels_or_declines_is_sent_back_with_an_error() {
     assert_eq!(parameter(&back, "error").as_deref(), Some("access_denied"));
 }
 
-/// OA-17, OA-19: A session cookie that somebody planted is worth nothing, before and after.
+/// OA-17, OA-19: A session cookie that somebody planted has no effect, neither before nor after the
+/// login.
 #[tokio::test]
 async fn a_login_gives_a_session_of_its_own() {
     let world = World::start().await;
@@ -258,7 +262,7 @@ async fn a_login_gives_a_session_of_its_own() {
     assert_ne!(before, after);
 }
 
-/// A login ends after ten minutes, and its links after five.
+/// A login expires after ten minutes, and its links after five.
 #[tokio::test]
 async fn an_old_login_is_over() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! The `claims` parameter and `id_token_hint`: what one request expects of one login.
+//! The `claims` parameter and `id_token_hint`: what a request demands of its login.
 
 use sekisho_tests::{Browser, Expected, Rp, World, affiliation, parameter};
 use serde_json::json;
@@ -9,7 +9,8 @@ fn asking(rp: &Rp, claims: &str, more: &[(&str, &str)]) -> Expected {
     rp.request("openid", &all)
 }
 
-/// AUTH-24: claims one by one, each in its place, and no other of their scopes.
+/// AUTH-24: claims that are named one by one come in the place where they were asked for, without
+/// the other claims of their scopes.
 #[tokio::test]
 async fn claims_come_one_by_one_where_they_were_asked_for() {
     let world = World::start().await;
@@ -29,14 +30,15 @@ async fn claims_come_one_by_one_where_they_were_asked_for() {
     assert_eq!(names, ["sub", "name", "groups"]);
     assert_eq!(userinfo["name"], "山田 太郎");
 
-    // The person agreed to these alone: another claim is asked for anew, by wallet and by consent.
+    // The person agreed to these claims only. For another claim, the wallet and the person are
+    // asked again.
     let more = asking(&rp, r#"{"userinfo": {"organization": null}}"#, &[("prompt", "none")]);
     let location = browser.get(&more.url).await.location.unwrap();
     let error = parameter(&location, "error").unwrap();
     assert!(["login_required", "consent_required"].contains(&error.as_str()), "{error}");
 }
 
-/// AUTH-24, OA-12: what the client is not registered for is not reached claim by claim either.
+/// AUTH-24, OA-12: a client cannot get claims beyond its registration by naming them one by one.
 #[tokio::test]
 async fn a_claim_beyond_the_registration_is_ignored() {
     let world = World::start().await;
@@ -52,7 +54,8 @@ async fn a_claim_beyond_the_registration_is_ignored() {
     assert_eq!(parameter(&location, "error").as_deref(), Some("invalid_request"));
 }
 
-/// AUTH-24, OI-06: an essential `acr` is met or refused; it is never more than was shown.
+/// AUTH-24, OI-06: a login meets an essential `acr` or is refused; the `acr` in the ID token never
+/// exceeds what the login achieved.
 #[tokio::test]
 async fn an_essential_acr_is_met_or_refused() {
     let world = World::start().await;
@@ -74,7 +77,7 @@ async fn an_essential_acr_is_met_or_refused() {
     assert_eq!(error.as_deref(), Some("unmet_authentication_requirements"));
 }
 
-/// AUTH-23, OI-01: a hint, or `sub` in `claims`, is a person to wait for, never a login.
+/// AUTH-23, OI-01: a hint, or `sub` in `claims`, says which person is expected. It logs nobody in.
 #[tokio::test]
 async fn another_person_than_expected_is_not_answered_for() {
     let world = World::start().await;
@@ -95,14 +98,14 @@ async fn another_person_than_expected_is_not_answered_for() {
     let again: [(&str, &str); 2] = [("id_token_hint", &hint), ("claims", &by_claim)];
     for expectation in again {
         let scope = "openid profile organization";
-        // The right person, silently.
+        // The expected person has a session and is answered without a page.
         let silent = rp.request(scope, &[expectation, ("prompt", "none")]);
         let location = browser.get(&silent.url).await.location.unwrap();
         assert_eq!(parameter(&location, "error"), None);
-        // Nobody logged in: a hint alone logs nobody in.
+        // Nobody is logged in, and the hint alone logs nobody in.
         let location = Browser::new().get(&silent.url).await.location.unwrap();
         assert_eq!(parameter(&location, "error").as_deref(), Some("login_required"));
-        // Somebody else's session: silently an error, else the wallet is asked.
+        // Somebody else is logged in. Without a page that is an error; else the wallet is asked.
         let mut other = Browser::new();
         other.log_in(&hanako, &rp.plain_request(), &rp).await;
         let location = other.get(&silent.url).await.location.unwrap();

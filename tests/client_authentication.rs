@@ -1,4 +1,4 @@
-//! Client assertions at the token, introspection and revocation endpoints: `private_key_jwt`.
+//! Client assertions (`private_key_jwt`) at the token, introspection and revocation endpoints.
 
 use sekisho_ambient::Entropy;
 use sekisho_jose::{Algorithm, Claims, Header, SigningKey, b64u};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// A client with a key of its own.
+/// A client that authenticates with a key.
 struct Assertor {
     rp: Rp,
     key: SigningKey,
@@ -82,7 +82,7 @@ async fn code_of(world: &World, rp: &Rp) -> (Expected, String) {
     (expected, code)
 }
 
-/// CA-3, CA-6: every algorithm that discovery names.
+/// CA-3, CA-6: a client can sign with every algorithm that discovery names.
 #[tokio::test]
 async fn a_client_proves_itself_with_its_key() {
     let world = World::start().await;
@@ -106,8 +106,8 @@ async fn a_client_proves_itself_with_its_key() {
     }
 }
 
-/// OA-22, OA-23, OA-25, OA-26, OA-27, OA-28, GEN-13, GEN-14: what is wrong with an assertion is refused, and
-/// consumes neither the code nor the right assertion.
+/// OA-22, OA-23, OA-25, OA-26, OA-27, OA-28, GEN-13, GEN-14: a faulty assertion is refused, and
+/// uses up neither the code nor a good assertion.
 #[tokio::test]
 async fn a_wrong_assertion_is_refused_and_consumes_nothing() {
     let world = World::start().await;
@@ -169,7 +169,8 @@ async fn a_wrong_assertion_is_refused_and_consumes_nothing() {
     assert_eq!(status, 200, "{body}");
 }
 
-/// CA-5: the audience is the issuer, the token endpoint or the endpoint called, and no other endpoint.
+/// CA-5: the audience is the issuer, the token endpoint or the endpoint that is called, and no
+/// other endpoint.
 #[tokio::test]
 async fn an_assertion_is_for_the_endpoint_that_is_called() {
     let world = World::start().await;
@@ -193,7 +194,7 @@ async fn an_assertion_is_for_the_endpoint_that_is_called() {
     assert_eq!(client.redeem(&for_path("/token"), &expected, &code).await.0, 200);
 }
 
-/// CA-3, OA-23: an assertion is believed once, also of 32 that come at once.
+/// CA-3, OA-23: an assertion is accepted once, even if 32 requests bring it at the same time.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_assertion_is_good_once() {
     let world = World::start().await;
@@ -214,7 +215,7 @@ async fn an_assertion_is_good_once() {
     assert_eq!(client.post("/introspect", &assertion, &[("token", "x")]).await.0, 401);
 }
 
-/// CA-1, OA-24: never two methods, and never another one than the registered.
+/// CA-1, OA-24: a client must use exactly one method, the registered one.
 #[tokio::test]
 async fn one_method_and_the_registered_one() {
     let world = World::start().await;
@@ -264,8 +265,8 @@ async fn keys_of_an_unlisted_host_are_not_fetched() {
     assert!(silent.is_err(), "somebody called");
 }
 
-/// CA-7, OA-26: keys at a `jwks_uri` are fetched once and kept; an unknown `kid` is a reason to look
-/// again, but not more than twice a minute.
+/// CA-7, OA-26: keys at a `jwks_uri` are fetched once and kept. An unknown `kid` causes another
+/// fetch, at most twice a minute.
 #[tokio::test]
 async fn a_client_may_rotate_the_keys_that_it_publishes() {
     let elsewhere = Elsewhere::start().await;
@@ -303,10 +304,10 @@ async fn a_client_may_rotate_the_keys_that_it_publishes() {
     world.clock.advance(30);
     assert_eq!(ask(&client).await, 200);
     assert_eq!(elsewhere.asked(), fetched + 1);
-    // The key that is no longer published is no longer good.
+    // The key that is no longer published is no longer accepted.
     client.key = first;
     assert_eq!(ask(&client).await, 401);
-    // While the host is down, what is known is good for five minutes and no longer.
+    // While the host is down, known keys are accepted for five minutes and no longer.
     elsewhere.answers(503, "");
     world.clock.advance(300);
     assert_eq!(ask(&client).await, 401);

@@ -1,8 +1,9 @@
-//! The table of requirements and attacks: which test shows each, and what none shows yet.
+//! Writes and checks the table of requirements and attacks: which tests show each of them, and
+//! which have no test yet.
 //!
-//! A test says what it shows at the head of its documentation: ids, separated by commas, then a
-//! colon or a full stop. `spec/lines.toml` has all ids; `spec/conformance.md` is written from both,
-//! and a stale one fails here. Set `SEKISHO_REGENERATE` to write it again.
+//! The documentation of a test begins with the ids that it shows, separated by commas, then a colon
+//! or a full stop. `spec/lines.toml` lists all ids. `spec/conformance.md` is generated from both,
+//! and this test fails if it is stale. Set `SEKISHO_REGENERATE` to write it again.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -48,7 +49,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The ids at the head of a documentation; none if it begins otherwise.
+/// The ids at the beginning of a documentation; empty if it does not begin with ids.
 fn ids(documentation: &str) -> Vec<String> {
     let head = documentation.split([':', '.']).next().unwrap_or_default();
     let ids: Vec<&str> = head.split(',').map(str::trim).collect();
@@ -67,7 +68,8 @@ fn ids(documentation: &str) -> Vec<String> {
     }
 }
 
-/// The tests of a file with the ids that they show: of Rust, functions; of JavaScript, `test('…')`.
+/// The tests of a file with the ids that they show. In Rust a test is a function, in JavaScript a
+/// call of `test('…')`.
 fn tests(source: &str) -> Vec<(String, Vec<String>)> {
     let (mut found, mut documentation, mut is_test) = (Vec::new(), String::new(), false);
     for line in source.lines().map(str::trim) {
@@ -145,7 +147,7 @@ fn the_table_says_what_the_tests_show() {
     let shown = shown();
     for id in shown.keys() {
         let group = id.trim_start_matches("attack ").split('-').next().unwrap();
-        // Codes of the product and requirements of later parts stand in other tables.
+        // Product codes and the requirements of later parts are in other tables.
         let is_ours =
             lines.line.iter().any(|line| line.id.trim_start_matches("attack ").starts_with(group));
         let known = lines.line.iter().any(|line| line.id == *id);

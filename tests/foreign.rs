@@ -1,6 +1,6 @@
-//! Credentials of an issuer elsewhere, under its own root (`keys-dev`): believed as far as it is
-//! trusted, and not at all where its status cannot be known. Nothing is fetched that no operator
-//! listed.
+//! Credentials of a foreign issuer under its own root (`keys-dev`). They are accepted as far as the
+//! issuer is trusted, and refused if their status cannot be read. The broker calls only hosts that
+//! the operator listed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -25,7 +25,8 @@ fn der(pem: &str) -> Vec<u8> {
     STANDARD.decode(text).unwrap()
 }
 
-/// A world a year on, when the fixtures are valid, that trusts the issuer for the tenant.
+/// A world a year later, when the fixtures are valid, which trusts the foreign issuer for the
+/// tenant.
 async fn world() -> World {
     world_with(|_| {}).await
 }
@@ -44,12 +45,12 @@ async fn world_with(change: impl FnOnce(&mut Config)) -> World {
     world
 }
 
-/// A wallet with a credential of the issuer, whose status stands at `status`.
+/// A wallet with a credential of the foreign issuer, whose status list is at `status`.
 fn wallet(world: &World, status: Option<&str>) -> Wallet {
     wallet_of(world, world.broker.site().type_authority(), status)
 }
 
-/// The same with a credential whose type stands at `authority`.
+/// The same, for a credential whose type has the authority `authority`.
 fn wallet_of(world: &World, authority: &str, status: Option<&str>) -> Wallet {
     let mut wallet = Wallet::new(world.broker.site().clock().now());
     let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
@@ -72,7 +73,7 @@ fn wallet_of(world: &World, authority: &str, status: Option<&str>) -> Wallet {
     wallet
 }
 
-/// VP-30.
+/// VP-30: the credential of a foreign issuer is accepted only while the issuer is trusted.
 #[tokio::test]
 async fn a_foreign_issuer_is_believed_as_far_as_it_is_trusted() {
     let world = world().await;
@@ -84,7 +85,7 @@ async fn a_foreign_issuer_is_believed_as_far_as_it_is_trusted() {
     assert_eq!(wallet.present(&page.link("wallet-open")).await.code(), "C-2005");
 }
 
-/// NET-01, ST-02, TSL-6: what cannot be known is refused, and the address in the credential is not
+/// NET-01, ST-02, TSL-6: an unknown status is refused, and the address in the credential is not
 /// called.
 #[tokio::test]
 async fn a_status_elsewhere_fails_closed_and_nobody_is_called() {
@@ -106,8 +107,8 @@ async fn a_status_elsewhere_fails_closed_and_nobody_is_called() {
     assert!(called.is_err(), "the canary was called");
 }
 
-/// SD-16, NET-01: the type of a credential is a name; nobody goes to the address that it looks like,
-/// nor to what its metadata would extend, whoever signed it.
+/// SD-16, NET-01: the type of a credential is only a name. Nobody calls the URL that it looks like,
+/// nor the URL that its metadata would extend, whoever signed it.
 #[tokio::test]
 async fn a_type_is_not_fetched() {
     let elsewhere = Elsewhere::start().await;
@@ -125,7 +126,8 @@ async fn a_type_is_not_fetched() {
     assert_eq!(elsewhere.asked(), 0);
 }
 
-/// ST-03: A list of ours that the foreign credential points into is no list of its issuer.
+/// ST-03: A foreign credential may refer to one of our lists, but that list does not count as its
+/// issuer's.
 #[tokio::test]
 async fn a_foreign_credential_cannot_borrow_our_list() {
     let world = world().await;
@@ -136,7 +138,8 @@ async fn a_foreign_credential_cannot_borrow_our_list() {
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2008"));
 }
 
-/// A list of the issuer at `uri` in which the wallet's entry has `value`, made `ago` seconds ago.
+/// A status list of the foreign issuer at `uri`, made `ago` seconds ago, in which the wallet's
+/// entry has `value`.
 fn list(world: &World, uri: &str, value: u8, ago: i64) -> String {
     let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
     let mut list = StatusList::new(2, 1000).unwrap();
@@ -147,7 +150,7 @@ fn list(world: &World, uri: &str, value: u8, ago: i64) -> String {
     status::issue_token(&list, &issue, &header, &key).unwrap()
 }
 
-/// What a login with this wallet comes to: the code of the refusal, or none.
+/// Tries to log in with this wallet; returns the code of the refusal, or `None` if there was none.
 async fn outcome(world: &World, wallet: &Wallet) -> Option<String> {
     let rp = world.rp().await;
     let page = Browser::new().begin(&rp.plain_request().url, &rp).await;
@@ -156,8 +159,8 @@ async fn outcome(world: &World, wallet: &Wallet) -> Option<String> {
     (answer.status != 200).then(|| answer.code())
 }
 
-/// TSL-6, VP-33, GEN-17: a list at a listed host is fetched over TLS, kept for its `ttl` and no
-/// longer, and what it says counts within that time.
+/// TSL-6, VP-33, GEN-17: a list at a listed host is fetched over TLS and used for its `ttl` but no
+/// longer. What it says takes effect within that time.
 #[tokio::test]
 async fn a_listed_list_is_fetched_kept_and_believed() {
     let elsewhere = Elsewhere::start().await;
@@ -178,8 +181,8 @@ async fn a_listed_list_is_fetched_kept_and_believed() {
     assert_eq!(outcome(&world, &wallet).await.as_deref(), Some("C-2002"));
 }
 
-/// ST-02, ST-03, ST-04, ST-01: a host that is down, answers something else, redirects, or brings an
-/// older list or one of another place: not valid, each time.
+/// ST-02, ST-03, ST-04, ST-01: a credential is not valid if the host is down, answers something
+/// else, redirects, or sends an older list or a list for another place.
 #[tokio::test]
 async fn a_list_that_is_not_the_one_says_nothing_good() {
     let elsewhere = Elsewhere::start().await;
@@ -206,7 +209,7 @@ async fn a_list_that_is_not_the_one_says_nothing_good() {
     assert_eq!(outcome(&world, &wallet).await, unknown);
     assert_eq!(elsewhere.asked(), before + 1, "no redirect is followed");
 
-    // A list that was seen may not be taken back: the older one is a rollback.
+    // A list that is older than one seen before is refused, because it may be a replay.
     elsewhere.answers(200, list(&world, &uri, 1, 0));
     assert_eq!(outcome(&world, &wallet).await.as_deref(), Some("C-2001"));
     world.clock.advance(300);
@@ -216,8 +219,8 @@ async fn a_list_that_is_not_the_one_says_nothing_good() {
     assert_eq!(outcome(&world, &wallet).await, None);
 }
 
-/// TSL-6, VP-33: lists that decisions stand on are fetched by the timer at half of their time, not by
-/// a login; what a host that is down last said counts until its end and no longer.
+/// TSL-6, VP-33: the timer fetches lists that decisions use at half of their lifetime, so no login
+/// has to. If the host is down, its last list is used until it expires and no longer.
 #[tokio::test]
 async fn lists_are_refreshed_by_the_timer() {
     let elsewhere = Elsewhere::start().await;
@@ -243,7 +246,7 @@ async fn lists_are_refreshed_by_the_timer() {
     assert_eq!(outcome(&world, &wallet).await, None);
     world.clock.advance(1);
     assert_eq!(outcome(&world, &wallet).await.as_deref(), Some("C-2008"));
-    // Nobody has asked for longer than any session lasts: it is let go.
+    // Nobody has used the list for longer than any session lasts, so the timer stops fetching it.
     elsewhere.answers(200, list(&world, &uri, 0, 0));
     assert_eq!(outcome(&world, &wallet).await, None);
     let asked = elsewhere.asked();
@@ -252,8 +255,8 @@ async fn lists_are_refreshed_by_the_timer() {
     assert_eq!(elsewhere.asked(), asked);
 }
 
-/// TSL-6, OA-37: from the moment at which an issuer elsewhere revokes, every second a person tries, with
-/// the timer of a server beside: the refusal comes within the list's `ttl`.
+/// TSL-6, OA-37: a person tries every second after a foreign issuer revoked the credential, while
+/// the timer of the server runs. The refusal comes within the list's `ttl`.
 #[tokio::test]
 async fn a_revocation_elsewhere_counts_within_the_ttl() {
     let elsewhere = Elsewhere::start().await;

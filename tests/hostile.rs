@@ -1,5 +1,5 @@
-//! The whole product on an engine that runs every closure twice, lets others go first and claims
-//! conflicts: what a person and a relying party see is the same.
+//! Runs the whole product on a store engine that runs every closure twice, lets other transactions
+//! go first and reports conflicts. People and relying parties must notice nothing.
 
 use sekisho_broker::admin::RotateKey;
 use sekisho_profile::lifetimes::KEY_DOCUMENTS;
@@ -24,17 +24,18 @@ async fn a_login_is_the_same_whatever_the_engine_does() {
     }
 }
 
-/// OA-04, VP-02, VI-01: Every race has one winner: redeeming a code, redeeming an offer, using a
-/// nonce, answering a request, returning with a response code, agreeing; at one broker and at two.
+/// OA-04, VP-02, VI-01: Of simultaneous attempts exactly one succeeds: redeeming a code or an
+/// offer, using a nonce, answering a request, returning with a response code, consenting. This
+/// holds at one broker and at two.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_race_has_one_winner() {
     races(World::hostile(7).await).await;
     races(World::of_two(8).await).await;
 }
 
-/// OA-03, OA-09, OA-23, VI-02, VI-05, ST-02: what one broker did, the other one knows: a code or an
-/// assertion that was used, a family that was ended, tries at a transaction code, a nonce, a
-/// revocation.
+/// OA-03, OA-09, OA-23, VI-02, VI-05, ST-02: one broker knows at once what the other one did: a
+/// used code or assertion, an ended family of refresh tokens, tries at a transaction code, a used
+/// nonce, a revocation.
 #[tokio::test]
 async fn two_brokers_on_one_store_are_one() {
     let world = World::of_two(11).await;
@@ -45,7 +46,7 @@ async fn two_brokers_on_one_store_are_one() {
     let code = rp.code(&expected, &location);
     let tokens = rp.tokens(&expected, &code).await;
     assert_eq!(rp.userinfo(&tokens.access_token).await.0, 200);
-    // Twice, so that each of the two is asked.
+    // Ask twice, so that each of the two brokers answers once.
     for _ in 0..2 {
         assert_eq!(rp.redeem(&expected, &code).await.0, 400);
         assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
@@ -94,7 +95,7 @@ async fn two_brokers_on_one_store_are_one() {
     let mut statuses = Vec::new();
     for _ in 0..3 {
         statuses.push(wallet.request_credential(&offer, token, &body).await.status);
-        // Another request in between, so that the turns do not fall together.
+        // Send another request in between, so that the same broker does not get every try.
         http().get(format!("{}/jwks", world.origin)).send().await.unwrap();
     }
     assert_eq!(statuses, [200, 400, 400], "a nonce is good once");
@@ -107,14 +108,14 @@ async fn two_brokers_on_one_store_are_one() {
     }
 }
 
-/// Trust, keys and clients that one broker changes count at the other at once, although it keeps
+/// When one broker changes trust, keys or clients, the other one obeys at once, although it keeps
 /// copies of them in memory.
 #[tokio::test]
 async fn what_one_broker_changes_the_other_obeys() {
     let world = World::of_two(12).await;
     let (rp, other) = (world.rp().await, world.rp().await);
     let mut wallet = world.member().await;
-    // The spares have been published for long enough to sign.
+    // Wait until the spare keys have been published for long enough to sign.
     world.clock.advance(2 * KEY_DOCUMENTS);
     world.broker.sweep_keys().await.unwrap();
     wallet.now = world.broker.site().clock().now();
@@ -156,14 +157,14 @@ async fn log_in(wallet: &Wallet, expected: &Expected, rp: &Rp) -> String {
     Browser::new().answer_of(wallet, expected, rp).await
 }
 
-/// In every other turn a request in between, so that the brokers change places.
+/// Sends a request in every other turn, so that the brokers swap their turns.
 async fn next_turn(world: &World, turn: usize) {
     if turn % 2 == 1 {
         http().get(format!("{}/jwks", world.origin)).send().await.unwrap();
     }
 }
 
-/// The key that signed an ID token.
+/// The `kid` of the key that signed an ID token.
 fn kid(tokens: &Tokens) -> String {
     let token = tokens.body["id_token"].as_str().unwrap();
     let jwt = sekisho_jose::UnverifiedJwt::<sekisho_jose::Claims>::parse(token).unwrap();
@@ -220,7 +221,7 @@ async fn races(world: World) {
     assert_eq!(redeemed.len(), 1);
 }
 
-/// Runs `count` at once, and gives what succeeded.
+/// Runs `count` attempts at once, and returns the results of those that succeeded.
 async fn race<T: Send + 'static, F>(count: usize, make: impl Fn() -> F) -> Vec<T>
 where
     F: Future<Output = Option<T>> + Send + 'static,

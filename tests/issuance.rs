@@ -1,5 +1,5 @@
-//! Issuing (OpenID4VCI 1.0): what a wallet that follows the rules gets, and what every other gets.
-//! A refused request consumes nothing; the corrected one succeeds with the same handle.
+//! Issuing (OpenID4VCI 1.0): the answers to a wallet that follows the rules, and to wallets that do
+//! not. A refused request uses up nothing; the corrected request succeeds with the same handle.
 
 use sekisho_ambient::Entropy;
 use sekisho_jose::{Algorithm, Header, SigningKey, b64u};
@@ -8,7 +8,7 @@ use sekisho_openid4vci::proof;
 use sekisho_tests::{NOW, OPERATOR, TENANT, Wallet, World, affiliation, error_of, http, training};
 use serde_json::{Value, json};
 
-/// A wallet with a redeemed offer: its offer and access token.
+/// Makes a wallet and redeems an offer; returns the wallet, the offer and the access token.
 async fn redeemed(world: &World) -> (Wallet, CredentialOffer, String) {
     let wallet = Wallet::new(NOW);
     let link = world.offer(TENANT, "affiliation", affiliation()).await.uri;
@@ -22,8 +22,8 @@ fn request(proof: &str) -> Value {
     json!({"credential_configuration_id": "affiliation", "proofs": {"jwt": [proof]}})
 }
 
-/// VCI-1, VCI-3, VCI-6: metadata of each organization, at both places, and none of a
-/// stranger.
+/// VCI-1, VCI-3, VCI-6: each organization has metadata at both places; an unknown organization has
+/// none.
 #[tokio::test]
 async fn each_organization_is_an_issuer_of_its_own() {
     let world = World::start().await;
@@ -65,8 +65,8 @@ async fn each_organization_is_an_issuer_of_its_own() {
     }
 }
 
-/// SDJ-1, SDJ-2, SDJ-3, SDJ-4, SDJ-5, SDJ-6, SDJ-7, SDJ-8, VCI-50: what is issued, read
-/// by a holder.
+/// SDJ-1, SDJ-2, SDJ-3, SDJ-4, SDJ-5, SDJ-6, SDJ-7, SDJ-8, VCI-50: the contents of an issued
+/// credential, as its holder reads them.
 #[tokio::test]
 async fn a_credential_says_what_it_must_and_hides_what_it_can() {
     let world = World::start().await;
@@ -96,7 +96,7 @@ async fn a_credential_says_what_it_must_and_hides_what_it_can() {
     assert_eq!(open["vct#integrity"], hash, "of the very bytes that are served");
 }
 
-/// VCI-10, VCI-11, VI-01: an offer by reference is there until it is redeemed.
+/// VCI-10, VCI-11, VI-01: an offer by reference can be fetched until it is redeemed.
 #[tokio::test]
 async fn an_offer_is_gone_once_it_is_redeemed() {
     let world = World::start().await;
@@ -116,7 +116,7 @@ async fn an_offer_is_gone_once_it_is_redeemed() {
     assert_eq!(error_of(&wallet.redeem_offer(&offer, None).await.body), "invalid_grant");
 }
 
-/// VCI-20, VI-02, VI-03: the transaction code.
+/// VCI-20, VI-02, VI-03: a transaction code may be tried five times.
 #[tokio::test]
 async fn a_transaction_code_has_five_tries() {
     let world = World::start().await;
@@ -129,7 +129,7 @@ async fn a_transaction_code_has_five_tries() {
     assert!(right.len() == 6 && right.bytes().all(|digit| digit.is_ascii_digit()));
     let wrong = if right == "000000" { "000001" } else { "000000" };
     let offer = wallet.read_offer(&one.uri).await;
-    // A missing one is not counted.
+    // A request without a transaction code does not count as a try.
     for _ in 0..6 {
         assert_eq!(error_of(&wallet.redeem_offer(&offer, None).await.body), "invalid_request");
     }
@@ -147,7 +147,7 @@ async fn a_transaction_code_has_five_tries() {
     }
     assert_eq!(error_of(&wallet.redeem_offer(&offer, Some(&right)).await.body), "invalid_grant");
 
-    // One that nobody asked for.
+    // A transaction code that the offer does not ask for is refused.
     let plain = world.offer(TENANT, "affiliation", affiliation()).await.uri;
     let offer = wallet.read_offer(&plain).await;
     assert_eq!(
@@ -157,8 +157,8 @@ async fn a_transaction_code_has_five_tries() {
     assert_eq!(wallet.redeem_offer(&offer, None).await.status, 200);
 }
 
-/// VCI-41, VCI-42, VCI-43, VCI-44, VCI-45, VCI-53, VI-06, VI-07: each
-/// fault has its code, and nothing is issued.
+/// VCI-41, VCI-42, VCI-43, VCI-44, VCI-45, VCI-53, VI-06, VI-07: each fault gets its own error
+/// code, and nothing is issued.
 #[tokio::test]
 async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
     let world = World::start().await;
@@ -264,14 +264,14 @@ async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
         let answer = wallet.request_credential(&offer, &token, &body).await;
         assert_eq!((answer.status, error_of(&answer.body).as_str()), (400, error), "{what}");
     }
-    // A signature of another key.
+    // The proof is signed by another key.
     let stranger = SigningKey::generate(Algorithm::Es256, &Entropy::system()).unwrap();
     let header =
         Header::new(Algorithm::Es256, "openid4vci-proof+jwt").with_jwk(wallet.key.public_jwk());
     let forged = request(&sekisho_jose::sign(&stranger, &header, &claims).unwrap());
     let answer = wallet.request_credential(&offer, &token, &forged).await;
     assert_eq!(error_of(&answer.body), "invalid_proof");
-    // Not JSON, or not said to be.
+    // The body is not JSON, or its content type is not.
     let url = format!("{}/credential", world.issuer(TENANT));
     for sent in [
         http().post(&url).bearer_auth(&token).header("content-type", "application/json").body("{"),
@@ -286,19 +286,18 @@ async fn a_wrong_credential_request_is_refused_for_its_own_reason() {
         assert_eq!(answer.status(), 400);
         assert_eq!(error_of(&answer.json().await.unwrap()), invalid);
     }
-    // Tokens.
     for token in ["", "unknown"] {
         assert_eq!(wallet.request_credential(&offer, token, &right).await.status, 401);
     }
     assert!(world.credentials().await.is_empty());
-    // After all of that, the right request succeeds, once for its nonce.
+    // After all these faults the right request succeeds, but its nonce only once.
     assert_eq!(wallet.request_credential(&offer, &token, &right).await.status, 200);
     let replayed = wallet.request_credential(&offer, &token, &right).await;
     assert_eq!(error_of(&replayed.body), "invalid_nonce");
     assert_eq!(world.credentials().await.len(), 1);
 }
 
-/// VCI-10, VCI-11: the same offer in the link itself.
+/// VCI-10, VCI-11: the link may contain the whole offer.
 #[tokio::test]
 async fn an_offer_may_stand_in_its_link() {
     let world = World::start().await;
@@ -315,8 +314,8 @@ async fn an_offer_may_stand_in_its_link() {
     sekisho_tests::Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
 }
 
-/// VCI-22, TSL-5: A token is good for a few credentials, each with a status entry of its own, and
-/// then for none.
+/// VCI-22, TSL-5: A token issues a few credentials, each with a status entry of its own, and no
+/// more after that.
 #[tokio::test]
 async fn a_token_issues_no_flood() {
     let world = World::start().await;
@@ -331,8 +330,8 @@ async fn a_token_issues_no_flood() {
     assert_eq!(world.credentials().await.len(), 5);
 }
 
-/// VCI-44: a holder's key may be named by a DID that holds it, and may be on Ed25519; the
-/// credential is bound to it and logs in.
+/// VCI-44: a holder may name its key by a DID that contains the key, and the key may be on Ed25519.
+/// The credential is bound to that key and can be used to log in.
 #[tokio::test]
 async fn holders_may_name_their_key_by_a_did() {
     let world = World::start().await;
@@ -362,8 +361,8 @@ async fn holders_may_name_their_key_by_a_did() {
     }
 }
 
-/// VCI-30, VI-05, VI-10: a nonce ends after five minutes, a token too, and a token is one
-/// organization's.
+/// VCI-30, VI-05, VI-10: nonces and tokens expire after five minutes, and a token is valid at one
+/// organization only.
 #[tokio::test]
 async fn what_is_late_or_elsewhere_is_refused() {
     let world = World::start().await;
@@ -385,7 +384,7 @@ async fn what_is_late_or_elsewhere_is_refused() {
     assert_eq!(wallet.request_credential(&other, &late, &fresh).await.status, 200);
 }
 
-/// No credential outlives its type, or carries what it may not.
+/// An operator cannot offer a credential that outlives its type's limit or has forbidden claims.
 #[tokio::test]
 async fn an_operator_cannot_offer_what_the_type_forbids() {
     let world = World::start().await;

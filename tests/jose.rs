@@ -1,5 +1,5 @@
-//! Every place at which a JWT is read, against every hostile one: the same list at each, then the
-//! good one, which must not have suffered. And each good JWT at every place that is not its own.
+//! Tries the same list of hostile JWTs at every place that reads a JWT, then a good JWT, which must
+//! still be accepted. Also tries each good JWT at every other place.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 const ISSUER: &str = "https://issuer.example.jp";
 const BYE: &str = "http://127.0.0.1:4000/bye";
 
-/// Where JWTs are read.
+/// A place that reads JWTs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Place {
     /// `client_assertion` at a client's endpoint.
@@ -49,7 +49,7 @@ const PLACES: [Place; 6] = [
     Place::StatusList,
 ];
 
-/// One broker with everything that the places need.
+/// One broker, with the clients, wallets and servers that the places need.
 struct Scene {
     world: World,
     elsewhere: Elsewhere,
@@ -61,19 +61,19 @@ struct Scene {
     rp: Rp,
     id_token: String,
     browser: Browser,
-    /// A wallet with a credential of an issuer elsewhere, whose status list is elsewhere.
+    /// A wallet with a credential of a foreign issuer, whose status list is on another server.
     wallet: Wallet,
     offer: CredentialOffer,
     access_token: String,
     redeemed_at: Timestamp,
 }
 
-/// What was fetched for the sake of a draft.
+/// Fresh values that a draft for a place needs.
 #[derive(Default)]
 struct Prepared {
-    /// A nonce, or the claims of a key binding.
+    /// A nonce from the issuer, or the claims of a key binding as JSON.
     fresh: String,
-    /// An honest presentation, and the request that it answers.
+    /// An honest presentation, with the request that it answers.
     shown: String,
     request: Option<VerifiedRequest>,
 }
@@ -92,7 +92,7 @@ fn issuer_leaf() -> Vec<u8> {
     STANDARD.decode(text).unwrap()
 }
 
-/// Header and claims of a JWT.
+/// The header and the claims of a JWT, read without verification.
 fn read(token: &str) -> (Value, Value) {
     let part = |n: usize| {
         let bytes = b64u::decode(token.split('.').nth(n).unwrap()).unwrap();
@@ -105,7 +105,7 @@ impl Scene {
     async fn new() -> Self {
         let elsewhere = Elsewhere::start().await;
         let world = World::with(|config| elsewhere.allow(config)).await;
-        // A year on, when the fixtures are valid.
+        // Move a year ahead, because the fixtures are valid then.
         world.clock.advance(365 * 86_400);
         world.broker.sweep_keys().await.unwrap();
         let add = AddTrust {
@@ -155,8 +155,8 @@ impl Scene {
         self.world.broker.site().clock().now()
     }
 
-    /// A good JWT for this place; `fresh` is what was prepared for it. A hint is signed by the broker,
-    /// which lends its key to nobody: here by ours.
+    /// A good JWT for this place; `fresh` was prepared for it. The exception is the hint: only the
+    /// broker has the key for it, so it is signed by the client's key.
     fn draft(&self, place: Place, fresh: &str) -> Draft {
         let now = self.now();
         let (header, claims, key) = match place {
@@ -202,7 +202,8 @@ impl Scene {
         Draft { header, claims, key: key.clone() }
     }
 
-    /// What a draft for this place needs to be fresh, and where it goes.
+    /// Fetches what a draft for this place needs to be fresh, and opens the request that it will
+    /// answer.
     async fn prepare(&mut self, place: Place) -> Prepared {
         let mut prepared = Prepared::default();
         match place {
@@ -233,7 +234,7 @@ impl Scene {
         self.redeemed_at = self.now();
     }
 
-    /// Brings a token to this place: whether it was taken.
+    /// Sends a token to this place; returns whether it was accepted.
     async fn takes(&mut self, place: Place, token: &str, prepared: &Prepared) -> bool {
         match place {
             Place::ClientAssertion => self.authenticates(token).await,
@@ -297,7 +298,7 @@ impl Scene {
 
     async fn reads_the_list(&mut self, token: &str) -> bool {
         self.elsewhere.answers(200, token);
-        // What was fetched before is kept for its time to live.
+        // Wait until the copy of the list, which was fetched before, has expired.
         self.world.clock.advance(300);
         self.wallet.now = self.now();
         let page = Browser::new().begin(&self.rp.plain_request().url, &self.rp).await;
@@ -307,7 +308,7 @@ impl Scene {
         answer.status == 200
     }
 
-    /// The good one of a place.
+    /// A good JWT for this place, with what was prepared for it.
     async fn good(&mut self, place: Place) -> (String, Prepared) {
         let prepared = self.prepare(place).await;
         let token = match place {
@@ -322,7 +323,7 @@ impl Scene {
         self.takes(place, &token, &prepared).await
     }
 
-    /// Nobody called the address that stands in headers.
+    /// Checks that nobody called the address in the headers.
     fn canary_is_silent(&self) {
         let listener = self.canary.accept();
         let mut listener = Box::pin(listener);
@@ -332,7 +333,7 @@ impl Scene {
     }
 }
 
-/// A wallet with a credential of the issuer elsewhere.
+/// A wallet with a credential of the foreign issuer.
 fn foreign_wallet(world: &World, list: &str) -> Wallet {
     let mut wallet = Wallet::new(world.broker.site().clock().now());
     let status = StatusReference { uri: list.to_owned(), index: 7 };
@@ -354,12 +355,13 @@ fn foreign_wallet(world: &World, list: &str) -> Wallet {
     wallet
 }
 
-/// Every hostile JWT at one place, then the good one.
+/// Tries every hostile JWT at one place, then a good one.
 async fn matrix(place: Place) {
     let mut scene = Scene::new().await;
     let stranger = SigningKey::generate(Algorithm::Es256, &Entropy::system()).unwrap();
     let canary = format!("http://{}", scene.canary.local_addr().unwrap());
-    // Five answers that fail end a request; a list may be longer than all else.
+    // A request ends with the fifth failed answer, so send four to each. A status list may be
+    // longer than other tokens.
     let at_once =
         if matches!(place, Place::Credential | Place::KeyBinding) { 4 } else { usize::MAX };
     let too_long = if place == Place::StatusList { 2 << 20 } else { 300_000 };
@@ -426,7 +428,7 @@ async fn hostile_status_lists() {
     matrix(Place::StatusList).await;
 }
 
-/// OA-27: each good JWT of one place is refused at every other.
+/// OA-27: each good JWT of one place is refused at every other place.
 #[tokio::test]
 async fn no_jwt_passes_for_one_of_another_kind() {
     let mut scene = Scene::new().await;

@@ -1,11 +1,11 @@
-//! A first load program: how much of the broker's processor one discovery, one token and one wallet
-//! login take, beside what their cryptography alone would take on the same core.
+//! A first load program. It measures how much processor time of the broker one discovery, one token
+//! request and one wallet login take, and how much their cryptography alone takes on the same core.
 //!
 //! `cargo build --release -p sekisho && cargo run --release -p sekisho-tests --example load`
 //!
-//! It starts `sekisho demo` on loopback, plays relying party, browser and wallet in a process of its
-//! own, and counts the processor time of the broker's process alone. Figures are of this machine;
-//! only the ratios in the last column mean something elsewhere.
+//! It starts `sekisho demo` on loopback, plays relying party, browser and wallet in its own
+//! process, and counts only the processor time of the broker's process. The absolute figures are
+//! those of this machine; only the ratios in the last column can be compared with others.
 
 #![allow(
     clippy::unwrap_used,
@@ -35,7 +35,7 @@ const TOKENS: usize = 400;
 const LOGINS: usize = 300;
 const AT_ONCE: usize = 16;
 
-/// The broker in a process of its own.
+/// The broker, running as a separate process.
 struct Demo {
     child: Child,
     binary: PathBuf,
@@ -67,12 +67,12 @@ impl Demo {
         self.said[name].as_str().unwrap().to_owned()
     }
 
-    /// Processor time so far, in seconds.
+    /// Processor time of the broker so far, in seconds.
     fn cpu(&self) -> f64 {
         cpu(&self.child.id().to_string())
     }
 
-    /// Commits so far: each is one fsync.
+    /// Number of commits so far. Each waits for one fsync.
     fn commits(&self) -> u64 {
         let config = self.text("config");
         let done = Command::new(&self.binary)
@@ -108,13 +108,13 @@ fn find(value: &Value, name: &str) -> Option<u64> {
 fn cpu(process: &str) -> f64 {
     let ticks = rustix::param::clock_ticks_per_second() as f64;
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // The name may hold spaces; what follows it does not (proc(5)).
+    // The name of the process may contain spaces, but the fields after it do not (proc(5)).
     let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
     let used: f64 = [11, 12].iter().map(|&field| fields[field].parse::<f64>().unwrap()).sum();
     used / ticks
 }
 
-/// Seconds of this core for one run of `work`.
+/// Processor time of one run of `work` in this process, in seconds.
 fn floor(runs: u32, mut work: impl FnMut()) -> f64 {
     let before = cpu("self");
     for _ in 0..runs {
@@ -123,7 +123,7 @@ fn floor(runs: u32, mut work: impl FnMut()) -> f64 {
     (cpu("self") - before) / f64::from(runs)
 }
 
-/// What the cryptography of each operation costs by itself.
+/// The processor time that the cryptography of each operation takes by itself, in seconds.
 struct Floors {
     sign_rs256: f64,
     sign_es256: f64,
@@ -152,7 +152,7 @@ fn floors() -> Floors {
     }
 }
 
-/// Runs `count` of `work`, so many at once; gives processor seconds and commits for one.
+/// Runs `work` `count` times, several at once; returns processor seconds and commits of one run.
 async fn measure<F>(demo: &Demo, count: usize, work: impl Fn(usize) -> F) -> (f64, f64)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -234,7 +234,7 @@ async fn main() {
     print("token", token, Some(floors.sign_rs256), "1 RS256 signature of 2048 bits");
 }
 
-/// A login in a browser of its own, up to the code.
+/// Logs in with a new browser, until the relying party gets its code.
 async fn log_in(wallet: &Wallet, rp: &Rp) -> (Browser, String) {
     let wallet = Wallet { now: Clock::system().now(), ..wallet.clone() };
     let expected = rp.request("openid profile", &[]);
@@ -255,7 +255,7 @@ async fn log_in(wallet: &Wallet, rp: &Rp) -> (Browser, String) {
     (browser, rp.code(&expected, &location))
 }
 
-/// Codes from one live session.
+/// Gets several codes from one live session.
 async fn codes(wallet: &Wallet, rp: &Rp) -> Vec<(sekisho_tests::Expected, String)> {
     let (mut browser, _) = log_in(wallet, rp).await;
     let mut codes = Vec::new();

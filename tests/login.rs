@@ -1,5 +1,5 @@
-//! One login, whole: a relying party asks, a wallet answers, the person consents, tokens come.
-//! Then everything that a decision stands on is taken away, one after the other.
+//! One whole login: a relying party asks, a wallet answers, the person consents, and tokens come.
+//! Then everything that the decision relied on is taken away, one thing after the other.
 
 use sekisho_tests::{Browser, TENANT, World};
 use serde_json::json;
@@ -11,7 +11,7 @@ async fn a_person_is_refused_learns_why_and_then_gets_the_gpus() {
     let mut wallet = world.member().await;
     let mut browser = Browser::new();
 
-    // Without the training: every unmet condition, and the way back.
+    // Without the training access is denied: the page shows every unmet condition and a link back.
     let expected = rp.gpu_request(8);
     let page = browser.show(&wallet, &expected.url, &rp).await;
     assert_eq!(page.reasons(), ["P-3201"], "{}", page.body);
@@ -19,7 +19,7 @@ async fn a_person_is_refused_learns_why_and_then_gets_the_gpus() {
     assert_eq!(sekisho_tests::parameter(&back, "error").as_deref(), Some("access_denied"));
     assert_eq!(sekisho_tests::parameter(&back, "state").as_ref(), Some(&expected.state));
 
-    // With it: consent, code, tokens, and the allocation.
+    // With the training come consent, the code, the tokens and the GPU allocation.
     world.train(&mut wallet).await;
     let expected = rp.gpu_request(8);
     let page = browser.show(&wallet, &expected.url, &rp).await;
@@ -44,14 +44,15 @@ async fn a_person_is_refused_learns_why_and_then_gets_the_gpus() {
     assert_eq!(again.id_token["sub"], tokens.id_token["sub"]);
     assert_eq!(again.body["authorization_details"][0]["gpus"], 4);
 
-    // Revoked: the token, the session and the remembered consent are worth nothing any more.
+    // After the revocation, the token, the session and the remembered consent have no effect any
+    // more.
     world.revoke("affiliation").await;
     let (status, _) = rp.userinfo(&again.access_token).await;
     assert_eq!(status, 401);
     let expected = rp.gpu_request(4);
     let refused = browser.get(&expected.url).await;
     assert_eq!(refused.code().as_deref(), Some("C-2001"), "{}", refused.body);
-    // And the wallet is refused, too.
+    // The wallet is refused as well.
     let page = browser.begin(&rp.gpu_request(4).url, &rp).await;
     let answer = wallet.present(&page.link("wallet-open")).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2001"));

@@ -1,4 +1,5 @@
-//! Logging out at the wish of a relying party: who may end which session, and where to then.
+//! Logout at the request of a relying party: which session it may end, and where the browser goes
+//! then.
 
 use sekisho_ambient::Entropy;
 use sekisho_jose::{Algorithm, Header, SigningKey, b64u};
@@ -16,7 +17,7 @@ fn url(world: &World, parameters: &[(&str, &str)]) -> String {
     url.into()
 }
 
-/// Logs in; gives the browser and the ID token.
+/// Logs in; returns the browser and the ID token.
 async fn logged_in(world: &World, rp: &Rp) -> (Browser, String) {
     let mut browser = Browser::new();
     let tokens = browser.log_in(&world.member().await, &rp.plain_request(), rp).await;
@@ -33,7 +34,7 @@ async fn is_logged_in(browser: &mut Browser, rp: &Rp) -> bool {
     }
 }
 
-/// The page of the question, after redirects within the broker.
+/// The page with the question, after following redirects within the broker.
 async fn question(browser: &mut Browser, url: &str) -> Page {
     let page = browser.get(url).await;
     let page = browser.follow(page, "http://127.0.0.1:4000").await;
@@ -46,7 +47,8 @@ async fn decide(browser: &mut Browser, page: &Page, decision: &str) -> Page {
     browser.post(&page.url, &[("form_token", &token), ("decision", decision)]).await
 }
 
-/// OUT-1, OUT-3: the hint of this session needs no question, and `state` comes back as it was.
+/// OUT-1, OUT-3: with an ID token of this session as hint, no question is asked, and `state` comes
+/// back unchanged.
 #[tokio::test]
 async fn a_session_ends_at_the_wish_of_its_client() {
     let world = World::start().await;
@@ -63,11 +65,11 @@ async fn a_session_ends_at_the_wish_of_its_client() {
     assert!(location.starts_with(BYE), "{location}");
     assert_eq!(parameter(&location, "state").as_deref(), Some("s t&ä"));
     assert!(!is_logged_in(&mut browser, &rp).await);
-    // Once more: nothing is left to end, and the way back is the same.
+    // A second request finds no session to end, and sends the browser back in the same way.
     assert!(browser.get(&asked).await.location.unwrap().starts_with(BYE));
 }
 
-/// OUT-1: by POST from the client's own site, and an expired hint will do.
+/// OUT-1: the request may be a POST from the client's own site, and the hint may have expired.
 #[tokio::test]
 async fn a_form_and_an_old_hint_will_do() {
     let world = World::start().await;
@@ -82,7 +84,7 @@ async fn a_form_and_an_old_hint_will_do() {
     assert!(!is_logged_in(&mut browser, &rp).await);
 }
 
-/// OUT-2, OI-02: without a hint the person is asked; only "yes" logs out, only with the form's token.
+/// OUT-2, OI-02: without a hint the person is asked. Only "yes" with the form's token logs out.
 #[tokio::test]
 async fn without_a_hint_the_person_is_asked() {
     let world = World::start().await;
@@ -99,14 +101,14 @@ async fn without_a_hint_the_person_is_asked() {
     assert_eq!(browser.post(&page.url, &forged).await.code().as_deref(), Some("A-1005"));
     assert!(is_logged_in(&mut browser, &rp).await);
 
-    // Nothing says who asks: the browser is not sent to the client.
+    // The request names no client, so the browser is not sent to one.
     let page = question(&mut browser, &url(&world, &[("post_logout_redirect_uri", BYE)])).await;
     let done = decide(&mut browser, &page, "yes").await;
     assert_eq!(done.location.unwrap(), format!("{}/logout/done", world.origin));
     assert!(!is_logged_in(&mut browser, &rp).await);
     assert_eq!(browser.get(&format!("{}/logout/done", world.origin)).await.status, 200);
 
-    // A client that names itself gets the browser back once the person agreed.
+    // The request names its client, so the browser goes there once the person agreed.
     let (mut browser, _) = logged_in(&world, &rp).await;
     let named = [("client_id", rp.client_id.as_str()), ("post_logout_redirect_uri", BYE)];
     let page = question(&mut browser, &url(&world, &named)).await;
@@ -114,7 +116,8 @@ async fn without_a_hint_the_person_is_asked() {
     assert_eq!(decide(&mut browser, &page, "yes").await.location.as_deref(), Some(BYE));
 }
 
-/// OI-01, OUT-2: a hint that is not ours never sends a browser anywhere, and ends nothing unasked.
+/// OI-01, OUT-2: a hint that we did not sign redirects no browser and ends no session without a
+/// question.
 #[tokio::test]
 async fn a_forged_hint_is_no_hint() {
     let world = World::start().await;
@@ -141,7 +144,7 @@ async fn a_forged_hint_is_no_hint() {
     }
 }
 
-/// OI-01, OA-19: a hint of another session of somebody is a reason to ask.
+/// OI-01, OA-19: if the hint belongs to another session, the person is asked.
 #[tokio::test]
 async fn another_sessions_hint_needs_the_persons_word() {
     let world = World::start().await;
@@ -153,8 +156,8 @@ async fn another_sessions_hint_needs_the_persons_word() {
     assert!(is_logged_in(&mut browser, &rp).await);
 }
 
-/// OUT-1, OUT-2, OI-02: another URI, even by one character, and another client: an error, and still
-/// logged in.
+/// OUT-1, OUT-2, OI-02: a URI that is not registered for this client, even by one character, is an
+/// error, and the session stays.
 #[tokio::test]
 async fn only_a_registered_uri_of_this_client_is_gone_to() {
     let world = World::start().await;

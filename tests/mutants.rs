@@ -1,10 +1,11 @@
-//! Every check can be missed: each mutant of `tests/mutants.toml` takes one away, and the tests named
-//! beside it fail.
+//! Every check is needed: each mutant of `tests/mutants.toml` removes one check, and the tests
+//! named beside it must then fail.
 //!
-//! The run takes minutes and is ignored otherwise: `cargo test --workspace --test acceptance mutants::
-//! -- --ignored`. `SEKISHO_MUTANTS_IN` confines it to the mutants of some files, whose paths are
-//! separated by white space. It works on a copy below the target directory, whose dependencies are
-//! those of every other test, so only what is mutated is compiled again.
+//! A run takes minutes, so the test is ignored by default. Start it with `cargo test --workspace
+//! --test acceptance mutants:: -- --ignored`. `SEKISHO_MUTANTS_IN` limits it to the mutants of some
+//! files, whose paths are separated by white space. It works on a copy below the target directory.
+//! The copy shares the built dependencies with all other tests, so only mutated crates are compiled
+//! again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ struct Mutants {
     group: Vec<Group>,
 }
 
-/// Mutants that the same tests find.
+/// Mutants that are found by the same tests.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Group {
@@ -34,12 +35,12 @@ struct Mutant {
     check: String,
     from: String,
     to: String,
-    /// The one test that is run, where all would take long.
+    /// The one test to run, if running all would take too long.
     only: Option<String>,
 }
 
 impl Mutant {
-    /// The file's text with the check taken away.
+    /// The text of the file without the check.
     fn apply(&self, text: &str) -> String {
         let found = text.matches(&self.from).count();
         assert_eq!(found, 1, "{}: {:?} stands there {found} times", self.check, self.from);
@@ -63,14 +64,14 @@ fn every_mutant_still_has_its_place() {
     }
 }
 
-/// What a run of tests came to.
+/// The result of running tests.
 enum Outcome {
     Passed,
     Failed(Output),
     DoesNotCompile(Output),
 }
 
-/// A copy of the sources in which checks are taken away.
+/// A copy of the sources, in which checks can be removed.
 struct Copy {
     folder: PathBuf,
     target: PathBuf,
@@ -91,7 +92,7 @@ impl Copy {
         Self { folder, target }
     }
 
-    /// Runs the tests of `group`: all, or those that are named.
+    /// Runs the tests of `group`: those that are named, or all if none is.
     fn test(&self, group: &Group, named: &[&String]) -> Outcome {
         let (binary, told) = group.tests.split_first().unwrap();
         let output = Command::new(env!("CARGO"))
@@ -101,7 +102,7 @@ impl Copy {
             .args(named)
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", &self.target)
-            // Many builds, each with one line changed.
+            // Incremental compilation pays off: each build differs from the one before in one line.
             .env("CARGO_INCREMENTAL", "1")
             .env("RUST_BACKTRACE", "0")
             .output()
@@ -116,7 +117,7 @@ impl Copy {
         }
     }
 
-    /// The same without the check of `mutant`.
+    /// Runs the tests without the check that `mutant` removes.
     fn test_without(&self, group: &Group, mutant: &Mutant) -> Outcome {
         let file = self.folder.join(&mutant.file);
         let text = fs::read_to_string(&file).unwrap();
@@ -143,7 +144,7 @@ fn every_mutant_is_found() {
         if group.mutant.is_empty() {
             continue;
         }
-        // All tests, unless each mutant names its own.
+        // Run all tests, unless each mutant names its own.
         let named: Option<Vec<&String>> = group.mutant.iter().map(|m| m.only.as_ref()).collect();
         match copy.test(&group, &named.unwrap_or_default()) {
             Outcome::Passed => {}
@@ -169,8 +170,8 @@ fn every_mutant_is_found() {
     println!("{found} mutants, each is found");
 }
 
-/// Lets `cargo test --workspace --test NAME` run the unit tests of the crate of this name. With
-/// `-p NAME --lib`, cargo would choose other features of the dependencies, and build all of them again.
+/// Lets `cargo test --workspace --test NAME` run the unit tests of the crate `NAME`. With `-p NAME
+/// --lib`, cargo would choose other features for the dependencies and build all of them again.
 fn name_unit_tests(crates: &Path, name: &str) {
     let Some(folder) = name.strip_prefix("sekisho-") else { return };
     let manifest = crates.join(folder).join("Cargo.toml");
@@ -186,7 +187,7 @@ fn shown(output: &Output) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Copies a file, or a folder without what is built or installed in it.
+/// Copies a file, or a folder without build results and installed packages.
 fn copy_all(from: &Path, to: &Path) {
     if !from.is_dir() {
         fs::create_dir_all(to.parent().unwrap()).unwrap();

@@ -1,5 +1,5 @@
-//! A relying party on the crate `openidconnect`, unchanged: discovers, logs in, refreshes, introspects,
-//! revokes and logs out.
+//! A relying party built with the crate `openidconnect`, unmodified: it discovers, logs in,
+//! refreshes, introspects, revokes and logs out.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ use sekisho_tests::{Browser, Rp, World, parameter};
 
 const GOODBYE: &str = "http://127.0.0.1:4000/goodbye";
 
-/// A client with what discovery gives, and introspection and revocation.
+/// A client that knows the endpoints from discovery, and those for introspection and revocation.
 type Party = CoreClient<
     EndpointSet,
     EndpointNotSet,
@@ -29,8 +29,9 @@ type Party = CoreClient<
     EndpointMaybeSet,
 >;
 
-/// The crate brings no HTTP client of the version that is here. It revokes over https alone, which
-/// this world does not speak: the call goes to the same place by http.
+/// Sends a request of the crate, whose own HTTP client needs another version of reqwest. The crate
+/// revokes only over https, which this world does not speak; such a call goes to the same place
+/// over http.
 async fn send(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
     let (parts, body) = request.into_parts();
     let url = parts.uri.to_string().replacen("https:", "http:", 1);
@@ -44,7 +45,7 @@ async fn send(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {
     Ok(response)
 }
 
-/// What of a request the answer is held to.
+/// The parts of a request that its answer must match.
 struct Asked {
     url: String,
     state: CsrfToken,
@@ -81,7 +82,8 @@ async fn party(rp: &Rp, auth: AuthType) -> (Party, ProviderMetadataWithLogout) {
     (party, metadata)
 }
 
-/// IDT-1, TOK-9, INTR-1, REV-1, OUT-1: by each method with a secret and each algorithm.
+/// IDT-1, TOK-9, INTR-1, REV-1, OUT-1: all of that works with each method that uses a secret and
+/// with each algorithm.
 #[tokio::test]
 async fn it_logs_in_refreshes_revokes_and_logs_out() {
     let world = World::start().await;
@@ -110,7 +112,7 @@ async fn it_logs_in_refreshes_revokes_and_logs_out() {
         let id_token = tokens.id_token().unwrap();
         let algorithms: Vec<CoreJwsSigningAlgorithm> =
             serde_json::from_str(&format!("[\"{name}\"]")).unwrap();
-        // The world's clock is moved by tests; this is its time.
+        // The crate must use the time of the world, which the test moves.
         let now = Duration::from_secs(world.broker.site().clock().now().unix().try_into().unwrap());
         let verifier = party
             .id_token_verifier()
@@ -149,7 +151,7 @@ async fn it_logs_in_refreshes_revokes_and_logs_out() {
         let left = browser.get(leave.http_get_url().as_str()).await;
         assert_eq!(left.location.as_deref(), Some(&*format!("{GOODBYE}?state=bye")));
 
-        // Offline access outlives the session, and ends when the client gives it back.
+        // The refresh token outlives the session, and ends when the client revokes it.
         let last = next.refresh_token().unwrap();
         party.revoke_token(last.into()).unwrap().request_async(&send).await.unwrap();
         let gone = party.exchange_refresh_token(last).unwrap().request_async(&send).await;
@@ -161,7 +163,7 @@ async fn it_logs_in_refreshes_revokes_and_logs_out() {
     }
 }
 
-/// The error that a token endpoint named.
+/// The error code in a refusal of the token endpoint.
 fn refusal<E: std::error::Error>(error: CoreRequestTokenError<E>) -> String {
     match error {
         CoreRequestTokenError::ServerResponse(response) => response.error().to_string(),

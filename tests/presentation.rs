@@ -1,5 +1,5 @@
-//! Presenting (OpenID4VP 1.0): what a wallet that lies gets. A failed attempt consumes nothing but a
-//! counted try.
+//! Presenting (OpenID4VP 1.0): how answers of a dishonest wallet are refused. A failed answer uses
+//! up one counted try and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use sekisho_tests::malform::{Liar, honest, malformed};
 use sekisho_tests::{Answer, Browser, NOW, OPERATOR, TENANT, Wallet, World, affiliation, http};
 use serde_json::{Value, json};
 
-/// One request of one login: its link.
+/// Begins a login; returns the link of its presentation request.
 async fn link(world: &World) -> String {
     let rp = world.rp().await;
     Browser::new().begin(&rp.plain_request().url, &rp).await.link("wallet-open")
@@ -23,7 +23,8 @@ async fn send(wallet: &Wallet, link: &str, presentation: &str) -> Answer {
     wallet.send(&request, &vp_token).await
 }
 
-/// SD-01, SD-05, SD-12, SD-13, SD-14, VP-03, VP-09, VP-24, VP-31, VP-32: every malformed form, then the right one.
+/// SD-01, SD-05, SD-12, SD-13, SD-14, VP-03, VP-09, VP-24, VP-31, VP-32: every malformed
+/// presentation is refused, then the right one is accepted.
 #[tokio::test]
 async fn every_malformed_presentation_is_refused() {
     let world = World::start().await;
@@ -42,7 +43,8 @@ async fn every_malformed_presentation_is_refused() {
             nonce: request.nonce(),
         };
         let forms = malformed(&valid, &liar);
-        // A request is dead after five failures: four at each, then the right answer.
+        // The fifth failure ends a request, so send four malformed answers to each, then the right
+        // one.
         for (what, form) in forms.iter().skip(refused).take(4) {
             let answer = send(&wallet, &at, form).await;
             assert_eq!(answer.status, 400, "{what}: {}", answer.body);
@@ -58,7 +60,7 @@ async fn every_malformed_presentation_is_refused() {
     assert!(refused > 30);
 }
 
-/// VP-02: A request takes five bad answers, and then none at all.
+/// VP-02: A request accepts five failed answers, and then no answer at all.
 #[tokio::test]
 async fn the_fifth_bad_answer_ends_the_request() {
     let world = World::start().await;
@@ -73,8 +75,8 @@ async fn the_fifth_bad_answer_ends_the_request() {
     assert_eq!((answer.status, answer.code().as_str()), (400, "A-1001"));
 }
 
-/// VP-02, VP-04, VP-21, VP-50: a presentation of another login is worth nothing here; an answer
-/// counts once.
+/// VP-02, VP-04, VP-21, VP-50: a presentation for another login is refused, and an answer is
+/// accepted once.
 #[tokio::test]
 async fn a_presentation_is_for_one_request_and_once() {
     let world = World::start().await;
@@ -97,8 +99,8 @@ async fn a_presentation_is_for_one_request_and_once() {
     );
 }
 
-/// VP-06, VP-20, VP-22: what is asked for encrypted is not taken in the clear, nor with another
-/// state.
+/// VP-06, VP-20, VP-22: if an encrypted answer was asked for, an unencrypted one is refused, and so
+/// is one with another state.
 #[tokio::test]
 async fn an_answer_in_another_form_than_asked_is_refused() {
     let world = World::start().await;
@@ -120,8 +122,8 @@ async fn an_answer_in_another_form_than_asked_is_refused() {
     }
 }
 
-/// VP-07, VP-13, VP-23: an answer without what is required is refused, and one with what nobody
-/// asked for.
+/// VP-07, VP-13, VP-23: an answer is refused if it lacks a required credential, or contains one
+/// that was not asked for.
 #[tokio::test]
 async fn an_answer_holds_what_was_asked_and_no_more() {
     let world = World::start().await;
@@ -142,19 +144,19 @@ async fn an_answer_holds_what_was_asked_and_no_more() {
     }
 }
 
-/// VP-30, attack VP-12: a chain of another organization, or for another type, is no reason to
-/// believe.
+/// VP-30, attack VP-12: an issuer is not believed for another organization or for another type,
+/// even if its certificate chain is good.
 #[tokio::test]
 async fn an_issuer_is_believed_for_its_own_organization_and_types_only() {
     let world = World::start().await;
-    // The operator attests affiliations, and is trusted for trainings only.
+    // The operator attests affiliations, but is trusted for trainings only.
     let mut claims = affiliation();
     claims["org_corporate_number"] = json!(OPERATOR);
     let mut wallet = Wallet::new(NOW);
     wallet.accept(&world.offer(OPERATOR, "affiliation", claims).await.uri, None).await;
     let answer = wallet.present(&link(&world).await).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2005"));
-    // Trusted for the type, for another organization than it attests.
+    // Now it is trusted for the type, but for another organization than it attests.
     let add = sekisho_broker::admin::AddTrust {
         issuer: world.issuer(OPERATOR),
         types: vec!["affiliation".to_owned()],
@@ -164,7 +166,7 @@ async fn an_issuer_is_believed_for_its_own_organization_and_types_only() {
     world.broker.add_trust(&world.act(), &add).await.unwrap();
     let answer = wallet.present(&link(&world).await).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2005"));
-    // Trusted rightly, it is believed; and no longer when trust is taken away.
+    // With the right trust it is believed, until the trust is removed.
     world.trust(OPERATOR, &["affiliation"]).await;
     wallet.present(&link(&world).await).await.redirect_uri();
     world.broker.remove_trust(&world.act(), &world.issuer(OPERATOR)).await.unwrap();
@@ -172,7 +174,7 @@ async fn an_issuer_is_believed_for_its_own_organization_and_types_only() {
     assert_eq!(answer.code(), "C-2005");
 }
 
-/// VP-51, attack VP-10: credentials of two holders are not one person.
+/// VP-51, attack VP-10: credentials of two holders cannot be combined to one person.
 #[tokio::test]
 async fn credentials_of_two_holders_are_refused() {
     let world = World::start().await;
@@ -198,7 +200,7 @@ async fn credentials_of_two_holders_are_refused() {
     assert_eq!((answer.status, answer.code().as_str()), (400, "C-2007"), "{}", answer.body);
 }
 
-/// VP-5: after five minutes the request is over, fetched or not.
+/// VP-5: a request expires after five minutes, whether it was fetched or not.
 #[tokio::test]
 async fn a_late_answer_is_refused() {
     let world = World::start().await;
@@ -211,7 +213,7 @@ async fn a_late_answer_is_refused() {
     assert_eq!(wallet.send(&request, &vp_token).await.code(), "A-1001");
 }
 
-/// VP-1, VP-2, VP-3, VP-5, VP-6, VP-05: the request object, as a wallet reads it.
+/// VP-1, VP-2, VP-3, VP-5, VP-6, VP-05: the contents of the request object, as a wallet reads them.
 #[tokio::test]
 async fn the_request_is_signed_fresh_and_says_who_asks() {
     let world = World::start().await;
@@ -226,7 +228,7 @@ async fn the_request_is_signed_fresh_and_says_who_asks() {
     assert!(request.response_uri().starts_with(&world.origin));
     let other = wallet.open(&link(&world).await).await;
     assert_ne!(request.nonce(), other.nonce());
-    // By POST, with the wallet's own nonce.
+    // Fetch it by POST, with a nonce of the wallet.
     let url =
         sekisho_tests::parameter(&at.replace("openid4vp://", "x://x/"), "request_uri").unwrap();
     let posted = http().post(&url).form(&[("wallet_nonce", "n-1")]).send().await.unwrap();
@@ -240,7 +242,7 @@ async fn the_request_is_signed_fresh_and_says_who_asks() {
     assert_eq!(jwt.header().typ.as_deref(), Some("oauth-authz-req+jwt"));
 }
 
-/// VP-4: The other mode and the other prefix work as well.
+/// VP-4: The other response mode and the other client identifier prefix work as well.
 #[tokio::test]
 async fn plain_answers_and_names_by_host_can_be_configured() {
     let world = World::with(|config| {
@@ -255,7 +257,7 @@ async fn plain_answers_and_names_by_host_can_be_configured() {
     assert!(at.starts_with("openid4vp://?client_id=x509_san_dns%3Alocalhost"), "{at}");
     let request = wallet.open(&at).await;
     let vp_token = json!(wallet.presentations(&request)).to_string();
-    // `state` finds the request; another one, or none, does not.
+    // An answer is matched to its request by `state`, so another `state` or none is refused.
     for state in [None, Some("another")] {
         let mut form = vec![("vp_token".to_owned(), vp_token.clone())];
         form.extend(state.map(|state| ("state".to_owned(), state.to_owned())));
@@ -264,8 +266,7 @@ async fn plain_answers_and_names_by_host_can_be_configured() {
     Browser::new().log_in(&wallet, &rp.plain_request(), &rp).await;
 }
 
-/// VP-7: each kind of wallet that can be registered has its link, and the login page shows
-/// them all.
+/// VP-7: the login page shows each kind of wallet that can be configured, with its link.
 #[tokio::test]
 async fn wallets_of_every_kind_can_be_opened() {
     let endpoints = ["openid4vp://", "haip-vp://", "https://wallet.example.jp/authorize"];

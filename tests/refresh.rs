@@ -1,10 +1,10 @@
-//! Refresh tokens, introspection and revocation: a grant's later life, and its end.
+//! Refresh tokens, introspection and revocation: how a grant lives on after login, and how it ends.
 
 use sekisho_broker::admin::ChangeStatus;
 use sekisho_tests::{Browser, Rp, Tokens, World, error_of, http};
 use serde_json::{Value, json};
 
-/// A login with `offline_access`, and its refresh token.
+/// Logs in with `offline_access`; returns the tokens, and the refresh token by itself.
 async fn offline(world: &World, rp: &Rp) -> (Tokens, String) {
     let expected = rp.request("openid profile offline_access", &[("prompt", "consent")]);
     let mut wallet = world.member().await;
@@ -23,7 +23,8 @@ fn successor(answer: &(u16, Value)) -> String {
     answer.1["refresh_token"].as_str().unwrap().to_owned()
 }
 
-/// TOK-9, TOK-13, IDT-1: the same person, the same login, a new access token; no nonce any more.
+/// TOK-9, TOK-13, IDT-1: a refresh keeps the person and the time of login and gives a new access
+/// token; the new ID token has no nonce.
 #[tokio::test]
 async fn a_refresh_gives_the_same_grant_anew() {
     let world = World::start().await;
@@ -43,12 +44,12 @@ async fn a_refresh_gives_the_same_grant_anew() {
     let (status, claims) = rp.userinfo(body["access_token"].as_str().unwrap()).await;
     assert_eq!((status, &claims["sub"]), (200, &first.id_token["sub"]));
 
-    // Without the scope there is none.
+    // Without the scope there is no refresh token.
     let plain = Browser::new().log_in(&world.member().await, &rp.plain_request(), &rp).await;
     assert!(plain.body.get("refresh_token").is_none());
 }
 
-/// TOK-9, OA-12: fewer scopes may be asked for, never more.
+/// TOK-9, OA-12: a refresh may ask for fewer scopes, never for more.
 #[tokio::test]
 async fn a_refresh_narrows_and_never_widens() {
     let world = World::start().await;
@@ -73,13 +74,13 @@ async fn a_refresh_narrows_and_never_widens() {
     assert_eq!((status, &body["scope"]), (200, &json!("openid")));
     let claims = rp.userinfo(body["access_token"].as_str().unwrap()).await.1;
     assert_eq!(claims.as_object().unwrap().len(), 1, "sub alone: {claims}");
-    // The family itself did not get narrower.
+    // The grant itself keeps all scopes.
     let next = refresh(&rp, body["refresh_token"].as_str().unwrap()).await;
     assert_eq!(next.1["scope"], "openid profile offline_access");
 }
 
-/// TOK-8, OA-07, OA-08, OA-09: five rotations within a second; in the grace the one before gets
-/// the same successor; an older one ends the family with its access tokens.
+/// TOK-8, OA-07, OA-08, OA-09: five rotations within a second. In the grace period the token before
+/// the newest gets the same successor; an older token ends the family with its access tokens.
 #[tokio::test]
 async fn an_old_refresh_token_ends_its_family() {
     let world = World::start().await;
@@ -103,7 +104,7 @@ async fn an_old_refresh_token_ends_its_family() {
     assert!(audit(&world).await.iter().any(|line| line.contains("refresh token reused")));
 }
 
-/// TOK-8: after the grace the token before the newest is an old one too.
+/// TOK-8: after the grace period, the token before the newest counts as old too.
 #[tokio::test]
 async fn the_grace_ends() {
     let world = World::start().await;
@@ -117,7 +118,8 @@ async fn the_grace_ends() {
     assert_eq!(refresh(&rp, &second).await.0, 400, "the family has ended");
 }
 
-/// OA-04: 32 at once with one token: one successor, and the family lives.
+/// OA-04: if 32 requests bring one token at once, all get the same successor, and the family lives
+/// on.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_refreshes_at_once_get_one_successor() {
     let world = World::start().await;
@@ -138,7 +140,7 @@ async fn many_refreshes_at_once_get_one_successor() {
     assert_eq!(refresh(&rp, successors.first().unwrap()).await.0, 200);
 }
 
-/// TOK-9, OA-05, CA-1: only the same client, as registered, with a token that we made.
+/// TOK-9, OA-05, CA-1: a refresh needs the same client, as registered, and a token that we made.
 #[tokio::test]
 async fn a_refresh_token_is_good_to_its_client_alone() {
     let world = World::start().await;
@@ -158,7 +160,7 @@ async fn a_refresh_token_is_good_to_its_client_alone() {
     assert_eq!(refresh(&rp, &token).await.0, 200, "nothing was consumed");
 }
 
-/// TOK-1: a client that was not registered for it does not get to try.
+/// TOK-1: a client that is not registered for `offline_access` may not refresh.
 #[tokio::test]
 async fn a_client_without_offline_access_may_not_refresh() {
     let world = World::start().await;
@@ -180,7 +182,8 @@ async fn introspect(rp: &Rp, token: &str) -> Value {
     serde_json::from_str(&body).unwrap()
 }
 
-/// INTR-1, INTR-2, OA-35: a client's own tokens are described; of all others nothing is told.
+/// INTR-1, INTR-2, OA-35: a client gets a description of its own tokens and learns nothing about
+/// others.
 #[tokio::test]
 async fn introspection_tells_a_client_about_its_own_tokens() {
     let world = World::start().await;
@@ -218,7 +221,8 @@ async fn introspection_tells_a_client_about_its_own_tokens() {
     assert_eq!(answer.send().await.unwrap().status(), 401);
 }
 
-/// REV-1, OA-35: a client ends its own tokens; another's are not touched, and that is not told.
+/// REV-1, OA-35: a client ends its own tokens. Revoking another client's token changes nothing, and
+/// the answer does not tell.
 #[tokio::test]
 async fn revocation_ends_a_clients_own_tokens() {
     let world = World::start().await;
@@ -249,7 +253,8 @@ async fn audit(world: &World) -> Vec<String> {
     records.iter().map(|record| serde_json::to_string(record).unwrap()).collect()
 }
 
-/// OA-12, OA-37: what was granted of a GPU service ends when it says, whatever is refreshed.
+/// OA-12, OA-37: the permit for a GPU service ends at its own time, however often the grant is
+/// refreshed.
 #[tokio::test]
 async fn a_permit_ends_under_a_living_grant() {
     let world = World::start().await;
@@ -287,8 +292,9 @@ async fn a_permit_ends_under_a_living_grant() {
     assert!(later.1.get("authorization_details").is_none(), "{}", later.1);
 }
 
-/// OA-37: revoked means dead: session, code, refresh token and access token, with the chain in the
-/// audit log. Suspended and expired mean the same.
+/// OA-37: when a credential is revoked, the session, the code, the refresh token and the access
+/// token that rely on it are dead, and the audit log names the cause. The same holds when it is
+/// suspended or expires.
 #[tokio::test]
 async fn what_stands_on_a_fallen_credential_is_dead() {
     for how in ["revoke", "suspend", "expire"] {
@@ -333,7 +339,7 @@ async fn what_stands_on_a_fallen_credential_is_dead() {
         assert!(ended(&format!("credential.{how}")), "the cause");
         assert!(ended("grant.end") && ended("session.end"), "its effects: {audit:?}");
 
-        // What was suspended may log in again, but what ended stays ended.
+        // After a suspension the person may log in again, but what ended stays ended.
         if how == "suspend" {
             world.broker.resume_credential(&world.act(), &id, &why).await.map(drop).unwrap();
             assert_eq!(refresh(&rp, &token).await.0, 400);

@@ -1,4 +1,4 @@
-//! Rotation without a moment in which something signed cannot be verified.
+//! Key rotation: at no time does a verifier meet a signature that it cannot verify.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +34,8 @@ impl Recorder {
         self.set = Some(JwkSet::from_value(&document).unwrap());
     }
 
-    /// The key that signed `token`, if it is in the set and the signature holds.
+    /// The `kid` of the key that signed `token`, if the fetched set has the key and the signature
+    /// verifies.
     fn verify(&self, token: &str, rp: &Rp) -> Option<String> {
         let jwt = UnverifiedJwt::<Claims>::parse(token).unwrap();
         let kid = jwt.header().kid.clone().unwrap();
@@ -53,15 +54,15 @@ async fn id_token(world: &World, rp: &Rp) -> String {
     tokens.body["id_token"].as_str().unwrap().to_owned()
 }
 
-/// DISC-17: Part 10: through a whole rotation, every ID token verifies with keys that were fetched
-/// no longer ago than they may be kept, from when it was made until it ends.
+/// DISC-17: Part 10: during a whole rotation, every ID token verifies from its creation to its
+/// expiry, with keys that were fetched as long ago as they may be cached.
 #[tokio::test]
 async fn every_signature_of_a_rotation_can_be_verified() {
     let world = World::start().await;
     let rp = world.rp().await;
     let mut recorder = Recorder::default();
     recorder.fetch(&world).await;
-    // A verifier that fetched just before the rotation was asked for.
+    // This verifier fetches the keys just before the rotation is asked for.
     world.broker.rotate_key(&world.act(), &rotate("id-token", false)).await.unwrap();
     let mut tokens: Vec<(i64, String)> = Vec::new();
     let mut signers = BTreeSet::new();
@@ -69,7 +70,7 @@ async fn every_signature_of_a_rotation_can_be_verified() {
         world.broker.sweep_keys().await.unwrap();
         let now = world.broker.site().clock().now().unix();
         let token = id_token(&world, &rp).await;
-        // With what a verifier holds that fetches as seldom as it may.
+        // The verifier fetches keys again as rarely as it may.
         if round % 5 == 0 {
             recorder.fetch(&world).await;
         }
@@ -86,7 +87,7 @@ async fn every_signature_of_a_rotation_can_be_verified() {
     for kid in &signers {
         assert!(recorder.seen[kid] <= first_use);
     }
-    // Long after, the old key is in no document any more, and a spare is there again.
+    // Much later, no document contains the old key any more, and there is a new spare.
     world.clock.advance(3600);
     world.broker.sweep_keys().await.unwrap();
     recorder.fetch(&world).await;
@@ -94,7 +95,7 @@ async fn every_signature_of_a_rotation_can_be_verified() {
     assert_eq!((gone, recorder.now.len()), (1, 4), "two algorithms, each with a key and a spare");
 }
 
-/// A dry run says what would happen and changes nothing.
+/// A dry run returns the plan and changes nothing.
 #[tokio::test]
 async fn a_plan_is_a_plan() {
     let world = World::start().await;
@@ -110,8 +111,7 @@ async fn a_plan_is_a_plan() {
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
 }
 
-/// DISC-17: A key in other hands is gone from every document at once, and nothing is signed with
-/// it.
+/// DISC-17: A compromised key leaves every document at once and signs nothing more.
 #[tokio::test]
 async fn a_compromised_key_is_withdrawn_at_once() {
     let world = World::start().await;
@@ -128,7 +128,7 @@ async fn a_compromised_key_is_withdrawn_at_once() {
     assert!(recorder.seen[&next] <= NOW.unix(), "it was the spare from the start");
 }
 
-/// Rotating what signs credentials, lists and requests disturbs no holder.
+/// After the keys for credentials, lists and requests were rotated, holders can still log in.
 #[tokio::test]
 async fn credentials_from_before_a_rotation_still_log_in() {
     let world = World::start().await;

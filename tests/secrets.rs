@@ -1,5 +1,5 @@
-//! What a thief of the disk finds: nothing. Every secret and every claim of a run is looked for in
-//! the database file.
+//! A thief of the disk finds no secrets: the database file contains none of the secrets and claims
+//! of a run in plain text.
 
 use sekisho_tests::{Browser, World, affiliation, parameter, training};
 use serde_json::Value;
@@ -13,7 +13,7 @@ fn texts(value: &Value, out: &mut Vec<String>) {
     }
 }
 
-/// GEN-7.
+/// GEN-7: the database file contains no secret and no claim in plain text.
 #[tokio::test]
 async fn the_database_file_holds_no_secret_and_no_claim_in_the_clear() {
     let world = World::start().await;
@@ -48,7 +48,7 @@ async fn the_database_file_holds_no_secret_and_no_claim_in_the_clear() {
     secrets.extend(wallet.held.iter().map(|credential| credential[..40].to_owned()));
     let file = std::fs::read(world.dir.path().join("sekisho.redb")).unwrap();
     assert!(file.len() > 10_000);
-    // The number of an organization is public, and a key of the tables.
+    // An organization's number is public, and it is the key of tables.
     secrets.retain(|secret| secret != sekisho_tests::TENANT);
     for secret in secrets {
         let found = file.windows(secret.len()).any(|window| window == secret.as_bytes());

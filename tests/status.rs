@@ -1,5 +1,5 @@
-//! Revocation counts at once, everywhere that a decision stands on a credential; and what cannot be
-//! known is refused (Token Status List, TSL-1 to TSL-6; C-2001, C-2008).
+//! A revocation takes effect at once for every decision that relies on the credential, and an
+//! unknown status is refused (Token Status List, TSL-1 to TSL-6; C-2001, C-2008).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use serde_json::Value;
 sekisho_store::table!(/// The entries of our lists, one of which a test takes away.
     StatusEntries = "status_entries_1": (String, u64) => Value);
 
-/// Where the status of a credential stands: the list's URI, and the index.
+/// The place of a credential's status entry: the URI of the list, and the index.
 fn place_of(credential: &str) -> (String, u64) {
     let open = sekisho_credential::sd_jwt::SdJwt::parse(credential).unwrap().claims();
     let reference = &open["status"]["status_list"];
     (reference["uri"].as_str().unwrap().to_owned(), reference["idx"].as_u64().unwrap())
 }
 
-/// A list as any verifier reads it.
+/// Fetches a list and verifies it as any verifier does.
 async fn read(world: &World, uri: &str) -> VerifiedStatusList {
     let token = http().get(uri).send().await.unwrap().text().await.unwrap();
     let (trust, issuer) = (world.broker.registry().trust(), world.issuer(TENANT));
@@ -34,14 +34,14 @@ async fn read(world: &World, uri: &str) -> VerifiedStatusList {
     verify_token(&token, &check).unwrap()
 }
 
-/// How many entries of a list say that something is revoked.
+/// The number of entries of a list that are revoked.
 fn revoked(list: &VerifiedStatusList) -> usize {
     (0..list.entries()).filter(|index| list.status(*index).unwrap() == Status::Invalid).count()
 }
 
-/// TSL-5, ST-05: credentials are spread over several lists of 100,000 entries and more, at random
-/// places; entries of nobody are revoked beside theirs, so that neither the number of revocations
-/// nor which entry changed can be read from outside.
+/// TSL-5, ST-05: credentials are spread over several lists of more than 100,000 entries, at random
+/// places. Decoys are revoked along with them, so an outsider can read neither the number of
+/// revocations nor which entry changed.
 #[tokio::test]
 async fn indexes_are_spread_and_hidden_among_decoys() {
     let world = World::start().await;
@@ -83,8 +83,8 @@ async fn indexes_are_spread_and_hidden_among_decoys() {
     }
 }
 
-/// TSL-3: a list is signed anew before it ends, and at once when its key is replaced, whether
-/// somebody asks or only the timer runs.
+/// TSL-3: a list is signed again before it expires, and at once when its key is replaced, whether
+/// somebody fetches it or only the timer runs.
 #[tokio::test]
 async fn lists_are_renewed_by_the_timer() {
     let world = World::start().await;
@@ -117,8 +117,7 @@ async fn lists_are_renewed_by_the_timer() {
     read(&world, &uri).await;
 }
 
-/// TSL-1, TSL-2, TSL-3, TSL-4: the list is a signed token that a verifier elsewhere can
-/// check.
+/// TSL-1, TSL-2, TSL-3, TSL-4: the list is a signed token that another verifier can check.
 #[tokio::test]
 async fn the_list_is_served_and_says_what_was_revoked() {
     let world = World::start().await;
@@ -151,7 +150,7 @@ async fn the_list_is_served_and_says_what_was_revoked() {
     assert_eq!(read().await.0, Status::Invalid);
 }
 
-/// OA-37, VP-33: Between any two steps of a login, a revocation ends it.
+/// OA-37, VP-33: A revocation between any two steps of a login ends the login.
 #[tokio::test]
 async fn a_revocation_between_two_steps_ends_the_login() {
     for step in ["return", "consent", "redeem", "userinfo"] {
@@ -188,7 +187,7 @@ async fn a_revocation_between_two_steps_ends_the_login() {
     }
 }
 
-/// OA-37: A revocation between the phone's answer and the typed number counts, too.
+/// OA-37: A revocation between the phone's answer and the typed number ends the login, too.
 #[tokio::test]
 async fn a_revocation_before_the_number_is_typed_ends_the_login() {
     let world = World::start().await;
@@ -206,7 +205,7 @@ async fn a_revocation_before_the_number_is_typed_ends_the_login() {
     assert_eq!(refused.code().as_deref(), Some("C-2001"));
 }
 
-/// Only one of two credentials is revoked: the decision that stands on it falls, the other stays.
+/// If one of two credentials is revoked, only the decision that relies on it falls.
 #[tokio::test]
 async fn a_revoked_training_takes_the_gpus_and_not_the_login() {
     let world = World::start().await;
@@ -219,7 +218,7 @@ async fn a_revoked_training_takes_the_gpus_and_not_the_login() {
     browser.log_in(&wallet, &rp.request("openid", &[("prompt", "login")]), &rp).await;
 }
 
-/// ST-02: an entry of ours that is not there says nothing good.
+/// ST-02: a credential of ours whose status entry is missing is refused.
 #[tokio::test]
 async fn an_entry_that_is_lost_fails_closed() {
     let world = World::start().await;
@@ -237,7 +236,8 @@ async fn an_entry_that_is_lost_fails_closed() {
     assert_eq!(refused.code().as_deref(), Some("C-2008"));
 }
 
-/// A session ends with its credentials: no longer than 90 days, and never past the fiscal year.
+/// A session ends with its credentials: at most 90 days after the login, and never after the fiscal
+/// year.
 #[tokio::test]
 async fn an_expired_credential_ends_its_session() {
     let world = World::start().await;

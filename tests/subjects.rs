@@ -1,5 +1,5 @@
-//! Who somebody is to a relying party, and what it learns (OpenID Connect Core 1.0, sections 5 and
-//! 8.1; attacks OI-07).
+//! By which subject a relying party knows a person, and which claims it gets (OpenID Connect Core
+//! 1.0, sections 5 and 8.1; attacks OI-07).
 
 use sekisho_tests::{Browser, NOW, OPERATOR, Rp, TENANT, Wallet, World, affiliation};
 use serde_json::json;
@@ -9,7 +9,7 @@ async fn sub(wallet: &Wallet, rp: &Rp) -> String {
     tokens.id_token["sub"].as_str().unwrap().to_owned()
 }
 
-/// OI-05, IDT-5: Two issuers that attest one member reference are two people.
+/// OI-05, IDT-5: If two issuers attest the same member reference, these are two people.
 #[tokio::test]
 async fn the_subject_contains_the_issuer() {
     let world = World::start().await;
@@ -24,8 +24,8 @@ async fn the_subject_contains_the_issuer() {
     assert_ne!(sub(&one, &rp).await, sub(&other, &rp).await);
 }
 
-/// OI-04, IDT-5: A new phone, a new credential, new keys: the same subject. Another service:
-/// another one.
+/// OI-04, IDT-5: A person with a new phone, credential and keys keeps the same subject at a
+/// service. Another service gets another subject.
 #[tokio::test]
 async fn the_subject_outlives_credentials_and_keys_and_is_no_other_services() {
     let world = World::start().await;
@@ -54,7 +54,8 @@ async fn the_subject_outlives_credentials_and_keys_and_is_no_other_services() {
     assert_ne!(sub(&renewed, &elsewhere).await, first);
 }
 
-/// Optional claims are released only if the person chose them; a tenant's `gpu:` role is none.
+/// Optional claims are released only if the person chose them. A `gpu:` role in a tenant's
+/// credential is not released.
 #[tokio::test]
 async fn a_service_learns_what_was_agreed_to_and_no_more() {
     let world = World::start().await;
@@ -80,7 +81,7 @@ async fn a_service_learns_what_was_agreed_to_and_no_more() {
     }
 }
 
-/// IDT-4: A client may be registered to find the claims in its ID token, as Kubernetes needs.
+/// IDT-4: A client can be registered to get the claims in its ID token, as Kubernetes needs.
 #[tokio::test]
 async fn claims_stand_in_the_id_token_of_clients_that_are_registered_so() {
     let world = World::start().await;

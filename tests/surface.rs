@@ -1,5 +1,5 @@
-//! What holds at every endpoint: where URLs come from, what is ignored and what is limited, who may
-//! read across origins, and that nothing that is good at one place is good at another.
+//! Rules for all endpoints: where URLs come from, what is ignored, what is limited, who may read
+//! across origins, and that a token of one endpoint is refused at every other.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ async fn document(world: &World, path: &str) -> Value {
     answer.json().await.unwrap()
 }
 
-/// Every text in a document.
+/// Collects every text in a document.
 fn texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     match value {
         Value::String(text) => found.push(text),
@@ -23,7 +23,7 @@ fn texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
-/// GEN-2: URLs come from the configuration, whatever a request calls its host.
+/// GEN-2: URLs come from the configuration, whatever host a request names.
 #[tokio::test]
 async fn no_url_comes_from_a_request() {
     let world = World::start().await;
@@ -51,7 +51,7 @@ async fn no_url_comes_from_a_request() {
     }
 }
 
-/// GEN-3, AUTH-9: what nobody knows is ignored, and no hint breaks a login.
+/// GEN-3, AUTH-9: unknown parameters are ignored, and optional hints never make a login fail.
 #[tokio::test]
 async fn what_is_unknown_is_ignored() {
     let world = World::start().await;
@@ -81,7 +81,7 @@ async fn what_is_unknown_is_ignored() {
     assert_eq!(status, 200, "{body}");
 }
 
-/// AUTH-5: `state` and `nonce` are echoed whole, and only if they were sent.
+/// AUTH-5: `state` and `nonce` come back unchanged, and only if they were sent.
 #[tokio::test]
 async fn state_and_nonce_come_back_as_they_were() {
     let world = World::start().await;
@@ -119,7 +119,8 @@ async fn state_and_nonce_come_back_as_they_were() {
     assert_eq!(parameter(&location, "error").as_deref(), Some("invalid_request"));
 }
 
-/// GEN-9, OA-15: after a form, a browser goes on by GET and leaves its body behind.
+/// GEN-9, OA-15: a form is answered by 303, so that the browser continues by GET and does not send
+/// the form again.
 #[tokio::test]
 async fn every_form_is_answered_by_303() {
     let world = World::start().await;
@@ -145,7 +146,7 @@ async fn every_form_is_answered_by_303() {
     assert_eq!(cancel.status, 303);
 }
 
-/// GEN-18, OI-07: documents may be read from every origin, without credentials; nothing else may.
+/// GEN-18, OI-07: every origin may read the documents, without credentials, and nothing else.
 #[tokio::test]
 async fn only_documents_are_readable_across_origins() {
     let world = World::start().await;
@@ -170,7 +171,8 @@ async fn only_documents_are_readable_across_origins() {
     }
 }
 
-/// GEN-12, RES-2, OI-07: userinfo answers whatever is accepted; an ID token is no access token.
+/// GEN-12, RES-2, OI-07: userinfo answers in JSON whatever the request accepts, and does not accept
+/// an ID token as an access token.
 #[tokio::test]
 async fn userinfo_is_json_about_the_same_subject() {
     let world = World::start().await;
@@ -196,7 +198,8 @@ async fn userinfo_is_json_about_the_same_subject() {
     assert_eq!(ask(id_token, "*/*").await.unwrap().status(), 401);
 }
 
-/// DISC-10, DISC-11, DISC-12, DISC-16, DISC-18, DISC-19: endpoints, methods and keys as published.
+/// DISC-10, DISC-11, DISC-12, DISC-16, DISC-18, DISC-19: endpoints, methods and keys are as
+/// published.
 #[tokio::test]
 async fn discovery_and_keys_are_complete() {
     let world = World::start().await;
@@ -238,7 +241,7 @@ async fn discovery_and_keys_are_complete() {
     assert_eq!(http().get(webfinger).send().await.unwrap().status(), 404);
 }
 
-/// One of each kind of handle, alive.
+/// One valid handle of each kind.
 async fn handles(world: &World, rp: &Rp) -> (BTreeMap<&'static str, String>, String) {
     let mut found = BTreeMap::new();
     let mut browser = Browser::new();
@@ -276,8 +279,8 @@ async fn handles(world: &World, rp: &Rp) -> (BTreeMap<&'static str, String>, Str
     (found, verifier)
 }
 
-/// Whether `handle` does anything at an endpoint that takes handles of the kind `takes`, where all
-/// else is right: the verifier, the browser, the login.
+/// Whether `handle` is accepted at an endpoint that takes handles of the kind `takes`, while
+/// everything else is right: the verifier, the browser, the login.
 async fn works(
     world: &World,
     rp: &Rp,
@@ -343,7 +346,8 @@ async fn ok(url: String, browser: &str) -> bool {
     matches!(request.send().await.unwrap().status().as_u16(), 200 | 303)
 }
 
-/// OA-06, OA-27, VI-10: every kind of handle at every endpoint: each is good at its own alone.
+/// OA-06, OA-27, VI-10: a handle is accepted only at the endpoint for its kind; every kind is tried
+/// at every endpoint.
 #[tokio::test]
 async fn a_handle_is_good_at_its_own_endpoint_alone() {
     let world = World::start().await;
@@ -370,15 +374,16 @@ async fn a_handle_is_good_at_its_own_endpoint_alone() {
             }
         }
     }
-    // Each is alive after all that: nothing was consumed at a wrong place.
-    // The last first: an offer is gone once its code is redeemed, a login once it is complete.
+    // Every handle still works after all that, so no wrong endpoint has used it up. The last
+    // endpoint comes first: an offer cannot be fetched after its code is redeemed, nor a login
+    // continued after it is complete.
     let alive = endpoints.iter().rev().filter(|kind| **kind != "request");
     for kind in alive {
         assert!(works(&world, &rp, &right, kind, &handles[kind]).await, "{kind} as itself");
     }
 }
 
-/// attack VP-13: what a wallet presents opens no other door.
+/// attack VP-13: what a wallet presents is not accepted as an access token.
 #[tokio::test]
 async fn a_presentation_is_no_access_token() {
     let world = World::start().await;
@@ -396,7 +401,7 @@ async fn a_presentation_is_no_access_token() {
     }
 }
 
-/// VP-5, VP-15: a request may be fetched again, by another wallet too, and stays the same.
+/// VP-5, VP-15: a request may be fetched again, also by another wallet, and stays the same.
 #[tokio::test]
 async fn a_request_that_is_fetched_twice_is_one_request() {
     let world = World::start().await;
@@ -415,7 +420,8 @@ async fn a_request_that_is_fetched_twice_is_one_request() {
     assert!(seen.iter().all(|object| *object == seen[0]), "never two nonces for one login");
 }
 
-/// VP-12, VP-08: the wallet is asked for what the scopes need, and never for what is always shown.
+/// VP-12, VP-08: the wallet is asked for the claims that the scopes need, and not for claims that
+/// are always disclosed.
 #[tokio::test]
 async fn nobody_asks_for_more_than_was_agreed() {
     let world = World::start().await;
@@ -440,7 +446,8 @@ async fn nobody_asks_for_more_than_was_agreed() {
     }
 }
 
-/// VI-04: a wallet may stay anonymous, but not be somebody that it is not; the offer survives.
+/// VI-04: a wallet may stay anonymous, but may not name a client without proof. The offer is not
+/// used up by that.
 #[tokio::test]
 async fn an_offer_is_not_redeemed_under_a_false_name() {
     let world = World::start().await;
@@ -468,7 +475,8 @@ async fn an_offer_is_not_redeemed_under_a_false_name() {
     assert_eq!(wallet.redeem_offer(&offer, None).await.status, 200);
 }
 
-/// VCI-40: the credential endpoint takes JSON by POST with a token, and says so otherwise.
+/// VCI-40: the credential endpoint takes JSON by POST with a token, and says so if a request
+/// differs.
 #[tokio::test]
 async fn the_credential_endpoint_takes_json_with_a_token() {
     let world = World::start().await;
@@ -489,7 +497,8 @@ async fn the_credential_endpoint_takes_json_with_a_token() {
     assert_eq!(error_of(&body), "invalid_credential_request");
 }
 
-/// DOS-03, DOS-06: what is too large, too deep or too many is refused, and the server goes on.
+/// DOS-03, DOS-06: input that is too large, too deeply nested or too often repeated is refused, and
+/// the server keeps working.
 #[tokio::test]
 async fn what_is_too_much_is_refused() {
     let world = World::start().await;
@@ -521,7 +530,7 @@ async fn what_is_too_much_is_refused() {
     assert_eq!(Browser::new().begin(&max_age.url, &rp).await.status, 200);
 }
 
-/// TSL-4, ST-05: a list that has not changed is not sent again; indexes tell nothing.
+/// TSL-4, ST-05: an unchanged list is not sent again, and indexes reveal nothing.
 #[tokio::test]
 async fn a_list_is_sent_when_it_changed() {
     let world = World::start().await;
@@ -555,13 +564,13 @@ async fn a_list_is_sent_when_it_changed() {
     let changed = again().await.unwrap();
     assert_eq!(changed.status(), 200);
     assert_ne!(changed.headers()["etag"], tag);
-    // Revoked is final; suspended is not.
+    // A revocation is final; a suspension is not.
     world.broker.resume_credential(&world.act(), &id, &why).await.map(drop).unwrap();
     world.broker.revoke_credential(&world.act(), &id, &why).await.map(drop).unwrap();
     assert!(world.broker.resume_credential(&world.act(), &id, &why).await.is_err());
     assert!(world.broker.suspend_credential(&world.act(), &id, &why).await.is_err());
     assert_eq!(world.credentials().await[0].status, Status::Revoked);
-    // Resuming does not bring back what has ended by itself.
+    // A resumed credential that has expired meanwhile stays expired.
     world.member().await;
     let rows = world.credentials().await;
     let id = rows.iter().find(|row| row.status == Status::Valid).unwrap().id.clone();

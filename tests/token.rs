@@ -1,5 +1,5 @@
-//! The token endpoint: a code is redeemed once, by its client, with what it is bound to; what does
-//! not fit consumes nothing.
+//! The token endpoint: a code is redeemed once, by its own client, with the values that it is bound
+//! to. A request that does not match uses up nothing.
 
 use sekisho_tests::{Browser, Expected, Rp, World, error_of};
 
@@ -9,8 +9,8 @@ async fn code_of(world: &World, rp: &Rp, expected: &Expected) -> String {
     rp.code(expected, &location)
 }
 
-/// TOK-3, TOK-4, TOK-5, TOK-12, CA-1, OA-01, OA-02, GEN-13: each wrong request is refused, and the right
-/// one still succeeds.
+/// TOK-3, TOK-4, TOK-5, TOK-12, CA-1, OA-01, OA-02, GEN-13: each wrong request is refused, and the
+/// right one still succeeds.
 #[tokio::test]
 async fn a_wrong_request_consumes_nothing() {
     let world = World::start().await;
@@ -54,13 +54,14 @@ async fn a_wrong_request_consumes_nothing() {
         let found = rp.refused(&form).await;
         assert_eq!((found.0, found.1.as_str()), (status, error), "{form:?}");
     }
-    // Another client, however well it authenticates, and the right one with a wrong secret.
+    // Refuse another client, although it authenticates well, and the right client with a wrong
+    // secret.
     let found = other.refused(&right).await;
     assert_eq!((found.0, found.1.as_str()), (400, "invalid_grant"));
     let thief = Rp { secret: Some("guessed".to_owned()), ..rp.clone() };
     let found = thief.refused(&right).await;
     assert_eq!((found.0, found.1.as_str()), (401, "invalid_client"));
-    // CA-3: exactly the registered method.
+    // CA-3: only the registered method is accepted.
     let post = Rp { method: "client_secret_post".to_owned(), ..rp.clone() };
     assert_eq!(post.refused(&right).await.1, "invalid_client");
     let none = Rp { method: "none".to_owned(), ..rp.clone() };
@@ -70,7 +71,7 @@ async fn a_wrong_request_consumes_nothing() {
     assert_eq!(status, 200, "{body}");
 }
 
-/// TOK-3, RES-4, OA-03: the second redemption is refused and ends what the first one gave.
+/// TOK-3, RES-4, OA-03: the second redemption is refused and ends the tokens of the first.
 #[tokio::test]
 async fn a_replayed_code_ends_its_grant() {
     let world = World::start().await;
@@ -84,7 +85,7 @@ async fn a_replayed_code_ends_its_grant() {
     assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
 }
 
-/// AUTH-30, RES-4: a code is good for a minute.
+/// AUTH-30, RES-4: a code is valid for one minute.
 #[tokio::test]
 async fn a_code_and_a_token_end() {
     let world = World::start().await;
@@ -105,7 +106,7 @@ async fn a_code_and_a_token_end() {
     assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401);
 }
 
-/// OA-04: 64 at once, one success.
+/// OA-04: of 64 redemptions at once, one succeeds.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_redemptions_at_once_one_succeeds() {
     let world = World::start().await;
@@ -127,8 +128,8 @@ async fn of_many_redemptions_at_once_one_succeeds() {
     assert_eq!(succeeded, 1);
 }
 
-/// CA-1, CA-2, IDT-2, IDT-3, TOK-2: every method that discovery names, and both
-/// algorithms.
+/// CA-1, CA-2, IDT-2, IDT-3, TOK-2: clients get their tokens with every method that discovery names
+/// and with both algorithms.
 #[tokio::test]
 async fn each_kind_of_client_gets_its_tokens() {
     let world = World::start().await;
@@ -147,7 +148,7 @@ async fn each_kind_of_client_gets_its_tokens() {
     }
 }
 
-/// OA-37: A client that is removed loses its codes and tokens with it.
+/// OA-37: When a client is removed, its codes and tokens become invalid.
 #[tokio::test]
 async fn nothing_of_a_removed_client_is_good() {
     let world = World::start().await;
@@ -159,7 +160,8 @@ async fn nothing_of_a_removed_client_is_good() {
     assert_eq!(Browser::new().get(&expected.url).await.code().as_deref(), Some("R-4001"));
 }
 
-/// TOK-1, GEN-5, GEN-6: only POST, only a form, never cached.
+/// TOK-1, GEN-5, GEN-6: the endpoint takes only POST and only forms, and its answers are never
+/// cached.
 #[tokio::test]
 async fn the_endpoint_takes_forms_by_post_and_its_answers_are_not_kept() {
     let world = World::start().await;

@@ -1,11 +1,11 @@
-//! Userinfo, and what discovery promises (OpenID Connect Core 1.0, section 5.3; RFC 6750; OpenID
-//! Connect Discovery 1.0).
+//! The userinfo endpoint, and what discovery advertises (OpenID Connect Core 1.0, section 5.3; RFC
+//! 6750; OpenID Connect Discovery 1.0).
 
 use sekisho_tests::{Browser, NOW, TENANT, Wallet, World, affiliation, http};
 use serde_json::Value;
 
-/// RES-1, GEN-10, GEN-11, OA-38: the token in the header or in a form, never in the
-/// query, never twice.
+/// RES-1, GEN-10, GEN-11, OA-38: the token may be in the header or in a form, never in the query,
+/// and never in two places.
 #[tokio::test]
 async fn a_token_comes_in_one_of_two_ways() {
     let world = World::start().await;
@@ -44,7 +44,7 @@ async fn a_token_comes_in_one_of_two_ways() {
     }
 }
 
-/// VI-10: a wallet's token is good for issuing and for nothing else; and the other way round.
+/// VI-10: a wallet's token is accepted only for issuing, and a relying party's token is not.
 #[tokio::test]
 async fn tokens_of_wallets_and_of_relying_parties_are_not_mistaken_for_each_other() {
     let world = World::start().await;
@@ -61,8 +61,7 @@ async fn tokens_of_wallets_and_of_relying_parties_are_not_mistaken_for_each_othe
     assert_eq!(wallet.request_credential(&offer, &token, &body).await.status, 200);
 }
 
-/// DISC-1, DISC-2, DISC-3, DISC-5, DISC-15: what is advertised is there, what is there
-/// is advertised.
+/// DISC-1, DISC-2, DISC-3, DISC-5, DISC-15: discovery advertises exactly what exists.
 #[tokio::test]
 async fn discovery_says_what_is_mounted_and_nothing_else() {
     let world = World::start().await;
@@ -86,7 +85,7 @@ async fn discovery_says_what_is_mounted_and_nothing_else() {
         let values = document[name].as_array().unwrap();
         values.iter().map(|value| value.as_str().unwrap().to_owned()).collect()
     };
-    // Each of these is exercised in `token.rs`, `authorization.rs` or `issuance.rs`.
+    // Tests in `token.rs`, `authorization.rs` or `issuance.rs` use each of these.
     assert_eq!(list("response_types_supported"), ["code"]);
     assert_eq!(list("response_modes_supported"), ["query"]);
     assert_eq!(list("code_challenge_methods_supported"), ["S256"]);
@@ -109,7 +108,7 @@ async fn discovery_says_what_is_mounted_and_nothing_else() {
     assert!(!members.contains_key("registration_endpoint"));
 }
 
-/// GEN-6, GEN-20, OA-18: every answer carries the headers, an unknown path too.
+/// GEN-6, GEN-20, OA-18: every answer carries the security headers, also for an unknown path.
 #[tokio::test]
 async fn every_answer_forbids_framing_sniffing_and_referrers() {
     let world = World::start().await;

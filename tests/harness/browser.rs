@@ -1,10 +1,10 @@
-//! A browser: cookies, redirects one at a time, forms; no JavaScript.
+//! A browser with cookies and forms, which follows redirects one at a time and has no JavaScript.
 
 use std::collections::BTreeMap;
 
 use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE};
 
-/// What a browser got.
+/// The response that a browser got.
 #[derive(Debug)]
 pub struct Page {
     pub status: u16,
@@ -15,33 +15,33 @@ pub struct Page {
 }
 
 impl Page {
-    /// The value of the first `attribute` after `marker` in the page.
+    /// The value of the first `attribute` after `marker` in the page's HTML.
     pub fn attribute(&self, marker: &str, attribute: &str) -> Option<String> {
         let after = self.body.split_once(marker)?.1;
         let value = after.split_once(&format!("{attribute}=\""))?.1;
         Some(unescape(value.split_once('"')?.0))
     }
 
-    /// Where the link with this id leads.
+    /// The URL of the link with this id.
     pub fn link(&self, id: &str) -> String {
         self.attribute(&format!("id=\"{id}\""), "href")
             .unwrap_or_else(|| panic!("no link {id} on {}:\n{}", self.url, self.body))
     }
 
-    /// The anti-forgery token of the page's forms.
+    /// The anti-forgery token in the page's forms.
     pub fn form_token(&self) -> String {
         self.attribute("name=\"form_token\"", "value")
             .unwrap_or_else(|| panic!("no form on {}:\n{}", self.url, self.body))
     }
 
-    /// The code of an error page.
+    /// The error code of the page; `None` if it is not an error page.
     pub fn code(&self) -> Option<String> {
         let after = self.body.split_once("id=\"error\"")?.1;
         let code = after.split_once("<span class=\"code\">")?.1;
         Some(code.split_once('<')?.0.to_owned())
     }
 
-    /// The codes of the reasons of a denial.
+    /// The codes of the reasons on a page that denies access.
     pub fn reasons(&self) -> Vec<String> {
         let list = self.body.split_once("class=\"reasons\"").map_or("", |(_, list)| list);
         let list = list.split_once("</ol>").map_or("", |(list, _)| list);
@@ -56,7 +56,7 @@ fn unescape(text: &str) -> String {
     named.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// A browser.
+/// A browser with its cookies.
 #[derive(Clone)]
 pub struct Browser {
     client: reqwest::Client,
@@ -79,19 +79,20 @@ impl Browser {
         Self { language: language.to_owned(), ..Self::default() }
     }
 
-    /// One request, no redirect followed.
+    /// Sends a GET request, and follows no redirect.
     pub async fn get(&mut self, url: &str) -> Page {
         let request = self.client.get(url);
         self.send(url, request).await
     }
 
-    /// Posts a form, no redirect followed.
+    /// Posts a form, and follows no redirect.
     pub async fn post(&mut self, url: &str, form: &[(&str, &str)]) -> Page {
         let request = self.client.post(url).form(form);
         self.send(url, request).await
     }
 
-    /// Follows redirects from `page` until a page, or until the next hop begins with `stop`.
+    /// Follows redirects from `page` until there is no redirect, or until the next URL begins with
+    /// `stop`.
     pub async fn follow(&mut self, mut page: Page, stop: &str) -> Page {
         for _ in 0..10 {
             match page.location.clone() {
@@ -102,7 +103,7 @@ impl Browser {
         panic!("too many redirects, the last to {:?}", page.location);
     }
 
-    /// The cookie `name` for the host of `url`.
+    /// The cookie called `name` for the host of `url`.
     pub fn cookie(&self, url: &str, name: &str) -> Option<&String> {
         self.cookies.get(&(host(url), name.to_owned()))
     }

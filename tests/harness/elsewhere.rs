@@ -1,5 +1,5 @@
-//! A server elsewhere, over TLS, that a broker may be allowed to call: it answers what it is told to,
-//! and counts who asks.
+//! A TLS server outside the broker, which the broker may be allowed to call. It answers what a test
+//! tells it to, and counts requests.
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// What it answers: status, further header lines, body.
+/// The answer to every request: status, further header lines, body.
 type Answer = (u16, String, Vec<u8>);
 
-/// A TLS server on loopback under an authority of its own.
+/// A TLS server on loopback, with its own certificate authority.
 pub struct Elsewhere {
     pub url: String,
     host: String,
@@ -54,7 +54,7 @@ impl Elsewhere {
         Self { url: format!("https://{host}"), host, authority, answer, asked }
     }
 
-    /// Lets a broker call it, as an operator would.
+    /// Adds this server to the hosts that the broker may call, as an operator would.
     pub fn allow(&self, config: &mut Config) {
         config.outbound.allow_hosts = vec![self.host.clone()];
         config.outbound.ca_file = Some(self.authority.path().display().to_string());
@@ -68,7 +68,7 @@ impl Elsewhere {
         *self.answer.lock().unwrap() = (302, format!("location: {to}\r\n"), Vec::new());
     }
 
-    /// How often it was asked.
+    /// How many requests it got.
     pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -95,7 +95,7 @@ async fn serve(
             "HTTP/1.1 {status} Said\r\n{lines}content-length: {}\r\nconnection: close\r\n\r\n",
             body.len()
         );
-        // The caller may have seen enough and be gone.
+        // The caller may have closed the connection already, which is no fault.
         let _ = stream.write_all(head.as_bytes()).await;
         let _ = stream.write_all(&body).await;
         let _ = stream.shutdown().await;

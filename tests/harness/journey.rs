@@ -1,11 +1,12 @@
-//! Steps that many tests take: from a request to a page, from a page to consent, to tokens.
+//! Steps that many tests share: from a request to a page, from a page to consent, and on to the
+//! tokens.
 
 use serde_json::Value;
 
 use crate::{Browser, Expected, OPERATOR, Page, Rp, TENANT, Tokens, Wallet, World};
 
 impl World {
-    /// A wallet with the person's affiliation.
+    /// Makes a wallet that has the person's affiliation.
     pub async fn member(&self) -> Wallet {
         let mut wallet = Wallet::new(self.broker.site().clock().now());
         let offer = self.offer(TENANT, "affiliation", crate::affiliation()).await;
@@ -13,7 +14,7 @@ impl World {
         wallet
     }
 
-    /// The same with the training that the gate asks for.
+    /// Makes a wallet that also has the training that the gate requires.
     pub async fn trained_member(&self) -> Wallet {
         let mut wallet = self.member().await;
         self.train(&mut wallet).await;
@@ -27,7 +28,7 @@ impl World {
 }
 
 impl Browser {
-    /// The login page of a request.
+    /// Opens an authorization request; returns its login page.
     pub async fn begin(&mut self, url: &str, rp: &Rp) -> Page {
         let begun = self.get(url).await;
         let page = self.follow(begun, &rp.redirect_uri).await;
@@ -35,7 +36,8 @@ impl Browser {
         page
     }
 
-    /// From a request to the page after the wallet's answer in this browser.
+    /// Opens an authorization request and answers it with a wallet on this device; returns the next
+    /// page.
     pub async fn show(&mut self, wallet: &Wallet, url: &str, rp: &Rp) -> Page {
         let page = self.begin(url, rp).await;
         let answer = wallet.present(&page.link("wallet-open")).await;
@@ -43,7 +45,7 @@ impl Browser {
         self.follow(back, &rp.redirect_uri).await
     }
 
-    /// Answers a consent page; what comes is usually a redirect to the relying party.
+    /// Answers a consent page. The response is usually a redirect to the relying party.
     pub async fn decide(&mut self, page: &Page, decision: &str, optional: &[&str]) -> Page {
         let token = page.form_token();
         let mut form = vec![("form_token", token.as_str()), ("decision", decision)];
@@ -51,13 +53,13 @@ impl Browser {
         self.post(&page.url, &form).await
     }
 
-    /// Agrees on a consent page; gives where the relying party's answer goes.
+    /// Agrees on a consent page; returns the URL of the redirect to the relying party.
     pub async fn agree(&mut self, page: &Page) -> String {
         assert!(page.body.contains("consent-allow"), "{}", page.body);
         self.decide(page, "allow", &[]).await.location.expect("a redirect to the relying party")
     }
 
-    /// A whole login: the code's answer at the relying party.
+    /// Logs in completely; returns the URL of the redirect to the relying party, with the code.
     pub async fn answer_of(&mut self, wallet: &Wallet, expected: &Expected, rp: &Rp) -> String {
         let page = self.show(wallet, &expected.url, rp).await;
         match page.location.clone() {
@@ -66,7 +68,7 @@ impl Browser {
         }
     }
 
-    /// A whole login, to its tokens.
+    /// Logs in completely; returns the tokens.
     pub async fn log_in(&mut self, wallet: &Wallet, expected: &Expected, rp: &Rp) -> Tokens {
         let location = self.answer_of(wallet, expected, rp).await;
         rp.tokens(expected, &rp.code(expected, &location)).await
@@ -74,19 +76,19 @@ impl Browser {
 }
 
 impl Rp {
-    /// A login without GPUs.
+    /// A request for a login without GPUs.
     pub fn plain_request(&self) -> Expected {
         self.request("openid profile organization", &[])
     }
 
-    /// `error` of a token answer, with its status.
+    /// Sends a token request that is refused; returns its status and its `error`.
     pub async fn refused(&self, form: &[(&str, &str)]) -> (u16, String) {
         let (status, body) = self.token_request(form).await;
         (status, error_of(&body))
     }
 }
 
-/// `error` of a JSON answer.
+/// The member `error` of a JSON response.
 pub fn error_of(body: &Value) -> String {
     body["error"].as_str().unwrap_or_default().to_owned()
 }

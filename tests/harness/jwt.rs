@@ -1,5 +1,5 @@
-//! One generator for hostile JWTs: a good one comes in, each bad one comes out with what is wrong
-//! with it (attacks OA-25 to OA-30). It serves every place at which a JWT is read.
+//! Makes hostile JWTs: from one good JWT it derives every bad one, each with a description of what
+//! is wrong (attacks OA-25 to OA-30). Tests use it for every place that reads a JWT.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -9,7 +9,7 @@ use sekisho_jose::jwe::{self, ContentEncryption, DecryptionKey};
 use sekisho_jose::{SigningKey, b64u};
 use serde_json::{Value, json};
 
-/// A JWT that would be accepted.
+/// A JWT that would be accepted, in its parts.
 #[derive(Clone)]
 pub struct Draft {
     pub header: Value,
@@ -18,7 +18,7 @@ pub struct Draft {
     pub key: SigningKey,
 }
 
-/// A JWT of this very header and payload, with a signature over them.
+/// Signs exactly this header and payload.
 pub fn signed(key: &SigningKey, header: &str, payload: &str) -> String {
     let input = format!("{}.{}", b64u::encode(header), b64u::encode(payload));
     let signature = key.sign(input.as_bytes()).unwrap();
@@ -26,7 +26,7 @@ pub fn signed(key: &SigningKey, header: &str, payload: &str) -> String {
 }
 
 impl Draft {
-    /// The good one.
+    /// The JWT without any fault.
     pub fn token(&self) -> String {
         signed(&self.key, &self.header.to_string(), &self.claims.to_string())
     }
@@ -39,17 +39,17 @@ impl Draft {
         header
     }
 
-    /// With these members in the header, signed as it should be.
+    /// The JWT with these members added to its header, signed by the right key.
     fn with(&self, more: &Value) -> String {
         signed(&self.key, &self.header_with(more).to_string(), &self.claims.to_string())
     }
 
-    /// With these members in the header, signed by another key.
+    /// The JWT with these members added to its header, signed by another key.
     fn by(&self, key: &SigningKey, more: &Value) -> String {
         signed(key, &self.header_with(more).to_string(), &self.claims.to_string())
     }
 
-    /// With this text as the value of a claim, as it stands.
+    /// The JWT with this text, unchanged, as the value of a claim.
     fn claiming(&self, name: &str, text: &str) -> String {
         let mut claims = self.claims.clone();
         claims.as_object_mut().unwrap().remove(name);
@@ -59,8 +59,8 @@ impl Draft {
     }
 }
 
-/// Everything that can be wrong with the form, the key and the times of `draft`, each by itself.
-/// `canary` is an address that must not be called, `too_long` more bytes than are read.
+/// Every fault of form, key and times of `draft`, one at a time. `canary` is an address that must
+/// not be called; `too_long` is a number of bytes above the limit of the reader.
 pub fn hostile(
     draft: &Draft,
     stranger: &SigningKey,
@@ -76,7 +76,7 @@ pub fn hostile(
     all
 }
 
-/// OA-25.
+/// OA-25: wrong algorithms.
 fn algorithms(draft: &Draft) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let payload = b64u::encode(draft.claims.to_string());
@@ -107,7 +107,7 @@ fn algorithms(draft: &Draft) -> Vec<(String, String)> {
     all
 }
 
-/// OA-26: keys by header, all signed by a key that nobody registered.
+/// OA-26: keys in the header, all signed by a key that nobody registered.
 fn keys(draft: &Draft, stranger: &SigningKey, canary: &str) -> Vec<(String, String)> {
     let jwk = stranger.public_jwk().minimal();
     let certificate = {
@@ -132,14 +132,14 @@ fn keys(draft: &Draft, stranger: &SigningKey, canary: &str) -> Vec<(String, Stri
         let what = format!("another key, and {name} {}", &shown[..shown.len().min(40)]);
         all.push((what, draft.by(stranger, &json!({name: value}))));
     }
-    // Where the holder's key stands in the header anyway, another one there is another holder.
+    // If the header has the holder's key anyway, another key there just means another holder.
     if draft.header.get("jwk").is_none() {
         all.push(("another key in jwk".to_owned(), draft.by(stranger, &json!({"jwk": jwk}))));
     }
     all
 }
 
-/// OA-25, OA-27, OA-29: what changes how a token is read, and other types.
+/// OA-25, OA-27, OA-29: header members that change how a token is read, and other types.
 fn headers(draft: &Draft) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for more in [
@@ -167,7 +167,7 @@ fn headers(draft: &Draft) -> Vec<(String, String)> {
     all
 }
 
-/// Other encodings, and payloads that are no set of claims.
+/// Other encodings, and payloads that are not a set of claims.
 fn forms(draft: &Draft, too_long: usize) -> Vec<(String, String)> {
     let good = draft.token();
     let parts: Vec<&str> = good.split('.').collect();
@@ -216,7 +216,7 @@ fn forms(draft: &Draft, too_long: usize) -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// OA-28: times that are none.
+/// OA-28: values that are not times.
 fn times(draft: &Draft) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for name in ["exp", "iat", "nbf"] {
@@ -239,7 +239,7 @@ fn times(draft: &Draft) -> Vec<(String, String)> {
     all
 }
 
-/// OA-29, OA-30: encrypted instead of signed.
+/// OA-29, OA-30: a token that is encrypted instead of signed.
 fn encrypted(draft: &Draft) -> Vec<(String, String)> {
     let recipient = DecryptionKey::generate(&Entropy::system()).public_jwk().to_value();
     let encrypt = |content: &str| {

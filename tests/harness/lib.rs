@@ -1,9 +1,10 @@
-//! Actors for black-box tests: a broker in process with a clock that the test moves ([`World`]), a
-//! relying party ([`Rp`]), a browser with cookies and without JavaScript ([`Browser`]), and a wallet
-//! that can misbehave ([`Wallet`]). Read `login.rs` beside this folder first: one login, whole.
+//! Actors for black-box tests: a broker in the process of the test, with a clock that the test
+//! moves ([`World`]), a relying party ([`Rp`]), a browser with cookies and without JavaScript
+//! ([`Browser`]), and a wallet that can misbehave ([`Wallet`]). Read `login.rs` beside this folder
+//! first: it shows one whole login.
 //!
-//! Invariant: actors speak HTTP, like everybody else. Only [`World`] touches the broker's own types,
-//! where an operator would use the admin API.
+//! Invariant: actors talk to the broker by HTTP, as real ones do. Only [`World`] uses the broker's
+//! own types, where an operator would use the admin API.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,8 +31,9 @@ pub use rp::{Expected, Rp, Tokens};
 pub use wallet::{Answer, Wallet};
 pub use world::{NOW, OPERATOR, TENANT, World, affiliation, training};
 
-/// An HTTP client that follows nothing and waits ten seconds at most. It speaks no TLS, so it trusts no
-/// authority: to read those of the system takes longer than a whole login.
+/// An HTTP client that follows no redirect and waits at most ten seconds. It speaks no TLS and
+/// trusts no authorities, because reading the authorities of the system takes longer than a whole
+/// login.
 pub fn http() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -43,7 +45,7 @@ pub fn http() -> reqwest::Client {
         .unwrap()
 }
 
-/// The query parameter `name` of `url`, decoded.
+/// The decoded value of the query parameter `name` of `url`.
 pub fn parameter(url: &str, name: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())

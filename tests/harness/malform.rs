@@ -1,22 +1,22 @@
-//! One generator for malformed presentations: a valid one comes in, each broken one comes out with
-//! what is wrong with it (attacks SD-01 to SD-16, VP-05 to VP-09).
+//! Makes malformed presentations: from one valid presentation it derives every broken one, each
+//! with a description of what is wrong (attacks SD-01 to SD-16, VP-05 to VP-09).
 
 use sekisho_ambient::{Timestamp, sha256};
 use sekisho_jose::{Algorithm, SigningKey, b64u};
 use serde_json::{Value, json};
 
-/// What a lying wallet has at hand.
+/// The keys and values with which a dishonest wallet makes presentations.
 pub struct Liar<'a> {
-    /// The holder's key.
+    /// The key to which the credential is bound.
     pub holder: &'a SigningKey,
-    /// Somebody else's.
+    /// A key of somebody else.
     pub stranger: &'a SigningKey,
     pub now: Timestamp,
     pub audience: &'a str,
     pub nonce: &'a str,
 }
 
-/// A presentation in its parts.
+/// A presentation, split into its parts.
 #[derive(Clone)]
 struct Parts {
     issuer_jwt: String,
@@ -41,7 +41,7 @@ fn sign(key: &SigningKey, header: &Value, claims: &Value) -> String {
     format!("{input}.{}", b64u::encode(signature))
 }
 
-/// Everything that can be wrong with `presentation`, each by itself.
+/// Every fault that `presentation` can have, one at a time.
 pub fn malformed(presentation: &str, liar: &Liar<'_>) -> Vec<(&'static str, String)> {
     let (body, proof) = presentation.rsplit_once('~').unwrap();
     let mut pieces = body.split('~').map(str::to_owned);
@@ -55,7 +55,8 @@ pub fn malformed(presentation: &str, liar: &Liar<'_>) -> Vec<(&'static str, Stri
         })
     };
     let bound = parts.bound();
-    // The honest form of all below, to be sure that each is refused for its one fault.
+    // A correct key binding for the parts, so that each malformed presentation has only its one
+    // fault.
     let proved = |parts: &Parts| {
         let bound = parts.bound();
         format!("{bound}{}", sign(liar.holder, &header, &claims(&bound)))
@@ -196,7 +197,8 @@ pub fn malformed(presentation: &str, liar: &Liar<'_>) -> Vec<(&'static str, Stri
     ]
 }
 
-/// Whether the generator's own plumbing makes a presentation that is accepted.
+/// A presentation without a fault, made by the same code as the malformed ones. A test checks that
+/// it is accepted.
 pub fn honest(presentation: &str, liar: &Liar<'_>) -> String {
     let (bound, _) = presentation.rsplit_once('~').unwrap();
     let bound = format!("{bound}~");

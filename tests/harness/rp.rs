@@ -1,4 +1,4 @@
-//! A relying party: plain OpenID Connect, no word of wallets.
+//! A relying party that speaks plain OpenID Connect and knows nothing about wallets.
 
 use sekisho_ambient::{Entropy, sha256};
 use sekisho_jose::{Algorithm, Claims, Expected as Want, JwkSet, UnverifiedJwt, b64u};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::http;
 
-/// A registered relying party.
+/// A registered relying party, with its credentials.
 #[derive(Clone, Debug)]
 pub struct Rp {
     pub issuer: String,
@@ -17,7 +17,7 @@ pub struct Rp {
     pub algorithm: Algorithm,
 }
 
-/// What a relying party keeps of a request, to compare the answer with.
+/// The values of a request that its response is compared with.
 #[derive(Clone, Debug)]
 pub struct Expected {
     pub url: String,
@@ -26,7 +26,7 @@ pub struct Expected {
     pub verifier: String,
 }
 
-/// A token response, its ID token verified.
+/// A token response whose ID token was verified.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     pub access_token: String,
@@ -35,7 +35,7 @@ pub struct Tokens {
 }
 
 impl Rp {
-    /// An authorization request for these scopes, with further parameters.
+    /// An authorization request for these scopes, with `more` parameters.
     pub fn request(&self, scope: &str, more: &[(&str, &str)]) -> Expected {
         let draw = Entropy::system();
         let (state, nonce) = (draw.id(), draw.id());
@@ -55,7 +55,7 @@ impl Rp {
         Expected { url: url.into(), state, nonce, verifier }
     }
 
-    /// A request for so many GPUs, by `authorization_details`.
+    /// A request for this number of GPUs, by `authorization_details`.
     pub fn gpu_request(&self, gpus: u32) -> Expected {
         let details = json!([{
             "type": "gpu_access", "service": "console", "gpus": gpus, "gpu_hours": gpus * 8,
@@ -65,7 +65,7 @@ impl Rp {
         self.request(scope, &[("authorization_details", &details.to_string())])
     }
 
-    /// The code of an answer, after `state` and `iss` were compared.
+    /// Checks `state` and `iss` of an authorization response, and returns its code.
     pub fn code(&self, expected: &Expected, location: &str) -> String {
         assert!(location.starts_with(&self.redirect_uri), "{location}");
         assert_eq!(crate::parameter(location, "error"), None, "{location}");
@@ -74,7 +74,7 @@ impl Rp {
         crate::parameter(location, "code").expect("a code")
     }
 
-    /// The raw answer to a token request.
+    /// Sends a token request; returns the status and the body.
     pub async fn token_request(&self, form: &[(&str, &str)]) -> (u16, Value) {
         let mut form: Vec<(&str, &str)> = form.to_vec();
         let mut request = http().post(format!("{}/token", self.issuer));
@@ -114,7 +114,7 @@ impl Rp {
         Tokens { access_token, id_token, body }
     }
 
-    /// The claims of an ID token that verifies.
+    /// Verifies an ID token; returns its claims.
     pub async fn verify(&self, id_token: &str) -> Claims {
         let document: Value =
             http().get(format!("{}/jwks", self.issuer)).send().await.unwrap().json().await.unwrap();
@@ -127,7 +127,7 @@ impl Rp {
         jwt.verify(&key, &want).unwrap().into_claims()
     }
 
-    /// The raw answer of userinfo.
+    /// Sends a userinfo request; returns the status and the body.
     pub async fn userinfo(&self, access_token: &str) -> (u16, Value) {
         let request = http().get(format!("{}/userinfo", self.issuer)).bearer_auth(access_token);
         let answer = request.send().await.unwrap();

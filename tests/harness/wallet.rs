@@ -1,4 +1,4 @@
-//! A wallet: it holds SD-JWT VCs under one key, and can be told to misbehave.
+//! A wallet. It holds SD-JWT VCs that are bound to one key, and can be told to misbehave.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,18 @@ use serde_json::Value;
 
 use crate::http;
 
-/// A wallet. Its clock stands where it was made.
+/// A wallet. Its clock does not move by itself.
 #[derive(Clone)]
 pub struct Wallet {
     pub key: SigningKey,
     pub held: Vec<String>,
     pub now: Timestamp,
-    /// Authorities of verifiers; without any, every leaf that fits its `x509_hash` is believed.
+    /// The roots of verifiers that the wallet trusts. Without any, it accepts every leaf that
+    /// matches its `x509_hash`.
     pub anchors: Vec<TrustAnchor>,
 }
 
-/// What the verifier answered.
+/// The response of the broker.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -34,13 +35,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Where the browser goes on.
+    /// The URL to which the browser continues; fails if the answer was refused.
     pub fn redirect_uri(&self) -> String {
         assert_eq!(self.status, 200, "{}", self.body);
         self.body["redirect_uri"].as_str().expect("a redirect_uri").to_owned()
     }
 
-    /// The code in the description of a refusal.
+    /// The code at the beginning of the description of a refusal.
     pub fn code(&self) -> String {
         let text = self.body["error_description"].as_str().unwrap_or_default();
         text.split(':').next().unwrap_or_default().to_owned()
@@ -53,7 +54,7 @@ impl Wallet {
         Self { key, held: Vec::new(), now, anchors: Vec::new() }
     }
 
-    /// The offer that a link leads to.
+    /// Reads the offer behind a link.
     pub async fn read_offer(&self, link: &str) -> CredentialOffer {
         match offer::parse_link(link).unwrap() {
             OfferLink::Value(offer) => offer,
@@ -64,7 +65,7 @@ impl Wallet {
         }
     }
 
-    /// The raw answer of the token endpoint to a pre-authorized code.
+    /// Redeems a pre-authorized code at the token endpoint; returns the response as it is.
     pub async fn redeem_offer(&self, offer: &CredentialOffer, tx_code: Option<&str>) -> Answer {
         let issuer = self.issuer(offer).await;
         let server = issuer.authorization_servers.first().unwrap();
@@ -90,7 +91,7 @@ impl Wallet {
         answer["c_nonce"].as_str().unwrap().to_owned()
     }
 
-    /// A credential request with this body, under this token.
+    /// Sends a credential request with this body and access token.
     pub async fn request_credential(
         &self,
         offer: &CredentialOffer,
@@ -102,7 +103,7 @@ impl Wallet {
         read(request.send().await.unwrap()).await
     }
 
-    /// The body of an honest credential request.
+    /// The body of a correct credential request, with a new nonce.
     pub async fn honest_request(&self, offer: &CredentialOffer) -> Value {
         let nonce = self.nonce(offer).await;
         let audience = &offer.credential_issuer;
@@ -110,7 +111,7 @@ impl Wallet {
         CredentialRequest::for_configuration(&offer.credential_configuration_ids[0], &proof)
     }
 
-    /// Accepts an offer: token, nonce, proof, credential.
+    /// Accepts an offer: gets a token and a nonce, makes the proof, and stores the credential.
     pub async fn accept(&mut self, link: &str, tx_code: Option<&str>) {
         let offer = self.read_offer(link).await;
         let token = self.redeem_offer(&offer, tx_code).await;
@@ -123,7 +124,7 @@ impl Wallet {
         self.held.push(credential.to_owned());
     }
 
-    /// The signed request behind a link, verified but for its anchor.
+    /// Fetches and verifies the signed request behind a link. Checks its chain only against `anchors`.
     pub async fn open(&self, link: &str) -> VerifiedRequest {
         let link = request::parse_link(link).unwrap();
         let answer = http().get(&link.request_uri).send().await.unwrap();
@@ -136,7 +137,7 @@ impl Wallet {
         request::verify(&jwt, &link.client_id, &trust, self.now).unwrap()
     }
 
-    /// The presentations that answer a request from what the wallet holds.
+    /// The presentations that answer a request, from the credentials that the wallet holds.
     pub fn presentations(&self, request: &VerifiedRequest) -> BTreeMap<String, Vec<String>> {
         let parsed: Vec<(SdJwt, String, sekisho_jose::Claims)> = self
             .held
@@ -165,7 +166,7 @@ impl Wallet {
             .collect()
     }
 
-    /// Sends these presentations.
+    /// Sends these presentations as the answer to a request.
     pub async fn send(
         &self,
         request: &VerifiedRequest,
@@ -175,19 +176,19 @@ impl Wallet {
         self.post(request, &form).await
     }
 
-    /// Posts this form to where the request wants the answer.
+    /// Posts this form to the URL where the request wants its answer.
     pub async fn post(&self, request: &VerifiedRequest, form: &[(String, String)]) -> Answer {
         read(http().post(request.response_uri()).form(form).send().await.unwrap()).await
     }
 
-    /// Shows what is asked.
+    /// Answers the request behind a link with what it asks for.
     pub async fn present(&self, link: &str) -> Answer {
         let request = self.open(link).await;
         let vp_token = self.presentations(&request);
         self.send(&request, &vp_token).await
     }
 
-    /// Says no.
+    /// Declines the request behind a link.
     pub async fn decline(&self, link: &str) -> Answer {
         let request = self.open(link).await;
         let form = response::refuse(response::WalletError::AccessDenied, &request);

@@ -1,4 +1,5 @@
-//! A broker in process, on its own file and port, under a clock that the test moves.
+//! A broker in the process of the test, with its own database file and port, and a clock that the
+//! test moves.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,14 +26,14 @@ use tower::ServiceExt as _;
 
 use crate::rp::Rp;
 
-/// When every world begins: 2026-11-25 09:00 JST.
+/// The time at which every world begins: 2026-11-25 09:00 JST.
 pub const NOW: Timestamp = Timestamp::from_unix(1_795_564_800);
-/// A tenant: it attests its people.
+/// The corporate number of a tenant, which attests affiliations of its people.
 pub const TENANT: &str = "7900000000002";
-/// The operator of the GPU service: it attests trainings.
+/// The corporate number of the operator of the GPU service, which attests trainings.
 pub const OPERATOR: &str = "8900000000001";
 
-/// A broker, and what a test moves.
+/// A broker, and what a test changes about it.
 pub struct World {
     pub broker: Broker,
     pub origin: String,
@@ -43,7 +44,7 @@ pub struct World {
     nodes: Nodes,
 }
 
-/// Brokers behind one address, each of which answers in its turn.
+/// Several brokers behind one address. They answer in turn.
 #[derive(Clone, Default)]
 struct Nodes(Arc<(Mutex<Vec<Router>>, AtomicUsize)>);
 
@@ -110,19 +111,19 @@ fn gate() -> Gate {
 }
 
 impl World {
-    /// A broker with one tenant and one operator, both trusted, and one gate.
+    /// Starts a broker with one tenant and one operator, both trusted, and one gate.
     pub async fn start() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// The same with another configuration.
+    /// Starts the same broker with a changed configuration.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let world = Self::bare(change).await;
         world.found().await;
         world
     }
 
-    /// Adds the tenant and the operator, and trusts each for what it attests.
+    /// Adds the tenant and the operator, and trusts each for its own type of credential.
     async fn found(&self) {
         for (number, ja, en, types) in [
             (
@@ -144,7 +145,7 @@ impl World {
         }
     }
 
-    /// A broker that knows nobody, on a file of its own.
+    /// Starts a broker without organizations, on a database file of its own.
     pub async fn bare(change: impl FnOnce(&mut Config)) -> Self {
         let entropy = Entropy::system();
         let dir = tempfile::tempdir().unwrap();
@@ -155,8 +156,8 @@ impl World {
         Self::on(store, dir, change).await
     }
 
-    /// The usual broker on an engine in memory that runs every closure twice, lets others go first,
-    /// and claims conflicts.
+    /// Starts the usual broker on a store engine in memory that runs every closure twice, lets
+    /// other transactions go first, and reports conflicts.
     pub async fn hostile(seed: u64) -> Self {
         let (backend, entropy) =
             (Backend::Hostile(HostileOptions::new(seed)), Entropy::seeded(seed));
@@ -167,7 +168,8 @@ impl World {
         world
     }
 
-    /// Two brokers on one such engine: whatever is asked, the next answer comes from the other one.
+    /// Starts two brokers on one such engine. Each request goes to the other broker than the one
+    /// before.
     pub async fn of_two(seed: u64) -> Self {
         let world = Self::hostile(seed).await;
         let (store, clock) =
@@ -194,7 +196,7 @@ impl World {
         Self { broker, origin, clock: hand, dir, config, server, nodes }
     }
 
-    /// An operator at the admin socket.
+    /// An operator at the admin socket, for real changes (no rehearsal).
     pub fn act(&self) -> By {
         By::operator(1000, false)
     }
@@ -213,7 +215,7 @@ impl World {
         self.broker.add_trust(&self.act(), &add).await.unwrap();
     }
 
-    /// A relying party that stands for the service.
+    /// Registers a relying party that belongs to the GPU service.
     pub async fn rp(&self) -> Rp {
         self.rp_with(|_| {}).await
     }
@@ -294,7 +296,7 @@ impl World {
         self.broker.list_credentials(None).await.unwrap()
     }
 
-    /// Revokes the one credential of this type.
+    /// Revokes the only credential of this type.
     pub async fn revoke(&self, type_name: &str) {
         let rows = self.credentials().await;
         let mut rows = rows.into_iter().filter(|row| row.type_name == type_name);
@@ -305,7 +307,7 @@ impl World {
     }
 }
 
-/// What the tenant attests of its sample person.
+/// The claims that the tenant attests of its sample person.
 pub fn affiliation() -> Value {
     json!({
         "org_corporate_number": TENANT,
@@ -321,7 +323,7 @@ pub fn affiliation() -> Value {
     })
 }
 
-/// The training that the gate asks for.
+/// The claims of the training that the gate requires.
 pub fn training() -> Value {
     json!({
         "achievement_id": "ai-safety-basic",

@@ -1,8 +1,8 @@
-//! What operators do, through the admin API: the same use-cases for the socket and for the command
-//! line that opens the store itself.
+//! What operators do through the admin API. The admin socket and the command line that opens the
+//! store itself use the same functions.
 //!
-//! Invariant: every change is audited in its own batch under an id that the operator is told, and
-//! a rehearsal checks everything and changes nothing: [`Broker::change`] is the only way to write.
+//! Invariant: every change is audited in its own batch, under an id that the operator is told. A
+//! rehearsal checks everything and changes nothing. [`Broker::change`] is the only way to write.
 
 mod clients;
 mod credentials;
@@ -25,61 +25,61 @@ pub use trust::{AddTrust, TrustRow};
 
 use crate::Broker;
 
-/// Who acts, and whether it is a rehearsal.
+/// Who acts, and whether the act is only rehearsed.
 #[derive(Clone, Debug)]
 pub struct By {
-    /// Who acts.
+    /// The actor that the audit log names.
     pub actor: Actor,
-    /// Check everything, change nothing (`--dry-run`).
+    /// Whether to check everything but change nothing (`--dry-run`).
     pub rehearsal: bool,
 }
 
 impl By {
-    /// An operator at the admin socket, by the user id of the peer process.
+    /// An operator at the admin socket, identified by the user id of the connecting process.
     pub fn operator(uid: u32, rehearsal: bool) -> Self {
         Self { actor: Actor::Operator(uid), rehearsal }
     }
 }
 
-/// What a change answers.
+/// The answer to a change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Changed<T> {
-    /// The id under which the audit log has it; none for a rehearsal.
+    /// The id of the entry in the audit log; `None` for a rehearsal.
     pub audit_id: Option<String>,
-    /// What was done, or would be.
+    /// What was done, or in a rehearsal what would be done.
     #[serde(flatten)]
     pub result: T,
 }
 
-/// Why an operator's request failed.
+/// Why a request of an operator failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// There is no such thing.
+    /// The named object does not exist.
     #[error("{kind} {id:?} does not exist")]
     NotFound {
-        /// What kind of thing.
+        /// What kind of object it is, e.g. `client`.
         kind: &'static str,
-        /// Its id.
+        /// The id that was asked for.
         id: String,
     },
-    /// There is one already.
+    /// An object with this id exists already.
     #[error("{kind} {id:?} exists already")]
     Exists {
-        /// What kind of thing.
+        /// What kind of object it is, e.g. `client`.
         kind: &'static str,
-        /// Its id.
+        /// The id that is taken.
         id: String,
     },
-    /// The request cannot be right.
+    /// The request is wrong; the text says why.
     #[error("{0}")]
     Invalid(String),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A key could not be made.
+    /// A key could not be made or rotated.
     #[error(transparent)]
     Key(#[from] sekisho_keyring::RotationError),
-    /// The broker could not do its part.
+    /// The broker failed for a reason that is not the operator's.
     #[error(transparent)]
     Broker(#[from] Refusal),
 }
@@ -97,7 +97,7 @@ impl AdminError {
         Self::Exists { kind, id: id.to_owned() }
     }
 
-    /// The name of the error on the wire.
+    /// The name of the error in the admin API.
     pub fn name(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => "not_found",
@@ -111,7 +111,7 @@ impl AdminError {
     }
 }
 
-/// What the audit log will say of a change.
+/// What the audit log will record about a change.
 pub(crate) struct Change {
     act: Act,
     object: String,
@@ -145,11 +145,11 @@ impl Change {
 }
 
 impl Broker {
-    /// Makes one change in one transaction, with its entry in the audit log; or, as a rehearsal,
-    /// decides the same and writes nothing.
+    /// Makes one change in one transaction, together with its audit entry. A rehearsal decides the
+    /// same and writes nothing.
     ///
-    /// `closure` writes only once it knows that nothing stands against it. What is made for a change
-    /// beforehand (keys, sealed claims) is not made for a rehearsal.
+    /// `closure` must write only after it has found nothing that prevents the change. Values that
+    /// are made beforehand (keys, sealed claims) are not made for a rehearsal.
     pub(crate) async fn change<T>(
         &self,
         by: &By,

@@ -1,4 +1,4 @@
-//! What an operator configures, as far as the broker needs it.
+//! The configuration, as far as the broker needs it.
 
 use sekisho_access::Gate;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry, Wallets, WalletsError};
@@ -8,40 +8,40 @@ use sekisho_site::{Origin, OriginError, OutboundConfig};
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The origin is not one.
+    /// The origin is malformed.
     #[error(transparent)]
     Origin(#[from] OriginError),
-    /// Services and gates do not fit together.
+    /// Services and gates do not fit together, or a name is wrong.
     #[error(transparent)]
     Services(#[from] ServicesError),
-    /// The wallets cannot be right.
+    /// The wallets are wrong.
     #[error(transparent)]
     Wallets(#[from] WalletsError),
 }
 
-/// What an operator configures.
+/// What the operator configured.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The origin.
+    /// The URL at which this server is reached; also its issuer identifier.
     pub origin: Origin,
-    /// The type authority: `vct` is `{authority}/types/{name}/{major}`.
+    /// The base URL of credential types: `vct` is `{authority}/types/{name}/{major}`.
     pub type_authority: String,
-    /// Services.
+    /// The GPU services that people can use.
     pub services: Vec<Service>,
-    /// Gates.
+    /// The gates that decide about access to the services.
     pub gates: Vec<Gate>,
-    /// Wallets.
+    /// The wallets that the login page offers.
     pub wallets: Vec<WalletEntry>,
-    /// The client identifier prefix of presentation requests.
+    /// The prefix of the client identifier in presentation requests.
     pub client_id_prefix: ClientIdPrefix,
-    /// The response mode of presentation requests.
+    /// Whether wallets must encrypt their answers.
     pub response_mode: ResponseMode,
-    /// Outbound calls.
+    /// Which hosts may be called, and how.
     pub outbound: OutboundConfig,
 }
 
 impl Config {
-    /// Refuses what cannot be right; gives what the rooms take.
+    /// Checks the configuration, and returns the parts that other crates need.
     pub fn check(&self) -> Result<(Services, Wallets), ConfigError> {
         let services = Services::new(self.services.clone(), self.gates.clone())?;
         let entries = self.wallets.clone();

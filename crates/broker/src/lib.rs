@@ -1,5 +1,5 @@
-//! The wiring of the product: opens the rooms in their order, composes what siblings share, and keeps
-//! house.
+//! The wiring of the product: opens the crates below in their order, combines those that must work
+//! together, and runs regular upkeep. Each of these crates is called a room.
 //!
 //! | file | what |
 //! |---|---|
@@ -8,10 +8,10 @@
 //! | [`admin`] | what operators do, each change in one audited transaction |
 //! | [`upkeep`] | what a server does by itself |
 //!
-//! Read `sekisho_login` first: one login, from the authorization request to the code.
+//! Read `sekisho_login` first: it shows one login, from the authorization request to the code.
 //!
-//! Invariant: an effect happens in the one batch of the decision that allows it, together with its
-//! audit entry, or not at all.
+//! Invariant: an effect is written in the same batch as the decision that allows it and its audit
+//! entry, or not at all.
 
 pub mod admin;
 pub mod config;
@@ -35,7 +35,7 @@ use crate::token::TokenEndpoint;
 /// The most rows that one answer lists.
 pub(crate) const MAX_ROWS: usize = 100_000;
 
-/// The broker: its rooms. Cheap to clone.
+/// The broker. Cheap to clone.
 #[derive(Clone)]
 pub struct Broker {
     site: Site,
@@ -50,25 +50,26 @@ pub struct Broker {
 /// Why a broker does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration cannot be right.
+    /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Policies or trust cannot be read.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The outbound client cannot be built.
+    /// The client for outbound calls cannot be built.
     #[error(transparent)]
     Outbound(#[from] OutboundError),
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A key cannot be made or read.
+    /// A key or certificate cannot be made or read.
     #[error(transparent)]
     Key(#[from] RotationError),
 }
 
-/// Times of the life of our keys: a key is published as long before it signs as verifiers keep a
-/// document, and as long after as what it signed is valid.
+/// How long our keys are published: before they sign, for as long as verifiers may cache a key
+/// document; after their last signature, for as long as what they signed is valid. Both include the
+/// allowed difference of clocks.
 const KEY_POLICY: Policy =
     Policy { publish_ahead: lifetimes::KEY_DOCUMENTS + lifetimes::SKEW, overlap };
 
@@ -83,8 +84,8 @@ fn overlap(purpose: &Purpose) -> i64 {
 }
 
 impl Broker {
-    /// Starts a broker on `store`: makes its certificate authority and keys where there are none,
-    /// reads keys and trust into memory, and brings due rotations up to date.
+    /// Starts a broker on `store`: makes the certificate authority and the keys that are missing,
+    /// takes the steps of key rotations that are due, and reads keys and trust into memory.
     pub async fn open(
         config: Config,
         store: Store,
@@ -115,37 +116,37 @@ impl Broker {
         Ok(Self { site, registry, keyring, standing, grants, issuer, logins })
     }
 
-    /// The installation.
+    /// The installation: origin, store, clock and randomness.
     pub fn site(&self) -> &Site {
         &self.site
     }
 
-    /// What is registered.
+    /// Registered clients, organizations, trust and services.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Our keys.
+    /// Our keys and their rotation.
     pub fn keyring(&self) -> &Keyring {
         &self.keyring
     }
 
-    /// Status lists.
+    /// The status of credentials, and our status lists.
     pub fn standing(&self) -> &Standing {
         &self.standing
     }
 
-    /// Grants and tokens.
+    /// Grants and tokens of relying parties.
     pub fn grants(&self) -> &Grants {
         &self.grants
     }
 
-    /// Offers and credentials.
+    /// Offers and issued credentials.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// The token endpoint.
+    /// The token endpoint, for clients and wallets.
     pub fn token_endpoint(&self) -> TokenEndpoint {
         TokenEndpoint {
             registry: self.registry.clone(),
@@ -154,7 +155,7 @@ impl Broker {
         }
     }
 
-    /// Logins.
+    /// Logins and sessions.
     pub fn logins(&self) -> &Logins {
         &self.logins
     }

@@ -1,5 +1,5 @@
-//! The token endpoint: codes and refresh tokens belong to the room of grants, pre-authorized codes to
-//! that of issuance (RFC 6749, section 3.2; OpenID4VCI 1.0, section 6).
+//! The token endpoint (RFC 6749, section 3.2; OpenID4VCI 1.0, section 6). The crate `grants`
+//! redeems codes and refresh tokens; the crate `issuer` redeems pre-authorized codes.
 
 use sekisho_grants::Grants;
 use sekisho_grants::refresh::Less;
@@ -7,7 +7,7 @@ use sekisho_issuer::Issuer;
 use sekisho_oauth::token::{TokenRequest, TokenResponse};
 use sekisho_registry::{ClientEvidence, Registry, TokenFailure};
 
-/// The rooms that the token endpoint asks, and no other.
+/// The token endpoint, with the only parts of the broker that it needs.
 #[derive(Clone)]
 pub struct TokenEndpoint {
     pub(crate) registry: Registry,
@@ -16,7 +16,7 @@ pub struct TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    /// Redeems what the client brings.
+    /// Authenticates the client and redeems its code or refresh token.
     pub async fn token(
         &self,
         evidence: &ClientEvidence<'_>,

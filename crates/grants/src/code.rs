@@ -14,22 +14,22 @@ use crate::grant::{End, live_in};
 use crate::tables::{AccessToken, CodeRow};
 use crate::{Grant, Grants, tables};
 
-/// A code and its grant, drawn before the transaction that mints them.
+/// A new code and the key of its grant, drawn before the transaction that stores them.
 pub struct Mint {
-    /// The code.
+    /// The authorization code.
     pub code: Handle,
-    /// Where the grant will stand; it ends with this handle.
+    /// The key of the grant's row. It contains the time at which the grant ends.
     pub grant: HandleKey,
 }
 
-/// What redeeming a code came to.
+/// The result of the transaction that redeems a code.
 enum Redeemed {
     Granted(HandleKey, Box<Grant>),
     Rejected(TokenError),
 }
 
 impl Grants {
-    /// Draws a code, and the place of a grant that lives until `ends`.
+    /// Draws a code, and the key for a grant that lives until `ends`.
     pub fn draw(&self, ends: Timestamp, now: Timestamp) -> Mint {
         let entropy = self.site.entropy();
         Mint {
@@ -38,7 +38,7 @@ impl Grants {
         }
     }
 
-    /// Mints a code for a grant whose credentials stand.
+    /// Stores a grant and its code. The caller must hold the proof that the credentials stand.
     pub fn mint_in(
         &self,
         tx: &mut Tx,
@@ -52,7 +52,7 @@ impl Grants {
         tx.put::<tables::Codes>(&mint.code.key(), &row)
     }
 
-    /// The authorization code grant.
+    /// Exchanges an authorization code for tokens.
     pub async fn redeem_code(
         &self,
         client: &Authenticated,
@@ -94,8 +94,8 @@ impl Grants {
         Ok(grant.map(|grant| (key, grant)))
     }
 
-    /// Single use: the first redemption that fits wins, and one that comes again ends the grant.
-    /// What does not fit consumes nothing.
+    /// Redeems the code once: the first valid request succeeds, and any later request of the same
+    /// client ends the grant. A request that is refused does not use up the code.
     fn redeem(
         &self,
         tx: &mut Tx,
@@ -107,7 +107,8 @@ impl Grants {
         match tx.get::<tables::Codes>(code)? {
             None => rejected(),
             Some(CodeRow::Redeemed { grant, client_id }) => {
-                // Another client's attempt changes nothing, or it could end other people's logins.
+                // An attempt of another client changes nothing. Otherwise a client could end other
+                // people's logins.
                 if client_id == client.client_id() {
                     attempt.end_replayed(tx, &grant)?;
                 }
@@ -184,8 +185,8 @@ impl Attempt<'_> {
         entry(self.now, &self.actor(), Act::CodeRedeem, self.code.reference(), outcome)
     }
 
-    /// A code that comes again was stolen, before or now: what was given for it ends
-    /// (RFC 6749, section 4.1.2).
+    /// Ends the grant of a code that was presented twice, because one of the two requests came from
+    /// somebody who stole it (RFC 6749, section 4.1.2).
     fn end_replayed(&self, tx: &mut Tx, key: &HandleKey) -> Result<(), StoreError> {
         tx.append(self.entry(Outcome::Refused).because(Reason::CodeReplayed));
         match live_in(tx, key)? {

@@ -1,5 +1,6 @@
-//! The documents about this server and its keys, derived from what is enabled and never written
-//! beside it (OpenID Connect Discovery 1.0, section 3; RFC 8414; RFC 7517, section 5).
+//! The documents about this server and its keys. They are computed from what is enabled, so they
+//! cannot disagree with it (OpenID Connect Discovery 1.0, section 3; RFC 8414; RFC 7517, section
+//! 5).
 
 use std::sync::{Arc, PoisonError};
 
@@ -12,18 +13,18 @@ use serde_json::Value;
 
 use crate::Grants;
 
-/// The documents as they are served, written once for each generation of the keys.
+/// The documents as served. They are computed once for each generation of the keys.
 #[derive(Clone)]
 pub struct Documents {
     generation: u64,
-    /// Discovery.
+    /// The discovery document, as JSON.
     pub discovery: Arc<[u8]>,
-    /// The keys of ID tokens.
+    /// The JWK Set with the keys that sign ID tokens, as JSON.
     pub jwks: Arc<[u8]>,
 }
 
 impl Grants {
-    /// The documents about the keys as they stand.
+    /// The documents for the keys that are in memory now.
     pub fn documents(&self) -> Arc<Documents> {
         let ring = self.keyring.ring();
         let kept = self.documents.read().unwrap_or_else(PoisonError::into_inner).clone();

@@ -1,7 +1,7 @@
 //! A grant: what a person agreed to release to a relying party, and what the policies permitted.
 //!
 //! Invariant: a grant ends in one place, [`Grant::end_in`], for one reason, with one entry in the
-//! audit log; what has ended does not come back.
+//! audit log. A grant that has ended never becomes valid again.
 
 use sekisho_access::Permit;
 use sekisho_ambient::{HandleKey, Timestamp};
@@ -19,54 +19,54 @@ use serde_json::Value;
 use crate::tables::AccessToken;
 use crate::{Evidence, Grants, tables};
 
-/// What was granted to a relying party.
+/// What a person granted to a relying party.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Grant {
-    /// The relying party.
+    /// The client id of the relying party.
     pub client_id: String,
-    /// Pairwise subject.
+    /// The pairwise subject of the person at this relying party.
     pub sub: String,
-    /// The session's public identifier.
+    /// The public identifier (`sid`) of the session in which the person agreed.
     pub sid: String,
-    /// Scopes.
+    /// The scopes that were granted.
     pub scopes: Vec<String>,
-    /// Claims that were named one by one.
+    /// Claims that the request named one by one, besides its scopes.
     #[serde(default)]
     pub claims: ClaimsRequest,
-    /// Claims that the person chose to leave out.
+    /// Names of optional claims that the person chose to leave out.
     pub withheld: Vec<String>,
-    /// `nonce` of the request.
+    /// The `nonce` of the authorization request, for the ID token.
     pub nonce: Option<String>,
-    /// What it stands on.
+    /// The claims, and the credentials that must stay valid.
     pub evidence: Evidence,
-    /// What was permitted of a GPU service.
+    /// The permitted use of a GPU service; `None` if none was asked for.
     #[serde(rename = "granted")]
     pub permit: Option<GrantedPermit>,
-    /// How far its refresh tokens have come, if it has any.
+    /// The state of the refresh tokens; `None` if there are none.
     #[serde(default)]
     pub refresh: Option<Family>,
-    /// Why it ended, if it did.
+    /// The reason for which the grant ended; `None` while it is alive.
     #[serde(rename = "revoked")]
     pub ended: Option<Reason>,
 }
 
-/// A permit as it is kept with a grant.
+/// A permit, as stored in a grant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "PermitRow")]
 pub struct GrantedPermit {
-    /// RFC 9396 details as granted.
+    /// The permitted use, as `authorization_details` (RFC 9396).
     pub details: Claims,
-    /// Groups.
+    /// Names of the groups that the person gets at the service.
     pub groups: Vec<String>,
-    /// The gate.
+    /// The id of the gate that decided.
     pub gate: String,
-    /// Version of the policies.
+    /// The version of the policies that decided.
     pub policy_version: String,
-    /// When it ends.
+    /// When the permit ends.
     pub expires: Timestamp,
 }
 
-/// A permit as it stands in a row; older ones have their end among the details alone.
+/// A permit as stored. Old rows have `expires` only inside `details`.
 #[derive(Deserialize)]
 struct PermitRow {
     details: Claims,
@@ -80,14 +80,14 @@ impl From<PermitRow> for GrantedPermit {
     fn from(row: PermitRow) -> Self {
         let PermitRow { details, groups, gate, policy_version, expires } = row;
         let told = || Timestamp::from_rfc3339(details.get("expires").and_then(Value::as_str)?);
-        // One without an end is over: nothing is permitted for ever.
+        // A permit without an end counts as ended: nothing may be permitted without limit.
         let expires = expires.or_else(told).unwrap_or(Timestamp::from_unix(0));
         Self { details, groups, gate, policy_version, expires }
     }
 }
 
 impl GrantedPermit {
-    /// What the policies of this version permitted at this gate.
+    /// The permit that the policies of this version gave at this gate.
     pub fn new(permit: Permit, gate: &str, policy_version: &str) -> Self {
         let Permit { details, groups, expires } = permit;
         let (gate, policy_version) = (gate.to_owned(), policy_version.to_owned());
@@ -96,7 +96,7 @@ impl GrantedPermit {
 }
 
 impl Grant {
-    /// Ends the grant: its code, its refresh tokens and its access tokens are dead from here on.
+    /// Ends the grant. From now on its code, its refresh tokens and its access tokens are invalid.
     pub(crate) fn end_in(
         mut self,
         tx: &mut Tx,
@@ -120,7 +120,7 @@ impl Grant {
         Ok(())
     }
 
-    /// The grant as far as one of its access tokens goes.
+    /// The grant, reduced to the scopes and details of one of its access tokens.
     #[must_use]
     pub(crate) fn limited_to(mut self, token: &AccessToken) -> Self {
         if let Some(scopes) = &token.scopes {
@@ -132,8 +132,9 @@ impl Grant {
         self
     }
 
-    /// What a token request asks for of what was granted, if it asks for less
-    /// (RFC 9396, section 6.1). An error if it asks for something else.
+    /// The details that a token request asks for, if it asks for fewer than were granted (RFC 9396,
+    /// section 6.1); `None` if it asks for none. An error if it asks for something that was not
+    /// granted.
     pub(crate) fn narrow(
         &self,
         asked: Option<&Claims>,
@@ -145,8 +146,8 @@ impl Grant {
         narrowed.map(Some).ok_or(TokenError::InvalidAuthorizationDetails)
     }
 
-    /// What was permitted of a GPU service, until it ends: a grant with refresh tokens may live
-    /// longer.
+    /// The permitted use of a GPU service, or `None` once it has ended. A grant with refresh tokens
+    /// may live longer than its permit.
     pub fn permit(&self, now: Timestamp) -> Option<&GrantedPermit> {
         self.permit.as_ref().filter(|permit| now < permit.expires)
     }
@@ -159,15 +160,15 @@ impl Grant {
 
 /// Why a grant ends.
 pub(crate) enum End<'a> {
-    /// A credential of it no longer stands.
+    /// One of its credentials no longer stands.
     Fallen(&'a Fallen),
-    /// Something else, and who did it.
+    /// Another reason, and who caused it.
     Because(Reason, Actor),
 }
 
 impl Grants {
-    /// Ends a grant because of a credential. Where the status only cannot be read just now, nothing is
-    /// written.
+    /// Ends a grant because one of its credentials no longer stands. Writes nothing if the
+    /// credential's status merely cannot be read now.
     pub(crate) async fn end_fallen(
         &self,
         key: &HandleKey,
@@ -186,7 +187,7 @@ impl Grants {
             .await
     }
 
-    /// Whether a grant stands, for whoever is told of it: it has not ended, and its credentials stand.
+    /// The grant, if it has not ended and its credentials stand, for an answer that writes nothing.
     pub(crate) async fn standing_grant(
         &self,
         key: &HandleKey,
@@ -196,8 +197,9 @@ impl Grants {
         Ok(looked.and_then(|(grant, looked)| Some((grant, looked.told().ok()?))))
     }
 
-    /// The same for whoever will write: what was found outside the transaction. A grant whose
-    /// credentials have fallen ends here.
+    /// The grant, if it has not ended and its credentials stand, for a caller that will write: the
+    /// result of `sekisho_standing::Standing::look` must be checked again in the transaction. If a
+    /// credential no longer stands, the grant ends here.
     pub(crate) async fn looked_grant(
         &self,
         key: &HandleKey,
@@ -214,7 +216,7 @@ impl Grants {
     }
 }
 
-/// A grant that has not ended.
+/// The grant, if it has not ended.
 pub(crate) fn live_in(tx: &mut Tx, key: &HandleKey) -> Result<Option<Grant>, StoreError> {
     Ok(tx.get::<tables::Grants>(key)?.filter(|grant| grant.ended.is_none()))
 }

@@ -1,6 +1,7 @@
-//! What a client is told of its own token, and how it ends one (RFC 7662; RFC 7009).
+//! Introspection: what a client learns about its own token (RFC 7662). Revocation: how a client
+//! ends its own token (RFC 7009).
 //!
-//! Invariant: for everybody but its own client a token does not exist.
+//! Invariant: only its own client learns that a token exists.
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_jose::Claims;
@@ -17,18 +18,18 @@ use crate::grant::{End, live_in};
 use crate::tables::AccessToken;
 use crate::{Grant, Grants, tables};
 
-/// Parameters that may be repeated at introspection and revocation: none.
+/// No parameter may be repeated at introspection and revocation.
 const REPEATABLE: &[&str] = &[];
 
-/// A token that its own client presents.
+/// A token that its own client presented.
 enum OwnToken {
     Access(HandleKey, AccessToken),
     Refresh(RefreshToken),
 }
 
 impl Grants {
-    /// The introspection endpoint: what a client's own token is good for; of every other one, only
-    /// that it is not active (RFC 7662, section 2.2).
+    /// The introspection endpoint: describes a client's own token. For any other token it answers
+    /// only that it is not active (RFC 7662, section 2.2).
     pub async fn introspect(&self, evidence: &ClientEvidence<'_>) -> Result<Value, TokenFailure> {
         let client = self.registry.authenticate(evidence).await?;
         if client.client().is_public() {
@@ -67,7 +68,7 @@ impl Grants {
         answer
     }
 
-    /// The token, if it is alive and this client's, with its grant.
+    /// The token with its grant, if it is valid and belongs to this client.
     async fn own_token(
         &self,
         client: &Authenticated,
@@ -88,7 +89,8 @@ impl Grants {
             OwnToken::Access(_, row) => row.grant,
             OwnToken::Refresh(token) => token.family,
         };
-        // Whose it is comes first: another client's question ends nothing.
+        // Check first whose token it is, so that a question of another client does not end the
+        // grant.
         let grant = store.get::<tables::Grants>(&key).await?;
         if grant.is_none_or(|grant| grant.client_id != client.client_id()) {
             return Ok(None);
@@ -104,9 +106,9 @@ impl Grants {
         Ok(alive.then_some((token, grant)))
     }
 
-    /// The revocation endpoint: a refresh token ends with everything of its grant, an access token
-    /// alone. Tokens that are unknown or another client's change nothing, and it is not told which
-    /// (RFC 7009, section 2.2; attack OA-35).
+    /// The revocation endpoint. Revoking a refresh token ends its whole grant; revoking an access
+    /// token ends only that token. A token that is unknown or belongs to another client changes
+    /// nothing, and the answer is the same (RFC 7009, section 2.2; attack OA-35).
     pub async fn revoke(&self, evidence: &ClientEvidence<'_>) -> Result<(), TokenFailure> {
         let client = self.registry.authenticate(evidence).await?;
         let text = named_token(evidence.form)?;

@@ -1,5 +1,5 @@
-//! What relying parties hold: codes, grants, access and refresh tokens, and what they are told for
-//! them.
+//! Codes, grants, access tokens and refresh tokens of relying parties, and the claims that they
+//! give.
 //!
 //! | file | what |
 //! |---|---|
@@ -12,11 +12,11 @@
 //! | [`userinfo`] | claims for a bearer token |
 //! | [`discovery`] | the documents about this server and its keys |
 //!
-//! Invariant: nothing is minted, rotated or told without the proof that the credentials of the grant
-//! stand ([`sekisho_standing::Stands`]); a token is told about, ended and exchanged for its own client
-//! alone.
+//! Invariant: minting a code, rotating a refresh token and answering about a grant all need the
+//! proof that the credentials of the grant stand ([`sekisho_standing::Stands`]). A token is
+//! described, ended and exchanged only for its own client.
 //!
-//! Leaves to others: how a person logs in and agrees, and the endpoints' HTTP.
+//! Leaves to others: how a person logs in and agrees, and the HTTP of the endpoints.
 
 pub mod code;
 pub mod discovery;
@@ -42,7 +42,7 @@ pub use evidence::{ClaimsByType, Evidence};
 pub use grant::{Grant, GrantedPermit};
 pub use userinfo::UserinfoFailure;
 
-/// The room of grants. Cheap to clone.
+/// Access to grants. Cheap to clone; clones share the documents in memory.
 #[derive(Clone)]
 pub struct Grants {
     site: Site,
@@ -53,12 +53,12 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// The room, above those that it asks.
+    /// Starts with no documents in memory.
     pub fn new(site: Site, registry: Registry, keyring: Keyring, standing: Standing) -> Self {
         Self { site, registry, keyring, standing, documents: Arc::default() }
     }
 
-    /// Removes the rows whose time is over; gives how many there were.
+    /// Deletes expired rows and returns how many there were.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let counts = [
             self.site.sweep::<tables::Codes>().await?,

@@ -1,6 +1,7 @@
 //! Refresh tokens (RFC 6749, section 6; RFC 9700, section 4.14).
 //!
-//! A family of refresh tokens is a grant; its row holds how far it has come.
+//! All refresh tokens of one grant form a family. The row of the grant stores the generation of the
+//! newest one.
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_jose::Claims;
@@ -18,22 +19,22 @@ use crate::grant::{End, live_in};
 use crate::tables::AccessToken;
 use crate::{Grant, Grants, tables};
 
-/// What a transaction made of a refresh token.
+/// The result of the transaction that rotates a refresh token.
 enum Refreshed {
     Granted(u64, Box<Grant>),
     Rejected,
 }
 
-/// How much less than was granted a refreshed access token is to be good for.
+/// The limits that a refresh request puts on its new access token.
 pub struct Less<'a> {
-    /// `scope`.
+    /// The `scope` parameter, if present.
     pub scope: Option<&'a str>,
-    /// `authorization_details`.
+    /// The `authorization_details` parameter, if present.
     pub details: Option<&'a Claims>,
 }
 
 impl Grants {
-    /// The refresh token grant.
+    /// Exchanges a refresh token for a new access token and the next refresh token.
     pub async fn refresh(
         &self,
         client: &Authenticated,
@@ -66,19 +67,19 @@ impl Grants {
             .await?;
         let Refreshed::Granted(generation, grant) = refreshed else { return Err(invalid()) };
         let successor = RefreshToken { generation, ..token };
-        // The nonce belongs to the first ID token alone (Core, 12.2).
+        // Only the first ID token of a login contains the nonce (Core, 12.2).
         let grant = Grant { nonce: None, ..grant.limited_to(&row) };
         self.token_response(client, grant, (&resource, &access), Some(successor), now).await
     }
 
-    /// A refresh token of ours that has not ended.
+    /// Reads a refresh token. `None` if we did not make it or if it has expired.
     pub(crate) fn refresh_token(&self, text: &str, now: Timestamp) -> Option<RefreshToken> {
         let token = RefreshToken::from_text(text, self.site.digests().refresh_key())?;
         (token.family.expires() > now).then_some(token)
     }
 
-    /// The newest token moves its family on, the one before it gets the same successor for a while,
-    /// and an older one ends the family.
+    /// Rotates the family. The newest token moves it on; for a short time the token before it gets
+    /// the same successor; any older token ends the family.
     fn rotate(
         &self,
         tx: &mut Tx,
@@ -144,7 +145,8 @@ impl Attempt<'_> {
     }
 }
 
-/// The scopes of a refreshed token: those of the grant, or fewer (RFC 6749, section 6).
+/// The scopes that a refresh request asks for, which must all be granted; `None` if it names none
+/// (RFC 6749, section 6).
 fn narrowed(granted: &[String], asked: Option<&str>) -> Result<Option<Vec<String>>, TokenError> {
     let Some(asked) = asked else { return Ok(None) };
     let asked = scope::parse(asked).map_err(|_| TokenError::InvalidScope)?;

@@ -1,4 +1,4 @@
-//! The tables of this room.
+//! The tables that this crate owns.
 
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_jose::Claims;
@@ -21,14 +21,14 @@ table!(/// Access tokens of relying parties: handle → grant.
 pub(crate) enum CodeRow {
     /// Not redeemed yet.
     Minted {
-        /// The bindings.
+        /// The client, redirect URI and PKCE challenge that a redemption must match.
         binding: CodeBinding,
-        /// The grant.
+        /// The key of the grant that the code gives.
         grant: HandleKey,
     },
-    /// Redeemed: a second try is a replay.
+    /// Redeemed. A second attempt is a replay.
     Redeemed {
-        /// The grant, which ends on a replay.
+        /// The key of the grant, which a replay ends.
         grant: HandleKey,
         /// The client that redeemed it.
         client_id: String,
@@ -38,12 +38,12 @@ pub(crate) enum CodeRow {
 /// An access token of a relying party.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct AccessToken {
-    /// Its grant.
+    /// The key of its grant.
     pub(crate) grant: HandleKey,
-    /// When it was issued; `None` in rows that are older than the member.
+    /// When it was issued; `None` in rows written before this member existed.
     #[serde(default)]
     pub(crate) issued: Option<Timestamp>,
-    /// Who may use it.
+    /// How a caller must prove that it may use the token; so far always as a bearer.
     #[serde(default)]
     pub(crate) binding: TokenBinding,
     /// The scopes of this token, if they are fewer than the grant's (RFC 6749, section 6).
@@ -55,13 +55,13 @@ pub(crate) struct AccessToken {
 }
 
 impl AccessToken {
-    /// A bearer token of a grant, as good as the grant is.
+    /// A bearer token with everything that its grant gives.
     pub(crate) fn bearer(grant: HandleKey, issued: Timestamp) -> Self {
         let binding = TokenBinding::Bearer;
         Self { grant, issued: Some(issued), binding, scopes: None, authorization_details: None }
     }
 
-    /// When the token that stands at `key` was issued.
+    /// When this token was issued. `key` is the key of its row.
     pub(crate) fn issued_at(&self, key: &HandleKey) -> Timestamp {
         self.issued.unwrap_or_else(|| key.expires().plus(-lifetimes::ACCESS_TOKEN))
     }

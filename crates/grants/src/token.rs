@@ -1,4 +1,4 @@
-//! The answer of the token endpoint, and the ID token (OpenID Connect Core 1.0, sections 2 and
+//! The response of the token endpoint, and the ID token (OpenID Connect Core 1.0, sections 2 and
 //! 3.1.3.3).
 
 use sekisho_ambient::{Handle, Timestamp};
@@ -14,7 +14,7 @@ use sekisho_site::Refusal;
 use crate::{Grant, Grants};
 
 impl Grants {
-    /// The answer for a fresh access token of `grant`.
+    /// The response that hands out a new access token of `grant`.
     pub(crate) async fn token_response(
         &self,
         client: &Authenticated,

@@ -1,4 +1,5 @@
-//! The userinfo endpoint, and what a grant releases (OpenID Connect Core 1.0, section 5.3).
+//! The userinfo endpoint, and the claims that a grant releases (OpenID Connect Core 1.0, section
+//! 5.3).
 
 use sekisho_ambient::{Handle, Timestamp};
 use sekisho_jose::Claims;
@@ -11,13 +12,13 @@ use serde_json::Value;
 
 use crate::{Grant, Grants, tables};
 
-/// Why userinfo was not given.
+/// Why the userinfo endpoint returned no claims.
 #[derive(Debug, thiserror::Error)]
 pub enum UserinfoFailure {
-    /// The closed error of the endpoint (RFC 6750, section 3.1).
+    /// An error that RFC 6750, section 3.1, defines.
     #[error("{0}")]
     Bearer(BearerError),
-    /// The broker could not do its part.
+    /// The broker failed for a reason that is not the caller's.
     #[error(transparent)]
     Broker(#[from] Refusal),
 }
@@ -29,7 +30,8 @@ impl From<StoreError> for UserinfoFailure {
 }
 
 impl Grants {
-    /// The userinfo endpoint: claims of a live grant, whose credentials still stand.
+    /// The userinfo endpoint: the claims that the grant of an access token releases. The grant must
+    /// be alive and its credentials must stand.
     pub async fn userinfo(&self, bearer: &str) -> Result<Claims, UserinfoFailure> {
         let now = self.site.now();
         let invalid = || UserinfoFailure::Bearer(BearerError::InvalidToken);
@@ -52,8 +54,8 @@ impl Grants {
         Ok(claims)
     }
 
-    /// The claims that a grant releases for `scopes` and by name: from verified claims and the grant,
-    /// and nowhere else.
+    /// The claims that a grant releases for `scopes` and `named`. They come only from verified
+    /// credentials and from the grant.
     pub(crate) async fn released_claims(
         &self,
         party: &RelyingParty,
@@ -82,8 +84,8 @@ impl Grants {
     }
 }
 
-/// Groups that begin with `gpu:` come from a gate's decision alone: a tenant that writes such a role
-/// into its credentials grants nothing.
+/// Removes the groups that begin with `gpu:` from the credential's roles. Only a gate may give such
+/// a group, so a tenant gains nothing by writing one into its credentials.
 fn drop_gate_groups(released: &mut Claims) {
     if let Some(Value::Array(groups)) = released.get_mut("groups") {
         groups.retain(|group| !group.as_str().is_some_and(|name| name.starts_with("gpu:")));

@@ -1,4 +1,4 @@
-//! What was issued: a record of each credential, by which it is found and revoked.
+//! Issued credentials: one record for each, by which operators find and revoke it.
 
 use std::ops::Bound;
 
@@ -9,24 +9,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Issuer, tables};
 
-/// A credential that was issued.
+/// The record of an issued credential.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct IssuedCredential {
-    /// Issuing organization.
+    /// The corporate number of the organization that issued it.
     pub organization: String,
-    /// Type name.
+    /// The name of its type.
     pub type_name: String,
-    /// `vct`.
+    /// The type identifier (`vct`) in the credential.
     pub vct: String,
-    /// Whose it is.
+    /// Keyed digest of the person whose credential it is.
     pub person: [u8; 32],
     /// RFC 7638 thumbprint of the holder's key.
     pub holder_thumbprint: String,
-    /// The list of its status entry.
+    /// The number of the status list that has its entry.
     pub status_list: u64,
-    /// The index in that list.
+    /// The index of its entry in that list.
     pub status_index: u64,
-    /// Key that signed it.
+    /// The `kid` of the key that signed it.
     pub kid: String,
     /// When it was issued.
     pub issued: Timestamp,
@@ -37,7 +37,7 @@ pub struct IssuedCredential {
 }
 
 impl IssuedCredential {
-    /// Where its status stands.
+    /// The place of its status entry.
     pub fn place(&self) -> Place {
         let list = OwnList { organization: self.organization.clone(), number: self.status_list };
         list.at(self.status_index)
@@ -45,12 +45,12 @@ impl IssuedCredential {
 }
 
 impl Issuer {
-    /// The record of a credential, by its id.
+    /// The record of the credential with this id.
     pub async fn credential(&self, id: &str) -> Result<Option<IssuedCredential>, StoreError> {
         self.site.store().get::<tables::Credentials>(&id.to_owned()).await
     }
 
-    /// The same in a transaction.
+    /// Like `Issuer::credential`, in a transaction.
     pub fn credential_in(
         &self,
         tx: &mut Tx,
@@ -59,7 +59,7 @@ impl Issuer {
         tx.get::<tables::Credentials>(&id.to_owned())
     }
 
-    /// At most `limit` records with their ids, the oldest first.
+    /// At most `limit` records with their ids, oldest first.
     pub async fn list_credentials(
         &self,
         limit: usize,

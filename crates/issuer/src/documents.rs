@@ -1,4 +1,5 @@
-//! The documents of credential issuers, derived from what is enabled and never written beside it.
+//! The documents about credential issuers. They are computed from what is enabled, so they cannot
+//! disagree with it.
 
 use sekisho_credential::types::metadata;
 use sekisho_did::DidDocument;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use crate::Issuer;
 
 impl Issuer {
-    /// Whether this organization issues here.
+    /// Whether this organization is a credential issuer here.
     pub async fn is_issuer(&self, organization: &str) -> Result<bool, Refusal> {
         Ok(self.registry.organization(organization).await?.is_some())
     }
@@ -67,7 +68,8 @@ impl Issuer {
         self.keyring.ring().jwks(|purpose| *purpose == wanted)
     }
 
-    /// Type metadata: the very bytes whose hash stands in the credentials (SD-JWT VC, section 6).
+    /// Type metadata: exactly the bytes whose hash the credentials contain (SD-JWT VC, section 6).
+    /// `None` for a type or version that does not exist.
     pub fn type_metadata(&self, name: &str, major: &str) -> Option<Vec<u8>> {
         let credential_type = types::find(name)?;
         let authority = self.site.type_authority();

@@ -1,4 +1,4 @@
-//! Issuing: a nonce, and the credential (OpenID4VCI 1.0, sections 7 and 8).
+//! Issuing: the nonce and the credential endpoint (OpenID4VCI 1.0, sections 7 and 8).
 //!
 //! Invariant: a credential is signed only after its status entry, its record and its audit entry
 //! are durable, so every signed credential can be found and revoked.
@@ -22,28 +22,29 @@ use crate::offers::OFFERED;
 use crate::tables::{Credentials, IssuanceToken, IssuanceTokens, UsedNonces};
 use crate::{IssuedCredential, Issuer};
 
-/// Decoy digests beside the disclosures of a credential.
+/// How many decoy digests are put beside the disclosures of a credential.
 const DECOYS: u32 = 2;
-/// How often an issuance begins anew because our keys have changed meanwhile.
+/// How often an issuance is tried again after our keys changed meanwhile.
 const ATTEMPTS: usize = 8;
-/// Credentials that one token is good for: a wallet may ask again when an answer was lost.
+/// How many credentials one access token may fetch. More than one, because a wallet has to ask
+/// again if the answer was lost.
 const MAX_ISSUED: u8 = 5;
 
 /// Why a credential request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuanceFailure {
-    /// The access token is missing, unknown, over, or another organization's.
+    /// The access token is missing, unknown, expired, or for another organization.
     #[error("the access token is not good here")]
     Token,
-    /// The closed error code of the endpoint.
+    /// An error that the credential endpoint defines.
     #[error("{}: {description}", .code.name())]
     Code {
-        /// The code.
+        /// The error code on the wire.
         code: CredentialErrorCode,
-        /// What to do.
+        /// What the wallet should do.
         description: String,
     },
-    /// The broker could not do its part.
+    /// The broker failed for a reason that is not the wallet's.
     #[error(transparent)]
     Broker(#[from] Refusal),
 }
@@ -55,14 +56,14 @@ impl From<StoreError> for IssuanceFailure {
 }
 
 impl Issuer {
-    /// A fresh nonce of one issuer: a MAC, in no table.
+    /// A new nonce for proofs to this issuer. It is a MAC, so no table stores it.
     pub fn credential_nonce(&self, organization: &str) -> String {
         let issuer = self.site.origin().organization(organization);
         let key = self.site.digests().nonce_key(&issuer);
         nonce::mint(&key, self.site.now(), self.site.entropy())
     }
 
-    /// The configurations of an issuer: one for each type.
+    /// The credential configurations of every issuer here: one for each credential type.
     pub fn configurations(&self) -> Vec<Configuration> {
         types::ALL
             .iter()
@@ -75,7 +76,7 @@ impl Issuer {
             .collect()
     }
 
-    /// The credential endpoint of an organization.
+    /// The credential endpoint of an organization: checks the request and issues one credential.
     pub async fn issue(
         &self,
         organization: &str,
@@ -125,9 +126,9 @@ impl Issuer {
         credential::check(body, &grant, &check).map_err(|error| refused(&error))
     }
 
-    /// Uses the nonce, gives out a status index, and records what is about to be signed; or says why
-    /// not: the nonce was used before, or the token often enough. Reads our keys again, and begins
-    /// anew, when they have changed meanwhile.
+    /// Marks the nonce as used, takes a status index, and records the credential that will be
+    /// signed. Fails if the nonce was used before or the token has issued enough. If our keys have
+    /// changed meanwhile, it reads them again and starts over.
     async fn allocate(&self, attempt: &Attempt<'_>) -> Result<Allocation, IssuanceFailure> {
         let Attempt { granted, now, .. } = *attempt;
         let drawn = Drawn {
@@ -250,7 +251,7 @@ fn denied(description: &str) -> IssuanceFailure {
     failure(CredentialErrorCode::CredentialRequestDenied, description)
 }
 
-/// One credential request that was accepted.
+/// An accepted credential request.
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
     token: &'a HandleKey,
@@ -260,14 +261,14 @@ struct Attempt<'a> {
     now: Timestamp,
 }
 
-/// What is random about a record, drawn before its transaction.
+/// The random parts of a record, drawn before the transaction.
 struct Drawn {
     list: OwnList,
     candidates: Vec<u64>,
     id: String,
 }
 
-/// A status entry that was given out, and the key that will sign.
+/// The status entry of the credential, and the key that will sign it.
 struct Allocation {
     place: Place,
     signer: ActiveKey,

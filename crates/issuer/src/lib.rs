@@ -1,5 +1,5 @@
-//! What organizations do as credential issuers: offers, their redemption, nonces, credentials, and the
-//! documents about them (OpenID4VCI 1.0).
+//! What organizations do as credential issuers: offers and their redemption, nonces, credentials,
+//! and the documents about issuers (OpenID4VCI 1.0).
 //!
 //! | file | what |
 //! |---|---|
@@ -29,7 +29,7 @@ pub use credentials::IssuedCredential;
 pub use issuance::IssuanceFailure;
 pub use offers::{DraftOffer, OfferError, OfferRequest};
 
-/// The room of issuance. Cheap to clone.
+/// Access to issuance. Cheap to clone.
 #[derive(Clone)]
 pub struct Issuer {
     site: Site,
@@ -39,12 +39,12 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// The room, above those that it asks.
+    /// Makes an issuer that works with these other parts of the broker.
     pub fn new(site: Site, registry: Registry, keyring: Keyring, standing: Standing) -> Self {
         Self { site, registry, keyring, standing }
     }
 
-    /// Removes the rows whose time is over; gives how many there were.
+    /// Deletes expired rows and returns how many there were.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let counts = [
             self.site.sweep::<tables::Offers>().await?,

@@ -1,4 +1,4 @@
-//! An offer: what an organization offers to one person, until a wallet redeems it
+//! Offers of a credential from an organization to one person, until a wallet redeems them
 //! (OpenID4VCI 1.0, sections 4 and 6).
 
 use sekisho_ambient::{Handle, Secret, Timestamp};
@@ -18,61 +18,59 @@ use serde_json::Value;
 use crate::Issuer;
 use crate::tables::{IssuanceToken, IssuanceTokens, OfferLink, OfferLinks, OfferRow, Offers};
 
-/// What an offer's sealed claims are bound to, beside the person.
+/// The label under which an offer's claims are sealed, besides the person.
 pub(crate) const OFFERED: &str = "offered claims";
-/// Digits of a transaction code.
 const TX_CODE_DIGITS: u32 = 6;
-/// What the key of the digests of transaction codes is derived for.
+/// The label for deriving the key of the digests of transaction codes.
 const TX_CODE_KEY: &str = "tx-code";
-/// What a link begins with where no wallet is named.
+/// What a link begins with if the request names no wallet.
 const ANY_WALLET: &str = "openid-credential-offer://";
-/// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// A credential to offer.
+/// The offer that an operator asks for.
 pub struct OfferRequest<'a> {
-    /// Corporate number of the issuer.
+    /// The corporate number of the organization that issues.
     pub organization: &'a str,
-    /// Name of the type.
+    /// The name of the credential type.
     pub type_name: &'a str,
-    /// The claims.
+    /// The claims that the credential will contain.
     pub claims: &'a Claims,
-    /// Whose credential it is, where the type has no `member_ref`.
+    /// The issuer's reference for the person, if the type has no `member_ref`.
     pub subject: Option<&'a str>,
-    /// Whether the holder must type a code that reaches them another way.
+    /// Whether the holder must type a code that reaches them by another channel.
     pub tx_code: bool,
-    /// Days until the credential ends; the type's own limit holds all the same.
+    /// Days until the credential ends; the limit of the type applies too.
     pub days: Option<u32>,
-    /// Whether the link holds the whole offer.
+    /// Whether the link contains the whole offer; else it refers to it.
     pub by_value: bool,
-    /// What the link begins with.
+    /// What the link begins with; a link for any wallet if absent.
     pub wallet: Option<&'a str>,
 }
 
 /// Why a credential cannot be offered.
 #[derive(Debug, thiserror::Error)]
 pub enum OfferError {
-    /// There is no such type.
+    /// The credential type does not exist.
     #[error("there is no credential type {0:?}")]
     UnknownType(String),
-    /// A claim that the issuer sets.
+    /// The claims include one that the issuer sets itself.
     #[error("{0} is set by the issuer")]
     Registered(&'static str),
-    /// The claims do not obey the type.
+    /// The claims break a rule of the type.
     #[error(transparent)]
     Type(#[from] TypeError),
-    /// Another organization than the issuer is attested.
+    /// The claims attest another organization than the one that issues.
     #[error("org_corporate_number must be the issuing organization's")]
     OtherOrganization,
-    /// The credential would end before it begins.
+    /// The credential would end before it is issued.
     #[error("days must be 1 or more")]
     Days,
-    /// Nothing says whose credential it is.
+    /// Neither `member_ref` nor `subject` says whose credential it is.
     #[error("subject is needed for a type without member_ref")]
     NoSubject,
 }
 
-/// An offer that is worked out and not kept yet. Until [`Issuer::seal_offer`] it has written nothing.
+/// An offer that was checked but not stored. Before [`Issuer::seal_offer`] nothing is written.
 pub struct DraftOffer {
     organization: String,
     type_name: String,
@@ -81,9 +79,9 @@ pub struct DraftOffer {
     wallet: String,
     code: Handle,
     link: Handle,
-    /// Whose the credential is.
+    /// Keyed digest of the person whose credential it is.
     pub person: [u8; 32],
-    /// The transaction code, told once.
+    /// The transaction code, which the operator sees once; `None` if the offer needs none.
     pub tx_code: Option<Secret<String>>,
     /// When the offer ends.
     pub expires: Timestamp,
@@ -91,7 +89,7 @@ pub struct DraftOffer {
     pub credential_expires: Timestamp,
 }
 
-/// An offer that is ready to be kept.
+/// An offer with its claims sealed, ready to be stored.
 pub struct SealedOffer {
     /// The link for the wallet.
     pub uri: String,
@@ -101,7 +99,7 @@ pub struct SealedOffer {
 }
 
 impl DraftOffer {
-    /// What the audit log calls the offer.
+    /// The name of the offer in the audit log.
     pub fn reference(&self) -> String {
         self.code.key().reference()
     }
@@ -124,7 +122,7 @@ impl DraftOffer {
 }
 
 impl Issuer {
-    /// Checks what is to be offered, and draws its codes.
+    /// Checks the requested offer, and draws its codes.
     pub fn draft_offer(&self, request: &OfferRequest<'_>) -> Result<DraftOffer, OfferError> {
         let claims = request.claims;
         let unknown = || OfferError::UnknownType(request.type_name.to_owned());
@@ -162,7 +160,8 @@ impl Issuer {
         })
     }
 
-    /// Seals the claims of a draft under the key of their person, which is made if it is not there.
+    /// Seals the claims of a draft under the key of the person. Makes that key if the person has
+    /// none.
     pub async fn seal_offer(&self, draft: &DraftOffer) -> Result<SealedOffer, Refusal> {
         let (store, entropy) = (self.site.store(), self.site.entropy());
         let document = draft.document(self.site.origin().organization(&draft.organization));
@@ -189,7 +188,7 @@ impl Issuer {
         Ok(SealedOffer { uri, code, row, link })
     }
 
-    /// Keeps an offer.
+    /// Stores an offer.
     pub fn keep_offer_in(&self, tx: &mut Tx, offer: &SealedOffer) -> Result<(), StoreError> {
         tx.put::<Offers>(&offer.code.key(), &offer.row)?;
         match &offer.link {
@@ -198,7 +197,8 @@ impl Issuer {
         }
     }
 
-    /// The document of an offer by reference; gone once the offer is redeemed.
+    /// The document of an offer by reference; `Refusal::NotFound` once the offer is redeemed or
+    /// over.
     pub async fn offer_document(&self, link: &Handle) -> Result<Value, Refusal> {
         if link.key().expires() <= self.site.now() {
             return Err(Refusal::NotFound);
@@ -211,8 +211,8 @@ impl Issuer {
         }
     }
 
-    /// The pre-authorized code grant. Wallets are anonymous here; one that named itself is a client
-    /// that was authenticated.
+    /// Redeems a pre-authorized code for an access token. A wallet may stay anonymous; if it named
+    /// itself, `client` is the client that authenticated.
     pub async fn redeem_offer(
         &self,
         client: Option<&Authenticated>,

@@ -1,4 +1,4 @@
-//! The tables of this room.
+//! The tables that this crate owns.
 
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_openid4vci::pre_authorized::PreAuthorized;
@@ -21,50 +21,50 @@ table!(/// Issued credentials: id → type, holder's key, status entry, times, s
 /// A credential that is offered.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct OfferRow {
-    /// Issuing organization.
+    /// The corporate number of the organization that issues.
     pub(crate) organization: String,
-    /// Type name.
+    /// The name of the credential type.
     pub(crate) type_name: String,
-    /// Whose it is.
+    /// Keyed digest of the person whose credential it will be.
     pub(crate) person: [u8; 32],
     /// The claims, sealed under the person's key.
     pub(crate) claims: PersonSealed,
     /// When the credential ends.
     pub(crate) credential_expires: Timestamp,
-    /// The state machine.
+    /// Whether the offer can still be redeemed, and the tries at its transaction code.
     pub(crate) state: PreAuthorized,
 }
 
-/// An offer's document.
+/// The document behind a link to an offer.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct OfferLink {
     /// The document as served.
     pub(crate) document: serde_json::Value,
-    /// The offer: once it is redeemed, the link is dead.
+    /// The offer. Once it is redeemed, the link does not work any more.
     pub(crate) offer: HandleKey,
 }
 
-/// What a wallet's access token is good for.
+/// What a wallet may fetch with its access token.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct IssuanceToken {
-    /// Issuing organization.
+    /// The corporate number of the organization that issues.
     pub(crate) organization: String,
-    /// Type name.
+    /// The name of the credential type.
     pub(crate) type_name: String,
-    /// Whose it is.
+    /// Keyed digest of the person whose credential it will be.
     pub(crate) person: [u8; 32],
     /// The claims, sealed under the person's key.
     pub(crate) claims: PersonSealed,
     /// When the credential ends.
     pub(crate) credential_expires: Timestamp,
-    /// The client, if it named itself.
+    /// The client id of the wallet, if it named itself.
     pub(crate) client_id: Option<String>,
-    /// Credentials that were issued with it.
+    /// How many credentials were issued with this token.
     pub(crate) issued: u8,
 }
 
 impl IssuanceToken {
-    /// A token for what an offer offers.
+    /// The token for an offer that was just redeemed.
     pub(crate) fn of(offer: &OfferRow, client_id: Option<String>) -> Self {
         Self {
             organization: offer.organization.clone(),

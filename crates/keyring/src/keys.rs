@@ -1,4 +1,4 @@
-//! The life of a key, as pure functions over records.
+//! The life cycle of a key, as pure functions over records.
 //!
 //! ```text
 //! prepared ──▶ published ──▶ active ──▶ retiring ──▶ retired
@@ -6,15 +6,15 @@
 //!  unknown)        └──────────┴───────────┴──▶ compromised (the same, at once)
 //! ```
 //!
-//! Rotation marks the spare to become active as soon as every verifier can have read it;
-//! [`sweep`] brings records up to date with the time. Invariants, each a property test: for each
-//! purpose and algorithm exactly one key is active and at least one spare is published; nothing is
-//! signed by a key that was not published [`Policy::publish_ahead`] before, a purpose's first key
-//! excepted; nothing that is still valid is orphaned, unless its key was compromised. A private half
-//! exists only in a key that signs or will.
+//! A rotation marks the spare to become active as soon as every verifier can have fetched it.
+//! [`sweep`] computes the steps that are due. Invariants, each checked by a property test: for each
+//! purpose and algorithm exactly one key is active and at least one spare is published; a key signs
+//! only after it was published for [`Policy::publish_ahead`], except the first key of a purpose; a
+//! key stays published while anything that it signed is valid, unless it was compromised. Only a
+//! key that signs or will sign has its private half.
 //!
-//! Where both the active key and a spare too young to sign are lost, nothing is signed until the
-//! spare is old enough: a signature that verifiers cannot check yet would serve nobody.
+//! If the active key and its spare are lost while the new spare is too young, nothing is signed
+//! until the new spare is old enough. Verifiers could not check an earlier signature anyway.
 //!
 //! Leaves to others: making keys and certificates, and the one transaction that loads, sweeps and
 //! writes.
@@ -30,28 +30,28 @@ pub use lifecycle::{
     Policy, Step, activation, apply, changes, compromise, request_rotation, sweep,
 };
 
-/// What a key signs.
+/// What a key signs. Each purpose has keys of its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "purpose")]
 pub enum Purpose {
     /// ID tokens.
     IdToken,
-    /// Presentation requests.
+    /// Request objects, which ask a wallet for a presentation (OpenID4VP).
     RequestObject,
     /// Credentials of an organization.
     Credential {
-        /// Its corporate number.
+        /// The corporate number of the organization.
         org: String,
     },
     /// Status lists of an organization.
     StatusList {
-        /// Its corporate number.
+        /// The corporate number of the organization.
         org: String,
     },
 }
 
 impl Purpose {
-    /// Its name at the command line.
+    /// The name of the purpose on the command line.
     pub fn name(&self) -> &'static str {
         match self {
             Self::IdToken => "id-token",
@@ -61,7 +61,7 @@ impl Purpose {
         }
     }
 
-    /// The organization, for purposes that belong to one.
+    /// The corporate number of the organization, for purposes that belong to one.
     pub fn organization(&self) -> Option<&str> {
         match self {
             Self::Credential { org } | Self::StatusList { org } => Some(org),
@@ -70,13 +70,13 @@ impl Purpose {
     }
 }
 
-/// A private half, PKCS #8 DER: overwritten when dropped, and never printed. It is serialized for
-/// the one row that holds it, which is sealed.
+/// The private half of a key in PKCS #8 DER. It is overwritten when dropped and never printed. It
+/// is serialized only into the key's own row, which is sealed.
 #[derive(Clone)]
 pub struct PrivateHalf(Secret<Vec<u8>>);
 
 impl PrivateHalf {
-    /// Takes the bytes into keeping.
+    /// Takes over the PKCS #8 DER bytes.
     pub fn new(der: Vec<u8>) -> Self {
         Self(Secret::new(der))
     }
@@ -110,54 +110,55 @@ impl<'de> Deserialize<'de> for PrivateHalf {
     }
 }
 
-/// Where a key stands, with just what it has there.
+/// The state of a key, with the data that it has in that state.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum KeyState {
-    /// Sealed, and known to nobody.
+    /// Made and stored, but not published anywhere yet.
     Prepared {
         /// The private half.
         private: PrivateHalf,
     },
-    /// In the published documents, signs nothing yet: the spare.
+    /// Published but not signing yet: the spare.
     Published {
-        /// Since when.
+        /// When it was published.
         since: Timestamp,
-        /// When it shall become active, once a rotation was asked for.
+        /// When it becomes active; `None` until a rotation is asked for.
         activate_at: Option<Timestamp>,
         /// The private half.
         private: PrivateHalf,
     },
-    /// Signs.
+    /// The key that signs.
     Active {
         /// When it was published.
         published: Timestamp,
-        /// Since when it signs.
+        /// When it began to sign.
         since: Timestamp,
         /// The private half.
         private: PrivateHalf,
     },
-    /// In the published documents, verifies, signs nothing: the private half is gone.
+    /// Still published, so that its signatures verify, but signing no more. Its private half is
+    /// deleted.
     Retiring {
-        /// Since when.
+        /// When it stopped signing.
         since: Timestamp,
-        /// Until when it is published.
+        /// When it will leave the published documents.
         until: Timestamp,
     },
-    /// In no document any more.
+    /// No longer published, at the end of its regular life.
     Retired {
-        /// Since when.
+        /// When it left the published documents.
         since: Timestamp,
     },
-    /// In no document any more, from one moment to the next: somebody else may have it.
+    /// No longer published, because somebody else may have its private half.
     Compromised {
-        /// Since when.
+        /// When it was withdrawn.
         since: Timestamp,
     },
 }
 
 impl KeyState {
-    /// Its name.
+    /// The name of the state, as shown to operators.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Prepared { .. } => "prepared",
@@ -170,27 +171,27 @@ impl KeyState {
     }
 }
 
-/// A key, as kept. The row is sealed.
+/// A key as stored. The row is sealed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
-    /// Its id in every document and header.
+    /// The key id (`kid`) in every document and header.
     pub kid: String,
     /// What it signs.
     pub purpose: Purpose,
-    /// With which algorithm.
+    /// The algorithm with which it signs.
     pub algorithm: Algorithm,
     /// The public half.
     pub public: PublicJwk,
-    /// Its certificates, leaf first, without the anchor; empty for ID tokens.
+    /// Its certificate chain in DER, leaf first, without the root; empty for ID tokens.
     pub x5c: Vec<Vec<u8>>,
     /// When it was made.
     pub created: Timestamp,
-    /// Where it stands.
+    /// The state in its life cycle.
     pub state: KeyState,
 }
 
 impl KeyRecord {
-    /// Whether it stands in the published documents.
+    /// Whether the key is in the published documents.
     pub fn is_published(&self) -> bool {
         match self.state {
             KeyState::Published { .. } | KeyState::Active { .. } | KeyState::Retiring { .. } => {
@@ -214,7 +215,7 @@ impl KeyRecord {
         matches!(self.state, KeyState::Published { .. })
     }
 
-    /// Whether it has signed, or could have.
+    /// Whether it is or was active, or was compromised.
     fn has_signed(&self) -> bool {
         !self.is_prepared() && !self.is_spare()
     }
@@ -224,7 +225,7 @@ impl KeyRecord {
     }
 }
 
-/// A fresh spare.
+/// The record of a new key that is published as a spare from `now` on.
 pub fn spare(
     purpose: Purpose,
     public: PublicJwk,

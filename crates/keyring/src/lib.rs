@@ -1,4 +1,4 @@
-//! Our own keys: made, certified, published, rotated, withdrawn.
+//! Our own keys: how they are made, certified, published, rotated and withdrawn.
 //!
 //! | file | what |
 //! |---|---|
@@ -8,12 +8,12 @@
 //! | [`ring`] | the keys in memory, parsed once |
 //! | [`pki`] | the private certificate authority |
 //!
-//! Invariant: what this process signs with is what the store says is active. The ring carries the
-//! generation that it was read at, and a transaction whose answer will be signed compares it
-//! ([`Keyring::is_ring_of_in`]).
+//! Invariant: this process signs only with keys that the store says are active. The ring carries
+//! the generation at which it was read, and a transaction whose result will be signed compares it
+//! with the store's ([`Keyring::is_ring_of_in`]).
 //!
-//! Leaves to others: how long what a key signs is valid (the [`keys::Policy`] is an argument), and the
-//! documents in which keys are published.
+//! Leaves to others: how long signed documents are valid (the caller passes a [`keys::Policy`]),
+//! and the documents in which keys are published.
 
 pub mod keys;
 pub mod pki;
@@ -30,7 +30,7 @@ pub use keys::{KeyRecord, KeyState, Policy, Purpose};
 pub use ring::{ActiveKey, Ring};
 pub use rotation::RotationError;
 
-/// The room of our keys. Cheap to clone.
+/// Access to our keys. Cheap to clone; clones share the ring.
 #[derive(Clone)]
 pub struct Keyring {
     site: Site,
@@ -39,8 +39,8 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Makes the root and the keys of the broker and of `organizations` where there are none, brings
-    /// all up to date, and reads them into memory.
+    /// Makes the root and the missing keys of the broker and of `organizations`, takes all steps
+    /// that are due, and reads the keys into memory.
     pub async fn open(
         site: Site,
         policy: Policy,
@@ -52,12 +52,12 @@ impl Keyring {
         Ok(keyring)
     }
 
-    /// The keys as they stood when they were last read.
+    /// The keys in memory, as last read by `Keyring::reload`.
     pub fn ring(&self) -> Arc<Ring> {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The times of the life of a key.
+    /// How long keys are published before and after they sign.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }

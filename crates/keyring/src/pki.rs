@@ -1,12 +1,12 @@
-//! The private PKI that `init` makes (RFC 5280): a root, and leaves for request objects,
-//! credentials, status lists and TLS.
+//! The private PKI that `init` makes (RFC 5280): one root, and leaf certificates for request
+//! objects, credentials, status lists and TLS.
 //!
-//! Two levels, because a self-signed leaf is refused by every strict wallet. Invariants: a chain
-//! holds the leaf and never the root; a leaf ends before its root does; every leaf has been
-//! validated to its root, as verifiers will, before it is handed out. Serial numbers are 126 random
+//! There are two levels because strict wallets refuse a self-signed leaf. Invariants: a chain
+//! contains the leaf and never the root; a leaf does not outlive its root; every leaf is validated
+//! against the root, as verifiers will do it, before it is returned. Serial numbers have 126 random
 //! bits.
 //!
-//! Leaves to others: where the root is kept, and which keys get a leaf.
+//! Leaves to others: where the root is stored, and which keys get a leaf.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,21 +20,22 @@ use sekisho_ambient::{Entropy, Secret, Timestamp};
 use sekisho_jose::x5c::{self, ChainError, TrustAnchor};
 use sekisho_jose::{Algorithm, KeyError, PublicJwk, SigningKey, b64u};
 
-/// Seconds of a day.
 const DAY: i64 = 86_400;
 /// How long a root is valid, in seconds: ten years.
 pub const ROOT_VALIDITY: i64 = 3653 * DAY;
-/// How long a leaf is valid, in seconds: five years. A key signs for half a year at most after it
-/// was a spare for as long, and what it signs may be valid for three years.
+/// How long a leaf is valid, in seconds: five years. A key is a spare for at most half a year, then
+/// signs for at most half a year, and what it signs may be valid for three years.
 pub const LEAF_VALIDITY: i64 = 1827 * DAY;
-/// How long before it is made a root is valid, in seconds, for clocks that are behind.
+/// How long before its creation a root is already valid, in seconds, for verifiers whose clock is
+/// slow.
 const ROOT_AHEAD: i64 = DAY;
-/// How long before it is made a leaf is valid, in seconds; less than its root.
+/// How long before its creation a leaf is already valid, in seconds. Must be less than for the
+/// root.
 const LEAF_AHEAD: i64 = 3600;
 /// The longest common name (RFC 5280, appendix A.1: ub-common-name), in characters.
 const MAX_NAME: usize = 64;
 
-/// A root with its key.
+/// A root certificate with its private key.
 #[derive(Clone)]
 pub struct Authority {
     anchor: TrustAnchor,
@@ -43,53 +44,53 @@ pub struct Authority {
     not_after: Timestamp,
 }
 
-/// Whom a leaf is for.
+/// The names in a leaf certificate.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// Common name, for people; cut at 64 characters.
+    /// Common name, shown to people; cut at 64 characters.
     pub name: &'a str,
-    /// The issuer identifier or origin, as URI of the subject alternative name.
+    /// The issuer identifier or origin, written as a URI into the subject alternative name.
     pub uri: &'a str,
-    /// The host, as DNS name or IP address of the subject alternative name.
+    /// The host, written as DNS name or IP address into the subject alternative name.
     pub host: &'a str,
 }
 
-/// What a TLS server needs.
+/// The certificates and the key of a TLS server.
 pub struct TlsIdentity {
-    /// DER, leaf first, without the root.
+    /// The certificate chain in DER, leaf first, without the root.
     pub chain: Vec<Vec<u8>>,
     /// The private key, PKCS #8 DER.
     pub private: Secret<Vec<u8>>,
 }
 
-/// Why a certificate was not made.
+/// Why a certificate could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
-    /// Only keys for ES256 get certificates here.
+    /// The key is not for ES256, the only algorithm that this PKI supports.
     #[error("certificates are made for ES256 keys only, found {0}")]
     Algorithm(Algorithm),
-    /// A key failed.
+    /// A key could not be made or read.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The certificate cannot be written, or a name cannot stand in it.
+    /// The certificate could not be written, for example because of a name that it cannot hold.
     #[error("certificate: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// The certificate does not hold against its root.
+    /// The certificate could not be read, or does not validate against its root.
     #[error("certificate: {0}")]
     Chain(#[from] ChainError),
-    /// The root's key is not the one that its certificate is for.
+    /// The stored private key does not belong to the stored root certificate.
     #[error("the root's key does not belong to its certificate")]
     KeyMismatch,
-    /// The root was not made here.
+    /// The root's subject does not have the form that `Authority::generate` writes.
     #[error("the root's subject {0:?} is not one that is written here")]
     ForeignRoot(String),
-    /// A time before 1970.
+    /// A time lies before 1970.
     #[error("time out of range")]
     Time,
 }
 
 impl Authority {
-    /// A fresh root named after `host`, valid for ten years from `now`.
+    /// Makes a root named after `host`, valid for ten years from `now`.
     pub fn generate(host: &str, now: Timestamp, entropy: &Entropy) -> Result<Self, PkiError> {
         let key = SigningKey::generate(Algorithm::Es256, entropy)?;
         let name = common_name(&format!("Sekisho root {host}"));
@@ -100,7 +101,7 @@ impl Authority {
         Self::from_parts(certificate.der(), key)
     }
 
-    /// The root from its certificate and private key as they were stored.
+    /// Reads a root from its stored certificate and private key.
     pub fn from_der(certificate: &[u8], private: &[u8]) -> Result<Self, PkiError> {
         Self::from_parts(certificate, SigningKey::from_pkcs8_der(Algorithm::Es256, private)?)
     }
@@ -111,8 +112,8 @@ impl Authority {
         if read.key.jwk().thumbprint() != key.public_jwk().thumbprint() {
             return Err(PkiError::KeyMismatch);
         }
-        // The issuer's name in a leaf has to be the root's byte for byte: known for the one form
-        // that is written here.
+        // A leaf must repeat the root's name byte for byte. That is certain only for the form of
+        // name that is written here.
         let subject = anchor.subject();
         match subject.strip_prefix("CN=").filter(|name| !name.contains(['\\', ',', '+', '='])) {
             Some(name) => {
@@ -123,23 +124,23 @@ impl Authority {
         }
     }
 
-    /// The root's certificate, as verifiers trust it.
+    /// The root certificate, as verifiers trust it.
     pub fn anchor(&self) -> &TrustAnchor {
         &self.anchor
     }
 
-    /// The root's private key, PKCS #8 DER.
+    /// The root's private key in PKCS #8 DER.
     pub fn private(&self) -> Secret<Vec<u8>> {
         self.key.to_pkcs8_der()
     }
 
-    /// The end of the root's validity.
+    /// When the root stops being valid.
     pub fn not_after(&self) -> Timestamp {
         self.not_after
     }
 
-    /// A leaf for the public key `key`, valid for five years from `now` but not longer than the root.
-    /// Gives the chain for `x5c`: DER, leaf first, without the root.
+    /// Makes a leaf for the public key `key`, valid for five years from `now` but not longer than
+    /// the root. Returns the chain for `x5c`: DER, leaf first, without the root.
     pub fn certify(
         &self,
         subject: &Subject<'_>,
@@ -152,8 +153,8 @@ impl Authority {
         self.sign(subject.name, names, key, None, now, entropy)
     }
 
-    /// A fresh key and a leaf for a TLS server that is reached as `host`, or on this machine as
-    /// `localhost` or by a loopback address.
+    /// Makes a key and a leaf for a TLS server. The leaf names `host`, `localhost` and the loopback
+    /// addresses.
     pub fn tls_identity(
         &self,
         host: &str,
@@ -221,21 +222,22 @@ fn distinguished_name(name: &str) -> rcgen::DistinguishedName {
     out
 }
 
-/// As much of `name` as fits, without the characters that would need an escape.
+/// Removes the characters that would need an escape, and cuts `name` at `MAX_NAME` characters.
 fn common_name(name: &str) -> String {
     let plain =
         |c: &char| !c.is_control() && !['\\', ',', '+', '=', '"', '<', '>', ';', '#'].contains(c);
     name.chars().filter(plain).take(MAX_NAME).collect::<String>().trim().to_owned()
 }
 
-/// Positive, and of one length: the first bit is clear and the second set (RFC 5280, section
-/// 4.1.2.2).
+/// Clears the first bit, so that the number is positive, and sets the second, so that all numbers
+/// have the same length (RFC 5280, section 4.1.2.2).
 fn serial_number(entropy: &Entropy) -> SerialNumber {
     let number = u128::from_be_bytes(entropy.bytes());
     SerialNumber::from_slice(&((number >> 2) | (1 << 126)).to_be_bytes())
 }
 
-/// Each host once, as an IP address if it is one.
+/// The hosts as subject alternative names, without duplicates: an IP address where the text is one,
+/// else a DNS name.
 fn host_names(hosts: &[&str]) -> Result<Vec<SanType>, PkiError> {
     let mut names = Vec::new();
     for host in hosts {
@@ -251,7 +253,7 @@ fn host_names(hosts: &[&str]) -> Result<Vec<SanType>, PkiError> {
     Ok(names)
 }
 
-/// A public key on P-256 as a certificate carries it: the point, uncompressed.
+/// A public key on P-256 in the form that certificates hold: the uncompressed point.
 struct Public(Vec<u8>);
 
 impl Public {
@@ -279,7 +281,7 @@ impl PublicKeyData for Public {
     }
 }
 
-/// A key as rcgen signs with it.
+/// Lets rcgen sign with a `SigningKey`.
 struct Signer {
     public: Public,
     key: SigningKey,
@@ -310,7 +312,8 @@ impl rcgen::SigningKey for Signer {
     }
 }
 
-/// A non-negative INTEGER: without leading zeros, except one that keeps it from being negative.
+/// A non-negative INTEGER in DER: leading zeros are removed, and one is added if the number would
+/// otherwise be negative.
 fn der_integer(big_endian: &[u8]) -> Vec<u8> {
     let zeros = big_endian.iter().take_while(|byte| **byte == 0).count();
     let mut number: Vec<u8> = big_endian.iter().skip(zeros).copied().collect();
@@ -320,7 +323,7 @@ fn der_integer(big_endian: &[u8]) -> Vec<u8> {
     der(0x02, &number)
 }
 
-/// One DER element; its content is here always shorter than 128 bytes.
+/// One DER element. `content` must be shorter than 128 bytes, which it always is here.
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut out = vec![tag, u8::try_from(content.len()).unwrap_or(u8::MAX)];
     out.extend_from_slice(content);

@@ -1,4 +1,4 @@
-//! What a rotation that an operator asks for will do, and when.
+//! The plan of a rotation: which steps it will take, and when.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::Keyring;
 use crate::keys::{self, KeyRecord, KeyState, Policy, Purpose};
 
-/// A rotation, worked out and not written yet.
+/// A rotation that was computed but not written yet.
 pub struct Rotation {
-    /// The steps, first to last.
+    /// The steps, in order of time.
     pub steps: Vec<PlanStep>,
     pub(crate) before: Vec<KeyRecord>,
     pub(crate) after: Vec<KeyRecord>,
@@ -22,13 +22,13 @@ pub struct Rotation {
 /// One step of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PlanStep {
-    /// When.
+    /// When the step is due.
     pub at: Timestamp,
-    /// What.
+    /// What happens then.
     pub step: PlanAct,
-    /// The key.
+    /// The key that changes; `None` for a spare that is not made yet.
     pub kid: Option<String>,
-    /// The algorithm.
+    /// The algorithm of the key.
     pub algorithm: Algorithm,
 }
 
@@ -36,16 +36,16 @@ pub struct PlanStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlanAct {
-    /// The spare signs.
+    /// The spare becomes active.
     Activate,
     /// A new spare is published.
     #[serde(rename = "publish spare")]
     PublishSpare,
-    /// The key before signs no more.
+    /// The key that was active stops signing.
     Retire,
-    /// It leaves the published documents.
+    /// The key that was active leaves the published documents.
     Unpublish,
-    /// It may be in other hands, and leaves them at once.
+    /// The compromised key leaves the published documents at once.
     Withdraw,
 }
 
@@ -62,11 +62,12 @@ impl fmt::Display for PlanAct {
 }
 
 impl Keyring {
-    /// Works out the rotation of the keys of `purpose`, of one algorithm or of all that it has. The
-    /// spare signs as soon as every verifier can have read it, and the key before it stays published
-    /// as long as anything that it signed is valid; a `compromised` key goes at once.
+    /// Computes the rotation of the keys of `purpose`, for one algorithm or, if `algorithm` is
+    /// `None`, for all. The spare becomes active as soon as every verifier can have fetched it. The
+    /// key before it stays published while anything that it signed is valid; if `compromised`, it
+    /// is withdrawn at once.
     ///
-    /// `None` if there is no such key.
+    /// Returns `None` if there is no such key.
     pub async fn plan(
         &self,
         purpose: &Purpose,
@@ -95,7 +96,7 @@ impl Keyring {
     }
 }
 
-/// The keys of one purpose and algorithm.
+/// All keys of one purpose and algorithm.
 struct Line<'a> {
     purpose: &'a Purpose,
     algorithm: Algorithm,
@@ -104,7 +105,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Marks what a rotation marks, and says what follows from it.
+    /// Marks the records as the rotation requires, and adds the steps that follow to `steps`.
     fn rotate(&self, records: &mut [KeyRecord], compromised: bool, steps: &mut Vec<PlanStep>) {
         let (now, policy) = (self.now, self.policy);
         let active = self.find(records, |state| matches!(state, KeyState::Active { .. }));

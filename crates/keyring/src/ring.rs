@@ -1,7 +1,7 @@
-//! The keys in memory: parsed once, swapped whole when something changes.
+//! The keys in memory: parsed once, and replaced as a whole when a key changes.
 //!
-//! Invariant: a signature is made by the one active key of its purpose and algorithm, and never by
-//! a key that only stands published.
+//! Invariant: for each purpose and algorithm, only the one active key signs; keys that are merely
+//! published do not.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,24 @@ use sekisho_jose::{Algorithm, Header, JwkSet, KeyError, PublicJwk, SigningKey, V
 
 use crate::keys::{KeyRecord, KeyState, Purpose};
 
-/// A key that signs, with the certificates that prove whose it is.
+/// A key that signs, with its certificate chain.
 #[derive(Clone)]
 pub struct ActiveKey {
-    /// The key.
+    /// The private key, with its `kid`.
     pub key: SigningKey,
-    /// Its chain, leaf first, without the anchor; empty where none is used.
+    /// The certificate chain in DER, leaf first, without the root; empty for purposes without
+    /// certificates.
     pub x5c: Vec<Vec<u8>>,
 }
 
 impl ActiveKey {
-    /// A header of the kind `typ` with `kid`, and `x5c` where the key has a chain.
+    /// A JWS header with this `typ`, the key's `kid`, and `x5c` if the key has a chain.
     pub fn header(&self, typ: &str) -> Header {
         Header::for_key(&self.key, typ).with_x5c(self.x5c.clone())
     }
 }
 
-/// All keys that verify or sign just now.
+/// All keys that sign or verify now.
 #[derive(Clone, Default)]
 pub struct Ring {
     active: BTreeMap<(Purpose, Algorithm), ActiveKey>,
@@ -35,7 +36,7 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// Parses the records once, as they stood at `generation`.
+    /// Parses the records as read at `generation`.
     pub fn new(records: &[KeyRecord], generation: u64) -> Result<Self, KeyError> {
         let mut ring = Self { generation, ..Self::default() };
         for record in records {
@@ -59,28 +60,29 @@ impl Ring {
         Ok(ring)
     }
 
-    /// How often the keys had changed when this was read.
+    /// The generation of the keys in the store when they were read; each change adds one.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// The key that signs for `purpose` with `algorithm`.
+    /// The active key for `purpose` and `algorithm`, if there is one.
     pub fn active(&self, purpose: &Purpose, algorithm: Algorithm) -> Option<&ActiveKey> {
         self.active.get(&(purpose.clone(), algorithm))
     }
 
-    /// The algorithms with which something is signed for `purpose`.
+    /// The algorithms of the active keys for `purpose`.
     pub fn algorithms(&self, purpose: &Purpose) -> Vec<Algorithm> {
         let lines = self.active.keys().filter(|(signs, _)| signs == purpose);
         lines.map(|(_, algorithm)| *algorithm).collect()
     }
 
-    /// The keys that ever signed ID tokens and are not compromised: a hint may be old.
+    /// All keys that have signed ID tokens and are not compromised, also retired ones: an
+    /// `id_token_hint` may be an old token.
     pub fn hint_keys(&self) -> &[VerifyingKey] {
         &self.hints
     }
 
-    /// The published keys of the purposes that `wanted` accepts.
+    /// The published keys of all purposes for which `wanted` returns true.
     pub fn jwks(&self, wanted: impl Fn(&Purpose) -> bool) -> JwkSet {
         let keys = self.published.iter().filter(|(purpose, _)| wanted(purpose));
         JwkSet { keys: keys.map(|(_, jwk)| jwk.clone()).collect() }

@@ -1,10 +1,10 @@
-//! Making keys, and moving them on: the lifecycle of [`crate::keys`] against the store.
+//! Makes keys and applies the life cycle of [`crate::keys`] to the store.
 //!
-//! Keys and certificates are made before the transaction; the transaction writes only if the keys
-//! still stand as the plan found them. Invariant: what this process signs with is what the store
-//! says is active: the ring is replaced after every change.
+//! Keys and certificates are made before the transaction. The transaction writes only if the keys
+//! are still as they were when the plan was made. Invariant: this process signs only with keys that
+//! the store says are active; the ring is replaced after every change.
 //!
-//! Leaves to others: what is due and when ([`crate::keys`]), and certificates ([`crate::pki`]).
+//! Leaves to others: which steps are due ([`crate::keys`]), and certificates ([`crate::pki`]).
 
 use sekisho_profile::{Act, Outcome};
 use std::ops::Bound;
@@ -24,18 +24,18 @@ use crate::plan::Rotation;
 use crate::ring::Ring;
 use crate::tables::{Authorities, AuthorityRow, Keys, RingGeneration};
 
-/// Where the generation of the keys stands.
+/// The key of the one row in `RingGeneration`.
 const RING: &str = "ring";
 /// The name of the root in [`Authorities`].
 const ROOT: &str = "root";
-/// After how many seconds of signing a key is rotated without being asked: half a year.
+/// A key that has signed for this long, in seconds, is rotated automatically: half a year.
 const ROTATE_AFTER: i64 = 180 * 86_400;
-/// The most keys that are read at once.
+/// The most keys that are read from the store.
 const MAX_KEYS: usize = 1 << 20;
-/// How often a sweep begins anew because somebody else changed keys meanwhile.
+/// How often a sweep is tried again after another broker changed the keys meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// Why keys could not be made or moved on.
+/// Why keys could not be made or rotated.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
     /// The store did not answer.
@@ -47,15 +47,15 @@ pub enum RotationError {
     /// A certificate could not be made.
     #[error(transparent)]
     Pki(#[from] PkiError),
-    /// The thread that makes keys is gone.
+    /// The thread that makes a key ended early.
     #[error("making a key was interrupted")]
     Interrupted,
-    /// Others changed the keys each time.
+    /// Another broker changed the keys at every attempt.
     #[error("the keys are being changed by somebody else: try again")]
     Contended,
 }
 
-/// What the broker itself signs, and with which algorithms.
+/// The purposes and algorithms of the broker's own keys.
 const OWN_LINES: [(Purpose, Algorithm); 3] = [
     (Purpose::IdToken, Algorithm::Rs256),
     (Purpose::IdToken, Algorithm::Es256),
@@ -70,8 +70,8 @@ fn organization_lines(number: &str) -> [(Purpose, Algorithm); 2] {
 }
 
 impl Keyring {
-    /// Makes the root and the keys of the broker and of `organizations` where there are none, and
-    /// brings all up to date.
+    /// Makes the root and the missing keys of the broker and of `organizations`, then takes all
+    /// steps that are due.
     pub(crate) async fn found(&self, organizations: &[String]) -> Result<(), RotationError> {
         self.found_root().await?;
         let records = self.records().await?;
@@ -113,14 +113,15 @@ impl Keyring {
         Ok(())
     }
 
-    /// The root with its key.
+    /// The root certificate with its private key.
     pub async fn authority(&self) -> Result<Authority, RotationError> {
         let row = self.site.store().get::<Authorities>(&ROOT.to_owned()).await?;
         let row = row.ok_or(StoreError::Aborted("the root certificate is not there".into()))?;
         Ok(Authority::from_der(&row.certificate, &row.private)?)
     }
 
-    /// The keys of a new organization: for each purpose one that signs at once, and its spare.
+    /// Makes the keys of a new organization: for each purpose one active key and one spare. They
+    /// are not stored yet; see `Keyring::add_keys_in`.
     pub async fn organization_keys(
         &self,
         number: &str,
@@ -142,14 +143,14 @@ impl Keyring {
         Ok(records)
     }
 
-    /// A fresh spare, with its certificate where the purpose has one.
+    /// Makes a new spare, with a certificate if the purpose needs one.
     async fn make_key(
         &self,
         purpose: Purpose,
         algorithm: Algorithm,
     ) -> Result<KeyRecord, RotationError> {
         let entropy = self.site.entropy().clone();
-        // An RSA key takes long enough to hold up everybody on this thread.
+        // Making an RSA key takes so long that it would block every other task on this thread.
         let key = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm, &entropy));
         let key = key.await.map_err(|_| RotationError::Interrupted)??;
         let now = self.site.now();
@@ -172,7 +173,7 @@ impl Keyring {
         Ok(keys::spare(purpose, public, algorithm, x5c, private, now))
     }
 
-    /// Keeps keys that were made. [`Keyring::reload`] follows.
+    /// Stores new keys. Call [`Keyring::reload`] afterwards.
     pub fn add_keys_in(&self, tx: &mut Tx, keys: &[KeyRecord]) -> Result<(), StoreError> {
         for key in keys {
             tx.insert::<Keys>(&key.kid, key)?;
@@ -180,29 +181,30 @@ impl Keyring {
         count_change(tx)
     }
 
-    /// All keys, gone ones too.
+    /// All keys in the store, including retired and compromised ones.
     pub async fn records(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let rows = self.site.store().scan::<Keys>(Bound::Unbounded, MAX_KEYS).await?;
         Ok(rows.into_iter().map(|(_, record)| record).collect())
     }
 
-    /// Reads the keys into memory, each parsed once.
+    /// Reads the keys from the store into memory.
     pub async fn reload(&self) -> Result<(), RotationError> {
-        // The generation first: a change in between makes the ring look older than it is, and it is
-        // read again.
+        // Read the generation first. If keys change between the two reads, the ring has the older
+        // generation, and the next decision reads it again.
         let generation = self.site.store().get::<RingGeneration>(&RING.to_owned()).await?;
         let ring = Ring::new(&self.records().await?, generation.unwrap_or_default())?;
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
         Ok(())
     }
 
-    /// Whether the keys still have this generation, in the transaction whose answer will be signed.
+    /// Whether the store still has this generation of keys. Ask this in the transaction whose
+    /// result will be signed.
     pub fn is_ring_of_in(&self, tx: &mut Tx, generation: u64) -> Result<bool, StoreError> {
         let now = tx.get::<RingGeneration>(&RING.to_owned())?;
         Ok(now.unwrap_or_default() == generation)
     }
 
-    /// Takes every step that is due. Safe to call at any time and from several brokers.
+    /// Takes every step that is due. It may be called at any time and by several brokers at once.
     pub async fn sweep_keys(&self) -> Result<(), RotationError> {
         for _ in 0..ATTEMPTS {
             let before = self.records().await?;
@@ -258,19 +260,20 @@ impl Keyring {
         Ok(())
     }
 
-    /// Begins a rotation that was worked out; not so if the keys have changed meanwhile.
-    /// [`Keyring::sweep_keys`] follows.
+    /// Begins a planned rotation. Returns `false` and writes nothing if the keys have changed since
+    /// it was planned. Call [`Keyring::sweep_keys`] afterwards.
     pub fn begin_in(&self, tx: &mut Tx, rotation: &Rotation) -> Result<bool, StoreError> {
         write_in(tx, &rotation.before, &rotation.after)
     }
 
-    /// The root of our own certificates.
+    /// The root certificate of our own authority.
     pub async fn root(&self) -> Result<TrustAnchor, RotationError> {
         Ok(self.authority().await?.anchor().clone())
     }
 }
 
-/// Writes what changed, if what it was computed from still stands; else nothing.
+/// Writes the records that changed, if the store still holds `before`. Otherwise writes nothing and
+/// returns `false`.
 fn write_in(tx: &mut Tx, before: &[KeyRecord], after: &[KeyRecord]) -> Result<bool, StoreError> {
     for record in after {
         tx.want::<Keys>(&record.kid);
@@ -278,7 +281,7 @@ fn write_in(tx: &mut Tx, before: &[KeyRecord], after: &[KeyRecord]) -> Result<bo
     let mut changed = Vec::new();
     for record in after {
         let stood = before.iter().find(|old| old.kid == record.kid);
-        // Every key is read: no other change may slip in between.
+        // Every key is read, so that the transaction conflicts with any other change of a key.
         if tx.get::<Keys>(&record.kid)?.as_ref() != stood {
             return Ok(false);
         }
@@ -299,7 +302,7 @@ fn count_change(tx: &mut Tx) -> Result<(), StoreError> {
     tx.put::<RingGeneration>(&at, &generation.saturating_add(1))
 }
 
-/// Asks for the rotation of every key that has signed for long enough.
+/// Asks for the rotation of every key that has signed for `ROTATE_AFTER`.
 fn ask_for_aged(records: &mut [KeyRecord], now: Timestamp, policy: &Policy) {
     let aged = records.iter().filter(|record| {
         matches!(record.state, KeyState::Active { since, .. } if now.since(since) >= ROTATE_AFTER)

@@ -1,4 +1,4 @@
-//! The tables of this room.
+//! The tables that this crate owns.
 
 use sekisho_store::table;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ table!(/// How often the keys have changed: nothing → a number that grows with
 table!(/// The private certificate authority: name → certificate and key.
     pub(crate) Authorities = "authorities_1": String => AuthorityRow);
 
-/// A certificate authority of our own.
+/// A certificate authority of our own, as stored.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct AuthorityRow {
     /// The certificate, DER.

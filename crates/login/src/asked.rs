@@ -1,8 +1,9 @@
-//! What one authorization request asks for: of the wallet (a DCQL query), and of the gate.
+//! What an authorization request asks for: claims from the wallet (as a DCQL query), and access
+//! from the gate.
 //!
-//! The login credential is required; what a policy reads beyond it is asked for in optional
-//! credential sets (OpenID4VP 1.0, section 6.2), so that a credential that the wallet lacks becomes
-//! a reason on our page instead of a dead end in the wallet.
+//! The login credential is required. Further claims that a policy reads are asked for in optional
+//! credential sets (OpenID4VP 1.0, section 6.2). If the wallet lacks such a credential, our page
+//! can say so; with a required set, the person would be stuck in the wallet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,64 +20,65 @@ use sekisho_profile::types::{self, LOGIN, MEMBER_REF};
 use sekisho_registry::{Registry, RelyingParty};
 use serde::{Deserialize, Serialize};
 
-/// The claims of the login credential without which nobody can be told apart.
+/// The claims of the login credential that identify a person. Every login needs them.
 const LOGIN_CLAIMS: [&str; 2] = ["org_corporate_number", MEMBER_REF];
 
-/// Welcome claims that a wallet may leave out one by one.
+/// How many welcome claims a wallet may leave out independently of each other.
 const FREE_CLAIMS: usize = 5;
 
-/// What a request asks for: computed once, and kept with the login.
+/// What a request asks for. It is computed once and stored with the login.
 ///
-/// The gate's rules are not part of it: what is decided is decided by the rules of now.
+/// It does not contain the rules of the gate: a decision uses the rules that are in force when it
+/// is made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Asked {
-    /// By type name: the claims that are wanted, and whether the credential must be there.
+    /// The wanted claims, by the name of the credential type.
     pub wanted: BTreeMap<String, Wanted>,
-    /// The GPU request, if access is asked for.
+    /// The request for a GPU service, if there is one.
     pub access: Option<AskedAccess>,
 }
 
-/// A request for access, and what it was read by.
+/// A request for access, with the gate and policies that were in force when it was read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AskedAccess {
-    /// The request.
+    /// The access to the GPU service that is asked for.
     pub request: GpuAccessRequest,
-    /// The gate.
+    /// The id of the gate.
     pub gate: String,
-    /// The version of the policies.
+    /// The version of the policies then.
     pub policy_version: String,
 }
 
-/// Claims of one credential type.
+/// The wanted claims of one credential type.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Wanted {
-    /// Without this credential there is no login.
+    /// Whether a login needs this credential.
     pub required: bool,
-    /// Claims without which the credential is of no use.
+    /// The claims that the credential must have to be of use.
     pub needed: BTreeSet<Vec<String>>,
-    /// Further claims, if the credential has them.
+    /// Further claims, which a credential may lack.
     pub welcome: BTreeSet<Vec<String>>,
 }
 
-/// Why a request for access cannot be understood.
+/// Why a request for access is refused before anything is decided.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
-    /// The client stands for no service that has a gate.
+    /// The client belongs to no service that has a gate.
     #[error("this client stands for no service with a gate")]
     NoGate,
-    /// The details are wrong.
+    /// The details are malformed.
     #[error("{0}")]
     Details(String),
     /// The details name another service than the client's.
     #[error("the details name another service than this client's")]
     OtherService,
-    /// More than one access request at once.
+    /// The request has more than one entry of details.
     #[error("one gpu_access entry at a time")]
     Several,
 }
 
 impl Asked {
-    /// Reads what `request` of `party` asks for.
+    /// Computes what `request` of `party` asks for.
     pub fn new(
         registry: &Registry,
         party: &RelyingParty,
@@ -130,7 +132,7 @@ impl Asked {
         Query { credentials, credential_sets }
     }
 
-    /// The names of all claims that are asked for.
+    /// All claims that are asked for, as `type/claim`.
     pub fn names(&self) -> Vec<String> {
         let names = self.wanted.iter().flat_map(|(type_name, wanted)| {
             let all = wanted.needed.iter().chain(&wanted.welcome);
@@ -164,9 +166,10 @@ fn access<'r>(
     Ok(Some((asked, gate)))
 }
 
-/// One credential: what is needed, and of what is welcome as much as the credential has.
+/// The query for one credential: the needed claims, and as many of the welcome ones as the
+/// credential has.
 fn credential_query(type_name: &str, wanted: &Wanted, type_authority: &str) -> CredentialQuery {
-    // What stands open in every credential comes without being asked for.
+    // Claims that are never selectively disclosable are in every presentation anyway.
     let closed = |path: &&Vec<String>| !is_open(type_name, path);
     let welcome: Vec<&Vec<String>> = wanted.welcome.iter().filter(closed).collect();
     let claims = wanted.needed.iter().chain(welcome.iter().copied()).map(|path| ClaimsQuery {
@@ -186,9 +189,10 @@ fn credential_query(type_name: &str, wanted: &Wanted, type_authority: &str) -> C
     }
 }
 
-/// Every choice of the welcome claims, the largest first: DCQL knows no optional claim, and a wallet
-/// takes the first set that it has. The last claims of a long list go together, so that there are
-/// at most 2 · 2⁵ sets. None where nothing is welcome: all claims are needed then.
+/// Claim sets with every choice of the welcome claims, the largest first. DCQL has no optional
+/// claims; a wallet takes the first set that it can answer. To limit the number of sets to 2 · 2⁵,
+/// all welcome claims after the first five stay together. Returns no sets if nothing is welcome;
+/// then all claims are needed.
 fn claim_sets(needed: &[String], welcome: &[String]) -> Vec<Vec<String>> {
     if welcome.is_empty() {
         return Vec::new();
@@ -216,17 +220,17 @@ fn is_mandatory(type_name: &str, path: &[String]) -> bool {
     types::rule(type_name, path).is_some_and(|rule| rule.mandatory)
 }
 
-/// Whether the claim stands open in every credential of this type that has it.
+/// Whether the claim is never selectively disclosable in this type.
 fn is_open(type_name: &str, path: &[String]) -> bool {
     types::rule(type_name, path).is_some_and(|rule| rule.sd == Selective::Never)
 }
 
-/// How [`sekisho_grants::Evidence::asked`] names a claim.
+/// The name of a claim in [`sekisho_grants::Evidence::asked`].
 pub fn asked_name(type_name: &str, path: &[String]) -> String {
     format!("{type_name}/{}", path.join("/"))
 }
 
-/// What people call a claim that a wallet is asked for, by its [`asked_name`].
+/// The words that people read for a claim, by its [`asked_name`].
 pub fn label(name: &str) -> Option<Words> {
     let (type_name, path) = name.split_once('/')?;
     let path: Vec<String> = path.split('/').map(str::to_owned).collect();
@@ -234,12 +238,12 @@ pub fn label(name: &str) -> Option<Words> {
     Some(rule.label)
 }
 
-/// A path such as `roles, *` as the wallet is asked for it.
+/// One element of a path; `*` stands for all elements of an array.
 fn element(name: String) -> PathElement {
     if name == "*" { PathElement::All } else { PathElement::Name(name) }
 }
 
-/// An id that DCQL allows: letters, digits, `_` and `-` only.
+/// The path as an id that DCQL allows: letters, digits, `_` and `-` only.
 fn claim_id(path: &[String]) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
     path.join("--").chars().map(plain).collect()

@@ -1,4 +1,4 @@
-//! `GET /authorize`: the request is checked, then answered from a live session or a wallet is asked.
+//! `GET /authorize`: checks the request, then answers it from a live session or asks a wallet.
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp, sha256};
 use sekisho_grants::Evidence;
@@ -26,30 +26,31 @@ use crate::{Logins, ResponseMode, Visitor};
 
 /// Where the browser goes next.
 pub enum Begin {
-    /// To the relying party: a code, or an error.
+    /// To the relying party, with a code or an error.
     Respond(AuthorizationResponse),
-    /// To the page of this login; the cookie is set if it is new.
+    /// To the page of this login.
     Login {
-        /// The login.
+        /// The handle of the login, which is part of the URL of the page.
         login: Handle,
-        /// A browser cookie to set.
+        /// The browser cookie to set; `None` if the browser has one already.
         browser: Option<Handle>,
     },
     /// To the consent page of this login.
     Consent {
-        /// The login.
+        /// The handle of the login, which is part of the URL of the page.
         login: Handle,
-        /// A browser cookie to set.
+        /// The browser cookie to set; `None` if the browser has one already.
         browser: Option<Handle>,
     },
 }
 
 impl Logins {
-    /// Checks an authorization request and takes the first step.
+    /// Checks an authorization request. Answers it from the session, or begins a login.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Code`] where nobody may be redirected: the client or the redirect URI is wrong.
+    /// [`Refusal::Code`] if the client or the redirect URI is wrong, so that the browser must not
+    /// be redirected.
     pub async fn begin(&self, params: &Params, visitor: &Visitor) -> Result<Begin, Refusal> {
         let client_id = authorization::client_id(params).map_err(page)?;
         let party = self.registry.find_client(client_id).await?;
@@ -94,7 +95,7 @@ impl Logins {
         }
     }
 
-    /// An error for the relying party.
+    /// An error response to the relying party.
     pub(crate) fn error(
         &self,
         request: &AuthorizationRequest,
@@ -113,7 +114,8 @@ impl Logins {
         request.refuse(self.site.origin().as_str(), code, description)
     }
 
-    /// An expectation that no login can meet (Core, 5.5.1.1), or that cannot be read (AUTH-23).
+    /// Refuses an expectation that no login can meet (Core, 5.5.1.1), or a hint that cannot be read
+    /// (AUTH-23).
     fn refuse_expectation(&self, request: &AuthorizationRequest) -> Option<Begin> {
         let unmet = |values: &Vec<String>| {
             !values.is_empty() && !values.iter().any(|value| value == PHISHING_RESISTANT)
@@ -135,8 +137,8 @@ impl Logins {
         self.error(request, code, Some(&error.to_string()))
     }
 
-    /// A session that may answer this request: of this browser, alive, recent enough, and with the
-    /// credentials that are asked for.
+    /// The session of this browser, if it may answer the request: it is alive, recent enough, has
+    /// the required `acr`, and has the credentials that are asked for.
     async fn usable_session(
         &self,
         party: &RelyingParty,
@@ -165,7 +167,8 @@ impl Logins {
         Ok((fits && covers(asked, &session.evidence)).then_some((key, session)))
     }
 
-    /// The answer that a live session gives; `None` if somebody else is expected, who may log in.
+    /// Answers from a live session. `None` if the request expects another person, who may log in
+    /// instead.
     async fn answer_from_session(
         &self,
         request: &AuthorizationRequest,
@@ -221,8 +224,8 @@ impl Logins {
         }))
     }
 
-    /// A credential has fallen: the relying party is told that a login is needed if no page may be
-    /// shown, else the person is told why.
+    /// A credential no longer stands. If no page may be shown, tells the relying party that a login
+    /// is needed; else tells the person the reason.
     fn refused(
         &self,
         request: &AuthorizationRequest,
@@ -236,7 +239,7 @@ impl Logins {
         Ok(self.error(request, AuthorizationErrorCode::LoginRequired, Some(code.id())))
     }
 
-    /// The browser's cookie, and whether it must be set.
+    /// The browser's cookie, and the same cookie again if it is new and must be set.
     fn browser_of(&self, visitor: &Visitor, now: Timestamp) -> (Handle, Option<Handle>) {
         let lasting = |handle: &&Handle| handle.key().expires() >= now.plus(lifetimes::LOGIN);
         if let Some(browser) = visitor.browser.as_ref().filter(lasting) {
@@ -334,8 +337,9 @@ fn page(code: authorization::PageErrorCode) -> Refusal {
     Refusal::code(code.into(), "")
 }
 
-/// Whether what a session kept answers this request. A credential that was not there is asked for
-/// again, since the wallet may have it by now; a claim that a credential did not have is not.
+/// Whether the claims kept with a session suffice for this request. A credential that was not
+/// presented must be asked for again, because the wallet may have it by now. A claim that a
+/// presented credential did not contain need not.
 fn covers(asked: &Asked, evidence: &Evidence) -> bool {
     asked.wanted.iter().all(|(type_name, wanted)| {
         let there = evidence.relied.iter().any(|relied| relied.type_name == *type_name);

@@ -1,5 +1,6 @@
-//! The browser's way back: only the browser that began, with the response code (same device) or the
-//! number (cross device), is logged in (OpenID4VP 1.0, sections 13.3 and 14.3; VP-25).
+//! The browser comes back after the wallet's answer. Only the browser that began the login is
+//! logged in, by the response code (same device) or by the number (other device) (OpenID4VP 1.0,
+//! sections 13.3 and 14.3; VP-25).
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp, constant_time_eq};
 use sekisho_grants::Evidence;
@@ -16,11 +17,11 @@ use crate::settle::{Prepared, Settled};
 use crate::tables::{Login, LoginState, Logins as Rows, Session, Sessions};
 use crate::{Logins, Visitor};
 
-/// Where a browser goes that has proven itself.
+/// Where a browser goes after it has proven that it began the login.
 pub enum Next {
     /// To the relying party, with a code.
     Respond {
-        /// What it is answered.
+        /// The response for the relying party, with the code.
         answer: AuthorizationResponse,
         /// The session cookie to set.
         session: Handle,
@@ -37,31 +38,31 @@ pub enum Next {
     },
 }
 
-/// What a typed number did.
+/// The result of typing a number.
 pub enum Number {
     /// It was right.
     Right(Next),
-    /// It was wrong; so many tries are left.
+    /// It was wrong.
     Wrong {
         /// Tries left.
         tries_left: u8,
     },
 }
 
-/// A session that a login is about to begin.
+/// The session that a login is about to begin.
 struct NewSession {
     handle: Handle,
     sid: String,
 }
 
-/// A login as its browser finds it: the row is loaded once for a page.
+/// A login with its row, loaded once for a page, after its browser was checked.
 pub struct OpenLogin {
     pub(crate) handle: Handle,
     pub(crate) row: Login,
 }
 
 impl OpenLogin {
-    /// The login's handle.
+    /// The handle of the login, which is part of its URLs.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -71,14 +72,14 @@ impl OpenLogin {
         self.row.request.ui_locales.join(" ")
     }
 
-    /// The origin of the relying party's redirect URI, to which the forms of this login may lead in
-    /// the end; `None` if the URI has none.
+    /// The origin of the relying party's redirect URI, which the page's policy must allow as a
+    /// target of its forms; `None` if the URI has no origin.
     pub fn return_origin(&self) -> Option<String> {
         let origin = url::Url::parse(&self.row.request.redirect_uri).ok()?.origin();
         origin.is_tuple().then(|| origin.ascii_serialization())
     }
 
-    /// What people and the audit log call it.
+    /// The name of the login in the audit log and in error messages.
     pub(crate) fn reference(&self) -> String {
         self.handle.key().reference()
     }
@@ -88,19 +89,19 @@ impl OpenLogin {
     }
 }
 
-/// All that a browser's entrance needs and that is computed before its transaction.
+/// Everything that is computed before the transaction that lets a browser in.
 struct Entrance {
     session: NewSession,
     evidence: Evidence,
     looked: Looked,
     prepared: Prepared,
-    /// The session that the browser has now, which ends.
+    /// The browser's present session, which ends.
     before: Option<HandleKey>,
     now: Timestamp,
 }
 
 impl Logins {
-    /// The login, if this browser began it and it is not over.
+    /// The login, if this browser began it and it has not expired.
     pub async fn open(&self, login: &Handle, visitor: &Visitor) -> Result<OpenLogin, Refusal> {
         let refused = |code| Refusal::code(code, login.key().reference());
         if login.key().expires() <= self.site.now() {
@@ -115,7 +116,8 @@ impl Logins {
         Ok(OpenLogin { handle: login.clone(), row })
     }
 
-    /// Same device: the wallet sent the browser back with the response code.
+    /// Completes a login on the same device, after the wallet sent the browser back with the
+    /// response code.
     pub async fn complete(
         &self,
         login: &OpenLogin,
@@ -144,7 +146,8 @@ impl Logins {
         Self::next(settled.map_err(|code| login.refusal(code))?, login, session)
     }
 
-    /// Cross device: the person typed the number that the phone shows.
+    /// Completes a login over another device, after the person typed the number that the phone
+    /// shows.
     pub async fn type_number(
         &self,
         login: &OpenLogin,
@@ -204,7 +207,7 @@ impl Logins {
         Ok(Entrance { session, evidence, looked, prepared, before, now })
     }
 
-    /// The person gave up on the login page, before anything was decided.
+    /// Ends a login whose person gave up on the login page, before anything was decided.
     pub async fn cancel(&self, login: &OpenLogin) -> Result<AuthorizationResponse, Refusal> {
         let now = self.site.now();
         let key = login.handle.key();
@@ -246,7 +249,7 @@ impl Logins {
     }
 }
 
-/// A browser that is bound enters.
+/// What a transaction needs to let a bound browser in.
 struct Enter<'a> {
     key: &'a HandleKey,
     session: &'a NewSession,
@@ -255,7 +258,7 @@ struct Enter<'a> {
 }
 
 impl Enter<'_> {
-    /// A session begins, the one before it ends, and the decision is made.
+    /// Begins a session, ends the one before, and makes the decision.
     fn settle(
         &self,
         tx: &mut Tx,
@@ -280,7 +283,7 @@ impl Enter<'_> {
     }
 }
 
-/// What a transaction made of a typed number.
+/// The result of the transaction that checks a typed number.
 enum Typed {
     Right(Settled),
     Wrong(u8),

@@ -1,4 +1,4 @@
-//! Consent: what the person sees before anything is released, and what they decide.
+//! Consent: what the person sees before anything is released, and what the person decides.
 
 use sekisho_grants::{ClaimsByType, GrantedPermit};
 use sekisho_jose::Claims;
@@ -14,34 +14,34 @@ use crate::settle::Settled;
 use crate::tables::{Decided, Login, LoginState, Logins as Rows};
 use crate::{Logins, OpenLogin, ServiceFacts};
 
-/// What the consent page shows.
+/// The data of the consent page.
 pub struct ConsentQuestion {
-    /// Who asks.
+    /// The client and the service that ask the person to log in.
     pub facts: ServiceFacts,
-    /// The claims that would be released, by their name in the relying party's answer.
+    /// The claims that would be released, by their names in the relying party's response.
     pub released: Vec<ReleasedClaim>,
-    /// What was permitted of a GPU service.
+    /// The permitted use of a GPU service, if it was asked for.
     pub permit: Option<GrantedPermit>,
-    /// Claims that the credentials had and that are not released, as `type/claim`.
+    /// Claims that the credentials disclosed but that are not released, as `type/claim`.
     pub not_released: Vec<String>,
-    /// Whether the service may read it again while the person is away.
+    /// Whether the service may read the claims again while the person is away.
     pub offline: bool,
 }
 
 /// A claim that would be released.
 pub struct ReleasedClaim {
-    /// Its name.
+    /// The name of the claim in the relying party's response.
     pub name: String,
-    /// Its value, for the person to see.
+    /// The value, shown to the person.
     pub value: Value,
-    /// Whether the person may leave it out.
+    /// Whether the person may leave the claim out.
     pub optional: bool,
 }
 
 /// What the person decided.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// Release, but for the optional claims that are not in the list.
+    /// Release everything except the optional claims that are not in the list.
     Allow {
         /// The optional claims to release, by name.
         optional: Vec<String>,
@@ -50,16 +50,16 @@ pub enum Answer {
     Deny,
 }
 
-/// Where the browser goes after its answer.
+/// Where the browser goes after the person answered.
 pub enum Consented {
     /// To the relying party.
     Respond(AuthorizationResponse),
-    /// To the login's page, which shows why not.
+    /// To the login's page, which shows why access was refused.
     Login,
 }
 
 impl Logins {
-    /// The question of this login, for the browser that began it.
+    /// The question of this login, to the browser that began it.
     pub async fn consent_question(&self, login: &OpenLogin) -> Result<ConsentQuestion, Refusal> {
         let row = &login.row;
         let decided = awaiting_consent(login)?;
@@ -84,7 +84,7 @@ impl Logins {
         Ok(ConsentQuestion { facts, released, permit, not_released, offline })
     }
 
-    /// Takes the person's answer; the decision is made again before a code is minted.
+    /// Takes the person's answer. The decision is made again before a code is minted.
     pub async fn consent(&self, login: &OpenLogin, answer: &Answer) -> Result<Consented, Refusal> {
         let row = &login.row;
         let decided = awaiting_consent(login)?;
@@ -154,7 +154,7 @@ impl Logins {
     }
 }
 
-/// What a login decided that waits for consent.
+/// The decision of a login that waits for consent.
 fn awaiting_consent(login: &OpenLogin) -> Result<&Decided, Refusal> {
     match &login.row.state {
         LoginState::AwaitingConsent(decided) => Ok(decided),
@@ -162,7 +162,7 @@ fn awaiting_consent(login: &OpenLogin) -> Result<&Decided, Refusal> {
     }
 }
 
-/// Claims that were disclosed to us and make no difference to what is released.
+/// Claims that were disclosed to us but do not change what is released.
 fn not_released(claims: &ClaimsByType, release: &dyn Fn(&ClaimsByType) -> Claims) -> Vec<String> {
     let released = release(claims);
     let mut names = Vec::new();

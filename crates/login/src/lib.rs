@@ -9,11 +9,10 @@
 //! | `POST /login/…/number` | browser | [`Logins::type_number`]: cookie and number |
 //! | `POST /consent/…` | browser | [`Logins::consent`]: the code is minted |
 //!
-//! What is asked stands in [`asked`], the decision in `settle`, the end of a session in [`session`] and
-//! [`logout`].
+//! [`asked`] says what is asked for, `settle` decides, [`session`] and [`logout`] end sessions.
 //!
-//! Invariant: a code exists only after a wallet's answer was verified, the browser that began was
-//! proven, the policies permitted, and the person agreed.
+//! Invariant: a code is minted only after a wallet's answer was verified, the browser proved that
+//! it began the login, the policies permitted the access, and the person agreed.
 //!
 //! Leaves to others: HTML and HTTP, and what a relying party does with its code.
 
@@ -44,10 +43,10 @@ pub use view::{AskScreen, Screen, ServiceFacts};
 pub use wallet::{Answered, WalletRefusal};
 pub use wallets::{ClientIdPrefix, ResponseMode, WalletEntry, Wallets, WalletsError};
 
-/// Wallet answers that may fail to verify before a request is dead.
+/// How many wallet answers may fail before the request can no longer be answered.
 pub const MAX_FAILURES: u8 = 5;
 
-/// The room of logins. Cheap to clone.
+/// Access to logins. Cheap to clone.
 #[derive(Clone)]
 pub struct Logins {
     site: Site,
@@ -59,7 +58,8 @@ pub struct Logins {
 }
 
 impl Logins {
-    /// The room, above those that it asks, with the wallets that its pages offer.
+    /// Makes logins that work with these other parts of the broker. `wallets` are those that the
+    /// login page offers.
     pub fn new(
         site: Site,
         registry: Registry,
@@ -71,7 +71,7 @@ impl Logins {
         Self { site, registry, keyring, standing, grants, wallets }
     }
 
-    /// Removes the rows whose time is over; gives how many there were.
+    /// Deletes expired rows and returns how many there were.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let counts = [
             self.site.sweep::<tables::Logins>().await?,
@@ -84,17 +84,17 @@ impl Logins {
     }
 }
 
-/// What a browser brings: its cookies.
+/// The cookies that a browser sent.
 #[derive(Clone, Default)]
 pub struct Visitor {
-    /// The cookie that says which browser this is.
+    /// The cookie that identifies the browser.
     pub browser: Option<Handle>,
-    /// The cookie of its session.
+    /// The cookie of the browser's session, if somebody is logged in.
     pub session: Option<Handle>,
 }
 
 impl Visitor {
-    /// SHA-256 of the browser cookie.
+    /// SHA-256 of the browser cookie; only this digest is stored.
     pub(crate) fn browser_digest(&self) -> Option<[u8; 32]> {
         let browser = self.browser.as_ref()?;
         Some(sha256(browser.expose().as_bytes()))

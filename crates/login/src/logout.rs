@@ -1,7 +1,7 @@
-//! Logging out at the wish of a relying party (OpenID Connect RP-Initiated Logout 1.0).
+//! Logout at the request of a relying party (OpenID Connect RP-Initiated Logout 1.0).
 //!
-//! Invariant: a browser is sent back only to a URI that the client registered, compared as a string,
-//! and a session ends without a question only for a hint of that very session.
+//! Invariant: a browser is sent back only to a URI that the client registered, compared as a
+//! string. A session ends without a question only if the hint is an ID token of that session.
 
 use sekisho_ambient::{HandleKey, Text};
 use sekisho_oauth::client::Client;
@@ -16,18 +16,19 @@ use crate::{Logins, Visitor};
 
 /// What to do with a browser that wants to log out.
 pub enum Logout {
-    /// The person must be asked.
+    /// Ask the person first.
     Ask {
         /// The name of the client that wants it.
         client_name: Option<Text>,
-        /// Where the browser will go if the person agrees.
+        /// Where the browser goes if the person agrees.
         back: Option<String>,
     },
-    /// Nobody is logged in any more: back to the client, or to a page of ours.
+    /// Nobody is logged in any more. The browser goes to this URI of the client, or to a page of
+    /// ours.
     Done(Option<String>),
 }
 
-/// A request that could be understood.
+/// A logout request that was understood.
 struct Request {
     client: Option<Client>,
     hint: Option<Hint>,
@@ -35,16 +36,17 @@ struct Request {
 }
 
 impl Logins {
-    /// What a logout request of this browser leads to. Ends the session if nothing has to be asked.
+    /// Handles a logout request of this browser. Ends the session if the person need not be asked.
     ///
     /// # Errors
     ///
     /// [`Refusal::Code`] if the parameters contradict each other, or name a client or a URI that is
-    /// not registered: nothing happens then.
+    /// not registered. Nothing is changed then.
     pub async fn log_out(&self, params: &Params, visitor: &Visitor) -> Result<Logout, Refusal> {
         let asked = self.read_logout(params).await?;
         let Some((key, session)) = self.session_of(visitor).await? else {
-            // Whoever could not say which session it means is not sent anywhere unasked.
+            // Without a session there is nobody to ask, so only a valid hint may redirect the
+            // browser.
             return Ok(Logout::Done(asked.back.filter(|_| asked.hint.is_some())));
         };
         let same = asked.hint.as_ref().is_some_and(|hint| hint.sid.as_ref() == Some(&session.sid));
@@ -56,7 +58,8 @@ impl Logins {
         Ok(Logout::Done(asked.back))
     }
 
-    /// The person agreed: the session ends, and the browser may go back if the request named a client.
+    /// Ends the session after the person agreed. Returns where the browser goes, if the request
+    /// named a client and a registered URI.
     pub async fn confirm_logout(
         &self,
         params: &Params,
@@ -100,7 +103,8 @@ impl Logins {
             let origin = self.site.origin().as_str();
             id_token::read_hint(hint, self.keyring.ring().hint_keys(), origin)
         });
-        // A hint that is none of ours counts as none: the person is asked, and sent nowhere.
+        // A hint that is not ours is ignored: the person is asked, and the browser is not
+        // redirected.
         let forged = hint.is_some() && read.is_none();
         let named = one("client_id")?.filter(|_| !forged).map(str::to_owned);
         let hinted = read.as_ref().map(|hint| hint.client_id.clone());
@@ -127,7 +131,7 @@ impl Logins {
     }
 }
 
-/// `state` is echoed as it is (RP-Initiated Logout 1.0, section 3).
+/// Adds `state` unchanged, as the client sent it (RP-Initiated Logout 1.0, section 3).
 fn with_state(uri: &str, state: Option<&str>) -> String {
     match (state, url::Url::parse(uri)) {
         (Some(state), Ok(mut url)) => {

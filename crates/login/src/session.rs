@@ -1,4 +1,4 @@
-//! A browser's session: begun by a login, ended in one place.
+//! The session of a browser: a login begins it, and `end_in` is the only function that ends it.
 
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_profile::{Act, Outcome, Reason};
@@ -10,15 +10,15 @@ use crate::tables::Sessions;
 
 /// Why a session ends.
 pub(crate) enum End<'a> {
-    /// A credential of it no longer stands.
+    /// One of its credentials no longer stands.
     Fallen(&'a Fallen),
-    /// The person logged out, at the wish of this client if one is named.
+    /// The person logged out, at the request of this client if one is named.
     LoggedOut(Option<&'a str>),
-    /// The person logged in anew in the same browser.
+    /// The person logged in again in the same browser.
     Replaced,
 }
 
-/// Ends a session, with one entry in the audit log; nothing happens where there is none.
+/// Ends a session, with one entry in the audit log. Does nothing if there is no such session.
 pub(crate) fn end_in(
     tx: &mut Tx,
     key: &HandleKey,

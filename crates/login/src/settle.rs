@@ -1,7 +1,8 @@
-//! The decision: evidence in, and a code, a question for consent, a denial or a refusal out.
+//! The decision about a login. Its input is evidence; its result is a code, a question for consent,
+//! a denial or a refusal.
 //!
-//! [`Logins::prepare`] computes all that is slow or random; [`Prepared::settle`] decides inside one
-//! transaction, with the proof that the credentials of the decision stand.
+//! [`Logins::prepare`] computes everything that is slow or random. [`Prepared::settle`] decides
+//! inside one transaction, with the proof that the credentials of the decision stand.
 
 use std::fmt::Display;
 
@@ -30,7 +31,7 @@ use crate::tables::{
     Consent, Consents, Decided, DeniedLogin, Login, LoginState, Logins as Rows, Session, Sessions,
 };
 
-/// All that a settlement needs and that is computed before its transaction.
+/// Everything that is computed before the transaction that settles a login.
 pub(crate) struct Prepared {
     logins: Logins,
     party: RelyingParty,
@@ -42,27 +43,27 @@ pub(crate) struct Prepared {
     now: Timestamp,
 }
 
-/// What the policies said.
+/// What the policies decided about access to a GPU service.
 enum Access {
     NotAsked,
     Permit(GrantedPermit),
     Deny(DeniedLogin),
 }
 
-/// How a decision came out.
+/// The result of a decision.
 pub(crate) enum Settled {
-    /// To the relying party, with a code or an error.
+    /// The browser goes to the relying party, with a code or an error.
     Respond(AuthorizationResponse),
-    /// The person must be asked.
+    /// The person must be asked for consent.
     Consent,
-    /// The policies refused; the reasons are shown.
+    /// The policies refused access; the person sees the reasons.
     Denied,
-    /// A credential or the client no longer stands.
+    /// A credential no longer stands, or the client was changed or removed.
     Refused(Code),
 }
 
 impl Logins {
-    /// Opens the evidence, asks the policies, and draws what a code needs.
+    /// Opens the evidence, asks the policies, and draws the code.
     pub(crate) async fn prepare(
         &self,
         party: &RelyingParty,
@@ -90,7 +91,7 @@ impl Logins {
         })
     }
 
-    /// The subject of a request's `id_token_hint`, if it is a token of ours for this client.
+    /// The subject in a request's `id_token_hint`, if that is an ID token of ours for this client.
     pub(crate) fn hinted_subject(&self, request: &AuthorizationRequest) -> Option<String> {
         let hint = request.id_token_hint.as_deref()?;
         let ring = self.keyring.ring();
@@ -98,7 +99,7 @@ impl Logins {
         hint.filter(|hint| hint.client_id == request.client_id).map(|hint| hint.sub)
     }
 
-    /// By the rules of now: of what was asked, only the request is kept.
+    /// Asks the policies that are in force now. A login keeps only the request, not the rules.
     fn decide(
         &self,
         party: &RelyingParty,
@@ -133,7 +134,8 @@ impl Logins {
     }
 }
 
-/// The `acr` without which a login is refused: the client's, or the request's.
+/// The `acr` that a login must have: the one that the request demands, else the one that the client
+/// is registered with; `None` if neither demands one.
 pub(crate) fn required_acr<'c>(
     client: &'c Client,
     request: &AuthorizationRequest,
@@ -144,8 +146,8 @@ pub(crate) fn required_acr<'c>(
     client.required_acr.as_deref()
 }
 
-/// When a grant ends: with its code and access token, or with the refresh tokens that go with it,
-/// which never outlive a credential.
+/// When a grant ends. Without refresh tokens it ends with its code and access token; with them it
+/// lives as long as they do, which is never longer than the credentials.
 fn grant_end(request: &AuthorizationRequest, evidence: &Evidence, now: Timestamp) -> Timestamp {
     let soonest = now.plus(lifetimes::GRANT);
     if !request.asks_for(OFFLINE_ACCESS) {
@@ -156,13 +158,13 @@ fn grant_end(request: &AuthorizationRequest, evidence: &Evidence, now: Timestamp
 }
 
 impl Prepared {
-    /// Whether the request expects somebody else: by `id_token_hint`, or by `sub` in `claims`.
+    /// Whether the request expects another person, by `id_token_hint` or by `sub` in `claims`.
     pub(crate) fn is_other_subject(&self) -> bool {
         self.other_subject
     }
 
-    /// The code, or what else must happen first. Writes the login's new state, except where nothing
-    /// may be shown (`prompt=none`) and something would have to be.
+    /// Decides: mints the code, or says what must happen first. Writes the login's new state,
+    /// unless the request forbids any page (`prompt=none`).
     pub(crate) fn settle(
         &self,
         tx: &mut Tx,
@@ -213,7 +215,7 @@ impl Prepared {
         Ok(Settled::Consent)
     }
 
-    /// After consent: the decision is made again, then the code is minted.
+    /// Remembers the consent, decides again, and mints the code.
     pub(crate) fn settle_with_consent(
         &self,
         tx: &mut Tx,
@@ -308,12 +310,13 @@ impl Prepared {
     }
 }
 
-/// Nothing more can happen to a login.
+/// Marks a login as finished.
 fn finish(tx: &mut Tx, key: &HandleKey, login: Login, silent: bool) -> Result<(), StoreError> {
     write(tx, key, login, LoginState::Finished, silent)
 }
 
-/// Writes a login's new state, unless nothing may be shown: then nobody will come back to it.
+/// Writes a login's new state. With `prompt=none` nothing is written, because nobody comes back to
+/// such a login.
 fn write(
     tx: &mut Tx,
     key: &HandleKey,
@@ -324,8 +327,8 @@ fn write(
     if silent { Ok(()) } else { tx.put::<Rows>(key, &Login { state, ..login }) }
 }
 
-/// Whether a remembered consent answers this request: nothing new is asked, and the relying party
-/// does not want the question asked again.
+/// Whether a remembered consent answers this request: the request asks for nothing new, and it does
+/// not demand that the person be asked again.
 fn covers(consent: &Consent, request: &AuthorizationRequest) -> bool {
     !request.prompt.contains(&Prompt::Consent)
         && request.scopes.iter().all(|scope| consent.scopes.contains(scope))

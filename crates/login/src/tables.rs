@@ -1,4 +1,4 @@
-//! The tables of this room.
+//! The tables that this crate owns.
 
 use sekisho_access::Reason;
 use sekisho_ambient::{HandleKey, Timestamp};
@@ -29,105 +29,107 @@ table!(/// Presentation requests of the version before: likewise.
 /// One login, from the authorization request to its code.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Login {
-    /// The request, as validated.
+    /// The validated request.
     pub(crate) request: AuthorizationRequest,
-    /// What it asks for.
+    /// What the request asks for.
     pub(crate) asked: Asked,
     /// SHA-256 of the cookie of the browser that began.
     pub(crate) browser: [u8; 32],
-    /// When it began.
+    /// When the login began.
     pub(crate) started: Timestamp,
-    /// The requests that a wallet may answer, which the login page of this browser shows (the row is
-    /// sealed). None where a session answered.
+    /// The presentation requests that a wallet may answer. The login page shows them, so the row
+    /// contains their handles and is sealed. Empty if a session answered.
     pub(crate) requests: Vec<OpenRequest>,
-    /// How far it has come.
+    /// The state of the login.
     pub(crate) state: LoginState,
 }
 
 /// A presentation request that a wallet may answer.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct OpenRequest {
-    /// How the answer will come back.
+    /// Whether the wallet answers on the same device or on another one.
     pub(crate) channel: Channel,
-    /// The request's handle.
+    /// The handle of the presentation request.
     pub(crate) handle: String,
     /// The client identifier under which the wallet is asked.
     pub(crate) verifier: String,
 }
 
-/// How far a login has come.
+/// The state of a login.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum LoginState {
     /// A wallet is asked, has answered, or has declined.
     Presentation(Presentation<Evidence>),
-    /// The browser is bound and the decision stands; the person is asked for consent.
+    /// The browser has proven that it began the login, and no policy refused access. The
+    /// person is asked for consent.
     AwaitingConsent(Decided),
-    /// Access was refused, with reasons.
+    /// The policies refused access.
     Denied(DeniedLogin),
-    /// An answer went to the relying party: nothing more can happen.
+    /// The login is over; nothing more can happen.
     Finished,
 }
 
-/// What a wallet was asked.
+/// A presentation request, as stored until it is answered.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct RequestRow {
-    /// The login, which has the query.
+    /// The key of its login, which contains the query.
     pub(crate) login: HandleKey,
-    /// The login's handle, for the way back.
+    /// The handle of its login, for the URL to which the browser comes back.
     pub(crate) login_text: String,
-    /// How the answer will come back.
+    /// Whether the wallet answers on the same device or on another one.
     pub(crate) channel: Channel,
-    /// The nonce of this request.
+    /// The nonce that the presentation must contain.
     pub(crate) nonce: String,
-    /// The private scalar under whose public half the answer is encrypted.
+    /// The private scalar for decrypting the answer; `None` if answers are not encrypted.
     pub(crate) response_key: Option<Vec<u8>>,
-    /// The client identifier under which the wallet is asked, and its answer is verified.
+    /// The client identifier that the request names, and for which the answer must be made.
     pub(crate) verifier: String,
-    /// Answers that did not verify; after [`crate::MAX_FAILURES`] the request is dead.
+    /// How many answers did not verify. After [`crate::MAX_FAILURES`] the request cannot be
+    /// answered any more.
     pub(crate) failures: u8,
 }
 
-/// A login that was decided and waits for consent.
+/// A decision that waits for consent.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Decided {
-    /// The session it belongs to.
+    /// The key of the browser's session.
     pub(crate) session: HandleKey,
-    /// What the decision stands on.
+    /// The claims and credentials that were decided on.
     pub(crate) evidence: Evidence,
-    /// What was permitted, if access was asked for.
+    /// The permit, if access was asked for.
     pub(crate) permit: Option<GrantedPermit>,
 }
 
-/// A denial, as shown.
+/// A denial, as shown to the person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DeniedLogin {
-    /// Every unmet rule.
+    /// Every condition that is not met.
     pub reasons: Vec<Reason>,
-    /// How many conditions there are.
+    /// How many conditions the gate has.
     pub conditions: usize,
-    /// When it was decided.
+    /// When the decision was made.
     pub time: Timestamp,
 }
 
-/// A browser's session.
+/// The session of a browser.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Session {
     /// Public identifier (`sid`).
     pub(crate) sid: String,
-    /// What it stands on.
+    /// The claims and credentials of the person who logged in.
     pub(crate) evidence: Evidence,
 }
 
-/// A consent that is remembered.
+/// A remembered consent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Consent {
-    /// Scopes agreed to.
+    /// The scopes that the person agreed to.
     pub(crate) scopes: Vec<String>,
-    /// Claims agreed to that were named one by one.
+    /// The claims that the request named one by one and the person agreed to.
     #[serde(default)]
     pub(crate) claims: Vec<String>,
-    /// Claims that the person chose to leave out, by wallet claim id.
+    /// The optional claims that the person chose to leave out, by name.
     pub(crate) withheld: Vec<String>,
-    /// When.
+    /// When the person agreed.
     pub(crate) time: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! What the pages of a login show.
+//! The data that the pages of a login show.
 
 use sekisho_ambient::{Handle, Text, Timestamp};
 use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse};
@@ -10,70 +10,70 @@ use sekisho_site::{Refusal, paths};
 use crate::tables::{DeniedLogin, Login, LoginState, Logins as Rows, OpenRequest};
 use crate::{Logins, OpenLogin, WalletEntry};
 
-/// What a login's page shows, by how far the login has come.
+/// The page to show for a login, depending on its state.
 pub enum Screen {
-    /// A wallet is asked.
+    /// Ask for a wallet.
     Ask(AskScreen),
-    /// The wallet on another device has answered: the number is asked for.
+    /// The wallet on another device has answered: ask the person for the number that it shows.
     Number {
-        /// Who asks.
+        /// The client and the service that ask the person to log in.
         facts: ServiceFacts,
-        /// Tries left.
+        /// How many tries are left.
         tries_left: u8,
-        /// Seconds left.
+        /// For how many seconds the number is valid.
         remaining: i64,
     },
-    /// The wallet has answered on this device, and sends the browser back itself.
+    /// The wallet has answered on this device. It will send the browser back itself.
     Answered,
-    /// The person is asked for consent, on its own page.
+    /// The person has to consent, on a page of its own.
     Consent,
-    /// Access was refused.
+    /// The policies refused access.
     Denied {
-        /// Who asks.
+        /// The client and the service that ask the person to log in.
         facts: ServiceFacts,
-        /// The reasons.
+        /// The conditions that are not met, and when that was decided.
         denied: DeniedLogin,
-        /// Back to the relying party, with an error.
+        /// The error for the relying party, if the person goes back there.
         answer: AuthorizationResponse,
     },
-    /// The wallet or the person declined, or the attempt ended.
+    /// The wallet or the person declined, or the login ended in another way.
     Over {
-        /// The code.
+        /// The code of the reason.
         code: Code,
-        /// Back to the relying party, with an error.
+        /// The error for the relying party, if the person goes back there.
         answer: AuthorizationResponse,
     },
 }
 
-/// The login page.
+/// The data of the login page.
 pub struct AskScreen {
-    /// Who asks.
+    /// The client and the service that ask the person to log in.
     pub facts: ServiceFacts,
     /// The wallets, each with the link that opens it.
     pub wallets: Vec<(WalletEntry, String)>,
-    /// The link for a wallet on another device.
+    /// The link for a wallet on another device; `None` if no other device may be used.
     pub cross_device: Option<String>,
-    /// Names of what is asked for, as `type/claim`.
+    /// The claims that are asked for, as `type/claim`.
     pub asks: Vec<String>,
-    /// Seconds until the links are over.
+    /// Seconds until the links expire.
     pub remaining: i64,
-    /// Whether the links are over and new ones must be asked for.
+    /// Whether the links have expired, so that the person must ask for new ones.
     pub expired: bool,
-    /// The same authorization request again, for the link that renews.
+    /// The path and query that repeat the authorization request, for the link to new ones.
     pub again: String,
 }
 
-/// Who asks, for people.
+/// Who asks the person to log in.
 #[derive(Clone)]
 pub struct ServiceFacts {
-    /// The relying party.
+    /// The relying party, as registered.
     pub party: RelyingParty,
     /// The service, if the client stands for one.
     pub service: Option<Service>,
 }
 
 impl Logins {
-    /// The page of a login, for the browser that began it.
+    /// The page to show for a login, to the browser that began it.
     pub async fn login_screen(&self, login: &OpenLogin) -> Result<Screen, Refusal> {
         let row = &login.row;
         let now = self.site.now();
@@ -108,7 +108,8 @@ impl Logins {
         })
     }
 
-    /// The number that the phone shows after a cross-device answer: only with the response code.
+    /// The number that the phone shows after it answered for another device. Requires the response
+    /// code; returns also how many seconds the number stays valid.
     pub async fn phone_number(
         &self,
         login: &Handle,
@@ -163,7 +164,7 @@ impl Logins {
 }
 
 impl ServiceFacts {
-    /// The name of the service, or of the client where it stands for none.
+    /// The name of the service, or of the client if it belongs to no service.
     pub fn name(&self) -> Text {
         match &self.service {
             Some(service) => service.name.clone(),

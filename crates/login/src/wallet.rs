@@ -1,5 +1,5 @@
-//! The wallet's two calls: it fetches the signed request, and it answers
-//! (OpenID4VP 1.0, sections 5.10 and 8.2).
+//! The two calls of a wallet: it fetches the signed request, and it sends its answer (OpenID4VP
+//! 1.0, sections 5.10 and 8.2).
 
 use std::collections::BTreeMap;
 
@@ -30,22 +30,22 @@ use crate::asked::Asked;
 use crate::tables::{Login, LoginState, Logins as Rows, RequestRow, Requests};
 use crate::{ClientIdPrefix, Logins, MAX_FAILURES, ResponseMode};
 
-/// How often an answer is verified anew because trust has changed meanwhile.
+/// How often an answer is verified again after trust changed meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// What the wallet is told after an answer that was taken.
+/// The response to a wallet whose answer was accepted.
 pub struct Answered {
     /// Where the person's browser goes next.
     pub redirect_uri: String,
 }
 
-/// Why an answer was not taken.
+/// Why an answer was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum WalletRefusal {
-    /// The request is unknown, over, or answered already.
+    /// The request is unknown, expired or already answered, or the answer does not verify.
     #[error("{0}")]
     Code(Code),
-    /// The broker could not do its part.
+    /// The broker failed for a reason that is not the wallet's.
     #[error(transparent)]
     Broker(#[from] Refusal),
 }
@@ -57,8 +57,8 @@ impl From<StoreError> for WalletRefusal {
 }
 
 impl Logins {
-    /// The signed request object. It may be fetched again until it is answered or over, and is the
-    /// same each time but for `iat` and, if the wallet sent one, `wallet_nonce`.
+    /// The signed request object. A wallet may fetch it again until it is answered or expired. Only
+    /// `iat` and, if the wallet sent one, `wallet_nonce` differ between two fetches.
     pub async fn request_object(
         &self,
         request: &Handle,
@@ -96,13 +96,13 @@ impl Logins {
             .map_err(|_| WalletRefusal::Broker(Refusal::NoKey))
     }
 
-    /// Where a wallet is sent for this request: the wallet's own endpoint, with `client_id` and
-    /// `request_uri` only.
+    /// The link that opens a wallet with this request: the wallet's endpoint with `client_id` and
+    /// `request_uri`.
     pub(crate) fn wallet_url(&self, endpoint: &str, verifier: &str, request: &str) -> String {
         request::wallet_url(endpoint, verifier, &self.site.origin().request(request))
     }
 
-    /// The client identifier under which wallets are asked just now.
+    /// The client identifier by which the broker names itself to wallets now.
     pub(crate) fn verifier(&self) -> Result<String, Refusal> {
         match self.wallets.client_id_prefix {
             ClientIdPrefix::X509Hash => {
@@ -116,7 +116,7 @@ impl Logins {
         }
     }
 
-    /// Who asks and why, for wallets that read `verifier_info`.
+    /// The statement about who asks and why, for wallets that read `verifier_info`.
     fn statement(&self, party: &RelyingParty) -> ServiceStatement {
         let service = party.service.as_deref().and_then(|id| self.registry.services().service(id));
         let service = match service {
@@ -144,7 +144,7 @@ impl Logins {
         }
     }
 
-    /// A request that may still be answered, and its login.
+    /// A request that may still be answered, with its login.
     async fn open_request(
         &self,
         request: &Handle,
@@ -160,7 +160,8 @@ impl Logins {
         Ok((row, login))
     }
 
-    /// Takes a wallet's answer: verified first, then kept in one transaction, once.
+    /// Takes a wallet's answer: verifies it, then stores it in one transaction. Only one answer is
+    /// accepted.
     pub async fn wallet_answers(
         &self,
         request: &Handle,
@@ -236,7 +237,7 @@ impl Logins {
         }
     }
 
-    /// What is kept of a presentation: the claims that were asked for, sealed, and what they stand
+    /// What is stored about a presentation: its claims, sealed, and the credentials that it relied
     /// on.
     async fn evidence(
         &self,
@@ -312,7 +313,7 @@ impl Logins {
                 };
                 login.state = LoginState::Presentation(presented);
                 tx.put::<Rows>(&row.login, &login)?;
-                // The response key goes with the row: an answer is taken once.
+                // The response key is deleted with the row, because no second answer is accepted.
                 tx.delete::<Requests>(&request.key())?;
                 let (act, object) = (Act::PresentationAccept, row.login.reference());
                 tx.append(entry(now, &actor, act, object, Outcome::Done));
@@ -352,7 +353,7 @@ impl Logins {
         Ok(Answered { redirect_uri: self.site.origin().login(&row.login_text) })
     }
 
-    /// A failed answer consumes nothing but one of its tries.
+    /// Counts a failed answer. It changes nothing else.
     async fn count_failure(
         &self,
         request: &Handle,
@@ -377,7 +378,7 @@ impl Logins {
     }
 }
 
-/// An answer that was verified, and what it was verified by.
+/// An answer that was verified, and the versions with which it was verified.
 struct Verified {
     evidence: Evidence,
     looked: Looked,
@@ -385,18 +386,18 @@ struct Verified {
     trust: u64,
 }
 
-/// What a transaction made of a verified answer.
+/// The result of the transaction that stores a verified answer.
 enum Kept {
     Taken(Answered),
-    /// A credential has fallen meanwhile.
+    /// A credential no longer stands.
     Refused(Code),
-    /// The request was answered, or is over.
+    /// The request is expired or was answered already.
     Gone,
-    /// Trust has changed meanwhile: verify again.
+    /// Trust has changed meanwhile; verify again.
     Moved,
 }
 
-/// The disclosed claims without those that only carry the credential itself.
+/// The disclosed claims, without those that belong to the credential and not to the person.
 fn kept_claims(claims: &Claims) -> Claims {
     let carried = ["iss", "iat", "nbf", "exp", "cnf", "vct", "vct#integrity", "status", "_sd_alg"];
     let kept = claims.iter().filter(|(name, _)| !carried.contains(&name.as_str()));

@@ -1,6 +1,6 @@
-//! The wallets that the login page offers, and how they are asked to answer.
+//! The wallets that the login page offers, and how presentation requests address them.
 //!
-//! Invariant: a [`Wallets`] names each wallet once, and just one of them is the preferred one.
+//! Invariant: in a [`Wallets`], names are unique, and exactly one wallet is preferred.
 
 use std::sync::Arc;
 
@@ -13,47 +13,48 @@ use url::Url;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WalletEntry {
-    /// Its name, also part of the page id `wallet-{name}`.
+    /// Its name in the configuration; also part of the page id `wallet-{name}`.
     pub name: String,
-    /// What people call it.
+    /// The name shown to people.
     pub label: Text,
-    /// Where an authorization request is sent: `openid4vp://`, `haip-vp://` or an https URL.
+    /// Where the person's device sends an authorization request: `openid4vp://`, `haip-vp://` or an
+    /// https URL.
     pub authorization_endpoint: String,
-    /// Whether it is the one whose button comes first.
+    /// Whether its button comes first.
     #[serde(default)]
     pub preferred: bool,
 }
 
-/// How the wallet is asked to answer and to name the broker.
+/// The prefix of the client identifier by which the broker names itself to wallets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientIdPrefix {
-    /// `x509_hash`, as HAIP demands.
+    /// `x509_hash`, which HAIP requires.
     #[default]
     X509Hash,
-    /// `x509_san_dns`.
+    /// `x509_san_dns`: the broker's host name.
     X509SanDns,
 }
 
-/// How answers of wallets travel.
+/// How wallets send their answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResponseMode {
-    /// Encrypted under a key of its own for each request.
+    /// Encrypted, with a new key for each request.
     #[default]
     #[serde(rename = "direct_post.jwt")]
     DirectPostJwt,
-    /// In clear inside TLS.
+    /// Unencrypted, protected by TLS only.
     #[serde(rename = "direct_post")]
     DirectPost,
 }
 
-/// Why wallets are refused.
+/// Why the configured wallets are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum WalletsError {
-    /// A name is not one, or stands twice.
+    /// A name is malformed, or two wallets have the same name.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// No more than one wallet is the preferred one.
+    /// Not exactly one wallet is marked as preferred.
     #[error("exactly one wallet must be the preferred one, found {0}")]
     Preferred(usize),
     /// A wallet's authorization endpoint is neither a wallet scheme nor an https URL.
@@ -61,12 +62,12 @@ pub enum WalletsError {
         "wallet {name:?}: authorization_endpoint must be openid4vp://, haip-vp:// or an https URL"
     )]
     Endpoint {
-        /// The wallet.
+        /// The name of the wallet.
         name: String,
     },
 }
 
-/// What the operator configured of wallets. Cheap to clone.
+/// The wallets that the operator configured, and how they are asked. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Wallets {
     entries: Arc<[WalletEntry]>,
@@ -77,7 +78,7 @@ pub struct Wallets {
 }
 
 impl Wallets {
-    /// Takes entries that can be right.
+    /// Checks names, endpoints, and that exactly one wallet is preferred.
     pub fn new(
         entries: Vec<WalletEntry>,
         client_id_prefix: ClientIdPrefix,
@@ -97,7 +98,7 @@ impl Wallets {
         }
     }
 
-    /// The wallets.
+    /// The wallets, in the order of the configuration.
     pub fn entries(&self) -> &[WalletEntry] {
         &self.entries
     }

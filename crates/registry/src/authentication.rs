@@ -1,5 +1,5 @@
-//! Who calls: client authentication with what is registered, and the keys of clients that publish
-//! them (checklist CA-1 to CA-7).
+//! Client authentication against the registration, and the keys that clients publish at a
+//! `jwks_uri` (checklist CA-1 to CA-7).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,36 +17,37 @@ use sekisho_store::StoreError;
 
 use crate::{Registry, RelyingParty, tables};
 
-/// Why a client's request failed.
+/// Why a request of a client failed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFailure {
-    /// One of the closed errors of the endpoint.
+    /// An error that the token endpoint defines.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker could not do its part.
+    /// The broker failed for a reason that is not the client's.
     #[error(transparent)]
     Broker(#[from] Refusal),
 }
 
-/// What a request brings to prove which client sends it.
+/// The parts of a request that can prove which client sends it.
 ///
-/// It is looked at once a request, since an assertion is used up by it. A certificate will stand here
-/// too, taken from TLS or from the configured proxy, never from a header that anybody can write.
+/// Authenticate once a request: a valid assertion is single use. A client certificate will be added
+/// here; it must come from TLS or from the configured proxy, never from a header that anybody can
+/// set.
 #[derive(Clone, Copy)]
 pub struct ClientEvidence<'a> {
-    /// The path of the endpoint, for which an assertion may be made.
+    /// The path of the endpoint called, which an assertion may name as its audience.
     pub endpoint: &'a str,
-    /// The `Authorization` header.
+    /// The value of the `Authorization` header, if there is one.
     pub authorization: Option<&'a str>,
-    /// The form.
+    /// The form in the request's body.
     pub form: &'a Params,
 }
 
-/// A relying party that has proven to be itself. There is no constructor: [`Registry::authenticate`]
-/// makes it.
+/// A relying party that has proven its identity. Only [`Registry::authenticate`] and
+/// `Registry::authenticate_if_named` make one.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     proof: AuthenticatedClient,
@@ -54,35 +55,36 @@ pub struct Authenticated {
 }
 
 impl Authenticated {
-    /// The proof, as the protocol takes it.
+    /// The proof, for functions of the `oauth` crate.
     pub fn proof(&self) -> &AuthenticatedClient {
         &self.proof
     }
 
-    /// Who it is.
+    /// The relying party, as it was registered when it proved its identity.
     pub fn party(&self) -> &RelyingParty {
         &self.party
     }
 
-    /// What the protocol knows of it.
+    /// The OAuth client in that registration.
     pub fn client(&self) -> &Client {
         &self.party.client
     }
 
-    /// Its id.
+    /// The client id.
     pub fn client_id(&self) -> &str {
         &self.party.client.client_id
     }
 }
 
-/// How many clients' published keys are kept at most.
+/// The most clients whose published keys are kept.
 const KEPT: usize = 1024;
-/// How long published keys count, in seconds.
+/// How long fetched keys are used, in seconds.
 const MAX_AGE: i64 = 300;
-/// An unknown kid is a reason to look again, but not sooner than after so many seconds (CA-7).
+/// After an assertion with an unknown `kid`, keys are fetched again if those kept are at least this
+/// old, in seconds (CA-7).
 const REFETCH: i64 = 30;
 
-/// Published keys, by client.
+/// Fetched keys, by client id.
 #[derive(Default)]
 pub(crate) struct PublishedKeys(Mutex<BTreeMap<String, Fetched>>);
 
@@ -112,8 +114,8 @@ impl PublishedKeys {
 }
 
 impl Registry {
-    /// Checks who presents itself against what is registered. An assertion is used up by this, and by
-    /// nothing less: one that does not verify may come again.
+    /// Authenticates the client that sends a request. An assertion that verifies is recorded and
+    /// cannot be used again; one that does not verify is not recorded.
     pub async fn authenticate(
         &self,
         evidence: &ClientEvidence<'_>,
@@ -122,8 +124,8 @@ impl Registry {
         Ok(named.ok_or(TokenError::NotAuthenticated)?)
     }
 
-    /// The same where a client need not name itself (OpenID4VCI 1.0, section 6.1): `None` for one that
-    /// does not.
+    /// Like `Registry::authenticate`, for endpoints where a client may stay anonymous (OpenID4VCI
+    /// 1.0, section 6.1): `None` if the request names no client.
     pub async fn authenticate_if_named(
         &self,
         evidence: &ClientEvidence<'_>,
@@ -166,8 +168,8 @@ impl Registry {
         }
     }
 
-    /// Verifies with the keys that the client publishes: those that are kept, or fresh ones where
-    /// these are old, or where none of them can have made the assertion.
+    /// Verifies with the keys that the client publishes. Fetches them if none are kept, if those
+    /// kept are too old, or if none of them matches the assertion.
     async fn verify_with_published(
         &self,
         client_id: &str,
@@ -202,7 +204,7 @@ impl Registry {
         Ok(set.keys.into())
     }
 
-    /// Single use: of all that present one assertion, the first is believed.
+    /// Records the assertion. Of several requests with the same assertion, only the first succeeds.
     async fn use_up(
         &self,
         verified: VerifiedAssertion,

@@ -1,4 +1,4 @@
-//! Relying parties, as they are registered.
+//! Relying parties, as operators register them.
 
 use std::ops::Bound;
 
@@ -13,23 +13,24 @@ use serde_json::Value;
 
 use crate::{Registry, tables};
 
-/// A relying party: what the protocol knows of it, and what this product adds.
+/// A relying party: the OAuth client, and what this product adds to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RelyingParty {
-    /// What the protocol knows.
+    /// The members that OAuth and OpenID Connect define.
     #[serde(flatten)]
     pub client: Client,
-    /// The service that it stands for, by its identifier in the configuration.
+    /// The id of the configured service that people use through this client, if any.
     pub service: Option<String>,
-    /// Why it asks, shown to people.
+    /// Why it asks people to log in; shown to them.
     pub purpose: Text,
     /// Whether a wallet on another device may answer.
     pub cross_device: bool,
-    /// The sector of its pairwise subjects (OpenID Connect Core 1.0, section 8.1).
+    /// The sector from which its pairwise subjects are computed (OpenID Connect Core 1.0, section
+    /// 8.1).
     pub sector: String,
 }
 
-/// What stands beside the protocol's members in a row.
+/// The members of a stored row that are not part of `Client`.
 #[derive(Deserialize)]
 struct Beside {
     #[serde(default)]
@@ -49,15 +50,15 @@ impl<'de> Deserialize<'de> for RelyingParty {
         let client = Client::deserialize(&row).map_err(D::Error::custom)?;
         let Beside { service, purpose, cross_device, sector } =
             Beside::deserialize(&row).map_err(D::Error::custom)?;
-        // Rows that are older than the member are of the sector that was computed then.
+        // Rows written before `sector` existed: compute it as it was computed then.
         let sector = sector.or_else(|| sector_of(&client.redirect_uris));
         let sector = sector.ok_or_else(|| D::Error::custom("no redirect URI gives a sector"))?;
         Ok(Self { client, service, purpose, cross_device, sector })
     }
 }
 
-/// The sector of a client with these redirect URIs: the host of the first one, or the URI itself
-/// where it has no host, as those of native clients; `None` if there is none.
+/// The sector of a client with these redirect URIs: the host of the first URI, or the whole URI if
+/// it has no host (native clients). `None` if the list is empty.
 pub fn sector_of(redirect_uris: &[String]) -> Option<String> {
     let first = redirect_uris.first()?;
     let host = url::Url::parse(first).ok().and_then(|url| url.host_str().map(str::to_owned));
@@ -65,35 +66,35 @@ pub fn sector_of(redirect_uris: &[String]) -> Option<String> {
 }
 
 impl Registry {
-    /// The client of this id, if it is registered.
+    /// The client with this id, or `None` if it is not registered.
     pub async fn find_client(&self, client_id: &str) -> Result<Option<RelyingParty>, StoreError> {
         self.site.store().get::<tables::Clients>(&client_id.to_owned()).await
     }
 
-    /// The client of this id, as registered now.
+    /// The client with this id; `Code::UnknownClient` if it is not registered.
     pub async fn client(&self, client_id: &str) -> Result<RelyingParty, Refusal> {
         let client = self.find_client(client_id).await?;
         client.ok_or_else(|| Refusal::code(Code::UnknownClient, ""))
     }
 
-    /// Whether `known` is registered just so, in the transaction that decides: a client that was
-    /// removed or changed meanwhile, here or by another broker, is another one.
+    /// Whether the client is still registered exactly as `known`. Ask this in the transaction that
+    /// decides: the client may have been removed or changed meanwhile, also by another broker.
     pub fn is_registered_in(&self, tx: &mut Tx, known: &RelyingParty) -> Result<bool, StoreError> {
         let now = tx.get::<tables::Clients>(&known.client.client_id)?;
         Ok(now.as_ref() == Some(known))
     }
 
-    /// The client of this id, in a transaction.
+    /// The client with this id, read in a transaction.
     pub fn client_in(&self, tx: &mut Tx, id: &str) -> Result<Option<RelyingParty>, StoreError> {
         tx.get::<tables::Clients>(&id.to_owned())
     }
 
-    /// Registers a client; not so if there is one of this id.
+    /// Registers a client. Returns `false` and writes nothing if its id is taken.
     pub fn add_client_in(&self, tx: &mut Tx, client: &RelyingParty) -> Result<bool, StoreError> {
         tx.insert::<tables::Clients>(&client.client.client_id, client)
     }
 
-    /// Removes a client.
+    /// Removes a client and returns it; `None` if there was none.
     pub fn remove_client_in(
         &self,
         tx: &mut Tx,
@@ -115,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// A row as it was written before the members of the product stood apart, and had no sector.
+    /// A row as it was stored before `RelyingParty` had `sector` and a `Client` inside.
     fn old_row() -> Value {
         json!({
             "client_id": "portal",

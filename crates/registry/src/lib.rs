@@ -1,5 +1,5 @@
-//! What operators register: clients and how they prove themselves, organizations, trust, services and
-//! the gates before them.
+//! What operators register: clients and their keys, organizations, trusted issuers, GPU services
+//! and gates.
 //!
 //! | file | what |
 //! |---|---|
@@ -10,10 +10,10 @@
 //! | [`resources`] | whom access tokens are for |
 //! | [`services`] | GPU services, gates, and the compiled policies |
 //!
-//! Invariant: what is kept in memory (trust, compiled policies, published keys of clients) is a copy;
-//! a transaction that decides compares its version with the store's.
+//! Invariant: data in memory (trust, compiled policies, published keys of clients) is only a copy.
+//! A transaction that decides on trust compares the copy's version with the store's.
 //!
-//! Leaves to others: our own keys, tokens, and what is done with an authenticated client.
+//! Leaves to others: our own keys, tokens, and what an authenticated client may do.
 
 pub mod authentication;
 pub mod clients;
@@ -38,7 +38,7 @@ pub use trust::TrustSnapshot;
 
 use authentication::PublishedKeys;
 
-/// The room of what is registered. Cheap to clone.
+/// Access to everything that is registered. Cheap to clone; clones share the data in memory.
 #[derive(Clone)]
 pub struct Registry {
     site: Site,
@@ -52,10 +52,10 @@ struct Inner {
     client_keys: PublishedKeys,
 }
 
-/// Why the registry does not open.
+/// Why the registry cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The policies do not hold against the schema.
+    /// A gate's policies do not compile against the schema.
     #[error("policies: {0}")]
     Policy(#[from] sekisho_access::PolicyError),
     /// The store does not answer.
@@ -77,17 +77,17 @@ impl Registry {
         Ok(registry)
     }
 
-    /// The compiled policies.
+    /// The policies of all gates, compiled.
     pub fn policies(&self) -> &Policies {
         &self.inner.policies
     }
 
-    /// The services and their gates.
+    /// The configured services and their gates.
     pub fn services(&self) -> &Services {
         &self.inner.services
     }
 
-    /// Removes the rows whose time is over; gives how many there were.
+    /// Deletes expired rows and returns how many there were.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         self.site.sweep::<tables::UsedAssertions>().await
     }

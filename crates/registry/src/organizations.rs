@@ -1,4 +1,4 @@
-//! Organizations: tenants and the operator, each a credential issuer of its own.
+//! Organizations: the tenants and the operator. Each is a credential issuer of its own.
 
 use std::ops::Bound;
 
@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Registry, tables};
 
-/// A tenant or the operator.
+/// A tenant, or the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Organization {
-    /// 法人番号, 13 digits.
+    /// Corporate number (法人番号), 13 digits.
     pub corporate_number: String,
-    /// Its name.
+    /// The name shown to people.
     pub name: Text,
     /// When it was added.
     pub created: Timestamp,
 }
 
 impl Registry {
-    /// The organization of this corporate number.
+    /// The organization with this corporate number.
     pub async fn organization(&self, number: &str) -> Result<Option<Organization>, StoreError> {
         self.site.store().get::<tables::Organizations>(&number.to_owned()).await
     }
 
-    /// Whether there is an organization of this corporate number, in a transaction.
+    /// Whether an organization has this corporate number, read in a transaction.
     pub fn has_organization_in(&self, tx: &mut Tx, number: &str) -> Result<bool, StoreError> {
         tx.contains::<tables::Organizations>(&number.to_owned())
     }
 
-    /// Adds an organization; not so if there is one of its corporate number.
+    /// Adds an organization. Returns `false` and writes nothing if its corporate number is taken.
     pub fn add_organization_in(
         &self,
         tx: &mut Tx,

@@ -1,29 +1,29 @@
-//! Protected resources: whom access tokens are for (RFC 8707, section 2).
+//! Protected resources: the servers that accept our access tokens (RFC 8707, section 2).
 
 use sekisho_profile::lifetimes;
 
 use crate::Registry;
 
-/// A service that takes our access tokens.
+/// A server that accepts our access tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// Its identifier, which is the audience of its tokens.
+    /// Its identifier; the audience of its access tokens.
     pub audience: String,
-    /// Seconds for which one of its tokens is good.
+    /// How long an access token for it is valid, in seconds.
     pub lifetime: i64,
-    /// How its tokens are written.
+    /// The format of its access tokens.
     pub format: TokenFormat,
 }
 
-/// How an access token is written.
+/// The format of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenFormat {
-    /// A random handle, which says something to us alone.
+    /// A random handle. Only this broker can look up what it means.
     Opaque,
 }
 
 impl Registry {
-    /// The userinfo endpoint, the resource of every access token so far.
+    /// Our userinfo endpoint. So far every access token is for it.
     pub fn userinfo(&self) -> Resource {
         Resource {
             audience: self.site.origin().as_str().to_owned(),

@@ -1,30 +1,30 @@
-//! GPU services and the gates before them, as the operator configured them.
+//! The GPU services that the operator configured, and the gates that decide who may use them.
 //!
-//! Invariant: a [`Services`] has no name twice, and each gate stands before a service that is there.
+//! Invariant: in a [`Services`], ids are unique, and each gate names a service that exists.
 
 use sekisho_access::Gate;
 use sekisho_ambient::Text;
 use sekisho_site::{NameError, check_names};
 use serde::{Deserialize, Serialize};
 
-/// A GPU service that asks.
+/// A GPU service that people log in to use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// Its id: what clients and gates name.
+    /// The id by which clients and gates refer to it.
     pub id: String,
-    /// Its name.
+    /// The name shown to people.
     pub name: Text,
-    /// The name of its operator.
+    /// The name of the company that operates it.
     pub operator: Text,
-    /// The operator's corporate number.
+    /// The corporate number (法人番号) of that company.
     pub operator_number: String,
-    /// Where it stands, e.g. `北海道石狩市` / `Ishikari, Hokkaido`.
+    /// Where its machines are, e.g. `北海道石狩市` / `Ishikari, Hokkaido`.
     pub residency: Text,
-    /// How long it keeps what it is given, shown before consent.
+    /// How long it keeps the data that it receives; shown before consent.
     #[serde(default)]
     pub retention: Option<Text>,
-    /// Whether what it is given leaves the country, shown before consent.
+    /// Whether the data that it receives leaves the country; shown before consent.
     #[serde(default)]
     pub transfer_abroad: Option<Text>,
     /// Its privacy policy, an https URL.
@@ -38,20 +38,20 @@ pub struct Service {
 /// Why services and gates are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
-    /// A name is not one, or stands twice.
+    /// An id is malformed, or two entries have the same id.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A gate stands before a service that is not there.
+    /// A gate names a service that is not configured.
     #[error("gate {gate:?} names service {service:?}, which is not configured")]
     GateWithoutService {
-        /// The gate.
+        /// The id of the gate.
         gate: String,
-        /// The service it names.
+        /// The id of the service that it names.
         service: String,
     },
 }
 
-/// The services and the gates before them.
+/// All configured services and their gates.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     services: Vec<Service>,
@@ -59,7 +59,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Takes services and gates that fit together.
+    /// Checks that ids are unique and that each gate names one of `services`.
     pub fn new(services: Vec<Service>, gates: Vec<Gate>) -> Result<Self, ServicesError> {
         check_names("service", services.iter().map(|service| service.id.as_str()))?;
         check_names("gate", gates.iter().map(|gate| gate.id.as_str()))?;
@@ -78,12 +78,12 @@ impl Services {
         self.services.iter().find(|service| service.id == id)
     }
 
-    /// The gate that stands before a service.
+    /// The gate of the service with this id, if it has one.
     pub fn gate(&self, service: &str) -> Option<&Gate> {
         self.gates.iter().find(|gate| gate.service == service)
     }
 
-    /// All gates.
+    /// All gates, in the order of the configuration.
     pub fn gates(&self) -> &[Gate] {
         &self.gates
     }

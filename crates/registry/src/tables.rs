@@ -1,4 +1,4 @@
-//! The tables of this room.
+//! The tables that this crate owns.
 
 use sekisho_ambient::HandleKey;
 use sekisho_credential::vc::TrustedIssuer;

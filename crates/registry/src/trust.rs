@@ -1,8 +1,8 @@
 //! Trust: which issuer may attest which type for which organization, under which anchors.
 //!
-//! Verification reads a snapshot in memory. Invariant: the snapshot carries the version of the store
-//! that it was read from, and a transaction that decides on it compares the two
-//! ([`Registry::is_trust_of_in`]), so that what another broker changed counts at once.
+//! Verification reads a snapshot in memory. Invariant: the snapshot carries the version of trust in
+//! the store at the time it was read. A transaction that relies on the snapshot compares the two
+//! versions ([`Registry::is_trust_of_in`]), so a change by another broker takes effect at once.
 
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
@@ -12,31 +12,31 @@ use sekisho_store::{StoreError, Tx};
 
 use crate::{Registry, tables};
 
-/// The most issuers that are read at once.
+/// The most issuers that are read from the store.
 const MAX_ISSUERS: usize = 100_000;
-/// Where the version of trust stands.
+/// The key of the one row in `tables::TrustVersion`.
 const VERSION: &str = "trust";
 
-/// Who is trusted, as it stood at one moment.
+/// The trusted issuers, as read at one moment.
 #[derive(Debug, Default)]
 pub struct TrustSnapshot {
-    /// How often trust had changed then.
+    /// The version of trust when it was read; each change adds one.
     pub version: u64,
-    /// The issuers.
+    /// The trusted issuers.
     pub list: TrustList,
 }
 
 impl Registry {
-    /// Who is trusted, as it was last read.
+    /// The snapshot in memory, as last read by `Registry::reload_trust`.
     pub fn trust(&self) -> Arc<TrustSnapshot> {
         Arc::clone(&self.inner.trust.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Reads trust into memory.
+    /// Reads the trusted issuers from the store into memory.
     pub async fn reload_trust(&self) -> Result<(), StoreError> {
         let store = self.site.store();
-        // The version first: a change in between makes the snapshot look older than it is, and it
-        // is read again.
+        // Read the version first. If trust changes between the two reads, the snapshot has the
+        // older version, and the next decision reads it again.
         let version = store.get::<tables::TrustVersion>(&VERSION.to_owned()).await?;
         let rows = store.scan::<tables::Trust>(Bound::Unbounded, MAX_ISSUERS).await?;
         let list = TrustList(rows.into_iter().map(|(_, issuer)| issuer).collect());
@@ -45,13 +45,13 @@ impl Registry {
         Ok(())
     }
 
-    /// Whether trust still has this version, in the transaction that decides on it.
+    /// Whether the store still has this version of trust. Ask this in the transaction that decides.
     pub fn is_trust_of_in(&self, tx: &mut Tx, version: u64) -> Result<bool, StoreError> {
         let now = tx.get::<tables::TrustVersion>(&VERSION.to_owned())?;
         Ok(now.unwrap_or_default() == version)
     }
 
-    /// The entry of an issuer.
+    /// The entry of an issuer, read in a transaction.
     pub fn trusted_in(
         &self,
         tx: &mut Tx,
@@ -60,13 +60,13 @@ impl Registry {
         tx.get::<tables::Trust>(&issuer.to_owned())
     }
 
-    /// Trusts an issuer; replaces what was said of it before. [`Registry::reload_trust`] follows.
+    /// Trusts an issuer, replacing its earlier entry. Call [`Registry::reload_trust`] afterwards.
     pub fn add_trust_in(&self, tx: &mut Tx, issuer: &TrustedIssuer) -> Result<(), StoreError> {
         tx.put::<tables::Trust>(&issuer.issuer, issuer)?;
         count_change(tx)
     }
 
-    /// Trusts an issuer no longer. [`Registry::reload_trust`] follows.
+    /// Stops trusting an issuer. Call [`Registry::reload_trust`] afterwards.
     pub fn remove_trust_in(&self, tx: &mut Tx, issuer: &str) -> Result<(), StoreError> {
         tx.delete::<tables::Trust>(&issuer.to_owned())?;
         count_change(tx)

@@ -1,5 +1,5 @@
-//! Lists of other issuers: fetched through the guarded client, refreshed by a timer, and kept until
-//! their `ttl` and never longer (Token Status List, section 8).
+//! Status lists of other issuers: fetched through the guarded client, refreshed by a timer, and
+//! used until their `ttl` is over, never longer (Token Status List, section 8).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,29 +10,29 @@ use tokio::task::JoinSet;
 
 use crate::{OwnList, Relied, Standing};
 
-/// How many foreign lists are kept at most.
+/// The most foreign lists that are kept.
 const KEPT: usize = 256;
-/// The longest that a foreign list counts, in seconds, whatever its `ttl` says.
+/// The longest time for which a foreign list is used, in seconds, whatever its `ttl`.
 const MAX_AGE: i64 = 900;
 
-/// A list that nobody asked for in so many seconds is not refreshed any more.
+/// A list that no decision needed for this many seconds is not refreshed any more.
 const ASKED: i64 = 8 * 3600;
 
-/// Foreign lists, by URI.
+/// The foreign lists in memory, by URI.
 #[derive(Default)]
 pub(crate) struct ForeignLists(Mutex<BTreeMap<String, Kept>>);
 
-/// A list as it was fetched.
+/// A verified list with its times.
 #[derive(Clone)]
 struct Kept {
     list: Arc<VerifiedStatusList>,
-    /// Half of its time: from here on it is fetched anew, by the timer.
+    /// From this time on, the timer fetches the list again: half of its lifetime.
     refresh: Timestamp,
-    /// The end of its time: from here on it says nothing any more.
+    /// From this time on, the list is not used any more.
     until: Timestamp,
-    /// When a decision last stood on it.
+    /// When a decision last used it.
     asked: Timestamp,
-    /// Whose it has to be.
+    /// Who has to have signed it.
     signer: Signer,
 }
 
@@ -61,7 +61,8 @@ impl ForeignLists {
         Some(Arc::clone(&kept.list))
     }
 
-    /// When the newest list that was ever kept of this URI was issued: an older one is a rollback.
+    /// The time of issue of the list that is kept for this URI. An older one is refused, because
+    /// somebody may be replaying it.
     fn newest(&self, uri: &str) -> Option<Timestamp> {
         self.lock().get(uri).map(|kept| kept.list.issued_at())
     }
@@ -79,7 +80,7 @@ impl ForeignLists {
         }
     }
 
-    /// What the timer has to fetch.
+    /// The lists that the timer has to fetch now.
     fn due(&self, now: Timestamp) -> Vec<(String, Kept)> {
         let wanted = |kept: &Kept| now >= kept.refresh && now.since(kept.asked) < ASKED;
         let lists = self.lock();
@@ -161,9 +162,10 @@ impl Standing {
         Ok(list)
     }
 
-    /// Fetches every foreign list that decisions stand on and that is through half of its time: so
-    /// nobody waits for it, its host does not see when somebody logs in, and a revocation counts
-    /// before the copy that is kept ends. A list that cannot be had counts until its own end.
+    /// Fetches every foreign list that decisions still use and that has passed half of its
+    /// lifetime. This way no login waits for the list, its host does not learn when somebody logs
+    /// in, and a revocation takes effect before the copy expires. If a list cannot be fetched, the
+    /// copy is used until it expires.
     pub async fn refresh_lists(&self) {
         let now = self.site.now();
         let mut fetched = JoinSet::new();
@@ -202,19 +204,19 @@ impl Standing {
     }
 }
 
-/// Why a status could not be had.
+/// Why the status of a credential could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StatusFault {
     /// The list could not be fetched.
     #[error(transparent)]
     Outbound(#[from] sekisho_site::OutboundError),
-    /// The list is not text.
+    /// The response is not UTF-8 text.
     #[error("the list is not text")]
     NotText,
-    /// The list does not verify, or has no such index.
+    /// The list does not verify, or has no entry at this index.
     #[error(transparent)]
     Status(#[from] sekisho_credential::status::StatusError),
-    /// Our own list could not be made.
+    /// Our own list could not be published.
     #[error(transparent)]
     Own(#[from] crate::StatusListError),
 }

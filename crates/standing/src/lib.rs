@@ -1,4 +1,5 @@
-//! Whether the credentials that a decision stands on still stand: status lists, own and foreign.
+//! Whether the credentials that a decision relies on are still valid, by status lists of our own
+//! and of other issuers.
 //!
 //! | file | what |
 //! |---|---|
@@ -6,9 +7,10 @@
 //! | [`own`] | our own lists: entries given out and changed, lists signed |
 //! | [`foreign`] | lists of others: fetched, kept until their `ttl`, refreshed by a timer |
 //!
-//! Our own lists are read from the store and count at once; foreign ones are fetched through the
-//! guarded client and kept until their `ttl`, never longer. Both are verified by the same function,
-//! and both fail closed (Token Status List, section 8.3): what cannot be read is not valid.
+//! Our own lists are read from the store, so a change takes effect at once. Foreign lists are
+//! fetched through the guarded client and kept until their `ttl` is over, never longer. The same
+//! function verifies both, and both fail closed (Token Status List, section 8.3): a credential
+//! whose list cannot be read is not valid.
 //!
 //! Leaves to others: logins, grants, and which credentials a decision relies on.
 
@@ -29,7 +31,7 @@ pub use question::{Fallen, Looked, Relied, Stands};
 use foreign::ForeignLists;
 use own::PublishedLists;
 
-/// The room of status. Cheap to clone.
+/// Access to the status of credentials. Cheap to clone; clones share the lists in memory.
 #[derive(Clone)]
 pub struct Standing {
     site: Site,
@@ -38,7 +40,7 @@ pub struct Standing {
     lists: Arc<Lists>,
 }
 
-/// Lists in memory.
+/// The lists in memory.
 #[derive(Default)]
 struct Lists {
     published: PublishedLists,
@@ -46,7 +48,7 @@ struct Lists {
 }
 
 impl Standing {
-    /// The room, with no list in memory yet.
+    /// Starts with no list in memory.
     pub fn new(site: Site, registry: Registry, keyring: Keyring) -> Self {
         Self { site, registry, keyring, lists: Arc::default() }
     }

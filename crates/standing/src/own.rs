@@ -1,9 +1,10 @@
-//! Our own status lists: opened, made from the store, signed, and kept until an entry changes
-//! (Token Status List, sections 5 and 8).
+//! Our own status lists: they are opened, computed from the store, signed, and cached until an
+//! entry changes (Token Status List, sections 5 and 8).
 //!
-//! What a list tells those who were not meant to learn it is kept small (sections 12.2, 13.2): an
-//! organization has several open lists, an index is drawn at random in one of them, and entries that
-//! belong to nobody are revoked beside those that do, when a list is opened and whenever it changes.
+//! A list should reveal as little as possible to outsiders (sections 12.2, 13.2). An organization
+//! therefore has several open lists, an index is drawn at random in one of them, and decoys
+//! (entries that belong to no credential) are set to revoked, when a list is opened and with each
+//! change.
 
 use sekisho_profile::lifetimes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,30 +27,30 @@ use crate::tables::{StatusEntries, StatusEntry, StatusListRow, StatusLists};
 pub const LIST_SIZE: u64 = 1 << 17;
 /// Bits of one entry: 0 valid, 1 invalid, 2 suspended.
 const BITS: u8 = 2;
-/// A list takes no more credentials when this share of its entries is taken.
+/// When this many entries of a list are taken, the list gets no more credentials.
 const FULL: u64 = LIST_SIZE / 2;
-/// Lists of an organization that are open at a time.
+/// The number of lists that an organization keeps open.
 const OPEN: usize = 4;
-/// The most lists of one organization.
+/// The most lists that are read for one organization.
 const MAX_LISTS: usize = 4096;
-/// Decoys of a new list: as many, and up to as many again.
+/// For a new list, at least this many decoys are drawn, and fewer than twice as many.
 const DECOYS: u32 = 64;
-/// Random indexes drawn for one allocation.
+/// How many random indexes are drawn to find a free one.
 const CANDIDATES: u32 = 32;
-/// Decoys that one change of a list brings at most.
+/// The most decoys that one change of a list adds.
 const MORE_DECOYS: u32 = 3;
 
-/// A list of ours: the organization and the list's number.
+/// The name of one of our lists: the organization and a number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OwnList {
-    /// Corporate number of the issuer.
+    /// The corporate number of the organization that issues.
     pub organization: String,
-    /// Number of the list.
+    /// The number of the list within the organization, from 0.
     pub number: u64,
 }
 
 impl OwnList {
-    /// The list that `uri` names, if it is one of ours.
+    /// The list with this URI, or `None` if it is not one of ours.
     pub fn from_uri(origin: &Origin, uri: &str) -> Option<Self> {
         let path = uri.strip_prefix(origin.as_str())?.strip_prefix("/orgs/")?;
         let (organization, number) = path.split_once("/status/")?;
@@ -57,12 +58,12 @@ impl OwnList {
         (list.uri(origin) == uri).then_some(list)
     }
 
-    /// Its URI.
+    /// The URI at which the list is served.
     pub fn uri(&self, origin: &Origin) -> String {
         origin.status_list(&self.organization, self.number)
     }
 
-    /// The place of one entry.
+    /// The entry of this list at `index`.
     pub fn at(&self, index: u64) -> Place {
         Place { list: self.clone(), index }
     }
@@ -71,12 +72,12 @@ impl OwnList {
         format!("{}/{}", self.organization, self.number)
     }
 
-    /// Where the list's row stands.
+    /// The key of the list's row.
     fn row(&self) -> (String, u64) {
         (self.organization.clone(), self.number)
     }
 
-    /// Counts a change of an entry, and revokes those of `decoys` that nobody has.
+    /// Counts a change of an entry, and revokes those of `decoys` that belong to no credential.
     fn change(&self, tx: &mut Tx, decoys: &[u64]) -> Result<(), StoreError> {
         let Some(mut row) = tx.get::<StatusLists>(&self.row())? else { return Ok(()) };
         for &index in decoys {
@@ -89,35 +90,35 @@ impl OwnList {
     }
 }
 
-/// One entry of a list of ours.
+/// The place of one entry in one of our lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The list.
+    /// The list that has the entry.
     pub list: OwnList,
     /// The index in the list.
     pub index: u64,
 }
 
 impl Place {
-    /// Where the entry's row stands.
+    /// The key of the entry's row.
     pub(crate) fn row(&self) -> (String, u64) {
         (self.list.entries(), self.index)
     }
 
-    /// How a credential refers to it.
+    /// The reference to this entry that a credential contains.
     pub fn reference(&self, origin: &Origin) -> StatusReference {
         StatusReference { uri: self.list.uri(origin), index: self.index }
     }
 }
 
-/// What an entry is changed to.
+/// The change that an operator makes to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Valid again.
+    /// The credential is valid again.
     Resume,
-    /// Invalid for now.
+    /// The credential is invalid until it is resumed.
     Suspend,
-    /// Invalid for good.
+    /// The credential is invalid and stays so.
     Revoke,
 }
 
@@ -131,14 +132,14 @@ impl Change {
     }
 }
 
-/// A list that is about to be opened.
+/// A list with its first decoys, ready to be opened.
 pub struct NewList {
     list: OwnList,
     decoys: BTreeSet<u64>,
 }
 
 impl NewList {
-    /// Opens it; not so if somebody else did.
+    /// Opens the list. Returns `false` and writes nothing if it is open already.
     pub fn open(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let allocated = u64::try_from(self.decoys.len()).unwrap_or(u64::MAX);
         let row = StatusListRow { size: LIST_SIZE, allocated, version: 0 };
@@ -152,7 +153,7 @@ impl NewList {
     }
 }
 
-/// A signed list as it is served.
+/// A signed list, as served.
 pub struct Published {
     version: u64,
     kid: String,
@@ -163,7 +164,7 @@ pub struct Published {
 }
 
 impl Published {
-    /// The status list token.
+    /// The signed status list token.
     pub fn token(&self) -> &str {
         &self.token
     }
@@ -185,37 +186,39 @@ impl Published {
 /// Why a list cannot be published.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusListError {
-    /// There is no such list.
+    /// The list does not exist.
     #[error("there is no such status list")]
     Unknown,
-    /// There is no key to sign it.
+    /// The organization has no active key for status lists.
     #[error("no active status list key of {0}")]
     NoKey(String),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It could not be made or signed.
+    /// The list could not be computed or signed.
     #[error(transparent)]
     Status(#[from] sekisho_credential::status::StatusError),
 }
 
-/// Signed lists, kept until an entry or the key changes or a third of their lifetime is over.
+/// The signed lists in memory. One is used until an entry changes, its key is replaced, or a third
+/// of its lifetime is over.
 #[derive(Default)]
 pub(crate) struct PublishedLists(Mutex<BTreeMap<OwnList, Arc<Published>>>);
 
 impl Standing {
-    /// So many random indexes of a list.
+    /// Draws `number` random indexes of a list.
     fn draw_indexes(&self, number: u32) -> Vec<u64> {
         let size = u32::try_from(LIST_SIZE).unwrap_or(u32::MAX);
         (0..number).map(|_| u64::from(self.site.entropy().below(size))).collect()
     }
 
-    /// So many indexes as an allocation may need: a list is closed long before all of them are taken.
+    /// Draws indexes for one allocation. They suffice to find a free one, because a list is closed
+    /// when half of its entries are taken.
     pub fn draw_candidates(&self) -> Vec<u64> {
         self.draw_indexes(CANDIDATES)
     }
 
-    /// Gives out the first of `candidates` that is free, to the credential of this id.
+    /// Gives the first free index of `candidates` to the credential with this id.
     pub fn take_index_in(
         &self,
         tx: &mut Tx,
@@ -240,8 +243,8 @@ impl Standing {
         Ok(place)
     }
 
-    /// Changes the entry of a credential, and revokes `decoys` beside it. Not so if it is revoked,
-    /// which is final.
+    /// Changes the entry of a credential, and revokes `decoys` along with it. Returns `false` and
+    /// writes nothing if the credential is revoked already, because that is final.
     pub fn change_in(
         &self,
         tx: &mut Tx,
@@ -261,18 +264,18 @@ impl Standing {
         Ok(true)
     }
 
-    /// What an entry of ours says.
+    /// The status in one of our entries; `None` if the entry was not given out.
     pub async fn entry(&self, place: &Place) -> Result<Option<Status>, StoreError> {
         let entry = self.site.store().get::<StatusEntries>(&place.row()).await?;
         Ok(entry.map(|entry| entry.status))
     }
 
-    /// Indexes that may become decoys when a list changes.
+    /// Draws the indexes that may become decoys with the next change of a list.
     pub fn draw_decoys(&self) -> Vec<u64> {
         self.draw_indexes(self.site.entropy().below(MORE_DECOYS + 1))
     }
 
-    /// The lists of a new organization.
+    /// The first lists of a new organization. They are not stored yet.
     pub fn first_lists(&self, organization: &str) -> Vec<NewList> {
         (0_u64..).take(OPEN).map(|number| self.new_list(organization, number)).collect()
     }
@@ -283,7 +286,7 @@ impl Standing {
         NewList { list, decoys: decoys.into_iter().collect() }
     }
 
-    /// One of the organization's open lists, whichever; where too few are open, one is added.
+    /// One of the organization's open lists, at random. Adds a list first if too few are open.
     pub async fn open_list(&self, organization: &str) -> Result<OwnList, StoreError> {
         let organization = organization.to_owned();
         let lists = self.site.store().scan_prefix::<StatusLists>(&organization, MAX_LISTS).await?;
@@ -303,7 +306,7 @@ impl Standing {
         Ok(OwnList { organization, number: number.unwrap_or_default() })
     }
 
-    /// Signs every list anew that somebody reads and that is due, so that nobody waits for it.
+    /// Signs every list in memory anew that is due, so that no reader has to wait for it.
     pub async fn renew_lists(&self) {
         let kept: Vec<OwnList> = {
             let lists = self.lists.published.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -316,7 +319,7 @@ impl Standing {
         }
     }
 
-    /// The signed list, as of now.
+    /// The signed list: the one in memory if it is still current, else a new one.
     pub async fn published_list(
         &self,
         list: &OwnList,

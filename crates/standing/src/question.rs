@@ -1,12 +1,14 @@
-//! *Do these credentials stand?* Asked in two steps, because only the first may wait for others.
+//! Whether the credentials of a decision still stand. The question is asked in two steps, because
+//! only the first step may wait for other servers.
 //!
-//! [`Standing::look`] does what is asynchronous: expiry, foreign lists, and the verification of our
-//! own lists as others verify them. [`Standing::standing_in`] asks our own lists once more in the
-//! transaction that decides, so that what was revoked before a decision is seen by it, and compares
-//! the versions of trust and of our keys that were looked at.
+//! [`Standing::look`] runs before the transaction: it checks expiry, status lists of other issuers,
+//! and our own lists, which it verifies as other verifiers would. [`Standing::standing_in`] runs in
+//! the transaction that decides: it reads the entries of our own lists again, so a revocation that
+//! was committed before the decision is seen, and it compares the versions of trust and of our keys
+//! with those that the first step used.
 //!
-//! Invariant: a [`Stands`] is made here alone. What needs one as an argument cannot be done on
-//! credentials that were not looked at.
+//! Invariant: only this file makes a [`Stands`]. A function that takes one as an argument cannot be
+//! called for credentials that were not checked.
 
 use sekisho_ambient::Timestamp;
 use sekisho_credential::status::{self, StatusReference};
@@ -17,66 +19,66 @@ use serde::{Deserialize, Serialize};
 
 use crate::{OwnList, Standing, tables};
 
-/// How often a decision is made anew because trust or our keys have changed meanwhile.
+/// How often a decision is tried again after trust or our keys changed meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// One credential that a decision stands on.
+/// One credential that a decision relies on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relied {
     /// Name of its type, e.g. `affiliation`.
     pub type_name: String,
-    /// Its issuer.
+    /// The identifier of its issuer.
     pub issuer: String,
-    /// SHA-256 of the issuer-signed JWT.
+    /// SHA-256 of the issuer-signed JWT; identifies the credential.
     pub digest: [u8; 32],
-    /// Where its status stands.
+    /// Its entry in a status list; `None` if it has none and cannot be revoked.
     pub status: Option<StatusReference>,
-    /// When it ends.
+    /// When it expires, if it does.
     pub expires: Option<Timestamp>,
 }
 
 /// A credential that no longer stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fallen {
-    /// Revoked, suspended, expired, or of a status that cannot be known just now.
+    /// The reason: revoked, suspended, expired, or of unknown status.
     pub code: Code,
-    /// The id under which it was issued here, or the start of its digest: what the audit log calls
-    /// it, so that cause and effect can be found together.
+    /// The name of the credential in the audit log: the id under which we issued it, or the start
+    /// of its digest. By this name, a revocation and its consequences can be matched.
     pub credential: String,
 }
 
 impl Fallen {
-    /// Whether it stays so: what stands on it has ended for good. A status that cannot be read just
-    /// now may come back.
+    /// Whether what relies on the credential must end. False only if the status cannot be read now,
+    /// because it may be readable again later.
     pub fn is_final(&self) -> bool {
         self.code != Code::StatusUnknown
     }
 }
 
-/// What was found outside a transaction.
+/// The result of `Standing::look`, outside a transaction.
 #[derive(Clone, Debug)]
 pub struct Looked {
     fallen: Option<Fallen>,
-    /// The version of trust that was looked at.
+    /// The version of trust that was used.
     trust: u64,
-    /// The generation of our keys, under which our own lists were verified and the answer will be
-    /// signed.
+    /// The generation of our keys with which our own lists were verified. The result must be signed
+    /// with the same generation.
     ring: u64,
 }
 
 impl Looked {
-    /// The first credential that no longer stands.
+    /// The first credential that does not stand, if there is one.
     pub fn fallen(&self) -> Option<&Fallen> {
         self.fallen.as_ref()
     }
 
-    /// Whether this version of trust was looked at.
+    /// Whether the check used this version of trust.
     pub fn is_of_trust(&self, version: u64) -> bool {
         self.trust == version
     }
 
-    /// The proof for what is only told and changes nothing; where something is written,
-    /// [`Standing::standing_in`] gives it.
+    /// The proof for an answer that writes nothing. A decision that writes gets its proof from
+    /// [`Standing::standing_in`] instead.
     pub fn told(self) -> Result<Stands, Fallen> {
         match self.fallen {
             None => Ok(Stands(())),
@@ -85,23 +87,23 @@ impl Looked {
     }
 }
 
-/// The proof that the credentials of a decision stand. There is no constructor.
+/// The proof that the credentials of a decision stand. It has no public constructor.
 #[derive(Clone, Copy, Debug)]
 pub struct Stands(());
 
-/// What is found inside a transaction.
+/// The result of `Standing::standing_in`, inside a transaction.
 #[derive(Debug)]
 pub enum Found {
-    /// All stand.
+    /// All credentials stand.
     Stands(Stands),
-    /// One has fallen.
+    /// This credential does not stand.
     Fallen(Fallen),
-    /// Trust or our keys have changed since they were looked at: look again.
+    /// Trust or our keys have changed since the first step: repeat both steps.
     Moved,
 }
 
 impl Standing {
-    /// Looks at all that is not in the deciding transaction's reach.
+    /// The first step: checks everything that the deciding transaction cannot check.
     pub async fn look(&self, relied: &[Relied], now: Timestamp) -> Looked {
         let (trust, ring) = (self.registry.trust().version, self.keyring.ring().generation());
         for credential in relied {
@@ -127,7 +129,7 @@ impl Standing {
         }
     }
 
-    /// The same question inside the transaction that decides.
+    /// The second step, in the transaction that decides.
     pub fn standing_in(
         &self,
         tx: &mut Tx,
@@ -161,9 +163,9 @@ impl Standing {
         Ok(Found::Stands(Stands(())))
     }
 
-    /// Decides in one transaction on credentials that were looked at: `closure` is given the proof
-    /// that they stand, or the first that has fallen. Looks again, and decides again, when trust or
-    /// our keys have changed meanwhile, here or at another broker.
+    /// Decides in one transaction about credentials that were checked by `Standing::look`.
+    /// `closure` gets the proof that all stand, or the first that does not. If trust or our keys
+    /// have changed meanwhile, here or at another broker, both steps are repeated.
     pub async fn decide<T>(
         &self,
         relied: &[Relied],
@@ -189,14 +191,14 @@ impl Standing {
         Err(StoreError::Busy)
     }
 
-    /// Reads trust and our keys again, after [`Found::Moved`].
+    /// Reads trust and our keys from the store again, after [`Found::Moved`].
     pub async fn look_anew(&self) -> Result<(), StoreError> {
         self.registry.reload_trust().await?;
-        // Keys that cannot be read sign nothing: the ring stays as it is.
+        // If the keys cannot be read, the ring in memory stays as it is, and nothing is signed.
         self.keyring.reload().await.map_err(|error| StoreError::Aborted(error.to_string()))
     }
 
-    /// Where a credential of ours has its entry.
+    /// The place of the credential's entry, if it is in one of our own lists.
     fn own(&self, credential: &Relied) -> Option<crate::Place> {
         let reference = credential.status.as_ref()?;
         let list = OwnList::from_uri(self.site.origin(), &reference.uri)?;
@@ -211,7 +213,7 @@ impl Standing {
     }
 }
 
-/// Why nothing can stand on a credential whose entry says this; `None` if it counts.
+/// The reason why a credential with this entry does not count; `None` if it counts.
 fn refusal(entry: status::Status) -> Option<Code> {
     Status::from_entry(entry).map_or(Some(Code::StatusUnknown), Status::refusal)
 }

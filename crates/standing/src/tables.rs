@@ -1,4 +1,4 @@
-//! The tables of this room.
+//! The tables that this crate owns.
 
 use sekisho_credential::status::Status;
 use sekisho_store::table;
@@ -17,22 +17,22 @@ pub(crate) struct StatusListRow {
     pub(crate) size: u64,
     /// Number of entries that are taken, by credentials and by decoys.
     pub(crate) allocated: u64,
-    /// Grows with every change of an entry.
+    /// Grows by one with every change of an entry.
     pub(crate) version: u64,
 }
 
 /// One allocated entry of a status list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StatusEntry {
-    /// What it says, stored as its value.
+    /// The status; only its number is stored.
     #[serde(rename = "value", serialize_with = "write_value", deserialize_with = "read_value")]
     pub(crate) status: Status,
-    /// The credential; empty for a decoy.
+    /// The id of the credential; empty for a decoy.
     pub(crate) credential: String,
 }
 
 impl StatusEntry {
-    /// An entry of nobody, which looks revoked.
+    /// An entry that belongs to no credential and looks revoked.
     pub(crate) fn decoy() -> Self {
         Self { status: Status::Invalid, credential: String::new() }
     }

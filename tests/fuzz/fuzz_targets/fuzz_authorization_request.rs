@@ -1,6 +1,6 @@
 //! The query of an authorization request (RFC 6749, section 4.1.1; OpenID Connect Core 1.0, section
-//! 3.1.2.1): whatever comes, an answer goes to a registered address or to nobody, names the issuer,
-//! and a request that passes can be asked again.
+//! 3.1.2.1): for any input, the response goes to a registered URI or to nobody, and names the
+//! issuer; a request that was accepted is accepted again after it was written as a query.
 
 #![no_main]
 
@@ -20,7 +20,7 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     serde_json::from_str(include_str!("client.json")).expect("a client as it is stored")
 });
 
-/// The registered address, but for the port of a loopback address.
+/// Whether the URI is the registered one. The port of a loopback address may differ.
 fn is_registered(uri: &str) -> bool {
     let rest = uri.strip_prefix("http://127.0.0.1:").and_then(|rest| rest.split_once('/'));
     let portless = match rest {

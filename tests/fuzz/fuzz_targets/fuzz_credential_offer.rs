@@ -1,5 +1,6 @@
-//! A credential offer, as a document and as a link (OpenID4VCI 1.0, section 4.1): it reads back as it
-//! is written, and a reference is fetched over TLS or not at all.
+//! A credential offer, as a document and as a link (OpenID4VCI 1.0, section 4.1): it survives being
+//! written and read again, and a reference to an offer is accepted only if it is fetched over
+//! https, or from this machine.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! A DCQL query (OpenID4VP 1.0, section 6): it reads back as it is written, and what a holder chooses
-//! for it are credentials that are there.
+//! A DCQL query (OpenID4VP 1.0, section 6): it survives being written and read again, and the
+//! holder chooses only credentials that it has.
 
 #![no_main]
 

@@ -1,5 +1,6 @@
-//! A DID and a DID document (DID Core 1.0): a document that is read is of the DID that was asked for,
-//! and reads back as it is written; a DID that holds its key gives the same document each time.
+//! A DID and a DID document (DID Core 1.0): a document is accepted only for the DID that was asked
+//! for, and survives being written and read again; a DID that contains its key always gives the
+//! same document.
 
 #![no_main]
 

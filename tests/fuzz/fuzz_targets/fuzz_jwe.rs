@@ -1,4 +1,4 @@
-//! An encrypted token (RFC 7516): nothing opens that was not sealed to this key.
+//! An encrypted token (RFC 7516): nothing can be decrypted that was not encrypted to this key.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ static KEY: LazyLock<DecryptionKey> =
 
 fuzz_target!(|text: &str| {
     assert!(KEY.decrypt(text).is_err());
-    // The header alone, with parts behind it that are as long as they must be.
+    // Fuzz the header alone, too, followed by parts of the right length.
     let header = sekisho_jose::b64u::encode(text);
     let parts = [12, 1, 16].map(|length| sekisho_jose::b64u::encode(vec![0; length]));
     assert!(KEY.decrypt(&format!("{header}..{}", parts.join("."))).is_err());

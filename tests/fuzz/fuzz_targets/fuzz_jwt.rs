@@ -1,5 +1,5 @@
-//! A signed token (RFC 7515, RFC 7519): whatever is read reads back as it is written, and nothing
-//! verifies under a key that signed nothing.
+//! A signed token (RFC 7515, RFC 7519): what was read survives being written and read again, and
+//! nothing verifies under a key that signed nothing.
 
 #![no_main]
 

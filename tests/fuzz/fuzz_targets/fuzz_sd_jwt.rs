@@ -1,5 +1,5 @@
-//! An SD-JWT and a presentation of one (RFC 9901): a selection of everything reads back to the same
-//! claims, and nothing is believed of an issuer who signed nothing.
+//! An SD-JWT and a presentation of it (RFC 9901): a presentation that discloses nothing can be read
+//! again and has the same header, and nothing verifies for an issuer that signed nothing.
 
 #![no_main]
 

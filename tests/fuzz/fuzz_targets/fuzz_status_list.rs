@@ -1,5 +1,5 @@
 //! A status list (Token Status List, section 4): however it is compressed, it takes no more memory
-//! than is allowed, every entry of it has a status, and it reads back as it is written.
+//! than allowed; every entry has a status; and the list survives being written and read again.
 
 #![no_main]
 
@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(value) = json::parse(bytes) {
         check(&value);
     }
-    // The compressed list itself, behind a byte for its width.
+    // Fuzz the compressed list itself, too; the first byte chooses the width of its entries.
     if let Some((bits, compressed)) = bytes.split_first() {
         check(&json!({"bits": 1_u8 << (bits % 4), "lst": b64u::encode(compressed)}));
     }

@@ -1,4 +1,4 @@
-//! Relying parties.
+//! Administration of relying parties: add, list and remove.
 
 use sekisho_ambient::{Secret, Text, sha256};
 use sekisho_jose::{Algorithm, JwkSet};
@@ -14,54 +14,56 @@ use serde_json::Value;
 use super::{AdminError, By, Change, Changed};
 use crate::{Broker, MAX_ROWS};
 
-/// A new relying party.
+/// A request to register a relying party.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddClient {
-    /// Its id; drawn if absent.
+    /// The client id; a random one if absent.
     #[serde(default)]
     pub client_id: Option<String>,
-    /// Its name.
+    /// The name shown to people.
     pub name: Text,
-    /// Why it asks, shown before consent and in the wallet.
+    /// Why the client asks people to log in; shown before consent and in the wallet.
     pub purpose: Text,
-    /// Redirect URIs, compared as strings.
+    /// The redirect URIs; requests are compared with them as strings.
     pub redirect_uris: Vec<String>,
-    /// Scopes that it may ask for.
+    /// The scopes that the client may ask for.
     pub scopes: Vec<String>,
     /// `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `none`.
     pub token_endpoint_auth_method: String,
-    /// Its public keys, for `private_key_jwt`: a JWK Set (RFC 7517, section 5).
+    /// The client's public keys, for `private_key_jwt`: a JWK Set (RFC 7517, section 5).
     #[serde(default)]
     pub jwks: Option<Value>,
-    /// Where it publishes its keys instead; the host must be one of `outbound.allow_hosts`.
+    /// The URL at which the client publishes its keys, instead of `jwks`; the host must be one of
+    /// `outbound.allow_hosts`.
     #[serde(default)]
     pub jwks_uri: Option<String>,
-    /// Where a browser may go after logging out, compared as strings.
+    /// The URIs to which a browser may go after logging out, compared as strings.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
-    /// `RS256` or `ES256`.
+    /// The algorithm of ID tokens: `RS256` (the default) or `ES256`.
     #[serde(default = "rs256")]
     pub id_token_signed_response_alg: Algorithm,
-    /// The service that it stands for.
+    /// The id of the configured service that people use through this client, if any.
     #[serde(default)]
     pub service: Option<String>,
-    /// A program on the user's device (RFC 8252).
+    /// Whether the client is a program on the user's device (RFC 8252).
     #[serde(default)]
     pub native: bool,
     /// Whether a wallet on another device may be used.
     #[serde(default)]
     pub cross_device: bool,
-    /// Whether claims stand in the ID token too.
+    /// Whether the ID token contains the claims too, not only userinfo.
     #[serde(default)]
     pub claims_in_id_token: bool,
-    /// Whether a confidential client has to use PKCE; a public one always has to.
+    /// Whether the client has to use PKCE although it is confidential; a public client always has
+    /// to.
     #[serde(default)]
     pub require_pkce: bool,
-    /// `acr` without which nobody is logged in: `phr`.
+    /// The `acr` that every login at this client must have: `phr`.
     #[serde(default)]
     pub required_acr: Option<String>,
-    /// `default_max_age`, in seconds.
+    /// The longest age of a login, in seconds, if a request has no `max_age` (`default_max_age`).
     #[serde(default)]
     pub default_max_age: Option<i64>,
 }
@@ -70,31 +72,32 @@ fn rs256() -> Algorithm {
     Algorithm::Rs256
 }
 
-/// A client that was added.
+/// The answer to a registration.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct AddedClient {
     /// Its id.
     pub client_id: String,
-    /// Its secret, told this once; only its digest is kept.
+    /// The client secret. It is shown only this once, because only its digest is stored; `None` if
+    /// the client has none.
     pub client_secret: Option<String>,
-    /// Its redirect URIs.
+    /// The registered redirect URIs.
     pub redirect_uris: Vec<String>,
 }
 
-/// A client, as listed.
+/// A relying party, as listed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ClientRow {
-    /// Its id.
+    /// The client id.
     pub client_id: String,
-    /// Its name.
+    /// The name shown to people.
     pub name: Text,
-    /// How it authenticates.
+    /// The authentication method at the token endpoint.
     pub token_endpoint_auth_method: String,
-    /// Its redirect URIs.
+    /// The registered redirect URIs.
     pub redirect_uris: Vec<String>,
-    /// Its scopes.
+    /// The scopes that the client may ask for.
     pub scopes: Vec<String>,
-    /// The service that it stands for.
+    /// The id of the service that people use through this client, if any.
     pub service: Option<String>,
 }
 
@@ -175,13 +178,13 @@ impl Broker {
         })
     }
 
-    /// All relying parties.
+    /// Lists all relying parties.
     pub async fn list_clients(&self) -> Result<Vec<ClientRow>, AdminError> {
         let clients = self.registry.list_clients(MAX_ROWS).await?;
         Ok(clients.into_iter().map(row).collect())
     }
 
-    /// Removes a relying party: its codes and tokens die with it.
+    /// Removes a relying party. Its codes and tokens become invalid.
     pub async fn remove_client(
         &self,
         by: &By,
@@ -195,7 +198,7 @@ impl Broker {
     }
 }
 
-/// `jwks` or `jwks_uri`, never both (Registration, 2).
+/// The keys from `jwks` or `jwks_uri`; exactly one of them must be given (Registration, 2).
 fn client_keys(add: &AddClient) -> Result<ClientKeys, AdminError> {
     let wrong = |text: &str| AdminError::Invalid(text.to_owned());
     match (&add.jwks, &add.jwks_uri) {

@@ -1,4 +1,4 @@
-//! Credentials: offered, listed, suspended and resumed, revoked.
+//! Administration of credentials: offer, list, suspend, resume and revoke.
 
 use sekisho_ambient::{Secret, Timestamp};
 use sekisho_issuer::{IssuedCredential, OfferError, OfferRequest};
@@ -11,45 +11,46 @@ use serde::{Deserialize, Serialize};
 use super::{AdminError, By, Change, Changed};
 use crate::{Broker, MAX_ROWS};
 
-/// A credential to offer.
+/// A request to offer a credential.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OfferCredential {
-    /// Corporate number of the issuer.
+    /// The corporate number of the organization that issues.
     pub organization: String,
-    /// Name of the type.
+    /// The name of the credential type.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// The claims.
+    /// The claims that the credential will contain.
     pub claims: Claims,
-    /// Whose credential it is: a stable reference of the issuer, used where the type has no
-    /// `member_ref`. Never leaves the broker.
+    /// The issuer's stable reference for the person, needed if the type has no `member_ref`. It
+    /// never leaves the broker.
     #[serde(default)]
     pub subject: Option<String>,
-    /// Whether the holder must type a code that reaches them another way.
+    /// Whether the holder must type a code that reaches them by another channel.
     #[serde(default)]
     pub tx_code: bool,
-    /// Days until the credential ends; the type's own limit holds all the same.
+    /// Days until the credential ends; the limit of the type applies too.
     #[serde(default)]
     pub days: Option<u32>,
-    /// Whether the link holds the whole offer, for channels that keep it to themselves; else it holds
-    /// a reference, which is dead once the offer is redeemed.
+    /// Whether the link contains the whole offer, for channels that are confidential. Else it
+    /// contains a reference, which stops working once the offer is redeemed.
     #[serde(default)]
     pub by_value: bool,
-    /// What the link begins with: `openid-credential-offer://`, or a wallet's https URL.
+    /// What the link begins with: `openid-credential-offer://` (the default), or a wallet's https
+    /// URL.
     #[serde(default)]
     pub wallet: Option<String>,
 }
 
-/// An offer.
+/// The answer to an offer.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Offered {
-    /// Name of the type.
+    /// The name of the credential type.
     #[serde(rename = "type")]
     pub type_name: String,
-    /// The link for the wallet.
+    /// The link for the wallet; empty in a rehearsal.
     pub uri: String,
-    /// The transaction code, told this once.
+    /// The transaction code, shown only this once; `None` if the offer needs none.
     pub tx_code: Option<String>,
     /// When the offer ends.
     pub expires: Timestamp,
@@ -60,11 +61,11 @@ pub struct Offered {
 /// An issued credential, as listed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CredentialRow {
-    /// Its id.
+    /// The id of the credential.
     pub id: String,
-    /// Issuing organization.
+    /// The corporate number of the organization that issued it.
     pub organization: String,
-    /// Name of the type.
+    /// The name of its type.
     #[serde(rename = "type")]
     pub type_name: String,
     /// Keyed digest of the person, 16 hexadecimal digits.
@@ -77,24 +78,24 @@ pub struct CredentialRow {
     pub status: Status,
 }
 
-/// Why a status changes.
+/// A request to revoke, suspend or resume a credential.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeStatus {
-    /// Why, for the audit log; no personal data.
+    /// The reason, for the audit log. It must contain no personal data.
     #[serde(default)]
     pub reason: Option<String>,
 }
 
 impl Broker {
-    /// Offers a credential.
+    /// Offers a credential to one person.
     pub async fn offer_credential(
         &self,
         by: &By,
         offer: &OfferCredential,
     ) -> Result<Changed<Offered>, AdminError> {
         let organization = &offer.organization;
-        // The issuer comes first: what is wrong with an offer of nobody does not matter.
+        // Check the issuer first: other faults do not matter if it does not exist.
         if self.registry.organization(organization).await?.is_none() {
             return Err(AdminError::not_found("organization", organization));
         }
@@ -127,7 +128,7 @@ impl Broker {
         .await
     }
 
-    /// Issued credentials, the newest last; of one organization or of all.
+    /// Lists the issued credentials of one organization or of all, newest last.
     pub async fn list_credentials(
         &self,
         organization: Option<&str>,
@@ -148,8 +149,8 @@ impl Broker {
         Ok(listed)
     }
 
-    /// Revokes a credential, for good: it counts at once here, and for others when their copy of the
-    /// list ends.
+    /// Revokes a credential, which is final. Here it takes effect at once; at other verifiers when
+    /// their copy of the status list expires.
     pub async fn revoke_credential(
         &self,
         by: &By,
@@ -169,7 +170,8 @@ impl Broker {
         self.set_status(by, id, own::Change::Suspend, why).await
     }
 
-    /// Lets a suspended credential count again. What ended because of it stays ended.
+    /// Makes a suspended credential valid again. Sessions and grants that ended because of the
+    /// suspension stay ended.
     pub async fn resume_credential(
         &self,
         by: &By,

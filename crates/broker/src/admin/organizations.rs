@@ -1,4 +1,4 @@
-//! Organizations: each is a credential issuer of its own, with its own keys.
+//! Administration of organizations. Each is a credential issuer with keys of its own.
 
 use sekisho_ambient::Text;
 use sekisho_credential::types::corporate_number::{CorporateNumber, normalise_input};
@@ -10,31 +10,32 @@ use serde::{Deserialize, Serialize};
 use super::{AdminError, By, Change, Changed};
 use crate::{Broker, MAX_ROWS};
 
-/// A new organization.
+/// A request to add an organization.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddOrganization {
-    /// 法人番号.
+    /// The corporate number (法人番号).
     pub corporate_number: String,
-    /// Its name.
+    /// The name shown to people.
     pub name: Text,
 }
 
 /// An organization, as listed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OrganizationRow {
-    /// 法人番号.
+    /// The corporate number (法人番号).
     pub corporate_number: String,
-    /// Its name.
+    /// The name shown to people.
     pub name: Text,
-    /// Its credential issuer identifier.
+    /// The identifier of the organization as a credential issuer.
     pub issuer: String,
-    /// Its DID.
+    /// The DID of the organization (`did:web`).
     pub did: String,
 }
 
 impl Broker {
-    /// Adds an organization: its keys with a spare each, and its first status lists.
+    /// Adds an organization, with an active key and a spare for each purpose, and with its first
+    /// status lists.
     pub async fn add_organization(
         &self,
         by: &By,
@@ -45,7 +46,7 @@ impl Broker {
             .as_str()
             .to_owned();
         let exists = || AdminError::exists("organization", &number);
-        // Keys take a while: they are made only for an organization that is new.
+        // Making keys takes a while, so check first that the organization is new.
         if self.registry.organization(&number).await?.is_some() {
             return Err(exists());
         }
@@ -75,7 +76,7 @@ impl Broker {
         Ok(changed)
     }
 
-    /// All organizations.
+    /// Lists all organizations.
     pub async fn list_organizations(&self) -> Result<Vec<OrganizationRow>, AdminError> {
         let all = self.registry.list_organizations(MAX_ROWS).await?;
         all.iter().map(|organization| self.organization_row(organization)).collect()

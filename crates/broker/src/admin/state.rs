@@ -1,4 +1,4 @@
-//! The broker's state, its keys, and its audit log.
+//! Administration: the state of the broker, its keys, and its audit log.
 
 use sekisho_profile::Act;
 use std::collections::BTreeMap;
@@ -13,90 +13,92 @@ use serde::{Deserialize, Serialize};
 use super::{AdminError, By, Change, Changed};
 use crate::{Broker, MAX_ROWS};
 
-/// How often a rotation is tried while others change keys.
+/// How often a rotation is tried again after another broker changed the keys meanwhile.
 const ATTEMPTS: usize = 8;
 
-/// What `status` tells.
+/// The answer of `status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BrokerState {
     /// The issuer identifier.
     pub issuer: String,
     /// The version of the program.
     pub version: String,
-    /// Organizations.
+    /// Number of organizations.
     pub organizations: usize,
-    /// Relying parties.
+    /// Number of relying parties.
     pub clients: usize,
-    /// Trusted issuers.
+    /// Number of trusted issuers.
     pub trusted: usize,
-    /// Keys by state.
+    /// Number of keys, by the name of their state.
     pub keys: BTreeMap<String, usize>,
-    /// Version of the policies: a digest of what is decided by.
+    /// The version of the policies: a digest of everything that decisions depend on.
     pub policy_version: String,
     /// Number of the last record of the audit log.
     pub audit_records: u64,
-    /// Commits since the start, each of them one wait for the disk.
+    /// Number of commits since the start. Each waits for the disk once.
     pub commits: u64,
-    /// Batches since the start: several share a commit.
+    /// Number of batches since the start. Several batches may share a commit.
     pub batches: u64,
 }
 
 /// A key, as listed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyRow {
-    /// Its id.
+    /// The key id (`kid`).
     pub kid: String,
-    /// What it signs.
+    /// The purpose, as named on the command line.
     pub purpose: String,
-    /// The organization, for purposes that belong to one.
+    /// The corporate number of the organization, for purposes that belong to one.
     pub organization: Option<String>,
     /// The algorithm.
     pub algorithm: Algorithm,
     /// `prepared`, `published`, `active`, `retiring`, `retired` or `compromised`.
     pub state: String,
-    /// Since when it is in that state.
+    /// Since when the key is in that state.
     pub since: Option<Timestamp>,
-    /// When the next thing happens to it: a spare becomes active, a retiring key goes.
+    /// When the key changes next: when a spare becomes active, or a retiring key leaves the
+    /// documents.
     pub until: Option<Timestamp>,
 }
 
-/// A rotation to be begun.
+/// A request to rotate keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RotateKey {
     /// `id-token`, `request-object`, `credential` or `status-list`.
     pub purpose: String,
-    /// The organization, for the last two.
+    /// The corporate number of the organization, for `credential` and `status-list`.
     #[serde(default)]
     pub organization: Option<String>,
-    /// The algorithm; all of the purpose's if absent.
+    /// The algorithm of the keys; all algorithms of the purpose if absent.
     #[serde(default)]
     pub algorithm: Option<Algorithm>,
-    /// The active key may be in other hands: it goes at once, whatever it signed.
+    /// Whether somebody else may have the active key. It is then withdrawn at once, although what
+    /// it signed can no longer be verified.
     #[serde(default)]
     pub compromised: bool,
 }
 
-/// What a rotation will do, and when.
+/// The steps that a rotation will take.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RotationPlan {
-    /// The steps, first to last.
+    /// The steps, in order of time.
     pub steps: Vec<PlanStep>,
 }
 
-/// What verifying the audit log found.
+/// The result of verifying the audit log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AuditVerified {
-    /// Number of the last record.
+    /// The number of the last good record.
     pub records: u64,
-    /// Its hash.
+    /// The hash of the last record; empty if there is a fault.
     pub hash: String,
-    /// The first broken record, and what is wrong with it.
+    /// The number of the first broken record, and what is wrong with it.
     pub fault: Option<(u64, String)>,
 }
 
 impl Broker {
-    /// The state of the broker.
+    /// Reads the state of the broker.
     pub async fn state(&self) -> Result<BrokerState, AdminError> {
         let mut keys = BTreeMap::<String, usize>::new();
         for record in self.keyring.records().await? {
@@ -119,7 +121,7 @@ impl Broker {
         })
     }
 
-    /// All keys but those that are gone from every document.
+    /// Lists the keys. Retired and compromised keys are included only if `all`.
     pub async fn list_keys(&self, all: bool) -> Result<Vec<KeyRow>, AdminError> {
         let mut records = self.keyring.records().await?;
         records.retain(|record| {
@@ -133,8 +135,9 @@ impl Broker {
         Ok(records.iter().map(row).collect())
     }
 
-    /// Begins a rotation: the spare signs as soon as every verifier can have read it, and the key
-    /// before it stays published as long as anything that it signed is valid.
+    /// Begins a rotation. The spare becomes active as soon as every verifier can have fetched it.
+    /// The key before it stays published while anything that it signed is valid, unless it is
+    /// compromised.
     pub async fn rotate_key(
         &self,
         by: &By,
@@ -174,7 +177,8 @@ impl Broker {
         Err(RotationError::Contended.into())
     }
 
-    /// The last records of the audit log, oldest first; or those after a number.
+    /// Up to `limit` records of the audit log, oldest first: the last ones, or those that follow
+    /// the record numbered `after`.
     pub async fn audit_tail(
         &self,
         after: Option<u64>,
@@ -189,7 +193,7 @@ impl Broker {
         Ok(records)
     }
 
-    /// Reads the whole audit log and checks its chain.
+    /// Reads the whole audit log and checks its hash chain.
     pub async fn audit_verify(&self) -> Result<AuditVerified, AdminError> {
         Ok(match self.site.store().audit_verify().await {
             Ok(head) => AuditVerified { records: head.seq, hash: head.hash, fault: None },

@@ -1,4 +1,5 @@
-//! Trust: which issuer may attest which type for which organization, under which anchors.
+//! Administration of trust: which issuer may attest which type for which organization, under which
+//! root certificates.
 
 use sekisho_credential::vc::TrustedIssuer;
 use sekisho_jose::x5c::TrustAnchor;
@@ -8,36 +9,36 @@ use serde::{Deserialize, Serialize};
 use super::{AdminError, By, Change, Changed};
 use crate::Broker;
 
-/// Trust to be given.
+/// A request to trust an issuer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AddTrust {
     /// The credential issuer identifier.
     pub issuer: String,
-    /// Names of types that it may attest.
+    /// The names of the types that it may attest.
     pub types: Vec<String>,
-    /// Corporate numbers that it may attest for.
+    /// The corporate numbers of the organizations for which it may attest.
     pub organizations: Vec<String>,
-    /// Roots of its certificates, PEM; our own root if absent.
+    /// The root certificates that its keys must chain to, PEM; our own root if absent.
     #[serde(default)]
     pub anchors_pem: Option<String>,
 }
 
-/// Trust, as listed.
+/// A trusted issuer, as listed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TrustRow {
     /// The credential issuer identifier.
     pub issuer: String,
-    /// `vct` of the types.
+    /// The type identifiers (`vct`) that it may attest.
     pub types: Vec<String>,
-    /// Corporate numbers.
+    /// The corporate numbers of the organizations for which it may attest.
     pub organizations: Vec<String>,
-    /// Number of anchors.
+    /// The number of its root certificates.
     pub anchors: usize,
 }
 
 impl Broker {
-    /// Trusts an issuer; replaces what was said of it before.
+    /// Trusts an issuer, replacing its earlier entry.
     pub async fn add_trust(
         &self,
         by: &By,
@@ -72,12 +73,12 @@ impl Broker {
         Ok(changed)
     }
 
-    /// Everyone who is trusted.
+    /// Lists the trusted issuers.
     pub fn list_trust(&self) -> Vec<TrustRow> {
         self.registry.trust().list.0.iter().map(row).collect()
     }
 
-    /// Trusts an issuer no longer.
+    /// Stops trusting an issuer.
     pub async fn remove_trust(
         &self,
         by: &By,
@@ -96,7 +97,7 @@ impl Broker {
         Ok(changed)
     }
 
-    /// The root of our own certificates.
+    /// The root certificate of our own authority.
     pub async fn own_root(&self) -> Result<TrustAnchor, AdminError> {
         Ok(self.keyring.root().await?)
     }

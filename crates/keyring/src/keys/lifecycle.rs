@@ -1,4 +1,4 @@
-//! What moves a key from state to state: a request, a compromise, and time.
+//! The transitions between the states of a key: by request, by compromise, and by time.
 //!
 //! Invariant: everything here is a pure function of the records, the time and the policy.
 
@@ -9,58 +9,59 @@ use sekisho_jose::Algorithm;
 
 use super::{KeyRecord, KeyState, Purpose};
 
-/// Times of the life of a key, in seconds.
+/// How long keys are published, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// How long a key is published before it signs: as long as verifiers may keep a document, and
-    /// their clocks may differ.
+    /// How long a key is published before it signs: the time for which verifiers may cache a key
+    /// document, plus the allowed difference of clocks.
     pub publish_ahead: i64,
-    /// How long a key stays published after it signed last, by purpose: as long as what it signs is
-    /// valid, and clocks may differ.
+    /// How long a key stays published after its last signature, by purpose: the validity of what it
+    /// signs, plus the allowed difference of clocks.
     pub overlap: fn(&Purpose) -> i64,
 }
 
-/// One step of a sweep.
+/// One step that a sweep takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A prepared key is published as the spare.
     Publish {
-        /// The key.
+        /// The `kid` of the key.
         kid: String,
     },
     /// The spare becomes active.
     Activate {
-        /// The spare.
+        /// The `kid` of the spare.
         kid: String,
     },
-    /// The active key signs no more; its private half goes.
+    /// The active key stops signing and its private half is deleted.
     Retire {
-        /// The key.
+        /// The `kid` of the key.
         kid: String,
-        /// Until when it is published.
+        /// When it will leave the published documents.
         until: Timestamp,
     },
     /// A key leaves the published documents.
     Unpublish {
-        /// The key.
+        /// The `kid` of the key.
         kid: String,
     },
-    /// A fresh key is published as the spare.
+    /// A new key is made and published as the spare.
     PublishSpare {
-        /// What it will sign.
+        /// What the new key will sign.
         purpose: Purpose,
-        /// With which algorithm.
+        /// The algorithm of the new key.
         algorithm: Algorithm,
     },
 }
 
-/// When the spare can become active: as soon as every verifier can have read it.
+/// When a spare that was published at `published` can become active: as soon as every verifier can
+/// have fetched it.
 pub fn activation(published: Timestamp, now: Timestamp, policy: &Policy) -> Timestamp {
     now.max(published.plus(policy.publish_ahead))
 }
 
-/// Asks for a rotation: the oldest spare will become active at the returned time. `None` if there
-/// is no spare. Asking twice changes nothing.
+/// Asks for a rotation: the oldest spare will become active at the returned time. Asking again
+/// changes nothing and returns the same time. `None` if there is no spare.
 pub fn request_rotation(
     records: &mut [KeyRecord],
     purpose: &Purpose,
@@ -73,19 +74,20 @@ pub fn request_rotation(
         KeyState::Published { since, activate_at, .. } => Some((*since, activate_at)),
         _ => None,
     });
-    // One that was asked for before comes first.
+    // A spare for which a rotation was asked before comes first.
     let (since, activate_at) = spares.min_by_key(|(since, asked)| (asked.is_none(), *since))?;
     Some(*activate_at.get_or_insert_with(|| activation(since, now, policy)))
 }
 
-/// The key may be in other hands: it leaves every document at once, and its private half is gone.
-/// The next sweep puts the spare in its place.
+/// Marks a key as compromised, because somebody else may have it: it leaves every document at once,
+/// and its private half is deleted. The next sweep replaces it by the spare.
 pub fn compromise(record: &mut KeyRecord, now: Timestamp) {
     record.state = KeyState::Compromised { since: now };
 }
 
-/// What is due now. A second sweep at the same time, after the steps were taken, finds nothing,
-/// except the first activation where all began with a prepared key.
+/// The steps that are due now. If they are all applied, a second sweep at the same time returns
+/// none, with one exception: where a line starts with a prepared key, the first sweep publishes it
+/// and the second activates it.
 pub fn sweep(records: &[KeyRecord], now: Timestamp, policy: &Policy) -> Vec<Step> {
     let lines: BTreeSet<(&Purpose, Algorithm)> =
         records.iter().map(|record| (&record.purpose, record.algorithm)).collect();
@@ -100,7 +102,7 @@ pub fn sweep(records: &[KeyRecord], now: Timestamp, policy: &Policy) -> Vec<Step
     steps
 }
 
-/// The keys of one purpose and algorithm.
+/// All keys of one purpose and algorithm.
 struct Line<'a> {
     purpose: &'a Purpose,
     algorithm: Algorithm,
@@ -116,7 +118,7 @@ impl Line<'_> {
         }
     }
 
-    /// Puts the spare in the place of the active key if that was asked for, or if there is none.
+    /// Activates the spare if its time has come, or if no key is active.
     fn activate(&self, now: Timestamp, policy: &Policy, steps: &mut Vec<Step>) {
         let active = self.keys.iter().find(|record| record.is_active());
         let Some(spare) = self.due(active.is_some(), now, policy) else { return };
@@ -141,7 +143,7 @@ impl Line<'_> {
         due.min_by_key(|(since, record)| (*since, &record.kid)).map(|(_, record)| record)
     }
 
-    /// Publishes a spare where, after `steps`, none is left.
+    /// Publishes a new spare if `steps` leave none.
     fn publish(&self, steps: &mut Vec<Step>) {
         let stays = |record: &KeyRecord| {
             !steps.iter().any(|step| matches!(step, Step::Activate { kid } if *kid == record.kid))
@@ -156,8 +158,8 @@ impl Line<'_> {
     }
 }
 
-/// Applies a step to the record that it names. [`Step::PublishSpare`] makes a new record instead,
-/// see [`super::spare`].
+/// Applies a step to the record of its `kid`. [`Step::PublishSpare`] changes no record; make a new
+/// one with [`super::spare`].
 pub fn apply(record: &mut KeyRecord, step: &Step, now: Timestamp) {
     let state = match (step, &record.state) {
         (Step::Publish { .. }, KeyState::Prepared { private }) => {
@@ -175,7 +177,7 @@ pub fn apply(record: &mut KeyRecord, step: &Step, now: Timestamp) {
     record.state = state;
 }
 
-/// The kid that a step changes.
+/// The `kid` of the key that a step changes; `None` for a step that makes a new key.
 pub fn changes(step: &Step) -> Option<&str> {
     match step {
         Step::Publish { kid }

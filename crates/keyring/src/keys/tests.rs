@@ -1,4 +1,5 @@
-//! The life of a key: transitions one by one, then the invariants as properties over random histories.
+//! The life cycle of a key: first single transitions, then the invariants as properties over random
+//! histories.
 
 use std::sync::LazyLock;
 
@@ -11,7 +12,7 @@ use super::*;
 const START: Timestamp = Timestamp::from_unix(1_795_239_120);
 const AHEAD: i64 = 300;
 
-/// ID tokens live for minutes, credentials and lists longer.
+/// ID tokens are valid for minutes, credentials and lists for longer.
 fn validity(purpose: &Purpose) -> i64 {
     match purpose {
         Purpose::IdToken => 600,
@@ -24,7 +25,7 @@ fn validity(purpose: &Purpose) -> i64 {
 const POLICY: Policy = Policy { publish_ahead: AHEAD, overlap: validity };
 
 fn record(purpose: Purpose, algorithm: Algorithm, number: u64, now: Timestamp) -> KeyRecord {
-    // One key for all: the rules look at `kid` only, and making keys is slow.
+    // All records share one key: the rules look only at `kid`, and making keys is slow.
     static KEY: LazyLock<PublicJwk> = LazyLock::new(|| {
         SigningKey::generate(Algorithm::Es256, &Entropy::seeded(1)).unwrap().public_jwk()
     });
@@ -32,13 +33,13 @@ fn record(purpose: Purpose, algorithm: Algorithm, number: u64, now: Timestamp) -
     spare(purpose, public, algorithm, Vec::new(), vec![1, 2, 3], now)
 }
 
-/// Something that was signed.
+/// A document that was signed.
 struct Signed {
     kid: String,
     valid_until: Timestamp,
 }
 
-/// Keys as the store holds them, moved only through the rules.
+/// The keys as the store would hold them; only the rules change them.
 struct World {
     now: Timestamp,
     swept: Timestamp,
@@ -70,7 +71,7 @@ impl World {
 
     fn make(&mut self, purpose: Purpose, algorithm: Algorithm) {
         self.made += 1;
-        // Numbered downwards, so that the order of names is not the order of age.
+        // Number the keys downwards, so that their names do not sort by age.
         self.records.push(record(purpose, algorithm, 10_000 - self.made, self.now));
     }
 
@@ -100,7 +101,7 @@ impl World {
         request_rotation(&mut self.records, purpose, *algorithm, self.now, &POLICY)
     }
 
-    /// Everything that signs signs, with the longest validity that there is.
+    /// Every active key signs a document with the longest validity of its purpose.
     fn sign(&mut self) {
         for record in self.records.iter().filter(|record| record.is_active()) {
             let valid_until = self.now.plus(validity(&record.purpose));
@@ -168,8 +169,8 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Plays events. Signing goes on between sweeps; a sweep follows at once only where it must: after
-/// a compromise.
+/// Plays the events. Keys also sign between sweeps. Only a compromise is followed by a sweep at
+/// once.
 fn play(events: &[Event]) {
     let mut world = World::founded();
     let with_compromise = events.iter().any(|event| matches!(event, Event::Compromise(..)));

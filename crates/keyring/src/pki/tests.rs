@@ -1,4 +1,4 @@
-//! The private PKI: leaves hold against their root, in their time, for their name.
+//! The private PKI: leaves validate against their root, within their time, and for their name.
 
 use sekisho_jose::{Header, sign};
 use serde_json::json;
@@ -160,8 +160,8 @@ fn a_tls_server_is_reached_by_its_host_and_on_this_machine() {
 
 #[test]
 fn a_leaf_for_credentials_is_no_tls_certificate_of_another_usage() {
-    // No extended key usage, so that verifiers of credentials have nothing to refuse; two leaves of
-    // one root never share a serial number.
+    // A leaf has no extended key usage that a verifier of credentials could refuse, and no two
+    // leaves of a root have the same serial number.
     let root = root();
     let entropy = Entropy::seeded(6);
     let make = || root.certify(&ISSUER, &key().public_jwk(), NOW, &entropy).unwrap();

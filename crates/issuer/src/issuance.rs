@@ -7,7 +7,7 @@ use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, Claims, PublicJwk};
 use sekisho_keyring::{ActiveKey, Purpose};
-use sekisho_openid4vci::credential::{self, CredentialErrorCode, Grant};
+use sekisho_openid4vci::credential::{self, Authorized, CredentialErrorCode};
 use sekisho_openid4vci::metadata::Configuration;
 use sekisho_openid4vci::nonce;
 use sekisho_openid4vci::proof::ProofCheck;
@@ -111,11 +111,11 @@ impl Issuer {
     ) -> Result<credential::AcceptedRequest, IssuanceFailure> {
         let refused =
             |error: &credential::CredentialRequestError| failure(error.code(), &error.to_string());
-        let published: Vec<String> =
+        let supported: Vec<String> =
             types::ALL.iter().map(|credential_type| credential_type.name.to_owned()).collect();
         let configurations = [granted.type_name.clone()];
-        let grant =
-            Grant { published: &published, configurations: &configurations, identifiers: &[] };
+        let authorized =
+            Authorized { supported: &supported, configurations: &configurations, identifiers: &[] };
         let nonce_key = self.site.digests().nonce_key(issuer);
         let check = ProofCheck {
             issuer,
@@ -123,7 +123,7 @@ impl Issuer {
             now,
             nonce_key: &nonce_key,
         };
-        credential::check(body, &grant, &check).map_err(|error| refused(&error))
+        credential::check(body, &authorized, &check).map_err(|error| refused(&error))
     }
 
     /// Marks the nonce as used, takes a status index, and records the credential that will be

@@ -9,7 +9,7 @@ use sekisho_oauth::authorization::{
     Prompt, ServerRules,
 };
 use sekisho_oauth::params::Params;
-use sekisho_openid4vp::presentation::Presentation;
+use sekisho_openid4vp::presentation::PresentationState;
 use sekisho_profile::acr::PHISHING_RESISTANT;
 use sekisho_profile::{Act, Channel, Code, Outcome, lifetimes, scopes};
 use sekisho_registry::RelyingParty;
@@ -281,7 +281,7 @@ impl Logins {
                     verifier: row.verifier.clone(),
                 })
                 .collect(),
-            state: LoginState::Presentation(Presentation::AwaitingWallet),
+            state: LoginState::Presentation(PresentationState::AwaitingWallet),
         };
         let actor = Actor::Client(party.client.client_id.clone());
         self.site

@@ -5,7 +5,7 @@
 use sekisho_ambient::{Handle, HandleKey, Timestamp, constant_time_eq};
 use sekisho_grants::Evidence;
 use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse};
-use sekisho_openid4vp::presentation::{BrowserBound, NumberOutcome, Presentation};
+use sekisho_openid4vp::presentation::{BrowserBound, NumberOutcome, PresentationState};
 use sekisho_profile::{Act, Code, Outcome, lifetimes};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry};
@@ -293,7 +293,7 @@ enum Typed {
 
 fn presented(login: &Login) -> Option<&Evidence> {
     match &login.state {
-        LoginState::Presentation(Presentation::Presented(answer)) => Some(&answer.by),
+        LoginState::Presentation(PresentationState::Presented(answer)) => Some(&answer.by),
         _ => None,
     }
 }

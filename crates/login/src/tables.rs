@@ -4,7 +4,7 @@ use sekisho_access::Reason;
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_grants::{Evidence, GrantedPermit};
 use sekisho_oauth::authorization::AuthorizationRequest;
-use sekisho_openid4vp::presentation::Presentation;
+use sekisho_openid4vp::presentation::PresentationState;
 use sekisho_profile::Channel;
 use sekisho_store::table;
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub(crate) struct OpenRequest {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum LoginState {
     /// A wallet is asked, has answered, or has declined.
-    Presentation(Presentation<Evidence>),
+    Presentation(PresentationState<Evidence>),
     /// The browser has proven that it began the login, and no policy refused access. The
     /// person is asked for consent.
     AwaitingConsent(Decided),

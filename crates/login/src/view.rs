@@ -2,7 +2,7 @@
 
 use sekisho_ambient::{Handle, Text, Timestamp};
 use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse};
-use sekisho_openid4vp::presentation::Presentation;
+use sekisho_openid4vp::presentation::PresentationState;
 use sekisho_profile::{Channel, Code, lifetimes};
 use sekisho_registry::{RelyingParty, Service};
 use sekisho_site::{Refusal, paths};
@@ -79,21 +79,23 @@ impl Logins {
         let now = self.site.now();
         let facts = self.service_facts(&row.request.client_id).await?;
         Ok(match &row.state {
-            LoginState::Presentation(Presentation::AwaitingWallet) => {
+            LoginState::Presentation(PresentationState::AwaitingWallet) => {
                 Screen::Ask(self.ask_screen(row, facts, now)?)
             }
-            LoginState::Presentation(Presentation::Presented(answer)) => match &answer.number {
-                None => Screen::Answered,
-                Some(number) => Screen::Number {
-                    facts,
-                    tries_left: number.tries_left(),
-                    remaining: number.remaining(now),
-                },
-            },
-            LoginState::Presentation(Presentation::Declined { error }) => {
+            LoginState::Presentation(PresentationState::Presented(answer)) => {
+                match &answer.number {
+                    None => Screen::Answered,
+                    Some(number) => Screen::Number {
+                        facts,
+                        tries_left: number.tries_left(),
+                        remaining: number.remaining(now),
+                    },
+                }
+            }
+            LoginState::Presentation(PresentationState::Declined { error }) => {
                 self.over(row, (*error).into())
             }
-            LoginState::Presentation(Presentation::Ended { reason }) => {
+            LoginState::Presentation(PresentationState::Ended { reason }) => {
                 self.over(row, (*reason).into())
             }
             LoginState::AwaitingConsent(_) => Screen::Consent,

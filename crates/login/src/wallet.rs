@@ -10,7 +10,7 @@ use sekisho_jose::jwe::DecryptionKey;
 use sekisho_jose::{Algorithm, Claims};
 use sekisho_keyring::{ActiveKey, Purpose, Ring};
 use sekisho_oauth::params::Params;
-use sekisho_openid4vp::presentation::{MatchNumber, Presentation};
+use sekisho_openid4vp::presentation::{MatchNumber, PresentationState};
 use sekisho_openid4vp::request::{
     self, Operator, RequestObject, ServiceDescription, ServiceStatement,
 };
@@ -67,7 +67,7 @@ impl Logins {
         let now = self.site.now();
         let (row, login) = self.open_request(request, now).await?;
         match &login.state {
-            LoginState::Presentation(Presentation::AwaitingWallet) => {}
+            LoginState::Presentation(PresentationState::AwaitingWallet) => {}
             _ => return Err(WalletRefusal::Code(Code::AlreadyUsed)),
         }
         let party = self.registry.client(&login.request.client_id).await?;

@@ -85,9 +85,9 @@ pub struct CredentialRequest {
 
 /// The credentials that an access token permits.
 #[derive(Clone, Copy, Debug)]
-pub struct Grant<'a> {
+pub struct Authorized<'a> {
     /// Every configuration that the issuer publishes.
-    pub published: &'a [String],
+    pub supported: &'a [String],
     /// The configurations that the token permits.
     pub configurations: &'a [String],
     /// The identifiers that the token response gave out, each with its configuration. If there are
@@ -178,22 +178,22 @@ impl CredentialRequest {
     }
 
     /// The configuration to issue, if the token permits it (section 8.2).
-    fn configuration(&self, grant: &Grant<'_>) -> Result<String, CredentialRequestError> {
+    fn configuration(&self, authorized: &Authorized<'_>) -> Result<String, CredentialRequestError> {
         let id = match &self.requested {
             Requested::Identifier(identifier) => {
-                let given = grant.identifiers.iter().find(|(given, _)| given == identifier);
+                let given = authorized.identifiers.iter().find(|(given, _)| given == identifier);
                 let (_, id) = given.ok_or(CredentialRequestError::UnknownIdentifier)?;
                 id
             }
-            Requested::Configuration(id) if !grant.published.contains(id) => {
+            Requested::Configuration(id) if !authorized.supported.contains(id) => {
                 return Err(CredentialRequestError::UnknownConfiguration);
             }
-            Requested::Configuration(_) if !grant.identifiers.is_empty() => {
+            Requested::Configuration(_) if !authorized.identifiers.is_empty() => {
                 return Err(CredentialRequestError::IdentifierNeeded);
             }
             Requested::Configuration(id) => id,
         };
-        if !grant.configurations.contains(id) {
+        if !authorized.configurations.contains(id) {
             return Err(CredentialRequestError::NotGranted);
         }
         Ok(id.clone())
@@ -221,11 +221,11 @@ fn text(members: &Claims, name: &str) -> Result<Option<String>, CredentialReques
 /// encryption, proof, nonce. The caller has checked the access token before.
 pub fn check(
     body: &[u8],
-    grant: &Grant<'_>,
+    authorized: &Authorized<'_>,
     proof: &ProofCheck<'_>,
 ) -> Result<AcceptedRequest, CredentialRequestError> {
     let request = CredentialRequest::parse(body)?;
-    let configuration_id = request.configuration(grant)?;
+    let configuration_id = request.configuration(authorized)?;
     request.check_encryption()?;
     let proof = proof::verify(request.proofs.as_ref(), proof)?;
     Ok(AcceptedRequest { configuration_id, proof })

@@ -33,7 +33,7 @@ pub const NUMBER_TRIES: u8 = 3;
 /// The state of a presentation. `P` is what the caller keeps of a verified answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Presentation<P> {
+pub enum PresentationState<P> {
     /// The wallet has been asked and has not answered yet.
     AwaitingWallet,
     /// The wallet has answered, but no browser may go on yet.
@@ -114,18 +114,18 @@ pub enum NumberOutcome<P> {
     /// The number was wrong, and there are tries left.
     Wrong {
         /// The state, in which the try is counted.
-        state: Presentation<P>,
+        state: PresentationState<P>,
         /// How many tries are left, at least 1.
         tries_left: u8,
     },
     /// The number was wrong for the last time, or came too late.
-    Ended(Presentation<P>),
+    Ended(PresentationState<P>),
     /// No number is expected; the state is unchanged.
-    NotAsked(Presentation<P>),
+    NotAsked(PresentationState<P>),
 }
 
 /// The kept answer, with the proof that the person at the wallet is at the browser that began the
-/// login. It has no constructor: only the releases of [`Presentation`] make it.
+/// login. It has no constructor: only the releases of [`PresentationState`] make it.
 #[derive(Debug, PartialEq)]
 pub struct BrowserBound<P> {
     by: P,
@@ -208,7 +208,7 @@ impl std::fmt::Display for EndReason {
     }
 }
 
-impl<P> Presentation<P> {
+impl<P> PresentationState<P> {
     /// Records a verified answer of the wallet. Only the first answer is accepted.
     pub fn present(
         self,

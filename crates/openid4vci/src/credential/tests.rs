@@ -29,11 +29,11 @@ fn checked(
     body: &Value,
     identifiers: &[(String, String)],
 ) -> Result<AcceptedRequest, CredentialRequestError> {
-    let published = ["affiliation".to_owned(), "organization".to_owned()];
+    let supported = ["affiliation".to_owned(), "organization".to_owned()];
     let granted = ["affiliation".to_owned()];
-    let grant = Grant { published: &published, configurations: &granted, identifiers };
+    let authorized = Authorized { supported: &supported, configurations: &granted, identifiers };
     let proof = ProofCheck { issuer: ISSUER, client_id: None, now: NOW, nonce_key: &NONCE_KEY };
-    check(body.to_string().as_bytes(), &grant, &proof)
+    check(body.to_string().as_bytes(), &authorized, &proof)
 }
 
 fn code(body: &Value) -> Code {

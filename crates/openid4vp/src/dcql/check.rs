@@ -52,7 +52,7 @@ pub enum Unsatisfied {
 
 /// The parts of a credential that a query looks at.
 #[derive(Clone, Copy)]
-pub(crate) struct Evidence<'c> {
+pub(crate) struct CredentialView<'c> {
     pub(crate) vct: &'c str,
     pub(crate) claims: &'c Claims,
 }
@@ -62,20 +62,20 @@ pub fn check(
     query: &Query,
     credentials: &BTreeMap<String, Vec<VerifiedCredential>>,
 ) -> Result<(), Unsatisfied> {
-    let evidence = |credential| {
+    let view = |credential| {
         let credential: &VerifiedCredential = credential;
-        Evidence { vct: credential.vct(), claims: credential.claims() }
+        CredentialView { vct: credential.vct(), claims: credential.claims() }
     };
     let answer = credentials
         .iter()
-        .map(|(id, credentials)| (id.as_str(), credentials.iter().map(evidence).collect()))
+        .map(|(id, credentials)| (id.as_str(), credentials.iter().map(view).collect()))
         .collect();
     evaluate(query, &answer)
 }
 
 pub(crate) fn evaluate(
     query: &Query,
-    answer: &BTreeMap<&str, Vec<Evidence<'_>>>,
+    answer: &BTreeMap<&str, Vec<CredentialView<'_>>>,
 ) -> Result<(), Unsatisfied> {
     for (id, credentials) in answer {
         let asked = expected(query, id, credentials.len())?;
@@ -117,7 +117,7 @@ pub(crate) fn check_complete(
     Ok(())
 }
 
-fn check_credential(asked: &CredentialQuery, found: Evidence<'_>) -> Result<(), Unsatisfied> {
+fn check_credential(asked: &CredentialQuery, found: CredentialView<'_>) -> Result<(), Unsatisfied> {
     if !asked.vct_values.iter().any(|vct| vct == found.vct) {
         return Err(Unsatisfied::Type { id: asked.id.clone(), found: found.vct.to_owned() });
     }

@@ -14,16 +14,16 @@ fn number(wrong: u8) -> MatchNumber {
     MatchNumber { digits: "0417".to_owned(), wrong, answered_at: NOW }
 }
 
-fn presented(number: Option<MatchNumber>) -> Presentation<u8> {
-    Presentation::Presented(Presented { by: 7, response_code: code(1), number })
+fn presented(number: Option<MatchNumber>) -> PresentationState<u8> {
+    PresentationState::Presented(Presented { by: 7, response_code: code(1), number })
 }
 
-fn declined() -> Presentation<u8> {
-    Presentation::Declined { error: WalletError::AccessDenied }
+fn declined() -> PresentationState<u8> {
+    PresentationState::Declined { error: WalletError::AccessDenied }
 }
 
-fn ended(reason: EndReason) -> Presentation<u8> {
-    Presentation::Ended { reason }
+fn ended(reason: EndReason) -> PresentationState<u8> {
+    PresentationState::Ended { reason }
 }
 
 fn bound(same_device: bool) -> BrowserBound<u8> {
@@ -31,9 +31,9 @@ fn bound(same_device: bool) -> BrowserBound<u8> {
 }
 
 /// Every state, with a name for failure messages.
-fn states() -> [(&'static str, Presentation<u8>); 7] {
+fn states() -> [(&'static str, PresentationState<u8>); 7] {
     [
-        ("awaiting", Presentation::AwaitingWallet),
+        ("awaiting", PresentationState::AwaitingWallet),
         ("same device", presented(None)),
         ("any device", presented(Some(number(0)))),
         ("third try", presented(Some(number(2)))),
@@ -157,7 +157,7 @@ fn a_number_is_shown_only_for_its_response_code() {
     assert_eq!(state.number_for(&code(1)).map(MatchNumber::digits), Some("0417"));
     assert_eq!(state.number_for(&code(2)), None);
     assert_eq!(presented(None).number_for(&code(1)), None);
-    assert_eq!(Presentation::<u8>::AwaitingWallet.number_for(&code(1)), None);
+    assert_eq!(PresentationState::<u8>::AwaitingWallet.number_for(&code(1)), None);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn it_is_told_how_a_presentation_was_bound_and_why_it_ended() {
 fn a_state_survives_storage() {
     for (name, state) in states() {
         let stored = serde_json::to_vec(&state).unwrap();
-        let read: Presentation<u8> = serde_json::from_slice(&stored).unwrap();
+        let read: PresentationState<u8> = serde_json::from_slice(&stored).unwrap();
         assert_eq!(read, state, "{name}");
     }
 }

@@ -37,10 +37,10 @@ fn query() -> Query {
 }
 
 fn evaluate_answer(query: &Query, answer: &[(&str, &str, Value)]) -> Result<(), Unsatisfied> {
-    let mut by_id = BTreeMap::<&str, Vec<Evidence<'_>>>::new();
+    let mut by_id = BTreeMap::<&str, Vec<CredentialView<'_>>>::new();
     for (id, vct, claims) in answer {
         let claims = claims.as_object().unwrap();
-        by_id.entry(id).or_default().push(Evidence { vct, claims });
+        by_id.entry(id).or_default().push(CredentialView { vct, claims });
     }
     evaluate(query, &by_id)
 }

@@ -4,7 +4,7 @@ use sekisho_ambient::Entropy;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dcql::check::{Evidence, evaluate};
+use crate::dcql::check::{CredentialView, evaluate};
 
 fn query(value: &Value) -> Query {
     Query::from_value(value).unwrap()
@@ -224,7 +224,7 @@ fn what_is_chosen_satisfies_the_query() {
         let chosen = choice.required.iter().chain(&choice.optional);
         let answer = chosen.map(|(id, found)| {
             let Candidate { vct, claims, .. } = candidates[found.candidate];
-            (id.as_str(), vec![Evidence { vct, claims }])
+            (id.as_str(), vec![CredentialView { vct, claims }])
         });
         let verdict = evaluate(&query, &answer.collect());
         assert_eq!(verdict.is_ok(), choice.missing.is_empty(), "{query:?}: {choice:?}");

@@ -84,7 +84,7 @@ pub enum JwsError {
     /// The caller does not accept this algorithm.
     #[error("{0} is not accepted here")]
     Algorithm(Algorithm),
-    /// The signature does not verify.
+    /// The signature does not verify, or the algorithm does not fit the key.
     #[error(transparent)]
     Signature(#[from] SignatureError),
 }

@@ -39,7 +39,8 @@ impl From<&ResponseError> for Code {
 }
 
 impl From<WalletError> for Code {
-    /// The wallet declined, or there is no wallet that can answer.
+    /// `access_denied` means that the wallet declined. Every other error means that no wallet can
+    /// answer.
     fn from(error: WalletError) -> Self {
         match error {
             WalletError::AccessDenied => Self::WalletDeclined,

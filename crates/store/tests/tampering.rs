@@ -18,7 +18,7 @@ const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("store.meta
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-/// Makes a store with a few rows and entries, and closes it.
+/// The file of a closed store that has a few rows and entries.
 struct File {
     _folder: tempfile::TempDir,
     path: PathBuf,

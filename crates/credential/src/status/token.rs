@@ -17,7 +17,7 @@ pub const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 /// The longest token that is accepted, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 4 * 1024 * 1024;
 /// The longest `ttl` that is used, in seconds; a longer one is read as this. A token without `exp`
-/// is too old when it was issued longer ago than its `ttl`.
+/// is too old when more seconds than this have passed since it was issued.
 pub const MAX_TTL: i64 = 24 * 3600;
 
 /// The content of a token to be issued.

@@ -29,7 +29,7 @@ type Party = CoreClient<
     EndpointMaybeSet,
 >;
 
-/// Sends a request of the crate, whose own HTTP client needs another version of reqwest. The crate
+/// Sends a request of the crate, which has no HTTP client for our version of reqwest. The crate
 /// revokes only over https, which this world does not speak; such a call goes to the same place
 /// over http.
 async fn send(request: HttpRequest) -> Result<HttpResponse, reqwest::Error> {

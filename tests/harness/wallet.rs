@@ -124,7 +124,8 @@ impl Wallet {
         self.held.push(credential.to_owned());
     }
 
-    /// Fetches and verifies the signed request behind a link. Checks its chain only against `anchors`.
+    /// Fetches and verifies the signed request behind a link. If the wallet has no `anchors`, any
+    /// root will do.
     pub async fn open(&self, link: &str) -> VerifiedRequest {
         let link = request::parse_link(link).unwrap();
         let answer = http().get(&link.request_uri).send().await.unwrap();

@@ -16,7 +16,7 @@ use crate::{Grant, Grants, tables};
 
 /// A new code and the key of its grant, drawn before the transaction that stores them.
 pub struct Mint {
-    /// The authorization code.
+    /// The authorization code, which goes to the relying party.
     pub code: Handle,
     /// The key of the grant's row. It contains the time at which the grant ends.
     pub grant: HandleKey,
@@ -95,7 +95,8 @@ impl Grants {
     }
 
     /// Redeems the code once: the first valid request succeeds, and any later request of the same
-    /// client ends the grant. A request that is refused does not use up the code.
+    /// client ends the grant. A request that does not match what the code is bound to does not use
+    /// it up.
     fn redeem(
         &self,
         tx: &mut Tx,
@@ -185,8 +186,8 @@ impl Attempt<'_> {
         entry(self.now, &self.actor(), Act::CodeRedeem, self.code.reference(), outcome)
     }
 
-    /// Ends the grant of a code that was presented twice, because one of the two requests came from
-    /// somebody who stole it (RFC 6749, section 4.1.2).
+    /// Ends the grant of a code that was presented twice, because somebody may have stolen the code
+    /// and used it (RFC 6749, section 4.1.2).
     fn end_replayed(&self, tx: &mut Tx, key: &HandleKey) -> Result<(), StoreError> {
         tx.append(self.entry(Outcome::Refused).because(Reason::CodeReplayed));
         match live_in(tx, key)? {

@@ -30,7 +30,7 @@ pub struct IssuedCredential {
     pub kid: String,
     /// When it was issued.
     pub issued: Timestamp,
-    /// When it ends.
+    /// When the credential expires.
     pub expires: Timestamp,
     /// The claims, sealed under the person's key.
     pub claims: PersonSealed,

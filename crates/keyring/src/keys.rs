@@ -13,8 +13,8 @@
 //! key stays published while anything that it signed is valid, unless it was compromised. Only a
 //! key that signs or will sign has its private half.
 //!
-//! If the active key and its spare are lost while the new spare is too young, nothing is signed
-//! until the new spare is old enough. Verifiers could not check an earlier signature anyway.
+//! If the active key is lost and every spare is too young to sign, nothing is signed until a spare
+//! is old enough. Verifiers could not check an earlier signature anyway.
 //!
 //! Leaves to others: making keys and certificates, and the one transaction that loads, sweeps and
 //! writes.
@@ -34,7 +34,7 @@ pub use lifecycle::{
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "purpose")]
 pub enum Purpose {
-    /// ID tokens.
+    /// ID tokens of the broker.
     IdToken,
     /// Request objects, which ask a wallet for a presentation (OpenID4VP).
     RequestObject,
@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for PrivateHalf {
 pub enum KeyState {
     /// Made and stored, but not published anywhere yet.
     Prepared {
-        /// The private half.
+        /// The private half, PKCS #8 DER.
         private: PrivateHalf,
     },
     /// Published but not signing yet: the spare.
@@ -125,7 +125,7 @@ pub enum KeyState {
         since: Timestamp,
         /// When it becomes active; `None` until a rotation is asked for.
         activate_at: Option<Timestamp>,
-        /// The private half.
+        /// The private half, PKCS #8 DER.
         private: PrivateHalf,
     },
     /// The key that signs.
@@ -134,7 +134,7 @@ pub enum KeyState {
         published: Timestamp,
         /// When it began to sign.
         since: Timestamp,
-        /// The private half.
+        /// The private half, PKCS #8 DER.
         private: PrivateHalf,
     },
     /// Still published, so that its signatures verify, but signing no more. Its private half is

@@ -15,7 +15,7 @@ table!(/// The private certificate authority: name → certificate and key.
 /// A certificate authority of our own, as stored.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct AuthorityRow {
-    /// The certificate, DER.
+    /// The root certificate, DER.
     pub(crate) certificate: Vec<u8>,
     /// Its private key, PKCS #8 DER (the row is sealed).
     pub(crate) private: Vec<u8>,

@@ -21,7 +21,7 @@ use crate::{Logins, Visitor};
 pub enum Next {
     /// To the relying party, with a code.
     Respond {
-        /// The response for the relying party, with the code.
+        /// The response for the relying party.
         answer: AuthorizationResponse,
         /// The session cookie to set.
         session: Handle,
@@ -40,11 +40,11 @@ pub enum Next {
 
 /// The result of typing a number.
 pub enum Number {
-    /// It was right.
+    /// The number was right; the browser is bound to the login.
     Right(Next),
-    /// It was wrong.
+    /// The number was wrong.
     Wrong {
-        /// Tries left.
+        /// How many tries are left.
         tries_left: u8,
     },
 }

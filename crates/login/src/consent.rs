@@ -46,7 +46,7 @@ pub enum Answer {
         /// The optional claims to release, by name.
         optional: Vec<String>,
     },
-    /// Release nothing.
+    /// Release nothing; the relying party gets `access_denied`.
     Deny,
 }
 

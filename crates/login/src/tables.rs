@@ -114,7 +114,7 @@ pub struct DeniedLogin {
 /// The session of a browser.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Session {
-    /// Public identifier (`sid`).
+    /// The public identifier of the session, which relying parties see as `sid`.
     pub(crate) sid: String,
     /// The claims and credentials of the person who logged in.
     pub(crate) evidence: Evidence,

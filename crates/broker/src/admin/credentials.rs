@@ -72,7 +72,7 @@ pub struct CredentialRow {
     pub person: String,
     /// When it was issued.
     pub issued: Timestamp,
-    /// When it ends.
+    /// When the credential expires.
     pub expires: Timestamp,
     /// `valid`, `revoked`, `suspended` or `expired`.
     pub status: Status,

@@ -50,7 +50,7 @@ pub struct KeyRow {
     pub purpose: String,
     /// The corporate number of the organization, for purposes that belong to one.
     pub organization: Option<String>,
-    /// The algorithm.
+    /// The algorithm with which it signs.
     pub algorithm: Algorithm,
     /// `prepared`, `published`, `active`, `retiring`, `retired` or `compromised`.
     pub state: String,

@@ -69,6 +69,10 @@ async fn of_cookie_and_response_code_both_are_needed() {
         assert!(!is_session(&browser, &world), "{who}");
     }
     assert!(!is_session(&stranger, &world));
+    // Another browser has the cookie of its own login.
+    let refused = other.get(&back).await;
+    assert_eq!(refused.code().as_deref(), Some("A-1005"), "{}", refused.body);
+    assert!(!is_session(&other, &world));
     // A refused try has not used up anything.
     let right = browser.get(&back).await;
     assert!(right.location.unwrap().contains("/consent/"));

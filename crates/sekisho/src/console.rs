@@ -33,7 +33,8 @@ pub struct ConsoleConfig {
     pub origin: String,
     /// The name of the service for which it asks for GPUs.
     pub service: String,
-    /// Another root certificate to accept for TLS to the provider, PEM.
+    /// The root certificates, PEM, that are accepted for TLS to the provider. The system's are not
+    /// accepted; with `None` no TLS connection succeeds.
     pub ca: Option<Vec<u8>>,
 }
 
@@ -63,17 +64,14 @@ pub fn router(
     clock: Clock,
     entropy: Entropy,
 ) -> Result<Router, ConsoleError> {
-    let mut http = reqwest::Client::builder()
+    let roots = config.ca.as_deref().map(reqwest::Certificate::from_pem_bundle).transpose()?;
+    let http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(10))
         .resolve_to_addrs("localhost", &LOCALHOST)
-        .no_proxy();
-    if let Some(root) = &config.ca {
-        for certificate in reqwest::Certificate::from_pem_bundle(root)? {
-            http = http.add_root_certificate(certificate);
-        }
-    }
-    let http = http.build()?;
+        .no_proxy()
+        .tls_certs_only(roots.unwrap_or_default())
+        .build()?;
     let visitors = visitors::Visitors::default();
     let console = Arc::new(Console { config, http, clock, entropy, visitors });
     Ok(Router::new()

@@ -134,8 +134,6 @@ fn console_pages(
         client_secret: Secret::new(client.client_secret.clone().unwrap_or_default()),
         origin: origin.to_owned(),
         service: cast::service(settings).to_owned(),
-        // It is given over http too: on a machine without authorities, the client could not be made
-        // without it.
         ca: Some(root(settings)?),
     };
     console::router(config, surroundings.clock.clone(), surroundings.entropy.clone())

@@ -147,6 +147,7 @@ async fn log_in(lie: Lie) -> String {
     })
     .await;
     let http = reqwest::Client::builder()
+        .tls_certs_only([])
         .redirect(reqwest::redirect::Policy::none())
         .timeout(Duration::from_secs(10))
         .build()

@@ -19,6 +19,7 @@ mod browser_binding;
 mod claims;
 mod client_authentication;
 mod conformance;
+mod edge;
 mod foreign;
 mod hostile;
 mod issuance;

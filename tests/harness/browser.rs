@@ -108,18 +108,22 @@ impl Browser {
         self.cookies.get(&(host(url), name.to_owned()))
     }
 
+    /// The `Cookie` header that this browser sends to the host of `url`.
+    pub fn cookie_header(&self, url: &str) -> String {
+        let host = host(url);
+        let mine = self.cookies.iter().filter(|((at, _), _)| *at == host);
+        mine.map(|((_, name), value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+    }
+
     pub fn forget_cookies(&mut self) {
         self.cookies.clear();
     }
 
     async fn send(&mut self, url: &str, request: reqwest::RequestBuilder) -> Page {
         let host = host(url);
-        let mine = self.cookies.iter().filter(|((at, _), _)| *at == host);
-        let cookies: Vec<String> =
-            mine.map(|((_, name), value)| format!("{name}={value}")).collect();
+        let cookies = self.cookie_header(url);
         let request = request.header(ACCEPT_LANGUAGE, &self.language);
-        let request =
-            if cookies.is_empty() { request } else { request.header(COOKIE, cookies.join("; ")) };
+        let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
         let answer = request.send().await.unwrap();
         for line in answer.headers().get_all(SET_COOKIE) {
             let line = line.to_str().unwrap();

@@ -21,19 +21,31 @@ fn wire_name(origin: &Origin, name: &str) -> String {
     if origin.is_secure() { format!("__Host-{name}") } else { name.to_owned() }
 }
 
-/// The value of a cookie; `None` if it is absent or comes twice.
-pub(crate) fn read(headers: &HeaderMap, origin: &Origin, name: &str) -> Option<String> {
+/// The value of our cookie of this name, read as `parse` does.
+///
+/// A browser sends us the cookies of everybody on the host, and what others wrote need not be
+/// well-formed. So the header is read pair by pair, in bytes, and a pair that is not ours is skipped:
+/// another name, no `=`, or a value that `parse` does not read. Of several values the first counts
+/// that `parse` reads. HTTP/2 may send each pair as a header of its own (RFC 9113, section 8.2.3).
+pub(crate) fn read<T>(
+    headers: &HeaderMap,
+    origin: &Origin,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
     let name = wire_name(origin, name);
-    let mut found = None;
-    for line in headers.get_all(COOKIE) {
-        for pair in line.to_str().ok()?.split(';') {
-            let Some((key, value)) = pair.trim().split_once('=') else { continue };
-            if key == name && found.replace(value.to_owned()).is_some() {
-                return None;
-            }
-        }
-    }
-    found
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| value_of(pair, name.as_bytes()))
+        .find_map(parse)
+}
+
+/// The value of a pair that has this name, if the value is text.
+fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a str> {
+    let value = pair.trim_ascii().strip_prefix(name)?.trim_ascii_start().strip_prefix(b"=")?;
+    std::str::from_utf8(value.trim_ascii()).ok()
 }
 
 /// Sets a cookie that lives for `seconds`.
@@ -56,4 +68,46 @@ pub(crate) fn set_handle(
     now: Timestamp,
 ) {
     set(out, origin, name, handle.expose(), handle.key().expires().since(now).max(0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "AAAAAGkm-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn found(lines: &[&[u8]]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(COOKIE, HeaderValue::from_bytes(line).unwrap());
+        }
+        let origin = Origin::parse("http://localhost:1234").unwrap();
+        read(&headers, &origin, SESSION, |text| Some(Handle::parse(text)?.expose().to_owned()))
+    }
+
+    #[test]
+    fn what_others_wrote_is_skipped() {
+        let ours = format!("sekisho-session={OURS}");
+        for others in [
+            "colour=\u{9752}".as_bytes(),
+            b"raw=\xff\xfe",
+            b"no pair",
+            b"",
+            b"=",
+            b"=;;=; ;",
+            b"sekisho-session",
+            b"sekisho-session=",
+            b"sekisho-session=mine",
+            "sekisho-session=\u{9752}".as_bytes(),
+            b"sekisho-session-2=x",
+            b"x=sekisho-session=y",
+        ] {
+            let before = [others, b"; ", ours.as_bytes()].concat();
+            let after = [ours.as_bytes(), b";", others].concat();
+            assert_eq!(found(&[&before]).as_deref(), Some(OURS), "{others:?}");
+            assert_eq!(found(&[&after]).as_deref(), Some(OURS), "{others:?}");
+            assert_eq!(found(&[others, ours.as_bytes()]).as_deref(), Some(OURS), "{others:?}");
+            assert_eq!(found(&[others]), None, "{others:?}");
+        }
+    }
 }

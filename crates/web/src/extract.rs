@@ -116,16 +116,16 @@ impl FromRequestParts<App> for Browser {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let site = Site::from_ref(app);
-        let cookie = |name| cookies::read(&parts.headers, site.origin(), name);
-        let secret = cookie(cookies::BROWSER).unwrap_or_default();
-        let visitor = Visitor {
-            browser: Handle::parse(&secret),
-            session: cookie(cookies::SESSION).and_then(|text| Handle::parse(&text)),
-        };
+        let cookie = |name| cookies::read(&parts.headers, site.origin(), name, Handle::parse);
+        let visitor =
+            Visitor { browser: cookie(cookies::BROWSER), session: cookie(cookies::SESSION) };
+        let secret = visitor.browser.as_ref().map(Handle::expose).unwrap_or_default().to_owned();
         let query = Params::parse(parts.uri.query().unwrap_or_default()).unwrap_or_default();
         let asked = query.one("lang").ok().flatten().map(str::to_owned);
         let chosen = asked.is_some();
-        let wanted = asked.or_else(|| cookie(cookies::LANGUAGE));
+        let language = |text: &str| from_ui_locales(text).map(|_| text.to_owned());
+        let wanted = asked
+            .or_else(|| cookies::read(&parts.headers, site.origin(), cookies::LANGUAGE, language));
         let own_choice = wanted.is_some();
         let locales = query.one("ui_locales").ok().flatten();
         let accept = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());

@@ -129,13 +129,16 @@ fn language(headers: &HeaderMap, query: &Map<String, Value>) -> Lang {
     choose_language(query.get("lang").and_then(Value::as_str), None, accept)
 }
 
+/// The value of the console's cookie. Other services on this host have cookies too, which need not be
+/// well-formed, so the header is read pair by pair, in bytes.
 fn cookie(headers: &HeaderMap) -> Option<String> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut values = lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(name, _)| *name == COOKIE_NAME);
-    let (_, value) = values.next()?;
+    let pairs =
+        headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';'));
+    let mut values = pairs.filter_map(|pair| {
+        let value = pair.trim_ascii().strip_prefix(COOKIE_NAME.as_bytes())?.strip_prefix(b"=")?;
+        std::str::from_utf8(value).ok()
+    });
+    let value = values.next()?;
     values.next().is_none().then(|| value.to_owned())
 }
 

@@ -12,6 +12,8 @@ use crate::{Entropy, Secret, Timestamp, sha256};
 
 /// The bytes of a handle: expiry (8) and randomness (24, which is 192 bits).
 const LENGTH: usize = 32;
+/// The random bytes among them.
+const SECRET: usize = 24;
 
 /// A secret that its holder presents to us, such as a code, a token, a session or a link.
 #[derive(Clone)]
@@ -28,6 +30,31 @@ impl Handle {
         head.copy_from_slice(&expires.to_sortable());
         entropy.fill(tail);
         Self::from_text(URL_SAFE_NO_PAD.encode(bytes), expires)
+    }
+
+    /// Makes the handle of these secret bytes, which the caller derived. The same bytes and expiry
+    /// give the same handle.
+    pub fn derived(expires: Timestamp, secret: &[u8; SECRET]) -> Self {
+        let mut bytes = [0; LENGTH];
+        let (head, tail) = bytes.split_at_mut(8);
+        head.copy_from_slice(&expires.to_sortable());
+        tail.copy_from_slice(secret);
+        Self::from_text(URL_SAFE_NO_PAD.encode(bytes), expires)
+    }
+
+    /// Reads the bytes of a handle; `None` if their number is not 32.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes = <[u8; LENGTH]>::try_from(bytes).ok()?;
+        let (expiry, _) = bytes.split_first_chunk::<8>()?;
+        Some(Self::from_text(URL_SAFE_NO_PAD.encode(bytes), Timestamp::from_sortable(*expiry)))
+    }
+
+    /// Returns the bytes of the handle: its expiry, then 24 random bytes.
+    pub fn to_bytes(&self) -> [u8; LENGTH] {
+        let mut bytes = [0; LENGTH];
+        // The text was made from as many bytes, or was decoded to as many.
+        let _ = URL_SAFE_NO_PAD.decode_slice(self.text.expose(), &mut bytes);
+        bytes
     }
 
     /// Reads a handle that a client presents; `None` if the text does not have the form of a
@@ -105,6 +132,15 @@ mod tests {
         assert_eq!(again.key(), handle.key());
         assert_eq!(again.key().expires(), Timestamp::from_unix(1000));
         assert_eq!(HandleKey::from_bytes(&handle.key().to_bytes()), Some(handle.key()));
+    }
+
+    #[test]
+    fn the_bytes_of_a_handle_make_it_again() {
+        let handle = Handle::new(Timestamp::from_unix(1000), &Entropy::seeded(1));
+        assert_eq!(Handle::from_bytes(&handle.to_bytes()).unwrap().key(), handle.key());
+        let derived = Handle::derived(Timestamp::from_unix(9), &[7; 24]);
+        assert_eq!(Handle::parse(derived.expose()).unwrap().key(), derived.key());
+        assert!(Handle::from_bytes(&[0; 31]).is_none());
     }
 
     #[test]

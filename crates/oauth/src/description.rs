@@ -3,7 +3,7 @@
 //! Invariant: a [`Description`] is printable ASCII without `"` and `\`, so that it can stand in a
 //! query, in JSON and in a quoted string of `WWW-Authenticate` alike.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest description, in characters.
 const MAX_LENGTH: usize = 300;
@@ -34,6 +34,12 @@ impl Description {
 impl Serialize for Description {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Description {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self::new(&text))
     }
 }
 

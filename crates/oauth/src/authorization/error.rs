@@ -1,5 +1,6 @@
 //! Errors of the authorization endpoint: shown on a page, or redirected to the client.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::description::Description;
@@ -42,7 +43,8 @@ pub struct ErrorRedirect {
 }
 
 /// Codes that our authorization answers carry (RFC 6749, 4.1.2.1; Core, 3.1.2.6; RFC 9396, 5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AuthorizationErrorCode {
     /// A parameter is missing, malformed or repeated.
     InvalidRequest,
@@ -67,6 +69,8 @@ pub enum AuthorizationErrorCode {
     RequestUriNotSupported,
     /// `registration` is not supported.
     RegistrationNotSupported,
+    /// The server keeps as many requests as it will.
+    TemporarilyUnavailable,
 }
 
 impl AuthorizationErrorCode {
@@ -84,6 +88,7 @@ impl AuthorizationErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
         }
     }
 }

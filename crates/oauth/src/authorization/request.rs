@@ -9,6 +9,7 @@ use crate::pkce::{self, CodeChallenge};
 
 /// An authorization request that passed every check. It is kept while the person logs in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AuthorizationRequest {
     /// The identifier of the client.
     pub client_id: String,
@@ -17,29 +18,40 @@ pub struct AuthorizationRequest {
     /// Whether the request named `redirect_uri`. If it did, the token request has to repeat it.
     pub redirect_uri_in_request: bool,
     /// The requested scopes that are known and allowed to this client.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
     /// `state`, returned unchanged to the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// `nonce`, copied into the ID token.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
     /// The PKCE challenge, if the request had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<CodeChallenge>,
     /// `prompt`, known values only, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prompt: Vec<Prompt>,
     /// `max_age`, or the client's default, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_age: Option<i64>,
     /// `ui_locales`, in the order of preference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ui_locales: Vec<String>,
     /// `login_hint`, as the request wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
     /// `id_token_hint`, unverified.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id_token_hint: Option<String>,
     /// `claims`, reduced to the claims that the client may ask for.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "ClaimsRequest::is_empty")]
     pub claims: ClaimsRequest,
     /// `acr_values`, in the order of preference.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub acr_values: Vec<String>,
     /// `authorization_details`: objects of a supported `type`, otherwise unchecked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub authorization_details: Vec<Claims>,
     /// How the answer is sent.
     pub response_mode: ResponseMode,

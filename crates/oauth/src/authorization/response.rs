@@ -4,6 +4,7 @@
 //! to it. Every answer has `iss` (RFC 9207, 2). It has `state` if and only if the request had one.
 
 use form_urlencoded::Serializer;
+use serde::{Deserialize, Serialize};
 
 use super::{AuthorizationErrorCode, AuthorizationRequest, ErrorRedirect, ResponseMode};
 use crate::description::Description;
@@ -26,7 +27,8 @@ pub struct AuthorizationResponse {
 }
 
 /// The result that an answer carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ResponseBody {
     /// An authorization code.
     Code(String),

@@ -37,3 +37,4 @@ mod subjects;
 mod surface;
 mod token;
 mod userinfo;
+mod word;

@@ -148,7 +148,18 @@ const ROOMS: &[(&str, &[&str])] = &[
         "issuer",
         &["offers_1", "offer_links_1", "issuance_tokens_1", "used_nonces_1", "credentials_1"],
     ),
-    ("login", &["logins_2", "requests_2", "sessions_1", "consents_1", "logins_1", "requests_1"]),
+    (
+        "login",
+        &[
+            "logins_3",
+            "parked_requests_1",
+            "epoch_keys_1",
+            "sessions_1",
+            "consents_1",
+            "logins_2",
+            "requests_2",
+        ],
+    ),
 ];
 
 /// Libraries with the only folders that may name them; `tests` is this crate.

@@ -27,7 +27,6 @@ async fn every_decision_and_act_is_found_and_nobody_is_named() {
         ("credential.offer", "done"),
         ("offer.redeem", "done"),
         ("credential.issue", "done"),
-        ("login.begin", "done"),
         ("presentation.accept", "done"),
         ("session.begin", "done"),
         ("access.decide", "refused"),

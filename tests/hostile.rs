@@ -1,6 +1,8 @@
 //! Runs the whole product on a store engine that runs every closure twice, lets other transactions
 //! go first and reports conflicts. People and relying parties must notice nothing.
 
+use std::collections::BTreeSet;
+
 use sekisho_broker::admin::RotateKey;
 use sekisho_profile::lifetimes::KEY_DOCUMENTS;
 use sekisho_tests::{Browser, Expected, Rp, TENANT, Tokens, Wallet, World, affiliation, http};
@@ -188,7 +190,22 @@ async fn races(world: World) {
         }
     })
     .await;
-    let [back] = answers.as_slice() else { panic!("{} answers were taken", answers.len()) };
+    // All sent the same, so all got the same.
+    assert_eq!((answers.len(), answers.iter().collect::<BTreeSet<_>>().len()), (16, 1));
+    let back = &answers[0];
+
+    let login = rp.plain_request();
+    let page = Browser::new().begin(&login.url, &rp).await;
+    let request = std::sync::Arc::new(wallet.open(&page.link("wallet-open")).await);
+    let others = race(16, || {
+        let (wallet, request) = (wallet.clone(), request.clone());
+        async move {
+            let answer = wallet.send(&request, &wallet.presentations(&request)).await;
+            (answer.status == 200).then(|| answer.redirect_uri())
+        }
+    })
+    .await;
+    assert_eq!(others.len(), 1, "of different answers one is taken");
 
     let returned = race(16, || {
         let (mut browser, back) = (browser.clone(), back.clone());
@@ -198,7 +215,11 @@ async fn races(world: World) {
         }
     })
     .await;
-    let [(browser, after)] = returned.as_slice() else { panic!("{} returned", returned.len()) };
+    let sessions: BTreeSet<_> =
+        returned.iter().map(|(browser, _)| browser.cookie(back, "sekisho-session")).collect();
+    let places: BTreeSet<_> = returned.iter().map(|(_, page)| page.location.as_ref()).collect();
+    assert_eq!((returned.len(), sessions.len(), places.len()), (16, 1, 1));
+    let (browser, after) = &returned[0];
     let mut browser = browser.clone();
     let consent = browser.get(after.location.as_ref().unwrap()).await;
 
@@ -210,7 +231,9 @@ async fn races(world: World) {
         }
     })
     .await;
-    let [location] = agreed.as_slice() else { panic!("{} codes", agreed.len()) };
+    let codes: BTreeSet<_> = agreed.iter().collect();
+    assert_eq!((agreed.len(), codes.len()), (16, 1), "one code for all");
+    let location = &agreed[0];
 
     let code = rp.code(&expected, location);
     let redeemed = race(16, || {

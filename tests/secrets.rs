@@ -40,7 +40,7 @@ async fn the_database_file_holds_no_secret_and_no_claim_in_the_clear() {
         tokens.access_token.clone(),
         tokens.id_token["sub"].as_str().unwrap().to_owned(),
         browser.cookie(&world.origin, "sekisho-session").unwrap().clone(),
-        browser.cookie(&world.origin, "sekisho-browser").unwrap().clone(),
+        browser.login_cookie(&page.url).unwrap().1,
         page.url.rsplit_once('/').unwrap().1.to_owned(),
     ];
     texts(&affiliation(), &mut secrets);

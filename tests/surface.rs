@@ -251,14 +251,17 @@ async fn handles(world: &World, rp: &Rp) -> (BTreeMap<&'static str, String>, Str
     found.insert("access token", tokens.access_token);
     found.insert("refresh token", tokens.body["refresh_token"].as_str().unwrap().to_owned());
     let session = browser.cookie(&world.origin, "sekisho-session").unwrap().clone();
-    let cookie = browser.cookie(&world.origin, "sekisho-browser").unwrap().clone();
     found.insert("session", session);
-    found.insert("browser", cookie);
     let expected = rp.request("openid offline_access", &[]);
     let location = browser.get(&expected.url).await.location.unwrap();
     found.insert("code", parameter(&location, "code").unwrap());
     let verifier = expected.verifier;
+    let mut browser = Browser::new();
     let page = browser.begin(&rp.request("openid", &[("prompt", "login")]).url, rp).await;
+    found.insert(
+        "browser",
+        browser.login_cookie(&page.url).map(|(n, v)| format!("{n}={v}")).unwrap(),
+    );
     found.insert("login", page.url.rsplit('/').next().unwrap().to_owned());
     let link = page.link("wallet-open");
     let request_uri = parameter(&link, "request_uri").unwrap();
@@ -342,7 +345,7 @@ async fn works(
 }
 
 async fn ok(url: String, browser: &str) -> bool {
-    let request = http().get(url).header("cookie", format!("sekisho-browser={browser}"));
+    let request = http().get(url).header("cookie", browser);
     matches!(request.send().await.unwrap().status().as_u16(), 200 | 303)
 }
 

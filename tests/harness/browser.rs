@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE, USER_AGENT};
 
 /// The response that a browser got.
 #[derive(Debug)]
@@ -62,11 +62,17 @@ pub struct Browser {
     client: reqwest::Client,
     cookies: BTreeMap<(String, String), String>,
     language: String,
+    agent: Option<String>,
 }
 
 impl Default for Browser {
     fn default() -> Self {
-        Self { client: crate::http(), cookies: BTreeMap::new(), language: "ja".to_owned() }
+        Self {
+            client: crate::http(),
+            cookies: BTreeMap::new(),
+            language: "ja".to_owned(),
+            agent: None,
+        }
     }
 }
 
@@ -77,6 +83,16 @@ impl Browser {
 
     pub fn speaking(language: &str) -> Self {
         Self { language: language.to_owned(), ..Self::default() }
+    }
+
+    /// A browser that names itself so.
+    pub fn named(agent: &str) -> Self {
+        Self { agent: Some(agent.to_owned()), ..Self::default() }
+    }
+
+    /// Takes the cookies of another tab of this browser.
+    pub fn take_cookies(&mut self, tab: &Self) {
+        self.cookies.extend(tab.cookies.clone());
     }
 
     /// Sends a GET request, and follows no redirect.
@@ -115,6 +131,21 @@ impl Browser {
         mine.map(|((_, name), value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 
+    /// The name and the value of the cookie that was set last for a login at the host of `url`.
+    pub fn login_cookie(&self, url: &str) -> Option<(String, String)> {
+        let host = host(url);
+        let mut login = self.cookies.iter().filter(|((at, name), _)| {
+            *at == host && name.trim_start_matches("__Host-").starts_with("sekisho-login-")
+        });
+        login.next().map(|((_, name), value)| (name.clone(), value.clone()))
+    }
+
+    /// How many cookies of logins there are.
+    pub fn login_cookies(&self) -> usize {
+        let names = self.cookies.keys().map(|(_, name)| name.trim_start_matches("__Host-"));
+        names.filter(|name| name.starts_with("sekisho-login-")).count()
+    }
+
     pub fn forget_cookies(&mut self) {
         self.cookies.clear();
     }
@@ -123,6 +154,10 @@ impl Browser {
         let host = host(url);
         let cookies = self.cookie_header(url);
         let request = request.header(ACCEPT_LANGUAGE, &self.language);
+        let request = match &self.agent {
+            Some(agent) => request.header(USER_AGENT, agent),
+            None => request,
+        };
         let request = if cookies.is_empty() { request } else { request.header(COOKIE, cookies) };
         let answer = request.send().await.unwrap();
         for line in answer.headers().get_all(SET_COOKIE) {

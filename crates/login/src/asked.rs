@@ -17,8 +17,10 @@ use sekisho_openid4vp::dcql::{ClaimsQuery, CredentialQuery, CredentialSet, Query
 use sekisho_profile::scopes::{self, GPU_ACCESS};
 use sekisho_profile::types::{self, LOGIN, MEMBER_REF};
 
-use sekisho_registry::{Registry, RelyingParty};
-use serde::{Deserialize, Serialize};
+use sekisho_grants::Evidence;
+use sekisho_registry::{Registry, RelyingParty, Service};
+
+use crate::wallet_request::WalletRequest;
 
 /// The claims of the login credential that identify a person. Every login needs them.
 const LOGIN_CLAIMS: [&str; 2] = ["org_corporate_number", MEMBER_REF];
@@ -26,11 +28,9 @@ const LOGIN_CLAIMS: [&str; 2] = ["org_corporate_number", MEMBER_REF];
 /// How many welcome claims a wallet may leave out independently of each other.
 const FREE_CLAIMS: usize = 5;
 
-/// What a request asks for. It is computed once and stored with the login.
-///
-/// It does not contain the rules of the gate: a decision uses the rules that are in force when it
-/// is made.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What a request asks for, by the rules of now. Nothing of it is stored: each step of a login
+/// computes it from the request again.
+#[derive(Clone, Debug)]
 pub struct Asked {
     /// The wanted claims, by the name of the credential type.
     pub wanted: BTreeMap<String, Wanted>,
@@ -39,7 +39,7 @@ pub struct Asked {
 }
 
 /// A request for access, with the gate and policies that were in force when it was read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct AskedAccess {
     /// The access to the GPU service that is asked for.
     pub request: GpuAccessRequest,
@@ -50,7 +50,7 @@ pub struct AskedAccess {
 }
 
 /// The wanted claims of one credential type.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// Whether a login needs this credential.
     pub required: bool,
@@ -85,33 +85,32 @@ impl Asked {
         request: &AuthorizationRequest,
     ) -> Result<Self, AskError> {
         let access = access(registry, party, request)?;
-        let mut wanted = BTreeMap::<String, Wanted>::new();
-        let login = wanted.entry(LOGIN.to_owned()).or_default();
-        login.required = true;
-        login.needed.extend(LOGIN_CLAIMS.iter().map(|&name| vec![name.to_owned()]));
         let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
-        for (type_name, paths) in scopes::wallet_claims(&request.scopes, &named) {
-            wanted.entry(type_name).or_default().welcome.extend(paths);
-        }
-        if let Some((_, gate)) = &access {
-            for read in sekisho_access::reads(gate) {
-                let wanted = wanted.entry(read.type_name).or_default();
-                wanted.needed.extend(read.needed);
-                wanted.welcome.extend(read.claims);
-            }
-        }
-        for (type_name, wanted) in &mut wanted {
-            let issued = wanted.welcome.iter().filter(|path| is_mandatory(type_name, path));
-            wanted.needed.extend(issued.cloned());
-            let needed = &wanted.needed;
-            wanted.welcome.retain(|path| !needed.contains(path));
-        }
+        let wanted = wanted(&request.scopes, &named, access.as_ref().map(|(_, gate)| *gate));
         let access = access.map(|(request, gate)| AskedAccess {
             request,
             gate: gate.id.clone(),
             policy_version: registry.policies().version().to_owned(),
         });
         Ok(Self { wanted, access })
+    }
+
+    /// What the wallet is asked for behind a link. The details of a request for access are not in
+    /// it; they do not change what is asked.
+    pub(crate) fn of_link(
+        registry: &Registry,
+        party: &RelyingParty,
+        link: &WalletRequest,
+    ) -> Result<Self, AskError> {
+        let gate = link.access.then(|| gate_of(registry, party)).transpose()?;
+        let named: Vec<&str> = link.claims.iter().map(String::as_str).collect();
+        Ok(Self { wanted: wanted(&link.scopes, &named, gate.map(|(_, gate)| gate)), access: None })
+    }
+
+    /// Whether everything that is asked for was asked of the wallet when it answered. It is not if
+    /// the rules of the gate were changed in between and read more.
+    pub(crate) fn was_asked(&self, evidence: &Evidence) -> bool {
+        self.names().iter().all(|name| evidence.asked.contains(name))
     }
 
     /// The DCQL query for the wallet.
@@ -142,18 +141,54 @@ impl Asked {
     }
 }
 
+/// Whether a request asks for access to a GPU service.
+pub(crate) fn asks_for_access(request: &AuthorizationRequest) -> bool {
+    request.asks_for(GPU_ACCESS) || !request.authorization_details.is_empty()
+}
+
+fn gate_of<'r>(
+    registry: &'r Registry,
+    party: &RelyingParty,
+) -> Result<(&'r Service, &'r Gate), AskError> {
+    let services = registry.services();
+    let service = party.service.as_deref().and_then(|id| services.service(id));
+    let service = service.ok_or(AskError::NoGate)?;
+    let gate = services.gate(&service.id).ok_or(AskError::NoGate)?;
+    Ok((service, gate))
+}
+
+/// The claims that scopes, named claims and a gate want, by the name of the credential type.
+fn wanted(scopes: &[String], named: &[&str], gate: Option<&Gate>) -> BTreeMap<String, Wanted> {
+    let mut wanted = BTreeMap::<String, Wanted>::new();
+    let login = wanted.entry(LOGIN.to_owned()).or_default();
+    login.required = true;
+    login.needed.extend(LOGIN_CLAIMS.iter().map(|&name| vec![name.to_owned()]));
+    for (type_name, paths) in scopes::wallet_claims(scopes, named) {
+        wanted.entry(type_name).or_default().welcome.extend(paths);
+    }
+    for read in gate.into_iter().flat_map(sekisho_access::reads) {
+        let wanted = wanted.entry(read.type_name).or_default();
+        wanted.needed.extend(read.needed);
+        wanted.welcome.extend(read.claims);
+    }
+    for (type_name, wanted) in &mut wanted {
+        let issued = wanted.welcome.iter().filter(|path| is_mandatory(type_name, path));
+        wanted.needed.extend(issued.cloned());
+        let needed = &wanted.needed;
+        wanted.welcome.retain(|path| !needed.contains(path));
+    }
+    wanted
+}
+
 fn access<'r>(
     registry: &'r Registry,
     party: &RelyingParty,
     request: &AuthorizationRequest,
 ) -> Result<Option<(GpuAccessRequest, &'r Gate)>, AskError> {
-    if !request.asks_for(GPU_ACCESS) && request.authorization_details.is_empty() {
+    if !asks_for_access(request) {
         return Ok(None);
     }
-    let services = registry.services();
-    let service = party.service.as_deref().and_then(|id| services.service(id));
-    let service = service.ok_or(AskError::NoGate)?;
-    let gate = services.gate(&service.id).ok_or(AskError::NoGate)?;
+    let (service, gate) = gate_of(registry, party)?;
     let asked = match request.authorization_details.as_slice() {
         [] => GpuAccessRequest::smallest(&service.id),
         [details] => GpuAccessRequest::from_details(details)

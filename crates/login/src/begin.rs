@@ -1,47 +1,42 @@
 //! `GET /authorize`: checks the request, then answers it from a live session or asks a wallet.
 
-use sekisho_ambient::{Handle, HandleKey, Timestamp, sha256};
+use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_grants::Evidence;
-use sekisho_jose::b64u;
-use sekisho_jose::jwe::DecryptionKey;
 use sekisho_oauth::authorization::{
     self, AuthorizationError, AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse,
     Prompt, ServerRules,
 };
 use sekisho_oauth::params::Params;
-use sekisho_openid4vp::presentation::PresentationState;
 use sekisho_profile::acr::PHISHING_RESISTANT;
-use sekisho_profile::{Act, Channel, Code, Outcome, lifetimes, scopes};
+use sekisho_profile::{Code, lifetimes, scopes};
 use sekisho_registry::RelyingParty;
 use sekisho_site::Refusal;
-use sekisho_site::audit::{Actor, entry};
 
 use crate::asked::{AskError, Asked, asked_name};
 use crate::session::{self, End};
-use crate::settle::{Settled, required_acr};
-use crate::tables::{
-    Login, LoginState, Logins as Rows, OpenRequest, RequestRow, Requests, Session, Sessions,
-};
-use crate::{Logins, ResponseMode, Visitor};
+use crate::settle::{At, Settled, required_acr};
+use crate::tables::{self, Login, LoginState, Session, Sessions};
+use crate::ticket::{self, Asking, Ticket, key_tag};
+use crate::{LoginCookie, Logins, Visitor, wallet};
 
 /// Where the browser goes next.
 pub enum Begin {
     /// To the relying party, with a code or an error.
     Respond(AuthorizationResponse),
     /// To the page of this login.
-    Login {
-        /// The handle of the login, which is part of the URL of the page.
-        login: Handle,
-        /// The browser cookie to set; `None` if the browser has one already.
-        browser: Option<Handle>,
-    },
+    Login(Begun),
     /// To the consent page of this login.
-    Consent {
-        /// The handle of the login, which is part of the URL of the page.
-        login: Handle,
-        /// The browser cookie to set; `None` if the browser has one already.
-        browser: Option<Handle>,
-    },
+    Consent(Begun),
+}
+
+/// A login that has begun.
+pub struct Begun {
+    /// The handle of the login, which is part of the URL of its pages.
+    pub login: Handle,
+    /// The cookie to set.
+    pub cookie: LoginCookie,
+    /// The names of the cookies to delete, because the browser has too many.
+    pub crowded_out: Vec<String>,
 }
 
 impl Logins {
@@ -83,7 +78,7 @@ impl Logins {
         if request.prompt.contains(&Prompt::None) {
             return Ok(self.error(&request, AuthorizationErrorCode::LoginRequired, None));
         }
-        self.ask_wallet(&party, request, asked, visitor, now).await
+        self.ask_wallet(&party, &request, visitor, now).await
     }
 
     fn authorization_rules(&self) -> ServerRules<'_> {
@@ -192,20 +187,21 @@ impl Logins {
         if prepared.is_other_subject() {
             return Ok(None);
         }
-        let (browser, new) = self.browser_of(visitor, now);
         let handle = Handle::new(now.plus(lifetimes::LOGIN), self.site.entropy());
         let login = Login {
-            request: request.clone(),
-            asked: asked.clone(),
-            browser: sha256(browser.expose().as_bytes()),
-            started: now,
-            requests: Vec::new(),
-            state: LoginState::Finished,
+            client_id: request.client_id.clone(),
+            answer: None,
+            other_device: false,
+            device: visitor.device,
+            released: None,
+            state: LoginState::Finished(tables::End::Refused(Code::LoginExpired)),
         };
+        let login_key = handle.key();
+        let at = At { key: &login_key, request, shown: !silent, waits: false };
         let settled = self
             .standing
             .decide(relied, looked, |tx, stands| {
-                prepared.settle(tx, stands, &handle.key(), login.clone(), &key, evidence)
+                prepared.settle(tx, stands, at, login.clone(), &key, evidence)
             })
             .await?;
         Ok(Some(match settled {
@@ -216,8 +212,10 @@ impl Logins {
             Settled::Denied if silent => {
                 self.error(request, AuthorizationErrorCode::AccessDenied, None)
             }
-            Settled::Consent => Begin::Consent { login: handle, browser: new },
-            Settled::Denied => Begin::Login { login: handle, browser: new },
+            Settled::Consent => {
+                self.hand_out(party, request, handle, visitor, Begin::Consent).await?
+            }
+            Settled::Denied => self.hand_out(party, request, handle, visitor, Begin::Login).await?,
             Settled::Refused(code) => {
                 self.refused(request, silent, code, handle.key().reference())?
             }
@@ -239,91 +237,69 @@ impl Logins {
         Ok(self.error(request, AuthorizationErrorCode::LoginRequired, Some(code.id())))
     }
 
-    /// The browser's cookie, and the same cookie again if it is new and must be set.
-    fn browser_of(&self, visitor: &Visitor, now: Timestamp) -> (Handle, Option<Handle>) {
-        let lasting = |handle: &&Handle| handle.key().expires() >= now.plus(lifetimes::LOGIN);
-        if let Some(browser) = visitor.browser.as_ref().filter(lasting) {
-            return (browser.clone(), None);
-        }
-        let fresh = Handle::new(now.plus(lifetimes::BROWSER), self.site.entropy());
-        (fresh.clone(), Some(fresh))
-    }
-
     async fn ask_wallet(
         &self,
         party: &RelyingParty,
-        request: AuthorizationRequest,
-        asked: Asked,
+        request: &AuthorizationRequest,
         visitor: &Visitor,
         now: Timestamp,
     ) -> Result<Begin, Refusal> {
-        let (browser, new) = self.browser_of(visitor, now);
         let handle = Handle::new(now.plus(lifetimes::LOGIN), self.site.entropy());
-        let verifier = self.verifier()?;
-        let mut channels = vec![Channel::SameDevice];
-        if party.cross_device && required_acr(&party.client, &request).is_none() {
-            channels.push(Channel::CrossDevice);
-        }
-        let requests: Vec<(Handle, RequestRow)> = channels
-            .into_iter()
-            .map(|c| self.presentation_request(&handle, c, &verifier, now))
-            .collect();
-        let login = Login {
-            request,
-            asked,
-            browser: sha256(browser.expose().as_bytes()),
-            started: now,
-            requests: requests
-                .iter()
-                .map(|(handle, row)| OpenRequest {
-                    channel: row.channel,
-                    handle: handle.expose().to_owned(),
-                    verifier: row.verifier.clone(),
-                })
-                .collect(),
-            state: LoginState::Presentation(PresentationState::AwaitingWallet),
-        };
-        let actor = Actor::Client(party.client.client_id.clone());
-        self.site
-            .store()
-            .transact(|tx| {
-                tx.put::<Rows>(&handle.key(), &login)?;
-                for (request, row) in &requests {
-                    tx.put::<Requests>(&request.key(), row)?;
-                }
-                let reference = handle.key().reference();
-                tx.append(entry(now, &actor, Act::LoginBegin, reference, Outcome::Done));
-                Ok(())
-            })
-            .await?;
-        Ok(Begin::Login { login: handle, browser: new })
+        self.hand_out(party, request, handle, visitor, Begin::Login).await
     }
 
-    fn presentation_request(
+    /// Gives the browser the cookie of a login that begins. Nothing is stored, unless the request
+    /// is too large for a cookie.
+    async fn hand_out(
         &self,
-        login: &Handle,
-        channel: Channel,
-        verifier: &str,
-        now: Timestamp,
-    ) -> (Handle, RequestRow) {
-        let entropy = self.site.entropy();
-        let response_key = match self.wallets.response_mode {
-            ResponseMode::DirectPost => None,
-            ResponseMode::DirectPostJwt => {
-                Some(DecryptionKey::generate(entropy).to_bytes().expose().to_vec())
+        party: &RelyingParty,
+        request: &AuthorizationRequest,
+        login: Handle,
+        visitor: &Visitor,
+        page: impl FnOnce(Begun) -> Begin,
+    ) -> Result<Begin, Refusal> {
+        let now = self.site.now();
+        let key = self.epochs.begin(&self.site, begun_at(&login)).await?;
+        let mut ticket = Ticket {
+            secret: self.site.entropy().id(),
+            request: Some(request.clone()),
+            asking: self.asking(party, request)?,
+            device: visitor.device,
+            over: None,
+        };
+        let mut cookie = ticket.seal(&login, &key, self.site.entropy())?;
+        if !ticket::fits(&cookie) {
+            if !self.park(&login, request, visitor, now).await? {
+                let code = AuthorizationErrorCode::TemporarilyUnavailable;
+                let reason = "the request is too large to be kept now";
+                return Ok(self.error(request, code, Some(reason)));
             }
-        };
-        let row = RequestRow {
-            login: login.key(),
-            login_text: login.expose().to_owned(),
-            channel,
-            nonce: b64u::encode(entropy.bytes::<24>()),
-            response_key,
-            verifier: verifier.to_owned(),
-            failures: 0,
-        };
-        (Handle::new(now.plus(lifetimes::PRESENTATION_REQUEST), entropy), row)
+            ticket.request = None;
+            cookie = ticket.seal(&login, &key, self.site.entropy())?;
+        }
+        let crowded_out = self.crowded_out(visitor, cookie.value.expose().len()).await?;
+        Ok(page(Begun { login, cookie, crowded_out }))
     }
+
+    /// How the wallet is asked, by the keys and settings of now.
+    fn asking(
+        &self,
+        party: &RelyingParty,
+        request: &AuthorizationRequest,
+    ) -> Result<Asking, Refusal> {
+        let ring = self.keyring.ring();
+        Ok(Asking {
+            signer: key_tag(wallet::request_signer(&ring)?.key.kid()),
+            prefix: self.wallets.client_id_prefix,
+            mode: self.wallets.response_mode,
+            other_device: party.cross_device && required_acr(&party.client, request).is_none(),
+        })
+    }
+}
+
+/// When a login with this handle began.
+pub(crate) fn begun_at(login: &Handle) -> Timestamp {
+    login.key().expires().plus(-lifetimes::LOGIN)
 }
 
 /// A session that may answer, and the browser that has it.

@@ -4,27 +4,36 @@
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp, constant_time_eq};
 use sekisho_grants::Evidence;
-use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse};
-use sekisho_openid4vp::presentation::{BrowserBound, NumberOutcome, PresentationState};
-use sekisho_profile::{Act, Code, Outcome, lifetimes};
-use sekisho_site::Refusal;
+use sekisho_oauth::authorization::{
+    AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, ResponseBody,
+};
+use sekisho_openid4vp::presentation::{
+    BrowserBound, MatchNumber, NumberOutcome, PresentationState,
+};
+use sekisho_profile::{Act, Channel, Code, Outcome, lifetimes};
 use sekisho_site::audit::{Actor, Detail as _, entry};
+use sekisho_site::{Refusal, paths};
 use sekisho_standing::{Fallen, Looked, Stands};
 use sekisho_store::{StoreError, Tx};
 
+use crate::asked::Asked;
+use crate::epoch::EpochKey;
 use crate::session::{self, End};
-use crate::settle::{Prepared, Settled};
-use crate::tables::{Login, LoginState, Logins as Rows, Session, Sessions};
-use crate::{Logins, Visitor};
+use crate::settle::{At, Prepared, Settled};
+use crate::tables::{self, Login, LoginState, Logins as Rows, Parked, Released, Session, Sessions};
+use crate::ticket::{Over, Ticket};
+use crate::{Device, LoginCookie, Logins, ServiceFacts, Visitor};
 
 /// Where a browser goes after it has proven that it began the login.
 pub enum Next {
-    /// To the relying party, with a code.
+    /// To the relying party, with a code or an error.
     Respond {
         /// The response for the relying party.
         answer: AuthorizationResponse,
         /// The session cookie to set.
         session: Handle,
+        /// The login's cookie, which says that it is over.
+        over: LoginCookie,
     },
     /// To the consent page.
     Consent {
@@ -36,17 +45,26 @@ pub enum Next {
         /// The session cookie to set.
         session: Handle,
     },
+    /// To this path, which begins the login again: the rules ask for more by now than the wallet
+    /// was asked for.
+    Again(String),
 }
 
 /// The result of typing a number.
 pub enum Number {
     /// The number was right; the browser is bound to the login.
-    Right(Next),
+    Right(Box<Next>),
     /// The number was wrong.
     Wrong {
         /// How many tries are left.
         tries_left: u8,
     },
+}
+
+impl Number {
+    fn right(next: Next) -> Self {
+        Self::Right(Box::new(next))
+    }
 }
 
 /// The session that a login is about to begin.
@@ -55,10 +73,14 @@ struct NewSession {
     sid: String,
 }
 
-/// A login with its row, loaded once for a page, after its browser was checked.
+/// A login, loaded once for a page, after its browser was checked.
 pub struct OpenLogin {
     pub(crate) handle: Handle,
-    pub(crate) row: Login,
+    pub(crate) ticket: Ticket,
+    pub(crate) request: AuthorizationRequest,
+    /// The row, if a wallet or a session has answered.
+    pub(crate) row: Option<Login>,
+    pub(crate) key: EpochKey,
 }
 
 impl OpenLogin {
@@ -67,16 +89,36 @@ impl OpenLogin {
         &self.handle
     }
 
+    /// The secret to which the forms of this login are bound.
+    pub fn secret(&self) -> &str {
+        &self.ticket.secret
+    }
+
     /// The `ui_locales` of the request.
     pub fn ui_locales(&self) -> String {
-        self.row.request.ui_locales.join(" ")
+        self.request.ui_locales.join(" ")
+    }
+
+    /// The path and query that repeat the authorization request.
+    pub fn again(&self) -> String {
+        format!("{}?{}", paths::AUTHORIZE, self.request.to_query())
     }
 
     /// The origin of the relying party's redirect URI, which the page's policy must allow as a
     /// target of its forms; `None` if the URI has no origin.
     pub fn return_origin(&self) -> Option<String> {
-        let origin = url::Url::parse(&self.row.request.redirect_uri).ok()?.origin();
+        let origin = url::Url::parse(&self.request.redirect_uri).ok()?.origin();
         origin.is_tuple().then(|| origin.ascii_serialization())
+    }
+
+    /// Whether the person is asked for consent now.
+    pub fn awaits_consent(&self) -> bool {
+        matches!(self.state(), Some(LoginState::AwaitingConsent(_)))
+    }
+
+    /// The state of the row, if there is one.
+    pub(crate) fn state(&self) -> Option<&LoginState> {
+        self.row.as_ref().map(|row| &row.state)
     }
 
     /// The name of the login in the audit log and in error messages.
@@ -107,128 +149,240 @@ impl Logins {
         if login.key().expires() <= self.site.now() {
             return Err(refused(Code::LoginExpired));
         }
-        let row = self.site.store().get::<Rows>(&login.key()).await?;
-        let row = row.ok_or_else(|| refused(Code::LoginExpired))?;
-        let browser = visitor.browser_digest().ok_or_else(|| refused(Code::OtherBrowser))?;
-        if !constant_time_eq(&row.browser, &browser) {
-            return Err(refused(Code::OtherBrowser));
-        }
-        Ok(OpenLogin { handle: login.clone(), row })
+        let ticket = self.ticket(login, visitor).await?;
+        let ticket = ticket.ok_or_else(|| refused(Code::OtherBrowser))?;
+        let key = self.epochs.of(&self.site, login).await?;
+        let key = key.ok_or_else(|| refused(Code::LoginExpired))?;
+        let store = self.site.store();
+        let request = match &ticket.request {
+            Some(request) => Some(request.clone()),
+            None => store.get::<Parked>(&login.key()).await?,
+        };
+        let request = request.ok_or_else(|| refused(Code::LoginExpired))?;
+        let row = store.get::<Rows>(&login.key()).await?;
+        Ok(OpenLogin { handle: login.clone(), ticket, request, row, key })
     }
 
     /// Completes a login on the same device, after the wallet sent the browser back with the
-    /// response code.
+    /// response code. The same code again leads to the same place.
     pub async fn complete(
         &self,
         login: &OpenLogin,
         visitor: &Visitor,
         response_code: &Handle,
     ) -> Result<Next, Refusal> {
-        let Entrance { session, evidence, looked, prepared, before, now } =
-            self.entrance(login, visitor).await?;
         let (code, key) = (response_code.key(), login.handle.key());
+        let proof = |released: &Released| is_same_key(&released.response_code, &code);
+        let entrance = match self.entrance(login, visitor).await? {
+            Entered::Asked(entrance) => entrance,
+            Entered::Before(row) => return self.next_again(login, &row, proof),
+            Entered::Again => return Ok(Next::Again(login.again())),
+        };
+        let Entrance { session, evidence, looked, prepared, before, now } = *entrance;
+        let at = At { key: &key, request: &login.request, shown: true, waits: true };
         let settled = self
             .standing
             .decide(&evidence.relied, looked, |tx, stands| {
                 let Some(row) = tx.get::<Rows>(&key)? else { return Ok(Err(Code::LoginExpired)) };
                 let LoginState::Presentation(state) = row.state.clone() else {
-                    return Ok(Err(Code::AlreadyUsed));
+                    return Ok(Ok(Came::Before(Box::new(row))));
                 };
+                let number = number_of(&state);
                 match state.release_same_device(&code, now) {
                     Ok(bound) => {
-                        let enter = Enter { key: &key, session: &session, before, bound: &bound };
-                        enter.settle(tx, stands, row, &prepared, now).map(Ok)
+                        let enter =
+                            Enter { at, session: &session, before, bound: &bound, code, number };
+                        enter.settle(tx, stands, row, &prepared, now).map(|it| Ok(Came::Now(it)))
                     }
                     Err(refusal) => Ok(Err(Code::from(refusal))),
                 }
             })
             .await?;
-        Self::next(settled.map_err(|code| login.refusal(code))?, login, session)
+        match settled.map_err(|code| login.refusal(code))? {
+            Came::Now(settled) => self.next(settled, login, session),
+            Came::Before(row) => self.next_again(login, &row, proof),
+        }
     }
 
     /// Completes a login over another device, after the person typed the number that the phone
-    /// shows.
+    /// shows. The right number again leads to the same place.
     pub async fn type_number(
         &self,
         login: &OpenLogin,
         visitor: &Visitor,
         typed: &str,
     ) -> Result<Number, Refusal> {
-        let Entrance { session, evidence, looked, prepared, before, now } =
-            self.entrance(login, visitor).await?;
         let key = login.handle.key();
+        let proof =
+            |released: &Released| released.number.as_ref().is_some_and(|number| number.is(typed));
+        let entrance = match self.entrance(login, visitor).await? {
+            Entered::Asked(entrance) => entrance,
+            Entered::Before(row) => {
+                return self.next_again(login, &row, proof).map(Number::right);
+            }
+            Entered::Again => return Ok(Number::right(Next::Again(login.again()))),
+        };
+        let Entrance { session, evidence, looked, prepared, before, now } = *entrance;
+        let at = At { key: &key, request: &login.request, shown: true, waits: true };
         let outcome = self
             .standing
             .decide(&evidence.relied, looked, |tx, stands| {
                 let Some(row) = tx.get::<Rows>(&key)? else { return Ok(Typed::Gone) };
                 let LoginState::Presentation(state) = row.state.clone() else {
-                    return Ok(Typed::Gone);
+                    return Ok(Typed::Before(Box::new(row)));
                 };
+                let number = number_of(&state);
+                let code = response_code_of(&state);
                 let (state, refused) = match state.release_by_number(typed, now) {
                     NumberOutcome::Bound(bound) => {
-                        let enter = Enter { key: &key, session: &session, before, bound: &bound };
+                        let Some(code) = code else { return Ok(Typed::Gone) };
+                        let enter =
+                            Enter { at, session: &session, before, bound: &bound, code, number };
                         let settled = enter.settle(tx, stands, row, &prepared, now)?;
                         return Ok(Typed::Right(settled));
                     }
                     NumberOutcome::Wrong { state, tries_left } => (state, Typed::Wrong(tries_left)),
-                    NumberOutcome::Ended(state) => (state, Typed::Ended),
+                    NumberOutcome::Ended(state) => {
+                        let reason = ended_by(&state);
+                        (state, Typed::Ended(reason))
+                    }
                     NumberOutcome::NotAsked(_) => return Ok(Typed::Gone),
                 };
                 let state = LoginState::Presentation(state);
                 tx.put::<Rows>(&key, &Login { state, ..row })?;
                 let (act, object) = (Act::LoginNumber, key.reference());
-                tx.append(
-                    entry(now, &Actor::Public, act, object, Outcome::Refused)
-                        .because(Code::WrongNumber),
-                );
+                let why = match refused {
+                    Typed::Ended(code) => code,
+                    _ => Code::WrongNumber,
+                };
+                let entry = entry(now, &Actor::Public, act, object, Outcome::Refused);
+                tx.append(entry.because(why));
                 Ok(refused)
             })
             .await?;
         match outcome {
-            Typed::Right(settled) => Ok(Number::Right(Self::next(settled, login, session)?)),
+            Typed::Right(settled) => self.next(settled, login, session).map(Number::right),
+            Typed::Before(row) => self.next_again(login, &row, proof).map(Number::right),
             Typed::Wrong(tries_left) => Ok(Number::Wrong { tries_left }),
-            Typed::Ended => Err(login.refusal(Code::WrongNumber)),
+            Typed::Ended(code) => Err(login.refusal(code)),
             Typed::Gone => Err(login.refusal(Code::AlreadyUsed)),
         }
     }
 
-    async fn entrance(&self, login: &OpenLogin, visitor: &Visitor) -> Result<Entrance, Refusal> {
-        let row = &login.row;
-        let evidence = presented(row).ok_or_else(|| login.refusal(Code::AlreadyUsed))?.clone();
+    /// The way back from a wallet in a browser that did not begin the login. The response code
+    /// proves that its wallet has answered. If the client allows other devices, the person may go on
+    /// by typing a number into the browser that waits.
+    pub async fn answered_elsewhere(
+        &self,
+        login: &Handle,
+        response_code: &Handle,
+    ) -> Result<Elsewhere, Refusal> {
+        let (key, code, now) = (login.key(), response_code.key(), self.site.now());
+        let other = || Refusal::code(Code::OtherBrowser, key.reference());
+        if key.expires() <= now {
+            return Err(Refusal::code(Code::LoginExpired, key.reference()));
+        }
+        let number = MatchNumber::draw(self.site.entropy(), now);
+        let row = self
+            .site
+            .store()
+            .transact(|tx| {
+                let Some(mut row) = tx.get::<Rows>(&key)? else { return Ok(None) };
+                let LoginState::Presentation(state) = row.state.clone() else { return Ok(None) };
+                if state.number_for(&code).is_some() || !row.other_device {
+                    return Ok(is_answer(&state, &code).then_some(row));
+                }
+                let Some(mut state) = state.ask_number(&code, number.clone()) else {
+                    return Ok(None);
+                };
+                // From now on the answer may go to another browser than the one that began.
+                if let PresentationState::Presented(presented) = &mut state {
+                    presented.by.channel = Channel::CrossDevice;
+                }
+                row.state = LoginState::Presentation(state);
+                tx.put::<Rows>(&key, &row)?;
+                Ok(Some(row))
+            })
+            .await?
+            .ok_or_else(other)?;
+        let LoginState::Presentation(state) = &row.state else { return Err(other()) };
+        let number = state.number_for(&code);
+        let number = number.map(|number| (number.digits().to_owned(), number.remaining(now)));
+        let facts = self.service_facts(&row.client_id).await?;
+        Ok(Elsewhere { facts, device: row.device, number })
+    }
+
+    /// Prepares the decision about a login that a wallet has answered.
+    async fn entrance(&self, login: &OpenLogin, visitor: &Visitor) -> Result<Entered, Refusal> {
+        let row = login.row.as_ref().ok_or_else(|| login.refusal(Code::NotAnswered))?;
+        if login.ticket.over == Some(Over::Cancelled) {
+            return Err(login.refusal(Code::Cancelled));
+        }
+        let evidence = match &row.state {
+            LoginState::Presentation(PresentationState::Presented(answer)) => answer.by.clone(),
+            LoginState::Presentation(PresentationState::Ended { reason }) => {
+                return Err(login.refusal((*reason).into()));
+            }
+            _ => return Ok(Entered::Before(Box::new(row.clone()))),
+        };
         let now = self.site.now();
         let session = self.new_session(&evidence, now);
         let looked = self.standing.look(&evidence.relied, now).await;
         if let Some(fallen) = looked.fallen() {
             return Err(login.refusal(fallen.code));
         }
-        let party = self.registry.client(&row.request.client_id).await?;
-        let prepared = self.prepare(&party, &row.request, &row.asked, &evidence, now).await?;
+        let party = self.registry.client(&login.request.client_id).await?;
+        let asked = Asked::new(&self.registry, &party, &login.request)
+            .map_err(|_| login.refusal(Code::ScopeNotAllowed))?;
+        if !asked.was_asked(&evidence) {
+            return Ok(Entered::Again);
+        }
+        let prepared = self.prepare(&party, &login.request, &asked, &evidence, now).await?;
         let before = visitor.session.as_ref().map(Handle::key);
-        Ok(Entrance { session, evidence, looked, prepared, before, now })
+        let entrance = Entrance { session, evidence, looked, prepared, before, now };
+        Ok(Entered::Asked(Box::new(entrance)))
     }
 
-    /// Ends a login whose person gave up on the login page, before anything was decided.
-    pub async fn cancel(&self, login: &OpenLogin) -> Result<AuthorizationResponse, Refusal> {
-        let now = self.site.now();
-        let key = login.handle.key();
+    /// Ends a login whose person gave up on its pages.
+    pub async fn cancel(
+        &self,
+        login: &OpenLogin,
+    ) -> Result<(AuthorizationResponse, LoginCookie), Refusal> {
+        let (now, key) = (self.site.now(), login.handle.key());
+        let error = AuthorizationErrorCode::AccessDenied;
+        let body = ResponseBody::Error { error, description: None };
+        let end = tables::End::Answered { body: body.clone(), why: Some(Code::Cancelled) };
         let cancelled = self
             .site
             .store()
             .transact(|tx| {
-                let row = tx.get::<Rows>(&key)?;
-                let open = |row: &Login| matches!(row.state, LoginState::Presentation(_));
-                let Some(row) = row.filter(open) else { return Ok(false) };
-                tx.put::<Rows>(&key, &Login { state: LoginState::Finished, ..row })?;
+                let Some(row) = tx.get::<Rows>(&key)? else { return Ok(Some(body.clone())) };
+                if let LoginState::Finished(end) = row.state {
+                    return Ok(match end {
+                        tables::End::Answered { body, .. } => Some(body),
+                        tables::End::Refused(_) => Some(body.clone()),
+                    });
+                }
+                let state = LoginState::Finished(end.clone());
+                tx.put::<Rows>(&key, &Login { state, ..row })?;
                 let (act, object) = (Act::LoginCancel, key.reference());
                 tx.append(entry(now, &Actor::Public, act, object, Outcome::Refused));
-                Ok(true)
+                Ok(Some(body.clone()))
             })
             .await?;
-        if !cancelled {
-            return Err(login.refusal(Code::AlreadyUsed));
-        }
-        let denied = AuthorizationErrorCode::AccessDenied;
-        Ok(self.error_response(&login.row.request, denied, None))
+        let body = cancelled.ok_or_else(|| login.refusal(Code::AlreadyUsed))?;
+        Ok((self.answer(login, body), self.over(login, Over::Cancelled)?))
+    }
+
+    /// The answer to the relying party of a login.
+    pub(crate) fn answer(&self, login: &OpenLogin, body: ResponseBody) -> AuthorizationResponse {
+        login.request.answer(self.site.origin().as_str(), body)
+    }
+
+    /// The cookie of a login that is over for its browser.
+    pub(crate) fn over(&self, login: &OpenLogin, how: Over) -> Result<LoginCookie, Refusal> {
+        let ticket = Ticket { over: Some(how), ..login.ticket.clone() };
+        ticket.seal(&login.handle, &login.key, self.site.entropy())
     }
 
     fn new_session(&self, evidence: &Evidence, now: Timestamp) -> NewSession {
@@ -238,23 +392,84 @@ impl Logins {
         NewSession { handle: Handle::new(expires, entropy), sid: entropy.id() }
     }
 
-    fn next(settled: Settled, login: &OpenLogin, session: NewSession) -> Result<Next, Refusal> {
+    fn next(
+        &self,
+        settled: Settled,
+        login: &OpenLogin,
+        session: NewSession,
+    ) -> Result<Next, Refusal> {
         let session = session.handle;
         match settled {
-            Settled::Respond(answer) => Ok(Next::Respond { answer, session }),
+            Settled::Respond(answer) => {
+                Ok(Next::Respond { answer, session, over: self.over(login, Over::Answered)? })
+            }
             Settled::Consent => Ok(Next::Consent { session }),
             Settled::Denied => Ok(Next::Login { session }),
             Settled::Refused(code) => Err(login.refusal(code)),
         }
     }
+
+    /// Where a browser goes that brings a proof again, after the login went on.
+    fn next_again(
+        &self,
+        login: &OpenLogin,
+        row: &Login,
+        is_proof: impl FnOnce(&Released) -> bool,
+    ) -> Result<Next, Refusal> {
+        let refused = || login.refusal(Code::AlreadyUsed);
+        let released = row.released.as_ref().filter(|released| is_proof(released));
+        let session = released.and_then(|released| Handle::parse(&released.session));
+        let session = session.ok_or_else(refused)?;
+        match &row.state {
+            LoginState::Presentation(_) => Err(refused()),
+            LoginState::AwaitingConsent(_) => Ok(Next::Consent { session }),
+            LoginState::Denied(_) => Ok(Next::Login { session }),
+            LoginState::Finished(tables::End::Refused(code)) => Err(login.refusal(*code)),
+            LoginState::Finished(tables::End::Answered { body, .. }) => Ok(Next::Respond {
+                answer: self.answer(login, body.clone()),
+                session,
+                over: self.over(login, Over::Answered)?,
+            }),
+        }
+    }
+}
+
+/// Whether a wallet's answer is still to be decided about.
+enum Entered {
+    /// It is.
+    Asked(Box<Entrance>),
+    /// The login went on before.
+    Before(Box<Login>),
+    /// The rules ask for more by now than the wallet was asked for.
+    Again,
+}
+
+/// A decision, made now or before.
+enum Came {
+    Now(Settled),
+    Before(Box<Login>),
+}
+
+/// What a browser sees that did not begin the login.
+pub struct Elsewhere {
+    /// The client and the service that ask the person to log in.
+    pub facts: ServiceFacts,
+    /// The browser that waits.
+    pub device: Device,
+    /// The number to type there, and for how many seconds it is valid; `None` if the client allows
+    /// no other device.
+    pub number: Option<(String, i64)>,
 }
 
 /// What a transaction needs to let a bound browser in.
 struct Enter<'a> {
-    key: &'a HandleKey,
+    at: At<'a>,
     session: &'a NewSession,
     before: Option<HandleKey>,
     bound: &'a BrowserBound<Evidence>,
+    /// The response code that the wallet got.
+    code: HandleKey,
+    number: Option<MatchNumber>,
 }
 
 impl Enter<'_> {
@@ -274,26 +489,51 @@ impl Enter<'_> {
         let session = self.session.handle.key();
         let begun = Session { sid: self.session.sid.clone(), evidence: evidence.clone() };
         tx.put::<Sessions>(&session, &begun)?;
-        let (actor, object) = (Actor::Person(evidence.person), self.key.reference());
+        let (actor, object) = (Actor::Person(evidence.person), self.at.key.reference());
         tx.append(
             entry(now, &actor, Act::SessionBegin, object, Outcome::Done)
                 .with("channel", evidence.channel.name()),
         );
-        prepared.settle(tx, stands, self.key, row, &session, evidence)
+        let released = Released {
+            response_code: self.code,
+            number: self.number.clone(),
+            session: self.session.handle.expose().to_owned(),
+        };
+        let row = Login { released: Some(released), ..row };
+        prepared.settle(tx, stands, self.at, row, &session, evidence)
     }
 }
 
 /// The result of the transaction that checks a typed number.
 enum Typed {
     Right(Settled),
+    Before(Box<Login>),
     Wrong(u8),
-    Ended,
+    Ended(Code),
     Gone,
 }
 
-fn presented(login: &Login) -> Option<&Evidence> {
-    match &login.state {
-        LoginState::Presentation(PresentationState::Presented(answer)) => Some(&answer.by),
-        _ => None,
+fn is_same_key(a: &HandleKey, b: &HandleKey) -> bool {
+    constant_time_eq(&a.to_bytes(), &b.to_bytes())
+}
+
+fn is_answer(state: &PresentationState<Evidence>, code: &HandleKey) -> bool {
+    response_code_of(state).is_some_and(|kept| is_same_key(&kept, code))
+}
+
+fn response_code_of(state: &PresentationState<Evidence>) -> Option<HandleKey> {
+    let PresentationState::Presented(presented) = state else { return None };
+    Some(presented.response_code)
+}
+
+fn number_of(state: &PresentationState<Evidence>) -> Option<MatchNumber> {
+    let PresentationState::Presented(presented) = state else { return None };
+    presented.number.clone()
+}
+
+fn ended_by(state: &PresentationState<Evidence>) -> Code {
+    match state {
+        PresentationState::Ended { reason } => (*reason).into(),
+        _ => Code::WrongNumber,
     }
 }

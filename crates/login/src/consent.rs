@@ -2,17 +2,18 @@
 
 use sekisho_grants::{ClaimsByType, GrantedPermit};
 use sekisho_jose::Claims;
-use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse};
+use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse, ResponseBody};
 use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_profile::{Act, Code, Outcome, scopes};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, entry};
 use serde_json::Value;
 
-use crate::asked::asked_name;
-use crate::settle::Settled;
-use crate::tables::{Decided, Login, LoginState, Logins as Rows};
-use crate::{Logins, OpenLogin, ServiceFacts};
+use crate::asked::{Asked, asked_name};
+use crate::settle::{At, Settled};
+use crate::tables::{Decided, End, Login, LoginState, Logins as Rows};
+use crate::ticket::Over;
+use crate::{LoginCookie, Logins, OpenLogin, ServiceFacts};
 
 /// The data of the consent page.
 pub struct ConsentQuestion {
@@ -52,8 +53,8 @@ pub enum Answer {
 
 /// Where the browser goes after the person answered.
 pub enum Consented {
-    /// To the relying party.
-    Respond(AuthorizationResponse),
+    /// To the relying party. The cookie says that the login is over.
+    Respond(AuthorizationResponse, LoginCookie),
     /// To the login's page, which shows why access was refused.
     Login,
 }
@@ -61,15 +62,14 @@ pub enum Consented {
 impl Logins {
     /// The question of this login, to the browser that began it.
     pub async fn consent_question(&self, login: &OpenLogin) -> Result<ConsentQuestion, Refusal> {
-        let row = &login.row;
-        let decided = awaiting_consent(login)?;
-        let facts = self.service_facts(&row.request.client_id).await?;
+        let (request, decided) = (&login.request, awaiting_consent(login)?);
+        let facts = self.service_facts(&request.client_id).await?;
         let claims = self.grants.open_claims(&decided.evidence).await?;
         let client_id = &facts.party.client.client_id;
         let username = self.site.digests().username(client_id, &decided.evidence.person);
-        let named: Vec<&str> = row.request.claims.names().map(String::as_str).collect();
+        let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
         let release = |claims: &ClaimsByType| {
-            scopes::release_named(&row.request.scopes, &named, claims, &username)
+            scopes::release_named(&request.scopes, &named, claims, &username)
         };
         let released = release(&claims)
             .into_iter()
@@ -79,52 +79,75 @@ impl Logins {
             })
             .collect::<Vec<_>>();
         let not_released = not_released(&claims, &release);
-        let offline = row.request.asks_for(OFFLINE_ACCESS);
+        let offline = request.asks_for(OFFLINE_ACCESS);
         let permit = decided.permit.clone();
         Ok(ConsentQuestion { facts, released, permit, not_released, offline })
     }
 
-    /// Takes the person's answer. The decision is made again before a code is minted.
+    /// Takes the person's answer. The decision is made again before a code is minted. Once there is
+    /// an answer, another one changes nothing and leads to the same place.
     pub async fn consent(&self, login: &OpenLogin, answer: &Answer) -> Result<Consented, Refusal> {
-        let row = &login.row;
-        let decided = awaiting_consent(login)?;
+        let decided = match login.row.as_ref() {
+            Some(row) if !matches!(row.state, LoginState::AwaitingConsent(_)) => {
+                return self.consented_before(login, row);
+            }
+            _ => awaiting_consent(login)?,
+        };
         let now = self.site.now();
         let Answer::Allow { optional } = answer else {
-            self.finish_refused(login, decided, Act::ConsentDeny).await?;
-            let denied = AuthorizationErrorCode::AccessDenied;
-            return Ok(Consented::Respond(self.error_response(&row.request, denied, None)));
+            let error = AuthorizationErrorCode::AccessDenied;
+            let body = ResponseBody::Error { error, description: None };
+            let end = End::Answered { body, why: Some(Code::Cancelled) };
+            return self.finish_refused(login, decided, Act::ConsentDeny, end).await;
         };
         let relied = &decided.evidence.relied;
         let looked = self.standing.look(relied, now).await;
         if let Some(fallen) = looked.fallen() {
-            self.finish_refused(login, decided, Act::ConsentLate).await?;
-            return Err(login.refusal(fallen.code));
+            let end = End::Refused(fallen.code);
+            return self.finish_refused(login, decided, Act::ConsentLate, end).await;
         }
         let withheld = scopes::optional_claims()
             .filter(|name| !optional.iter().any(|chosen| chosen == name))
             .map(str::to_owned)
             .collect::<Vec<_>>();
-        let party = self.registry.client(&row.request.client_id).await?;
+        let party = self.registry.client(&login.request.client_id).await?;
+        let asked = Asked::new(&self.registry, &party, &login.request)
+            .map_err(|_| login.refusal(Code::ScopeNotAllowed))?;
         let evidence = &decided.evidence;
-        let prepared = self.prepare(&party, &row.request, &row.asked, evidence, now).await?;
+        let prepared = self.prepare(&party, &login.request, &asked, evidence, now).await?;
         let key = login.handle.key();
+        let at = At { key: &key, request: &login.request, shown: true, waits: true };
         let settled = self
             .standing
             .decide(relied, looked, |tx, stands| {
-                let Some(row) = tx.get::<Rows>(&key)? else { return Ok(None) };
+                let Some(row) = tx.get::<Rows>(&key)? else { return Ok(Err(None)) };
                 let LoginState::AwaitingConsent(decided) = row.state.clone() else {
-                    return Ok(None);
+                    return Ok(Err(Some(Box::new(row))));
                 };
-                let settled =
-                    prepared.settle_with_consent(tx, stands, &key, row, &decided, &withheld)?;
-                Ok(Some(settled))
+                prepared.settle_with_consent(tx, stands, at, row, &decided, &withheld).map(Ok)
             })
             .await?;
         match settled {
-            Some(Settled::Respond(answer)) => Ok(Consented::Respond(answer)),
-            Some(Settled::Denied) => Ok(Consented::Login),
-            Some(Settled::Refused(code)) => Err(login.refusal(code)),
-            Some(Settled::Consent) | None => Err(login.refusal(Code::AlreadyUsed)),
+            Ok(Settled::Respond(answer)) => {
+                Ok(Consented::Respond(answer, self.over(login, Over::Answered)?))
+            }
+            Ok(Settled::Denied) => Ok(Consented::Login),
+            Ok(Settled::Refused(code)) => Err(login.refusal(code)),
+            Err(Some(row)) => self.consented_before(login, &row),
+            Ok(Settled::Consent) | Err(None) => Err(login.refusal(Code::AlreadyUsed)),
+        }
+    }
+
+    /// Where the browser goes if the login went on before this answer.
+    fn consented_before(&self, login: &OpenLogin, row: &Login) -> Result<Consented, Refusal> {
+        match &row.state {
+            LoginState::Finished(End::Answered { body, .. }) => {
+                let over = self.over(login, Over::Answered)?;
+                Ok(Consented::Respond(self.answer(login, body.clone()), over))
+            }
+            LoginState::Finished(End::Refused(code)) => Err(login.refusal(*code)),
+            LoginState::Denied(_) => Ok(Consented::Login),
+            _ => Err(login.refusal(Code::AlreadyUsed)),
         }
     }
 
@@ -134,30 +157,33 @@ impl Logins {
         login: &OpenLogin,
         decided: &Decided,
         act: Act,
-    ) -> Result<(), Refusal> {
+        end: End,
+    ) -> Result<Consented, Refusal> {
         let now = self.site.now();
         let key = login.handle.key();
         let actor = Actor::Person(decided.evidence.person);
-        let finished = self
+        let row = self
             .site
             .store()
             .transact(|tx| {
-                let row = tx.get::<Rows>(&key)?;
-                let open = |row: &Login| matches!(row.state, LoginState::AwaitingConsent(_));
-                let Some(row) = row.filter(open) else { return Ok(false) };
-                tx.put::<Rows>(&key, &Login { state: LoginState::Finished, ..row })?;
+                let Some(row) = tx.get::<Rows>(&key)? else { return Ok(None) };
+                if !matches!(row.state, LoginState::AwaitingConsent(_)) {
+                    return Ok(Some(row));
+                }
+                let row = Login { state: LoginState::Finished(end.clone()), ..row };
+                tx.put::<Rows>(&key, &row)?;
                 tx.append(entry(now, &actor, act, key.reference(), Outcome::Refused));
-                Ok(true)
+                Ok(Some(row))
             })
             .await?;
-        if finished { Ok(()) } else { Err(login.refusal(Code::AlreadyUsed)) }
+        self.consented_before(login, &row.ok_or_else(|| login.refusal(Code::LoginExpired))?)
     }
 }
 
 /// The decision of a login that waits for consent.
 fn awaiting_consent(login: &OpenLogin) -> Result<&Decided, Refusal> {
-    match &login.row.state {
-        LoginState::AwaitingConsent(decided) => Ok(decided),
+    match login.state() {
+        Some(LoginState::AwaitingConsent(decided)) => Ok(decided),
         _ => Err(login.refusal(Code::AlreadyUsed)),
     }
 }

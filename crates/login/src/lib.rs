@@ -11,6 +11,10 @@
 //!
 //! [`asked`] says what is asked for, `settle` decides, [`session`] and [`logout`] end sessions.
 //!
+//! Before a wallet has answered, a login is no row: the service's request is in a cookie of the
+//! browser (`ticket`), what the wallet's side needs is in its links (`wallet_request`), and both are
+//! sealed under a key that all brokers on one store share (`epoch`).
+//!
 //! Invariant: a code is minted only after a wallet's answer was verified, the browser proved that
 //! it began the login, the policies permitted the access, and the person agreed.
 //!
@@ -20,15 +24,24 @@ pub mod asked;
 mod begin;
 mod complete;
 pub mod consent;
+mod device;
+mod epoch;
 pub mod logout;
+mod parked;
 pub mod session;
 mod settle;
 mod tables;
+mod ticket;
 mod view;
+mod waiting;
 mod wallet;
+mod wallet_request;
 pub mod wallets;
 
-use sekisho_ambient::{Handle, sha256};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use sekisho_ambient::{Handle, Secret};
 use sekisho_grants::Grants;
 use sekisho_keyring::Keyring;
 use sekisho_registry::Registry;
@@ -36,8 +49,9 @@ use sekisho_site::Site;
 use sekisho_standing::Standing;
 use sekisho_store::StoreError;
 
-pub use begin::Begin;
-pub use complete::{Next, Number, OpenLogin};
+pub use begin::{Begin, Begun};
+pub use complete::{Elsewhere, Next, Number, OpenLogin};
+pub use device::Device;
 pub use tables::DeniedLogin;
 pub use view::{AskScreen, Screen, ServiceFacts};
 pub use wallet::{Answered, WalletRefusal};
@@ -55,6 +69,9 @@ pub struct Logins {
     standing: Standing,
     grants: Grants,
     wallets: Wallets,
+    epochs: Arc<epoch::Epochs>,
+    waiting: Arc<waiting::Waiting>,
+    places: Arc<parked::Places>,
 }
 
 impl Logins {
@@ -68,14 +85,16 @@ impl Logins {
         grants: Grants,
         wallets: Wallets,
     ) -> Self {
-        Self { site, registry, keyring, standing, grants, wallets }
+        let (epochs, waiting, places) = (Arc::default(), Arc::default(), Arc::default());
+        Self { site, registry, keyring, standing, grants, wallets, epochs, waiting, places }
     }
 
     /// Deletes expired rows and returns how many there were.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let counts = [
             self.site.sweep::<tables::Logins>().await?,
-            self.site.sweep::<tables::Requests>().await?,
+            self.site.sweep::<tables::Parked>().await?,
+            self.site.sweep::<tables::EpochKeys>().await?,
             self.site.sweep::<tables::Sessions>().await?,
             self.site.sweep::<tables::LoginsBefore>().await?,
             self.site.sweep::<tables::RequestsBefore>().await?,
@@ -84,19 +103,24 @@ impl Logins {
     }
 }
 
-/// The cookies that a browser sent.
+/// The browser that sent a request.
 #[derive(Clone, Default)]
 pub struct Visitor {
-    /// The cookie that identifies the browser.
-    pub browser: Option<Handle>,
+    /// The cookies of its open logins.
+    pub logins: Vec<LoginCookie>,
     /// The cookie of the browser's session, if somebody is logged in.
     pub session: Option<Handle>,
+    /// What it names itself.
+    pub device: Device,
+    /// Where it connects from; `None` behind a proxy.
+    pub address: Option<IpAddr>,
 }
 
-impl Visitor {
-    /// SHA-256 of the browser cookie; only this digest is stored.
-    pub(crate) fn browser_digest(&self) -> Option<[u8; 32]> {
-        let browser = self.browser.as_ref()?;
-        Some(sha256(browser.expose().as_bytes()))
-    }
+/// The cookie of one login. Whoever has it is the browser that began that login.
+#[derive(Clone)]
+pub struct LoginCookie {
+    /// The end of the cookie's name, which is the same for the same login.
+    pub name: String,
+    /// The value.
+    pub value: Secret<String>,
 }

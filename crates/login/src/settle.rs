@@ -28,7 +28,8 @@ use crate::Logins;
 use crate::asked::Asked;
 use crate::session::{self, End};
 use crate::tables::{
-    Consent, Consents, Decided, DeniedLogin, Login, LoginState, Logins as Rows, Session, Sessions,
+    self, Consent, Consents, Decided, DeniedLogin, Login, LoginState, Logins as Rows, Session,
+    Sessions,
 };
 
 /// Everything that is computed before the transaction that settles a login.
@@ -163,44 +164,44 @@ impl Prepared {
         self.other_subject
     }
 
-    /// Decides: mints the code, or says what must happen first. Writes the login's new state,
-    /// unless the request forbids any page (`prompt=none`).
+    /// Decides: mints the code, or says what must happen first. Writes the login's new state if a
+    /// browser will come back to it.
     pub(crate) fn settle(
         &self,
         tx: &mut Tx,
         stands: Result<Stands, &Fallen>,
-        key: &HandleKey,
+        at: At<'_>,
         login: Login,
         session: &HandleKey,
         evidence: &Evidence,
     ) -> Result<Settled, StoreError> {
-        let silent = login.request.prompt.contains(&Prompt::None);
+        let At { key, request, .. } = at;
         let stands = match stands {
             Ok(stands) => stands,
             Err(fallen) => {
                 session::end_in(tx, session, &End::Fallen(fallen), self.now)?;
                 self.audit(tx, key, evidence, Act::LoginSettle, Some(&fallen.code));
-                finish(tx, key, login, silent)?;
+                at.finish(tx, login, tables::End::Refused(fallen.code))?;
                 return Ok(Settled::Refused(fallen.code));
             }
         };
         if !self.logins.registry.is_registered_in(tx, &self.party)? {
             self.audit(tx, key, evidence, Act::LoginSettle, Some(&Code::UnknownClient));
-            finish(tx, key, login, silent)?;
+            at.finish(tx, login, tables::End::Refused(Code::UnknownClient))?;
             return Ok(Settled::Refused(Code::UnknownClient));
         }
         if self.other_subject {
             self.audit(tx, key, evidence, Act::LoginSettle, Some(&Reason::OtherSubject));
             let required = AuthorizationErrorCode::LoginRequired;
-            let answer = self.logins.error_response(&login.request, required, None);
-            finish(tx, key, login, silent)?;
+            let answer = self.logins.error_response(request, required, None);
+            at.finish(tx, login, tables::End::Answered { body: answer.body.clone(), why: None })?;
             return Ok(Settled::Respond(answer));
         }
         let permit = match &self.access {
             Access::Deny(denied) => {
                 let codes: Vec<_> = denied.reasons.iter().map(|reason| reason.code.id()).collect();
                 self.audit(tx, key, evidence, Act::AccessDecide, Some(&codes.join(" ")));
-                write(tx, key, login, LoginState::Denied(denied.clone()), silent)?;
+                at.write(tx, login, LoginState::Denied(denied.clone()))?;
                 return Ok(Settled::Denied);
             }
             Access::Permit(permit) => Some(permit.clone()),
@@ -208,10 +209,10 @@ impl Prepared {
         };
         let decided = Decided { session: *session, evidence: evidence.clone(), permit };
         let remembered = tx.get::<Consents>(&self.consent_key)?;
-        if let Some(consent) = remembered.filter(|consent| covers(consent, &login.request)) {
-            return self.mint(tx, stands, key, login, &decided, &consent.withheld);
+        if let Some(consent) = remembered.filter(|consent| covers(consent, request)) {
+            return self.mint(tx, stands, at, login, &decided, &consent.withheld);
         }
-        write(tx, key, login, LoginState::AwaitingConsent(decided), silent)?;
+        at.write(tx, login, LoginState::AwaitingConsent(decided))?;
         Ok(Settled::Consent)
     }
 
@@ -220,45 +221,48 @@ impl Prepared {
         &self,
         tx: &mut Tx,
         stands: Result<Stands, &Fallen>,
-        key: &HandleKey,
-        mut login: Login,
+        at: At<'_>,
+        login: Login,
         decided: &Decided,
         withheld: &[String],
     ) -> Result<Settled, StoreError> {
         let consent = Consent {
-            scopes: login.request.scopes.clone(),
-            claims: login.request.claims.names().cloned().collect(),
+            scopes: at.request.scopes.clone(),
+            claims: at.request.claims.names().cloned().collect(),
             withheld: withheld.to_vec(),
             time: self.now,
         };
         tx.put::<Consents>(&self.consent_key, &consent)?;
-        login.request.prompt.retain(|prompt| *prompt != Prompt::Consent);
-        self.settle(tx, stands, key, login, &decided.session, &decided.evidence)
+        let mut agreed = at.request.clone();
+        agreed.prompt.retain(|prompt| *prompt != Prompt::Consent);
+        let at = At { request: &agreed, ..at };
+        self.settle(tx, stands, at, login, &decided.session, &decided.evidence)
     }
 
     fn mint(
         &self,
         tx: &mut Tx,
         stands: Stands,
-        key: &HandleKey,
+        at: At<'_>,
         login: Login,
         decided: &Decided,
         withheld: &[String],
     ) -> Result<Settled, StoreError> {
         let Some(session) = tx.get::<Sessions>(&decided.session)? else {
-            return Ok(Settled::Refused(Code::LoginExpired));
+            at.finish(tx, login, tables::End::Refused(Code::SessionEnded))?;
+            return Ok(Settled::Refused(Code::SessionEnded));
         };
-        let request = &login.request;
+        let request = at.request;
         let grant = self.grant_of(&session, request, decided, withheld);
         let binding = CodeBinding::from(request);
         self.logins.grants.mint_in(tx, stands, &self.mint, binding, &grant)?;
         if decided.permit.is_some() {
-            self.audit(tx, key, &decided.evidence, Act::AccessDecide, None);
+            self.audit(tx, at.key, &decided.evidence, Act::AccessDecide, None);
         }
-        self.audit(tx, key, &decided.evidence, Act::CodeIssue, None);
-        let code = ResponseBody::Code(self.mint.code.expose().to_owned());
-        let answer = request.answer(self.logins.site.origin().as_str(), code);
-        tx.put::<Rows>(key, &Login { state: LoginState::Finished, ..login })?;
+        self.audit(tx, at.key, &decided.evidence, Act::CodeIssue, None);
+        let body = ResponseBody::Code(self.mint.code.expose().to_owned());
+        let answer = request.answer(self.logins.site.origin().as_str(), body.clone());
+        at.finish(tx, login, tables::End::Answered { body, why: None })?;
         Ok(Settled::Respond(answer))
     }
 
@@ -310,21 +314,30 @@ impl Prepared {
     }
 }
 
-/// Marks a login as finished.
-fn finish(tx: &mut Tx, key: &HandleKey, login: Login, silent: bool) -> Result<(), StoreError> {
-    write(tx, key, login, LoginState::Finished, silent)
+/// A login at the moment of its decision.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    /// The key of its row.
+    pub(crate) key: &'a HandleKey,
+    /// The service's request.
+    pub(crate) request: &'a AuthorizationRequest,
+    /// Whether pages may be shown (no `prompt=none`).
+    pub(crate) shown: bool,
+    /// Whether a browser is at a page of this login, and may come back to it.
+    pub(crate) waits: bool,
 }
 
-/// Writes a login's new state. With `prompt=none` nothing is written, because nobody comes back to
-/// such a login.
-fn write(
-    tx: &mut Tx,
-    key: &HandleKey,
-    login: Login,
-    state: LoginState,
-    silent: bool,
-) -> Result<(), StoreError> {
-    if silent { Ok(()) } else { tx.put::<Rows>(key, &Login { state, ..login }) }
+impl At<'_> {
+    /// Writes the state of a login that goes on.
+    fn write(self, tx: &mut Tx, login: Login, state: LoginState) -> Result<(), StoreError> {
+        if self.shown { tx.put::<Rows>(self.key, &Login { state, ..login }) } else { Ok(()) }
+    }
+
+    /// Writes how a login ended. If no browser was at its pages, nobody comes back to it.
+    fn finish(self, tx: &mut Tx, login: Login, end: tables::End) -> Result<(), StoreError> {
+        let state = LoginState::Finished(end);
+        if self.waits { tx.put::<Rows>(self.key, &Login { state, ..login }) } else { Ok(()) }
+    }
 }
 
 /// Whether a remembered consent answers this request: the request asks for nothing new, and it does

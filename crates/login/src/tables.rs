@@ -3,62 +3,64 @@
 use sekisho_access::Reason;
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_grants::{Evidence, GrantedPermit};
-use sekisho_oauth::authorization::AuthorizationRequest;
-use sekisho_openid4vp::presentation::PresentationState;
-use sekisho_profile::Channel;
+use sekisho_oauth::authorization::{AuthorizationRequest, ResponseBody};
+use sekisho_openid4vp::presentation::{MatchNumber, PresentationState};
+use sekisho_profile::Code;
 use sekisho_store::table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::asked::Asked;
+use crate::device::Device;
 
-table!(/// One login each: handle → how far it has come.
-    pub(crate) Logins = "logins_2": HandleKey => Login);
-table!(/// One presentation request each: handle → what the wallet was asked. The nonce and the
-    /// response key stand nowhere else, and go with the row.
-    pub(crate) Requests = "requests_2": HandleKey => RequestRow);
+table!(/// Logins that a wallet or a session has answered: handle → how far they have come. Before
+    /// that, a login is in its cookie and its links only.
+    pub(crate) Logins = "logins_3": HandleKey => Login);
+table!(/// Requests that are too large for a cookie: handle of the login → the request. Their number is
+    /// bounded.
+    pub(crate) Parked = "parked_requests_1": HandleKey => AuthorizationRequest);
+table!(/// The keys of open logins: end and digest of the epoch → 32 random bytes.
+    pub(crate) EpochKeys = "epoch_keys_1": HandleKey => [u8; 32]);
 table!(/// Sessions of browsers: handle → who logged in, when, on which credentials.
     pub(crate) Sessions = "sessions_1": HandleKey => Session);
 table!(/// Consents that are remembered: keyed digest of person and client → what was agreed to.
     pub(crate) Consents = "consents_1": [u8; 32] => Consent);
 table!(/// Logins of the version before, which ended with it: swept, never read.
-    pub(crate) LoginsBefore = "logins_1": HandleKey => Value);
+    pub(crate) LoginsBefore = "logins_2": HandleKey => Value);
 table!(/// Presentation requests of the version before: likewise.
-    pub(crate) RequestsBefore = "requests_1": HandleKey => Value);
+    pub(crate) RequestsBefore = "requests_2": HandleKey => Value);
 
-/// One login, from the authorization request to its code.
+/// One login, from the first verified answer to its code.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Login {
-    /// The validated request.
-    pub(crate) request: AuthorizationRequest,
-    /// What the request asks for.
-    pub(crate) asked: Asked,
-    /// SHA-256 of the cookie of the browser that began.
-    pub(crate) browser: [u8; 32],
-    /// When the login began.
-    pub(crate) started: Timestamp,
-    /// The presentation requests that a wallet may answer. The login page shows them, so the row
-    /// contains their handles and is sealed. Empty if a session answered.
-    pub(crate) requests: Vec<OpenRequest>,
+    /// The client that asks.
+    pub(crate) client_id: String,
+    /// The digest of the wallet's answer; `None` if a session answered.
+    pub(crate) answer: Option<[u8; 32]>,
+    /// Whether a wallet on another device may answer.
+    pub(crate) other_device: bool,
+    /// The browser that began.
+    pub(crate) device: Device,
+    /// What released the browser; `None` before that.
+    pub(crate) released: Option<Released>,
     /// The state of the login.
     pub(crate) state: LoginState,
 }
 
-/// A presentation request that a wallet may answer.
+/// What released the browser that began. The same proof gets the same answer again.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct OpenRequest {
-    /// Whether the wallet answers on the same device or on another one.
-    pub(crate) channel: Channel,
-    /// The handle of the presentation request.
-    pub(crate) handle: String,
-    /// The client identifier under which the wallet is asked.
-    pub(crate) verifier: String,
+pub(crate) struct Released {
+    /// The response code that the wallet got.
+    pub(crate) response_code: HandleKey,
+    /// The number that was typed or could have been.
+    pub(crate) number: Option<MatchNumber>,
+    /// The handle of the session that began. The row is sealed.
+    pub(crate) session: String,
 }
 
 /// The state of a login.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum LoginState {
-    /// A wallet is asked, has answered, or has declined.
+    /// A wallet has answered.
     Presentation(PresentationState<Evidence>),
     /// The browser has proven that it began the login, and no policy refused access. The
     /// person is asked for consent.
@@ -66,27 +68,21 @@ pub(crate) enum LoginState {
     /// The policies refused access.
     Denied(DeniedLogin),
     /// The login is over; nothing more can happen.
-    Finished,
+    Finished(End),
 }
 
-/// A presentation request, as stored until it is answered.
+/// How a login ended.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct RequestRow {
-    /// The key of its login, which contains the query.
-    pub(crate) login: HandleKey,
-    /// The handle of its login, for the URL to which the browser comes back.
-    pub(crate) login_text: String,
-    /// Whether the wallet answers on the same device or on another one.
-    pub(crate) channel: Channel,
-    /// The nonce that the presentation must contain.
-    pub(crate) nonce: String,
-    /// The private scalar for decrypting the answer; `None` if answers are not encrypted.
-    pub(crate) response_key: Option<Vec<u8>>,
-    /// The client identifier that the request names, and for which the answer must be made.
-    pub(crate) verifier: String,
-    /// How many answers did not verify. After [`crate::MAX_FAILURES`] the request cannot be
-    /// answered any more.
-    pub(crate) failures: u8,
+pub(crate) enum End {
+    /// The service was answered. If the person did not log in, `why` says the reason.
+    Answered {
+        /// The code or the error.
+        body: ResponseBody,
+        /// The reason of an error, for the person.
+        why: Option<Code>,
+    },
+    /// The person was told this code.
+    Refused(Code),
 }
 
 /// A decision that waits for consent.

@@ -1,14 +1,18 @@
 //! The data that the pages of a login show.
 
 use sekisho_ambient::{Handle, Text, Timestamp};
-use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse};
+use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse, ResponseBody};
 use sekisho_openid4vp::presentation::PresentationState;
 use sekisho_profile::{Channel, Code, lifetimes};
 use sekisho_registry::{RelyingParty, Service};
-use sekisho_site::{Refusal, paths};
+use sekisho_site::Refusal;
 
-use crate::tables::{DeniedLogin, Login, LoginState, Logins as Rows, OpenRequest};
-use crate::{Logins, OpenLogin, WalletEntry};
+use crate::asked::Asked;
+use crate::begin::begun_at;
+use crate::tables::{DeniedLogin, End, LoginState, Logins as Rows};
+use crate::ticket::Over;
+use crate::wallet_request::WalletRequest;
+use crate::{Logins, MAX_FAILURES, OpenLogin, WalletEntry};
 
 /// The page to show for a login, depending on its state.
 pub enum Screen {
@@ -23,8 +27,11 @@ pub enum Screen {
         /// For how many seconds the number is valid.
         remaining: i64,
     },
-    /// The wallet has answered on this device. It will send the browser back itself.
-    Answered,
+    /// The wallet has answered on this device, and sends the browser back itself.
+    Answered {
+        /// The client and the service that ask the person to log in.
+        facts: ServiceFacts,
+    },
     /// The person has to consent, on a page of its own.
     Consent,
     /// The policies refused access.
@@ -35,6 +42,11 @@ pub enum Screen {
         denied: DeniedLogin,
         /// The error for the relying party, if the person goes back there.
         answer: AuthorizationResponse,
+    },
+    /// The login is over, and the person is logged in.
+    Done {
+        /// The client and the service that asked.
+        facts: ServiceFacts,
     },
     /// The wallet or the person declined, or the login ended in another way.
     Over {
@@ -51,16 +63,19 @@ pub struct AskScreen {
     pub facts: ServiceFacts,
     /// The wallets, each with the link that opens it.
     pub wallets: Vec<(WalletEntry, String)>,
-    /// The link for a wallet on another device; `None` if no other device may be used.
+    /// Whether a wallet on another device may answer.
+    pub other_device: bool,
+    /// The link for a wallet on another device; `None` if there is none, or it has expired.
     pub cross_device: Option<String>,
     /// The claims that are asked for, as `type/claim`.
     pub asks: Vec<String>,
     /// Seconds until the links expire.
     pub remaining: i64,
-    /// Whether the links have expired, so that the person must ask for new ones.
+    /// Whether the links have expired or were tried too often, so that the person must ask for new
+    /// ones.
     pub expired: bool,
-    /// The path and query that repeat the authorization request, for the link to new ones.
-    pub again: String,
+    /// Why the last answer of a wallet was refused, and how many were; `None` if none was.
+    pub refused: Option<(Code, u8)>,
 }
 
 /// Who asks the person to log in.
@@ -75,16 +90,27 @@ pub struct ServiceFacts {
 impl Logins {
     /// The page to show for a login, to the browser that began it.
     pub async fn login_screen(&self, login: &OpenLogin) -> Result<Screen, Refusal> {
-        let row = &login.row;
         let now = self.site.now();
-        let facts = self.service_facts(&row.request.client_id).await?;
-        Ok(match &row.state {
+        let facts = self.service_facts(&login.request.client_id).await?;
+        if login.ticket.over == Some(Over::Cancelled) {
+            return Ok(self.ended(login, Code::Cancelled));
+        }
+        let Some(state) = login.state() else {
+            return match self.waiting.at(&login.handle.key()).declined {
+                Some(error) => Ok(self.ended(login, error.into())),
+                None => self.ask_screen(login, facts, now).map(Screen::Ask),
+            };
+        };
+        Ok(match state {
             LoginState::Presentation(PresentationState::AwaitingWallet) => {
-                Screen::Ask(self.ask_screen(row, facts, now)?)
+                Screen::Ask(self.ask_screen(login, facts, now)?)
             }
             LoginState::Presentation(PresentationState::Presented(answer)) => {
                 match &answer.number {
-                    None => Screen::Answered,
+                    None => Screen::Answered { facts },
+                    Some(number) if number.remaining(now) == 0 => {
+                        self.ended(login, Code::LateNumber)
+                    }
                     Some(number) => Screen::Number {
                         facts,
                         tries_left: number.tries_left(),
@@ -93,20 +119,26 @@ impl Logins {
                 }
             }
             LoginState::Presentation(PresentationState::Declined { error }) => {
-                self.over(row, (*error).into())
+                self.ended(login, (*error).into())
             }
             LoginState::Presentation(PresentationState::Ended { reason }) => {
-                self.over(row, (*reason).into())
+                self.ended(login, (*reason).into())
             }
             LoginState::AwaitingConsent(_) => Screen::Consent,
             LoginState::Denied(denied) => {
                 let codes: Vec<&str> =
                     denied.reasons.iter().map(|reason| reason.code.id()).collect();
                 let refused = AuthorizationErrorCode::AccessDenied;
-                let answer = self.error_response(&row.request, refused, Some(&codes.join(" ")));
+                let answer = self.error_response(&login.request, refused, Some(&codes.join(" ")));
                 Screen::Denied { facts, denied: denied.clone(), answer }
             }
-            LoginState::Finished => self.over(row, Code::AlreadyUsed),
+            LoginState::Finished(End::Answered { body: ResponseBody::Code(_), .. }) => {
+                Screen::Done { facts }
+            }
+            LoginState::Finished(End::Answered { why, .. }) => {
+                self.ended(login, why.unwrap_or(Code::AlreadyUsed))
+            }
+            LoginState::Finished(End::Refused(code)) => self.ended(login, *code),
         })
     }
 
@@ -118,13 +150,24 @@ impl Logins {
         response_code: &Handle,
     ) -> Result<(ServiceFacts, String, i64), Refusal> {
         let now = self.site.now();
-        let row = self.site.store().get::<Rows>(&login.key()).await?.ok_or(Refusal::NotFound)?;
-        let LoginState::Presentation(presented) = &row.state else {
-            return Err(Refusal::NotFound);
-        };
-        let number = presented.number_for(&response_code.key()).ok_or(Refusal::NotFound)?;
-        let facts = self.service_facts(&row.request.client_id).await?;
-        Ok((facts, number.digits().to_owned(), number.remaining(now)))
+        let refused = |code| Refusal::code(code, login.key().reference());
+        let row = self.site.store().get::<Rows>(&login.key()).await?;
+        let row = row.ok_or_else(|| refused(Code::LoginExpired))?;
+        let code = response_code.key();
+        match &row.state {
+            LoginState::Presentation(PresentationState::Ended { reason }) => {
+                Err(refused((*reason).into()))
+            }
+            LoginState::Presentation(presented) => {
+                let number = presented.number_for(&code).ok_or(Refusal::NotFound)?;
+                if number.remaining(now) == 0 {
+                    return Err(refused(Code::LateNumber));
+                }
+                let facts = self.service_facts(&row.client_id).await?;
+                Ok((facts, number.digits().to_owned(), number.remaining(now)))
+            }
+            _ => Err(refused(Code::AlreadyUsed)),
+        }
     }
 
     pub(crate) async fn service_facts(&self, client_id: &str) -> Result<ServiceFacts, Refusal> {
@@ -134,33 +177,50 @@ impl Logins {
         Ok(ServiceFacts { party, service })
     }
 
-    fn over(&self, row: &Login, code: Code) -> Screen {
+    fn ended(&self, login: &OpenLogin, code: Code) -> Screen {
         let denied = AuthorizationErrorCode::AccessDenied;
-        Screen::Over { code, answer: self.error_response(&row.request, denied, Some(code.id())) }
+        let answer = self.error_response(&login.request, denied, Some(code.id()));
+        Screen::Over { code, answer }
     }
 
     fn ask_screen(
         &self,
-        row: &Login,
+        login: &OpenLogin,
         facts: ServiceFacts,
         now: Timestamp,
     ) -> Result<AskScreen, Refusal> {
-        let request = |channel| row.requests.iter().find(|request| request.channel == channel);
-        let url = |endpoint: &str, request: &OpenRequest| {
-            self.wallet_url(endpoint, &request.verifier, &request.handle)
+        let arrived = self.waiting.at(&login.handle.key());
+        let ends = begun_at(&login.handle).plus(lifetimes::PRESENTATION_REQUEST);
+        let remaining = ends.since(now).max(0);
+        let expired = remaining == 0 || arrived.failures >= MAX_FAILURES;
+        let asked = Asked::new(&self.registry, &facts.party, &login.request)
+            .map_err(|_| login.refusal(Code::ScopeNotAllowed))?;
+        // A key that was compromised meanwhile signs nothing, so there is no link.
+        let verifier = self.verifier(&login.ticket.asking, &self.keyring.ring()).ok();
+        let link = |channel| {
+            let verifier = verifier.as_ref().filter(|_| !expired)?;
+            let request = WalletRequest::new(&login.handle, &login.ticket, &login.request, channel);
+            Some((verifier, request.seal(&login.key)?))
         };
-        let same = request(Channel::SameDevice).ok_or(Refusal::NotFound)?;
-        let wallet =
-            |wallet: &WalletEntry| (wallet.clone(), url(&wallet.authorization_endpoint, same));
-        let remaining = row.started.plus(lifetimes::PRESENTATION_REQUEST).since(now).max(0);
+        let same = link(Channel::SameDevice);
+        let wallets = self.wallets.entries().iter().filter_map(|wallet| {
+            let (verifier, request) = same.as_ref()?;
+            let endpoint = &wallet.authorization_endpoint;
+            Some((wallet.clone(), self.wallet_url(endpoint, verifier, request)))
+        });
+        let wallets: Vec<_> = wallets.collect();
+        let cross = login.ticket.asking.other_device.then(|| link(Channel::CrossDevice)).flatten();
+        let cross_device =
+            cross.map(|(verifier, request)| self.wallet_url("openid4vp://", verifier, &request));
         Ok(AskScreen {
             facts,
-            wallets: self.wallets.entries().iter().map(wallet).collect(),
-            cross_device: request(Channel::CrossDevice).map(|request| url("openid4vp://", request)),
-            asks: row.asked.names(),
+            expired: expired || wallets.is_empty(),
+            wallets,
+            other_device: login.ticket.asking.other_device,
+            cross_device,
+            asks: asked.names(),
             remaining,
-            expired: remaining == 0,
-            again: format!("{}?{}", paths::AUTHORIZE, row.request.to_query()),
+            refused: arrived.last.map(|code| (code, arrived.failures)),
         })
     }
 }

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use sekisho_ambient::{Handle, Timestamp, constant_time_eq};
-use sekisho_credential::vc::Binding;
+use sekisho_ambient::{Handle, Timestamp, constant_time_eq, sha256};
+use sekisho_credential::vc::{Binding, VerifiedCredential};
 use sekisho_grants::{ClaimsByType, Evidence};
 use sekisho_jose::jwe::DecryptionKey;
 use sekisho_jose::{Algorithm, Claims};
 use sekisho_keyring::{ActiveKey, Purpose, Ring};
 use sekisho_oauth::params::Params;
-use sekisho_openid4vp::presentation::{MatchNumber, PresentationState};
+use sekisho_openid4vp::presentation::{MatchNumber, PresentationState, Presented};
 use sekisho_openid4vp::request::{
     self, Operator, RequestObject, ServiceDescription, ServiceStatement,
 };
@@ -27,7 +27,11 @@ use sekisho_standing::{Looked, Relied};
 use sekisho_store::StoreError;
 
 use crate::asked::Asked;
-use crate::tables::{Login, LoginState, Logins as Rows, RequestRow, Requests};
+use crate::begin::begun_at;
+use crate::epoch::EpochKey;
+use crate::tables::{Login, LoginState, Logins as Rows};
+use crate::ticket::{Asking, key_tag};
+use crate::wallet_request::WalletRequest;
 use crate::{ClientIdPrefix, Logins, MAX_FAILURES, ResponseMode};
 
 /// How often an answer is verified again after trust changed meanwhile.
@@ -61,53 +65,50 @@ impl Logins {
     /// `iat` and, if the wallet sent one, `wallet_nonce` differ between two fetches.
     pub async fn request_object(
         &self,
-        request: &Handle,
+        link: &str,
         wallet_nonce: Option<&str>,
     ) -> Result<String, WalletRefusal> {
         let now = self.site.now();
-        let (row, login) = self.open_request(request, now).await?;
-        match &login.state {
-            LoginState::Presentation(PresentationState::AwaitingWallet) => {}
-            _ => return Err(WalletRefusal::Code(Code::AlreadyUsed)),
+        let open = self.open_request(link, now).await?;
+        let OpenRequest { request, key, expires } = &open;
+        let arrived = self.waiting.at(&request.key());
+        if arrived.declined.is_some() || self.answered(request).await?.is_some() {
+            return Err(WalletRefusal::Code(Code::AlreadyUsed));
         }
-        let party = self.registry.client(&login.request.client_id).await?;
+        let party = self.registry.client(&request.client_id).await?;
         let ring = self.keyring.ring();
-        let signer = request_signer(&ring)?;
-        let response_key = row
-            .response_key
-            .as_deref()
-            .and_then(|bytes| DecryptionKey::from_bytes(bytes).ok())
-            .map(|key| key.public_jwk());
+        let signer = signer_of(&ring, &request.asking)?;
+        let asked = Asked::of_link(&self.registry, &party, request)
+            .map_err(|_| WalletRefusal::Code(Code::ScopeNotAllowed))?;
         let object = RequestObject {
-            client_id: row.verifier,
-            response_uri: self.site.origin().response(request),
-            nonce: row.nonce,
-            state: request.expose().to_owned(),
-            response_mode: self.wire_mode(),
-            dcql_query: login.asked.query(self.site.type_authority()),
-            encryption_key: response_key,
+            client_id: self.verifier(&request.asking, &ring)?,
+            response_uri: self.site.origin().response(link),
+            nonce: request.nonce(key),
+            state: link.to_owned(),
+            response_mode: wire_mode(request.asking.mode),
+            dcql_query: asked.query(self.site.type_authority()),
+            encryption_key: request.response_key(key).map(|key| key.public_jwk()),
             verifier_info: vec![self.statement(&party).to_verifier_info()],
             wallet_nonce: wallet_nonce.map(str::to_owned),
             iat: now,
-            exp: request.key().expires(),
+            exp: *expires,
         };
         object
             .sign(signer.x5c.clone(), &signer.key)
             .map_err(|_| WalletRefusal::Broker(Refusal::NoKey))
     }
 
-    /// The link that opens a wallet with this request: the wallet's endpoint with `client_id` and
+    /// The link that opens a wallet with a request: the wallet's endpoint with `client_id` and
     /// `request_uri`.
     pub(crate) fn wallet_url(&self, endpoint: &str, verifier: &str, request: &str) -> String {
         request::wallet_url(endpoint, verifier, &self.site.origin().request(request))
     }
 
-    /// The client identifier by which the broker names itself to wallets now.
-    pub(crate) fn verifier(&self) -> Result<String, Refusal> {
-        match self.wallets.client_id_prefix {
+    /// The client identifier by which the broker names itself in a login.
+    pub(crate) fn verifier(&self, asking: &Asking, ring: &Ring) -> Result<String, Refusal> {
+        match asking.prefix {
             ClientIdPrefix::X509Hash => {
-                let ring = self.keyring.ring();
-                let leaf = request_signer(&ring)?.x5c.first().ok_or(Refusal::NoKey)?;
+                let leaf = signer_of(ring, asking)?.x5c.first().ok_or(Refusal::NoKey)?;
                 Ok(request::client_id_x509_hash(leaf))
             }
             ClientIdPrefix::X509SanDns => {
@@ -137,70 +138,80 @@ impl Logins {
         ServiceStatement { service, purpose: party.purpose.clone() }
     }
 
-    fn wire_mode(&self) -> request::ResponseMode {
-        match self.wallets.response_mode {
-            ResponseMode::DirectPost => request::ResponseMode::DirectPost,
-            ResponseMode::DirectPostJwt => request::ResponseMode::DirectPostJwt,
+    /// A request that may still be answered.
+    async fn open_request(&self, link: &str, now: Timestamp) -> Result<OpenRequest, WalletRefusal> {
+        let unknown = || WalletRefusal::Code(Code::RequestExpired);
+        let login = WalletRequest::login_of(link).ok_or_else(unknown)?;
+        let key = self.epochs.of(&self.site, &login).await?.ok_or_else(unknown)?;
+        let request = WalletRequest::open(link, &key).ok_or_else(unknown)?;
+        let expires = begun_at(&login).plus(lifetimes::PRESENTATION_REQUEST);
+        if expires <= now {
+            return Err(unknown());
         }
+        if self.waiting.at(&request.key()).failures >= MAX_FAILURES {
+            return Err(WalletRefusal::Code(Code::TooManyAnswers));
+        }
+        Ok(OpenRequest { request, key, expires })
     }
 
-    /// A request that may still be answered, with its login.
-    async fn open_request(
-        &self,
-        request: &Handle,
-        now: Timestamp,
-    ) -> Result<(RequestRow, Login), WalletRefusal> {
-        let expired = || WalletRefusal::Code(Code::LoginExpired);
-        if request.key().expires() <= now {
-            return Err(expired());
-        }
-        let row = self.site.store().get::<Requests>(&request.key()).await?;
-        let row = row.filter(|row| row.failures < MAX_FAILURES).ok_or_else(expired)?;
-        let login = self.site.store().get::<Rows>(&row.login).await?.ok_or_else(expired)?;
-        Ok((row, login))
+    /// The row of a login, if it was answered.
+    async fn answered(&self, request: &WalletRequest) -> Result<Option<Login>, StoreError> {
+        self.site.store().get::<Rows>(&request.key()).await
     }
 
     /// Takes a wallet's answer: verifies it, then stores it in one transaction. Only one answer is
-    /// accepted.
+    /// accepted; the same answer again gets the same response.
     pub async fn wallet_answers(
         &self,
-        request: &Handle,
+        link: &str,
         form: &Params,
     ) -> Result<Answered, WalletRefusal> {
         let now = self.site.now();
-        let (row, login) = self.open_request(request, now).await?;
-        let key = row.response_key.as_deref().map(DecryptionKey::from_bytes).transpose();
-        let key = key.map_err(|_| WalletRefusal::Broker(Refusal::NoKey))?;
-        let state = request.expose();
-        let answer = match response::parse(form, self.wire_mode(), key.as_ref()) {
-            Ok(answer) if answer.state().is_some_and(|answered| is_same(answered, state)) => answer,
-            Ok(_) => return self.count_failure(request, &row, Code::AnswerDoesNotFit, now).await,
-            Err(error) => return self.count_failure(request, &row, (&error).into(), now).await,
+        let open = self.open_request(link, now).await?;
+        let OpenRequest { request, key, .. } = &open;
+        let decryption = request.response_key(key);
+        let failed = |code| self.failed(request, code, now);
+        let mode = wire_mode(request.asking.mode);
+        let answer = match response::parse(form, mode, decryption.as_ref()) {
+            Ok(answer) if answer.state().is_some_and(|answered| is_same(answered, link)) => answer,
+            Ok(_) => return Err(failed(Code::AnswerDoesNotFit)),
+            Err(error) => return Err(failed((&error).into())),
         };
         let vp_token = match answer {
-            WalletAnswer::Refused { error, .. } => {
-                return self.keep_refusal(&row, error, now).await;
-            }
+            WalletAnswer::Refused { error, .. } => return self.declined(request, error, now).await,
             WalletAnswer::Presented { vp_token, .. } => vp_token,
         };
-        let response_uri = self.site.origin().response(request);
-        let encryption_key = key.as_ref().map(DecryptionKey::public_jwk);
+        let answer = Answer::new(request, key, digest_of(&vp_token));
+        if let Some(row) = self.answered(request).await? {
+            return self.again(&answer, &row);
+        }
+        if self.waiting.at(&request.key()).declined.is_some() {
+            return Err(WalletRefusal::Code(Code::AlreadyUsed));
+        }
+        let party = self.registry.client(&request.client_id).await?;
+        let asked = Asked::of_link(&self.registry, &party, request)
+            .map_err(|_| WalletRefusal::Code(Code::ScopeNotAllowed))?;
+        let (response_uri, nonce) = (self.site.origin().response(link), request.nonce(key));
+        let encryption_key = decryption.as_ref().map(DecryptionKey::public_jwk);
+        let verifier = self.verifier(&request.asking, &self.keyring.ring())?;
         let binding = Binding {
-            audience: &row.verifier,
-            nonce: &row.nonce,
+            audience: &verifier,
+            nonce: &nonce,
             response_uri: Some(&response_uri),
             encryption_key: encryption_key.as_ref(),
         };
         for _ in 0..ATTEMPTS {
-            let kept = match self.verify_answer(&row, &login.asked, binding, &vp_token, now).await {
-                Ok(verified) => self.keep_answer(request, &row, verified, now).await?,
+            let verified =
+                self.verify_answer(request.channel, &asked, binding, &vp_token, now).await;
+            let kept = match verified {
+                Ok(verified) => self.keep_answer(&answer, verified, now).await?,
                 Err(WalletRefusal::Code(code)) => Kept::Refused(code),
                 Err(error) => return Err(error),
             };
             match kept {
-                Kept::Taken(answered) => return Ok(answered),
-                Kept::Refused(code) => return self.count_failure(request, &row, code, now).await,
-                Kept::Gone => return Err(WalletRefusal::Code(Code::AlreadyUsed)),
+                Kept::Taken => return Ok(self.response_to(&answer)),
+                Kept::Before(row) => return self.again(&answer, &row),
+                Kept::Refused(code) => return Err(failed(code)),
                 Kept::Moved => self.standing.look_anew().await?,
             }
         }
@@ -209,7 +220,7 @@ impl Logins {
 
     async fn verify_answer(
         &self,
-        row: &RequestRow,
+        channel: Channel,
         asked: &Asked,
         binding: Binding<'_>,
         vp_token: &BTreeMap<String, Vec<String>>,
@@ -229,35 +240,29 @@ impl Logins {
             tracing::info!(%code, %error, "a presentation was refused");
             WalletRefusal::Code(code)
         })?;
-        let evidence = self.evidence(row, asked, &presentation, now).await?;
-        let looked = self.standing.look(&evidence.relied, now).await;
-        match looked.fallen() {
-            Some(fallen) => Err(WalletRefusal::Code(fallen.code)),
-            None => Ok(Verified { evidence, looked, trust: trust.version }),
+        let relied = relied(&presentation);
+        let looked = self.standing.look(&relied, now).await;
+        if let Some(fallen) = looked.fallen() {
+            return Err(WalletRefusal::Code(fallen.code));
         }
+        let evidence = self.evidence(channel, asked, &presentation, relied, now).await?;
+        Ok(Verified { evidence, looked, trust: trust.version })
     }
 
     /// What is stored about a presentation: its claims, sealed, and the credentials that it relied
     /// on.
     async fn evidence(
         &self,
-        row: &RequestRow,
+        channel: Channel,
         asked: &Asked,
         presentation: &VerifiedPresentation,
+        relied: Vec<Relied>,
         now: Timestamp,
     ) -> Result<Evidence, WalletRefusal> {
-        let mut relied = Vec::new();
-        let mut claims = ClaimsByType::new();
-        for (id, credential) in presentation.credentials() {
-            relied.push(Relied {
-                type_name: id.to_owned(),
-                issuer: credential.issuer().to_owned(),
-                digest: credential.digest(),
-                status: credential.status().cloned(),
-                expires: credential.expires(),
-            });
-            claims.insert(id.to_owned(), kept_claims(credential.claims()));
-        }
+        let of_type = |(id, credential): (&str, &VerifiedCredential)| {
+            (id.to_owned(), kept_claims(credential.claims()))
+        };
+        let claims: ClaimsByType = presentation.credentials().map(of_type).collect();
         let login = presentation.credential(LOGIN).ok_or(WalletRefusal::Code(Code::NoWallet))?;
         let member_ref = login.claims().get(MEMBER_REF).and_then(|value| value.as_str());
         let member_ref = member_ref.ok_or(WalletRefusal::Code(Code::NoMemberReference))?;
@@ -269,113 +274,133 @@ impl Logins {
             claims: self.grants.seal_claims(person, &claims).await?,
             asked: asked.names(),
             auth_time: now,
-            channel: row.channel,
+            channel,
         })
     }
 
+    /// Stores a verified answer under its login, unless there is one.
     async fn keep_answer(
         &self,
-        request: &Handle,
-        row: &RequestRow,
+        answer: &Answer<'_>,
         verified: Verified,
         now: Timestamp,
-    ) -> Result<Kept, WalletRefusal> {
+    ) -> Result<Kept, StoreError> {
         let Verified { evidence, looked, trust } = verified;
-        let response_code =
-            Handle::new(now.plus(lifetimes::PRESENTATION_REQUEST), self.site.entropy());
-        let number = match row.channel {
+        let (request, key) = (answer.request, answer.request.key());
+        let number = match request.channel {
             Channel::SameDevice => None,
             Channel::CrossDevice => Some(MatchNumber::draw(self.site.entropy(), now)),
         };
-        let actor = Actor::Person(evidence.person);
-        let origin = self.site.origin();
-        let redirect_uri = match row.channel {
-            Channel::SameDevice => origin.complete(&row.login_text, &response_code),
-            Channel::CrossDevice => origin.phone(&row.login_text, &response_code),
+        let presented = Presented { by: evidence, response_code: answer.code.key(), number };
+        let actor = Actor::Person(presented.by.person);
+        let login = Login {
+            client_id: request.client_id.clone(),
+            answer: Some(answer.digest),
+            other_device: request.asking.other_device,
+            device: request.device,
+            released: None,
+            state: LoginState::Presentation(PresentationState::Presented(presented.clone())),
         };
-        let kept = self
-            .site
-            .store()
+        let store = self.site.store();
+        store
             .transact(|tx| {
-                match self.standing.standing_in(tx, &evidence.relied, &looked)? {
+                match self.standing.standing_in(tx, &presented.by.relied, &looked)? {
                     Found::Stands(_) if looked.is_of_trust(trust) => {}
                     Found::Fallen(fallen) => return Ok(Kept::Refused(fallen.code)),
                     Found::Stands(_) | Found::Moved => return Ok(Kept::Moved),
                 }
-                let Some(mut login) = tx.get::<Rows>(&row.login)? else { return Ok(Kept::Gone) };
-                if tx.get::<Requests>(&request.key())?.is_none() {
-                    return Ok(Kept::Gone);
+                if let Some(before) = tx.get::<Rows>(&key)? {
+                    return Ok(Kept::Before(Box::new(before)));
                 }
-                let LoginState::Presentation(state) = login.state else { return Ok(Kept::Gone) };
-                let code = response_code.key();
-                let Ok(presented) = state.present(evidence.clone(), code, number.clone()) else {
-                    return Ok(Kept::Gone);
-                };
-                login.state = LoginState::Presentation(presented);
-                tx.put::<Rows>(&row.login, &login)?;
-                // The response key is deleted with the row, because no second answer is accepted.
-                tx.delete::<Requests>(&request.key())?;
-                let (act, object) = (Act::PresentationAccept, row.login.reference());
-                tx.append(entry(now, &actor, act, object, Outcome::Done));
-                Ok(Kept::Taken(Answered { redirect_uri: redirect_uri.clone() }))
+                tx.put::<Rows>(&key, &login)?;
+                let (act, object) = (Act::PresentationAccept, key.reference());
+                let entry = entry(now, &actor, act, object, Outcome::Done);
+                tx.append(entry.with("client", request.client_id.as_str()));
+                Ok(Kept::Taken)
             })
-            .await?;
-        Ok(kept)
+            .await
     }
 
-    async fn keep_refusal(
+    /// The response to an answer of a login that was answered before.
+    fn again(&self, answer: &Answer<'_>, row: &Login) -> Result<Answered, WalletRefusal> {
+        if row.answer.is_some_and(|before| constant_time_eq(&before, &answer.digest)) {
+            return Ok(self.response_to(answer));
+        }
+        Err(WalletRefusal::Code(Code::AlreadyUsed))
+    }
+
+    fn response_to(&self, answer: &Answer<'_>) -> Answered {
+        let (origin, login) = (self.site.origin(), answer.request.login.expose());
+        let redirect_uri = match answer.request.channel {
+            Channel::SameDevice => origin.complete(login, &answer.code),
+            Channel::CrossDevice => origin.phone(login, &answer.code),
+        };
+        Answered { redirect_uri }
+    }
+
+    /// Notes that a wallet refused. The same refusal again gets the same response.
+    async fn declined(
         &self,
-        row: &RequestRow,
+        request: &WalletRequest,
         error: WalletError,
         now: Timestamp,
     ) -> Result<Answered, WalletRefusal> {
-        let taken = self
-            .site
-            .store()
-            .transact(|tx| {
-                let Some(login) = tx.get::<Rows>(&row.login)? else { return Ok(false) };
-                let LoginState::Presentation(state) = login.state.clone() else {
-                    return Ok(false);
-                };
-                let Ok(declined) = state.decline(error) else { return Ok(false) };
-                let state = LoginState::Presentation(declined);
-                tx.put::<Rows>(&row.login, &Login { state, ..login })?;
-                let object = row.login.reference();
-                let entry =
-                    entry(now, &Actor::Public, Act::PresentationDecline, object, Outcome::Refused);
-                tx.append(entry.because(error.to_string()));
-                Ok(true)
-            })
-            .await?;
-        if !taken {
+        if self.answered(request).await?.is_some() {
             return Err(WalletRefusal::Code(Code::AlreadyUsed));
         }
-        Ok(Answered { redirect_uri: self.site.origin().login(&row.login_text) })
+        self.waiting.declined(&request.key(), error, now);
+        let (origin, login) = (self.site.origin(), request.login.expose());
+        let redirect_uri = match request.channel {
+            Channel::SameDevice => origin.login(login),
+            Channel::CrossDevice => origin.phone_declined(login),
+        };
+        Ok(Answered { redirect_uri })
     }
 
-    /// Counts a failed answer. It changes nothing else.
-    async fn count_failure(
-        &self,
-        request: &Handle,
-        row: &RequestRow,
-        code: Code,
-        now: Timestamp,
-    ) -> Result<Answered, WalletRefusal> {
-        self.site
-            .store()
-            .transact(|tx| {
-                let Some(mut stored) = tx.get::<Requests>(&request.key())? else { return Ok(()) };
-                stored.failures = stored.failures.saturating_add(1);
-                tx.put::<Requests>(&request.key(), &stored)?;
-                let object = row.login.reference();
-                let entry =
-                    entry(now, &Actor::Public, Act::PresentationAccept, object, Outcome::Refused);
-                tx.append(entry.because(code));
-                Ok(())
-            })
-            .await?;
-        Err(WalletRefusal::Code(code))
+    /// Counts an answer that did not verify, and returns its refusal.
+    fn failed(&self, request: &WalletRequest, code: Code, now: Timestamp) -> WalletRefusal {
+        tracing::info!(%code, login = request.key().reference(), "an answer was refused");
+        self.waiting.failed(&request.key(), code, now);
+        WalletRefusal::Code(code)
     }
+}
+
+/// A request that may still be answered.
+struct OpenRequest {
+    request: WalletRequest,
+    key: EpochKey,
+    expires: Timestamp,
+}
+
+/// An answer that a wallet sent.
+struct Answer<'a> {
+    request: &'a WalletRequest,
+    digest: [u8; 32],
+    /// The response code for this answer.
+    code: Handle,
+}
+
+impl<'a> Answer<'a> {
+    fn new(request: &'a WalletRequest, key: &EpochKey, digest: [u8; 32]) -> Self {
+        Self { request, digest, code: request.response_code(key, &digest) }
+    }
+}
+
+/// The digest of the presentations in an answer.
+fn digest_of(vp_token: &BTreeMap<String, Vec<String>>) -> [u8; 32] {
+    sha256(serde_json::json!(vp_token).to_string().as_bytes())
+}
+
+/// The credentials of a presentation, as decisions refer to them.
+fn relied(presentation: &VerifiedPresentation) -> Vec<Relied> {
+    let of = |(id, credential): (&str, &VerifiedCredential)| Relied {
+        type_name: id.to_owned(),
+        issuer: credential.issuer().to_owned(),
+        digest: credential.digest(),
+        status: credential.status().cloned(),
+        expires: credential.expires(),
+    };
+    presentation.credentials().map(of).collect()
 }
 
 /// An answer that was verified, and the versions with which it was verified.
@@ -388,11 +413,11 @@ struct Verified {
 
 /// The result of the transaction that stores a verified answer.
 enum Kept {
-    Taken(Answered),
+    Taken,
     /// A credential no longer stands.
     Refused(Code),
-    /// The request is expired or was answered already.
-    Gone,
+    /// The login was answered before.
+    Before(Box<Login>),
     /// Trust has changed meanwhile; verify again.
     Moved,
 }
@@ -408,6 +433,20 @@ fn is_same(answered: &str, asked: &str) -> bool {
     constant_time_eq(answered.as_bytes(), asked.as_bytes())
 }
 
-fn request_signer(ring: &Ring) -> Result<&ActiveKey, Refusal> {
+fn wire_mode(mode: ResponseMode) -> request::ResponseMode {
+    match mode {
+        ResponseMode::DirectPost => request::ResponseMode::DirectPost,
+        ResponseMode::DirectPostJwt => request::ResponseMode::DirectPostJwt,
+    }
+}
+
+/// The key that signs requests of logins that begin now.
+pub(crate) fn request_signer(ring: &Ring) -> Result<&ActiveKey, Refusal> {
     ring.active(&Purpose::RequestObject, Algorithm::Es256).ok_or(Refusal::NoKey)
+}
+
+/// The key that signs the requests of an open login.
+fn signer_of<'r>(ring: &'r Ring, asking: &Asking) -> Result<&'r ActiveKey, Refusal> {
+    let signer = request_signer(ring)?;
+    if key_tag(signer.key.kid()) == asking.signer { Ok(signer) } else { Err(Refusal::NoKey) }
 }

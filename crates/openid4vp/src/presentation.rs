@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! AwaitingWallet ──present──▶ Presented ──response code, or number──▶ BrowserBound
-//!       │  │                     │  └──third wrong number, or 60 s late──▶ Ended
+//!       │  │                     │  └──third wrong number, or 180 s late──▶ Ended
 //!       │  └───────expire────────┴──▶ Ended
 //!       └──decline──▶ Declined
 //! ```
@@ -22,7 +22,7 @@ use thiserror::Error;
 use crate::response::WalletError;
 
 /// How long after the wallet's answer the number may be typed, in seconds.
-pub const NUMBER_SECONDS: i64 = 60;
+pub const NUMBER_SECONDS: i64 = 180;
 
 /// How many digits the number has.
 pub const NUMBER_DIGITS: u8 = 4;
@@ -164,6 +164,11 @@ impl MatchNumber {
         }
     }
 
+    /// Whether `typed` is the number. For a step that was taken already; a try is not counted.
+    pub fn is(&self, typed: &str) -> bool {
+        self.matches(typed)
+    }
+
     /// The digits. Show them only on the device that holds the response code.
     pub fn digits(&self) -> &str {
         &self.digits
@@ -275,6 +280,20 @@ impl<P> PresentationState<P> {
                 NumberOutcome::Wrong { state, tries_left }
             }
         }
+    }
+
+    /// Asks for a number although the wallet answered on the same device: the wallet opened another
+    /// browser. Whoever has the response code may ask for that. `None` if there is no such answer;
+    /// a number that is already asked for stays.
+    #[must_use]
+    pub fn ask_number(self, response_code: &HandleKey, number: MatchNumber) -> Option<Self> {
+        let Self::Presented(mut presented) = self else { return None };
+        let (given, kept) = (response_code.to_bytes(), presented.response_code.to_bytes());
+        if !constant_time_eq(&given, &kept) {
+            return None;
+        }
+        presented.number.get_or_insert(number);
+        Some(Self::Presented(presented))
     }
 
     /// The number to show on the device that sent this response code. `None` for any other code.

@@ -83,8 +83,6 @@ words! {
         KeyRotate = "key.rotate",
         /// A key was removed from every document.
         KeyUnpublish = "key.unpublish",
-        /// A login began.
-        LoginBegin = "login.begin",
         /// The person gave up on the login page.
         LoginCancel = "login.cancel",
         /// The person typed a number that was wrong or too late.
@@ -95,10 +93,8 @@ words! {
         OfferRedeem = "offer.redeem",
         /// An organization was added.
         OrganizationAdd = "organization.add",
-        /// A wallet sent a presentation. The outcome says whether it was accepted.
+        /// A wallet sent a presentation that was verified.
         PresentationAccept = "presentation.accept",
-        /// A wallet answered with an error.
-        PresentationDecline = "presentation.decline",
         /// A session began.
         SessionBegin = "session.begin",
         /// A session ended.

@@ -53,7 +53,8 @@ impl From<PresentationError> for Code {
     fn from(error: PresentationError) -> Self {
         use PresentationError as E;
         match error {
-            E::NotAnswered | E::AlreadyAnswered => Self::AlreadyUsed,
+            E::NotAnswered => Self::NotAnswered,
+            E::AlreadyAnswered => Self::AlreadyUsed,
             E::Declined(error) => error.into(),
             E::ResponseCode => Self::OtherBrowser,
             E::Ended(reason) => reason.into(),
@@ -65,7 +66,8 @@ impl From<EndReason> for Code {
     fn from(reason: EndReason) -> Self {
         match reason {
             EndReason::Expired => Self::LoginExpired,
-            EndReason::WrongNumber | EndReason::LateNumber => Self::WrongNumber,
+            EndReason::WrongNumber => Self::WrongNumber,
+            EndReason::LateNumber => Self::LateNumber,
         }
     }
 }
@@ -87,14 +89,14 @@ mod tests {
     #[test]
     fn each_refusal_of_a_presentation_has_its_code() {
         for (error, id) in [
-            (PresentationError::NotAnswered, "A-1004"),
+            (PresentationError::NotAnswered, "A-1014"),
             (PresentationError::AlreadyAnswered, "A-1004"),
             (PresentationError::Declined(WalletError::AccessDenied), "A-1002"),
             (PresentationError::Declined(WalletError::WalletUnavailable), "A-1003"),
             (PresentationError::ResponseCode, "A-1005"),
             (PresentationError::Ended(EndReason::Expired), "A-1001"),
             (PresentationError::Ended(EndReason::WrongNumber), "A-1006"),
-            (PresentationError::Ended(EndReason::LateNumber), "A-1006"),
+            (PresentationError::Ended(EndReason::LateNumber), "A-1012"),
         ] {
             assert_eq!(Code::from(error).id(), id, "{error}");
         }

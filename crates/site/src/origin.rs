@@ -110,8 +110,8 @@ impl Origin {
     }
 
     /// Returns the URL to which the wallet sends its answer (`response_uri`).
-    pub fn response(&self, request: &Handle) -> String {
-        self.join(&paths::fill(paths::RESPONSE, &[request.expose()]))
+    pub fn response(&self, request: &str) -> String {
+        self.join(&paths::fill(paths::RESPONSE, &[request]))
     }
 
     /// Returns the URL of a login's page.
@@ -127,6 +127,11 @@ impl Origin {
     /// Returns the URL to which a wallet on another device sends its own browser.
     pub fn phone(&self, login: &str, response_code: &Handle) -> String {
         self.with_code(paths::PHONE, login, response_code)
+    }
+
+    /// Returns the URL to which a wallet on another device sends its own browser after it declined.
+    pub fn phone_declined(&self, login: &str) -> String {
+        self.join(&paths::fill(paths::PHONE_DECLINED, &[login]))
     }
 
     fn with_code(&self, template: &str, login: &str, response_code: &Handle) -> String {

@@ -17,6 +17,8 @@ pub const CANCEL: &str = "/login/{login}/cancel";
 pub const RENEW: &str = "/login/{login}/renew";
 /// A wallet on another device sends its own browser here.
 pub const PHONE: &str = "/login/{login}/phone";
+/// A wallet on another device sends its own browser here after it declined.
+pub const PHONE_DECLINED: &str = "/login/{login}/phone/declined";
 /// The consent page of a login.
 pub const CONSENT: &str = "/consent/{login}";
 /// A wallet fetches a presentation request here (`request_uri`).

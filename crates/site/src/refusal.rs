@@ -40,7 +40,7 @@ impl Refusal {
     pub fn told(&self) -> Code {
         match self {
             Self::Code { code, .. } => *code,
-            Self::NotFound => Code::LoginExpired,
+            Self::NotFound => Code::PageNotFound,
             Self::Store(StoreError::Busy) => Code::Busy,
             Self::Store(_) | Self::Person(_) => Code::Store,
             Self::NoKey => Code::KeyUnavailable,

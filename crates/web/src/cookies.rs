@@ -1,4 +1,4 @@
-//! Cookies: which browser this is, and its session (RFC 6265bis; AUTH-26).
+//! Cookies: the logins that a browser began, and its session (RFC 6265bis; AUTH-26).
 //!
 //! On https, cookies are named `__Host-…` and are `Secure`, so no subdomain and no plain connection
 //! can set them. On an http loopback origin they have neither, because browsers would refuse such
@@ -7,11 +7,13 @@
 
 use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HeaderValue, SET_COOKIE};
-use sekisho_ambient::{Handle, Timestamp};
+use sekisho_ambient::{Handle, Secret, Timestamp};
+use sekisho_login::LoginCookie;
 use sekisho_site::Origin;
 
-/// The name of the cookie that identifies the browser.
-pub(crate) const BROWSER: &str = "sekisho-browser";
+/// How the names of the cookies of open logins begin. Each login has a cookie of its own, so that
+/// several tabs do not overwrite each other's.
+const LOGIN: &str = "sekisho-login-";
 /// The name of the cookie that holds the session.
 pub(crate) const SESSION: &str = "sekisho-session";
 /// The name of the cookie that holds the language that the person chose.
@@ -40,6 +42,29 @@ pub(crate) fn read<T>(
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| value_of(pair, name.as_bytes()))
         .find_map(parse)
+}
+
+/// The cookies of open logins. Of one name, the first counts.
+pub(crate) fn logins(headers: &HeaderMap, origin: &Origin) -> Vec<LoginCookie> {
+    let prefix = wire_name(origin, LOGIN);
+    let mut logins = Vec::<LoginCookie>::new();
+    let pairs = headers.get_all(COOKIE).iter();
+    for pair in pairs.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')) {
+        let Some(rest) = pair.trim_ascii().strip_prefix(prefix.as_bytes()) else { continue };
+        let Ok(rest) = std::str::from_utf8(rest) else { continue };
+        let Some((name, value)) = rest.split_once('=') else { continue };
+        let (name, value) = (name.trim().to_owned(), Secret::new(value.trim().to_owned()));
+        let ours = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if ours && logins.iter().all(|known| known.name != name) {
+            logins.push(LoginCookie { name, value });
+        }
+    }
+    logins
+}
+
+/// The name of a login's cookie, without the prefix of https.
+pub(crate) fn login_name(end: &str) -> String {
+    format!("{LOGIN}{end}")
 }
 
 /// The value of a pair that has this name, if the value is text.

@@ -3,12 +3,12 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
-use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use sekisho_ambient::Handle;
-use sekisho_login::{Logins, OpenLogin, Visitor};
+use sekisho_login::{Device, Logins, OpenLogin, Visitor};
 use sekisho_oauth::params::Params;
 use sekisho_oauth::token::TokenError;
 use sekisho_profile::Code;
@@ -82,6 +82,18 @@ impl<S: Send + Sync> FromRequest<S> for PageForm {
     }
 }
 
+/// The sealed link of a presentation request in the path.
+pub(crate) struct LinkInPath(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for LinkInPath {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let link = Path::<String>::from_request_parts(parts, state).await;
+        link.map(|Path(link)| Self(link)).map_err(IntoResponse::into_response)
+    }
+}
+
 /// A handle in the path. A text that is not a handle is answered with 404.
 pub(crate) struct InPath(pub(crate) Handle);
 
@@ -96,6 +108,11 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
     }
 }
 
+/// The address that a connection comes from, as an extension of its requests. A server behind a
+/// proxy does not set it, because it does not know it.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(pub std::net::IpAddr);
+
 /// The browser that sent the request: its cookies and its language.
 pub(crate) struct Browser {
     /// The handles in the cookies.
@@ -106,8 +123,6 @@ pub(crate) struct Browser {
     pub(crate) chosen: bool,
     /// Whether the person chose the language, in this request or before.
     own_choice: bool,
-    /// The text of the browser cookie, to which form tokens are bound.
-    secret: String,
     pub(crate) site: Site,
 }
 
@@ -117,9 +132,13 @@ impl FromRequestParts<App> for Browser {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let site = Site::from_ref(app);
         let cookie = |name| cookies::read(&parts.headers, site.origin(), name, Handle::parse);
-        let visitor =
-            Visitor { browser: cookie(cookies::BROWSER), session: cookie(cookies::SESSION) };
-        let secret = visitor.browser.as_ref().map(Handle::expose).unwrap_or_default().to_owned();
+        let agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let visitor = Visitor {
+            logins: cookies::logins(&parts.headers, site.origin()),
+            session: cookie(cookies::SESSION),
+            device: agent.map(Device::from_user_agent).unwrap_or_default(),
+            address: parts.extensions.get::<PeerAddress>().map(|PeerAddress(address)| *address),
+        };
         let query = Params::parse(parts.uri.query().unwrap_or_default()).unwrap_or_default();
         let asked = query.one("lang").ok().flatten().map(str::to_owned);
         let chosen = asked.is_some();
@@ -130,14 +149,14 @@ impl FromRequestParts<App> for Browser {
         let locales = query.one("ui_locales").ok().flatten();
         let accept = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let lang = choose_language(wanted.as_deref(), locales, accept);
-        Ok(Self { visitor, lang, chosen, own_choice, secret, site })
+        Ok(Self { visitor, lang, chosen, own_choice, site })
     }
 }
 
 impl Browser {
     /// The token that the forms of this login carry.
     pub(crate) fn form_token(&self, login: &OpenLogin) -> String {
-        self.site.digests().form_token(login.handle().expose(), &self.secret)
+        self.site.digests().form_token(login.handle().expose(), login.secret())
     }
 
     /// The text of the session's cookie, to which the form of the log-out question is bound.
@@ -199,7 +218,7 @@ impl FromRequest<App> for OwnForm {
             PageForm::from_request(Request::from_parts(parts, body), app).await;
         let (handle, browser) = (at.login.handle(), &at.browser);
         let digests = browser.site.digests();
-        if !digests.is_form_token(form_token(&form), handle.expose(), &browser.secret) {
+        if !digests.is_form_token(form_token(&form), handle.expose(), at.login.secret()) {
             let refusal = Refusal::code(Code::OtherBrowser, handle.key().reference());
             return Err(browser.answer(Err(refusal.into())));
         }

@@ -18,6 +18,7 @@ use axum::Router;
 use sekisho_broker::Broker;
 
 use app::App;
+pub use extract::PeerAddress;
 
 /// The public surface of a broker.
 pub fn router(broker: Broker) -> Router {

@@ -13,12 +13,13 @@
 //!
 //! | page | posts to | fields |
 //! |---|---|---|
-//! | login, number entry | `{login_path}/cancel` | `form_token` |
-//! | login | `{login_path}/renew` | `form_token` |
+//! | login, answered, number entry | `{login_path}/cancel` | `form_token` |
+//! | login, answered | `{login_path}/renew` | `form_token` |
 //! | number entry | `{login_path}/number` | `form_token`, `number` |
 //! | consent | `{consent_path}` | `form_token`, `decision` = `allow`, `deny`; `optional` repeated |
 //! | log-out question | `{logout_path}` | `form_token`, `decision` = `yes`, `no` |
 
+mod answered;
 mod assets;
 mod consent;
 mod denied;
@@ -32,6 +33,7 @@ mod qr;
 #[cfg(test)]
 mod samples;
 
+pub use answered::{AnsweredView, DoneView, ElsewhereView, answered, done, elsewhere};
 pub use assets::ASSETS;
 pub use consent::{ClaimItem, ConsentView, Fact, consent};
 pub use denied::{DeniedView, Reason, ReasonLink, denied};

@@ -5,8 +5,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use sekisho_ambient::Handle;
+use sekisho_login::LoginCookie;
 use sekisho_oauth::authorization::{AuthorizationResponse, Encoded};
-use sekisho_profile::Code;
+use sekisho_profile::{Code, lifetimes};
 use sekisho_site::Refusal;
 use serde_json::Value;
 
@@ -17,10 +18,10 @@ use crate::{cookies, pages};
 /// How long the chosen language is kept, in seconds: one year.
 const LANGUAGE_LIFETIME: i64 = 31_536_000;
 
-/// What a browser gets: HTML or a redirect, and perhaps a cookie.
+/// What a browser gets: HTML or a redirect, and perhaps cookies.
 pub(crate) struct Page {
     what: What,
-    cookie: Option<Cookie>,
+    cookies: Vec<Cookie>,
 }
 
 enum What {
@@ -33,14 +34,15 @@ enum What {
 /// A cookie that is set or deleted together with a page.
 enum Cookie {
     Set(&'static str, Handle),
-    Forget(&'static str),
+    Login(LoginCookie),
+    Forget(String),
 }
 
 impl Page {
     /// A page whose forms lead only to our own pages.
     pub(crate) fn html(body: String) -> Self {
         let what = What::Html { status: StatusCode::OK, body, form_target: None };
-        Self { what, cookie: None }
+        Self { what, cookies: Vec::new() }
     }
 
     /// The same page with another status.
@@ -61,7 +63,7 @@ impl Page {
 
     /// A redirect to a path of ours or to a URL.
     pub(crate) fn to(url: impl Into<String>) -> Self {
-        Self { what: What::To(url.into()), cookie: None }
+        Self { what: What::To(url.into()), cookies: Vec::new() }
     }
 
     /// The answer to a relying party, sent in the way that its mode says.
@@ -73,12 +75,22 @@ impl Page {
 
     /// The same, and sets a cookie that expires with its handle.
     pub(crate) fn setting(self, name: &'static str, handle: Handle) -> Self {
-        Self { cookie: Some(Cookie::Set(name, handle)), ..self }
+        self.with(Cookie::Set(name, handle))
+    }
+
+    /// The same, and sets the cookie of a login.
+    pub(crate) fn keeping(self, login: LoginCookie) -> Self {
+        self.with(Cookie::Login(login))
     }
 
     /// The same, and deletes a cookie.
-    pub(crate) fn forgetting(self, name: &'static str) -> Self {
-        Self { cookie: Some(Cookie::Forget(name)), ..self }
+    pub(crate) fn forgetting(self, name: impl Into<String>) -> Self {
+        self.with(Cookie::Forget(name.into()))
+    }
+
+    fn with(mut self, cookie: Cookie) -> Self {
+        self.cookies.push(cookie);
+        self
     }
 }
 
@@ -86,25 +98,31 @@ impl Page {
 pub(crate) struct Refused {
     refusal: Refusal,
     back: Option<AuthorizationResponse>,
+    again: Option<String>,
 }
 
 impl Refused {
     /// A refusal with an answer that leads back to the relying party.
     pub(crate) fn with_way_back(refusal: Refusal, back: AuthorizationResponse) -> Self {
-        Self { refusal, back: Some(back) }
+        Self { refusal, back: Some(back), again: None }
+    }
+
+    /// The same, with the path that begins the login again.
+    pub(crate) fn or_again(self, path: String) -> Self {
+        Self { again: Some(path), ..self }
     }
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, back: None }
+        Self { refusal, back: None, again: None }
     }
 }
 
 impl Browser {
     /// Makes the response of a page or of its refusal.
     pub(crate) fn answer(&self, result: Result<Page, Refused>) -> Response {
-        let Page { what, cookie } = match result {
+        let Page { what, cookies } = match result {
             Ok(page) => page,
             Err(refused) => return self.refuse(refused),
         };
@@ -115,18 +133,24 @@ impl Browser {
             }
         };
         let (headers, origin) = (response.headers_mut(), self.site.origin());
-        match cookie {
-            None => {}
-            Some(Cookie::Set(name, handle)) => {
-                cookies::set_handle(headers, origin, name, &handle, self.site.now());
+        for cookie in cookies {
+            match cookie {
+                Cookie::Set(name, handle) => {
+                    cookies::set_handle(headers, origin, name, &handle, self.site.now());
+                }
+                Cookie::Login(login) => {
+                    let name = cookies::login_name(&login.name);
+                    let value = login.value.expose();
+                    cookies::set(headers, origin, &name, value, lifetimes::LOGIN);
+                }
+                Cookie::Forget(name) => cookies::set(headers, origin, &name, "", 0),
             }
-            Some(Cookie::Forget(name)) => cookies::set(headers, origin, name, "", 0),
         }
         response
     }
 
     fn refuse(&self, refused: Refused) -> Response {
-        let Refused { refusal, back } = refused;
+        let Refused { refusal, back, again } = refused;
         log(&refusal);
         let code = refusal.told();
         let status = match refusal {
@@ -143,6 +167,7 @@ impl Browser {
             reference: refusal.reference().to_owned(),
             time: self.site.now(),
             status: status.as_u16(),
+            again,
             retry_link,
         };
         let mut response = self.html(status, pages::error(&view), None);

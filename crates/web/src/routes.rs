@@ -16,8 +16,8 @@ use axum::routing::{get, post};
 use sekisho_site::paths::{
     AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, INTROSPECT,
     ISSUER, ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE,
-    NONCE, NUMBER, OFFER, OPENID_CONFIGURATION, ORG_DID, PHONE, RENEW, REQUEST, RESPONSE, REVOKE,
-    STATUS_LIST, TOKEN, TYPE, USERINFO,
+    NONCE, NUMBER, OFFER, OPENID_CONFIGURATION, ORG_DID, PHONE, PHONE_DECLINED, RENEW, REQUEST,
+    RESPONSE, REVOKE, STATUS_LIST, TOKEN, TYPE, USERINFO,
 };
 
 use crate::app::App;
@@ -39,6 +39,7 @@ pub(crate) fn router() -> Router<App> {
         .route(CANCEL, post(login::cancel))
         .route(RENEW, post(login::renew))
         .route(PHONE, get(login::phone))
+        .route(PHONE_DECLINED, get(login::phone_declined))
         .route(CONSENT, get(consent::page).post(consent::answer))
         .route(LOGOUT, get(logout::by_query))
         .route(LOGOUT, post(logout::by_form).layer(DefaultBodyLimit::max(MAX_POSTED_REQUEST)))

@@ -52,7 +52,7 @@ texts! {
     QR_TOO_LONG: "QRコードを表示できません。下のリンクを使ってください。", "The QR code cannot be shown. Use the link below.";
     QR_LEFT: "残り", "Time left";
     QR_UNTIL: "{time}まで", "until {time}";
-    QR_EXPIRED: "時間が過ぎたため、QRコードを使えなくなりました。新しいQRコードを表示してください。(A-1001)", "The QR code has expired. Show a new QR code. (A-1001)";
+    QR_EXPIRED: "時間が過ぎたため、QRコードを使えなくなりました。新しいQRコードを表示してください。(A-1008)", "The QR code has expired. Show a new QR code. (A-1008)";
     QR_RENEW: "新しいQRコードを表示する", "Show a new QR code";
     QR_HELP: "QRコードを読み取れないとき", "If you cannot scan the QR code";
     QR_LINK: "このリンクを、ウォレットのある端末で開いてください。", "Open this link on the device that has your wallet.";
@@ -143,7 +143,16 @@ texts! {
     STAYED_TITLE: "ログインを続けています", "You are still logged in";
     STAYED_LEAD: "この画面は閉じてかまいません。", "You can close this page.";
     ANSWERED_TITLE: "ウォレットが回答しました", "Your wallet has answered";
-    ANSWERED_LEAD: "ウォレットがこのブラウザーに戻ると、ログインが続きます。戻らないときは、サービスの画面からもう一度始めてください。", "The login goes on when your wallet returns to this browser. If it does not, begin again at the service.";
+    ANSWERED_LEAD: "ウォレットが開いた画面でログインを続けてください。この画面は自動で進みます。進まないときは、もう一度始めることも、やめることもできます。", "Go on in the page that your wallet opened. This page follows by itself. If it does not, you can begin again or cancel.";
+    DONE_TITLE: "ログインは完了しました", "You are logged in";
+    DONE_LEAD: "サービスの画面で続けてください。この画面は閉じてかまいません。", "Go on at the service. You can close this page.";
+    ELSEWHERE_TITLE: "別のブラウザーがログインを待っています", "Another browser is waiting for this login";
+    ELSEWHERE_LEAD: "ウォレットの回答は届きましたが、このブラウザーではログインを始めていません。始めたブラウザーの画面に戻り、そこでもう一度始めてください。", "Your wallet's answer has arrived, but this browser did not begin the login. Go back to the browser in which you began, and begin again there.";
+    ELSEWHERE_NUMBER: "ウォレットの回答は届きましたが、このブラウザーではログインを始めていません。始めたブラウザーの画面に、この番号を入力してください。", "Your wallet's answer has arrived, but this browser did not begin the login. Type this number into the browser in which you began.";
+    ELSEWHERE_PLACE: "待っているブラウザー", "Waiting browser";
+    DECLINED_TITLE: "提示しませんでした", "You did not present anything";
+    DECLINED_LEAD: "証明書は提示されていません。この画面は閉じてかまいません。もう一方の画面で、もう一度始められます。", "No credential was presented. You can close this page. On the other screen you can begin again.";
+    REFUSED_TITLE: "ウォレットの回答を受け付けられませんでした", "Your wallet's answer was refused";
 }
 
 #[cfg(test)]

@@ -125,9 +125,9 @@ fn every_state_answers_every_number() {
             _ => (unasked(), unasked(), unasked()),
         };
         let own = || state.clone();
-        assert_eq!(own().release_by_number("0417", NOW.plus(60)), right, "right, {name}");
-        assert_eq!(own().release_by_number("0418", NOW.plus(60)), wrong, "wrong, {name}");
-        assert_eq!(own().release_by_number("0417", NOW.plus(61)), late, "late, {name}");
+        assert_eq!(own().release_by_number("0417", NOW.plus(180)), right, "right, {name}");
+        assert_eq!(own().release_by_number("0418", NOW.plus(180)), wrong, "wrong, {name}");
+        assert_eq!(own().release_by_number("0417", NOW.plus(181)), late, "late, {name}");
     }
 }
 
@@ -161,16 +161,16 @@ fn a_number_is_shown_only_for_its_response_code() {
 }
 
 #[test]
-fn a_drawn_number_has_four_digits_and_a_minute() {
+fn a_drawn_number_has_four_digits_and_three_minutes() {
     let entropy = Entropy::seeded(5);
     for _ in 0..200 {
         let number = MatchNumber::draw(&entropy, NOW);
         assert_eq!(number.digits().len(), 4);
         assert!(number.digits().bytes().all(|byte| byte.is_ascii_digit()));
     }
-    assert_eq!(number(0).remaining(NOW), 60);
-    assert_eq!(number(0).remaining(NOW.plus(59)), 1);
-    assert_eq!(number(0).remaining(NOW.plus(90)), 0);
+    assert_eq!(number(0).remaining(NOW), 180);
+    assert_eq!(number(0).remaining(NOW.plus(179)), 1);
+    assert_eq!(number(0).remaining(NOW.plus(180)), 0);
     assert_eq!(number(0).tries_left(), 3);
 }
 

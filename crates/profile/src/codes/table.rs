@@ -70,7 +70,7 @@ codes! {
         admin: "Cookieが止められていないか、ウォレットが別のブラウザーを開いていないか確認してください。" / "Check whether cookies are blocked, or whether the wallet opens another browser.",
     }
     WrongNumber = "A-1006", 400, "access_denied" {
-        cause: "確認番号が合わないか、入力の時間が過ぎたため、このログインを終えました。" / "The number did not match or was typed too late, so this login has ended.",
+        cause: "確認番号が合わなかったため、このログインを終えました。" / "The number did not match, so this login has ended.",
         user: "サービスの画面に戻り、もう一度ログインしてください。自分で始めていないときは何もしないでください。" / "Go back to the service and log in again. If you did not begin it, do nothing.",
         admin: "同じ人に繰り返し起きるときは、誘導による不正なログインを疑ってください。" / "If it happens to one person again and again, suspect a phishing attempt.",
     }
@@ -78,6 +78,41 @@ codes! {
         cause: "ウォレットの回答が、求めた内容と合っていません。" / "The wallet's answer does not fit what was asked.",
         user: "ウォレットを最新の版にして、もう一度お試しください。直らないときは別のウォレットをお使いください。" / "Update your wallet and try again. If that does not help, use another wallet.",
         admin: "ウォレットが OpenID4VP 1.0 と DCQL に対応しているか、ログの理由を見て確認してください。" / "See the reason in the log, and whether the wallet supports OpenID4VP 1.0 and DCQL.",
+    }
+    RequestExpired = "A-1008", 400, "access_denied" {
+        cause: "このQRコードまたはリンクは期限が切れているか、正しくありません。" / "This QR code or link has expired or is not complete.",
+        user: "ログインの画面で、新しいQRコードを表示してください。" / "Show a new QR code on the login page.",
+        admin: "ウォレットの応答時間と、利用者の端末とサーバーの時計を確認してください。" / "Check how long the wallet takes to answer, and the clocks of the device and of this server.",
+    }
+    TooManyAnswers = "A-1009", 400, "access_denied" {
+        cause: "正しくない回答が続いたため、このQRコードまたはリンクは使えなくなりました。" / "Too many answers were refused, so this QR code or link has ended.",
+        user: "ログインの画面で、新しいQRコードを表示してください。" / "Show a new QR code on the login page.",
+        admin: "ログの理由を見て、ウォレットの種類と証明書を確認してください。" / "See the reasons in the log, and check the wallet and the credential.",
+    }
+    PageNotFound = "A-1010", 404, "invalid_request" {
+        cause: "このページはありません。" / "There is no such page.",
+        user: "サービスの画面に戻り、もう一度ログインしてください。" / "Go back to the service and log in again.",
+        admin: "利用者が開いたリンクが途中で切れていないか確認してください。" / "Check whether the link that the person opened was cut off.",
+    }
+    SessionEnded = "A-1011", 400, "access_denied" {
+        cause: "同意の前に、このブラウザーのログイン状態が終わりました。" / "The session of this browser ended before you agreed.",
+        user: "サービスの画面に戻り、もう一度ログインしてください。" / "Go back to the service and log in again.",
+        admin: "監査記録で、この人のセッションが終わった理由を確認してください。" / "Look up in the audit log why the session of this person ended.",
+    }
+    LateNumber = "A-1012", 400, "access_denied" {
+        cause: "番号の入力の時間が過ぎたため、このログインを終えました。" / "The number was not typed in time, so this login has ended.",
+        user: "もう一度ログインを始めてください。" / "Begin the login again.",
+        admin: "番号は、ウォレットの回答から3分のあいだ使えます。" / "A number can be typed for three minutes after the wallet has answered.",
+    }
+    Cancelled = "A-1013", 400, "access_denied" {
+        cause: "ログインを取りやめました。サービスには何も渡していません。" / "You stopped this login. Nothing was given to the service.",
+        user: "ログインするには、もう一度始めてください。" / "To log in, begin again.",
+        admin: "利用者が自分で取りやめました。対応は要りません。" / "The person stopped the login. There is nothing to do.",
+    }
+    NotAnswered = "A-1014", 400, "access_denied" {
+        cause: "ウォレットの回答がまだ届いていません。" / "The wallet has not answered yet.",
+        user: "ウォレットで提示を終えてから続けてください。" / "Finish in your wallet first.",
+        admin: "ウォレットから回答用のURLに届くか確認してください。" / "Check that the wallet reaches the URL for its answer.",
     }
     Revoked = "C-2001", 403, "access_denied" {
         cause: "この証明書は発行元によって取り消されています。" / "This credential was revoked by its issuer.",

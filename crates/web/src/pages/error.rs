@@ -21,7 +21,9 @@ pub struct ErrorView {
     pub time: Timestamp,
     /// The HTTP status that the page is sent with.
     pub status: u16,
-    /// A link to begin again, if that can help.
+    /// The path that begins the login again here, if that can help.
+    pub again: Option<String>,
+    /// A link back to the service, which says there that nobody logged in.
     pub retry_link: Option<String>,
 }
 

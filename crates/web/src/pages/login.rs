@@ -5,6 +5,7 @@
 
 use askama::Template;
 use sekisho_ambient::Timestamp;
+use sekisho_profile::Code;
 
 use super::Lang;
 use super::layout::{self, Page, time_left};
@@ -79,6 +80,10 @@ pub struct LoginView {
     pub form_token: String,
     /// Labels of the claims that the service asks for, in the page's language.
     pub asks: Vec<String>,
+    /// Whether the links have ended, so that the person must ask for new ones.
+    pub expired: bool,
+    /// Why the last answer of a wallet was refused, and how many were; `None` if none was.
+    pub refused: Option<(Code, u8)>,
 }
 
 impl ServiceCard {
@@ -109,6 +114,10 @@ impl WalletLink {
     }
 }
 
+/// The state of the page by the number of refused answers.
+const STATES: [&str; 5] =
+    ["login", "login-refused-1", "login-refused-2", "login-refused-3", "login-refused-4"];
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
@@ -116,6 +125,8 @@ struct LoginPage<'a> {
     view: &'a LoginView,
     preferred: Option<&'a WalletLink>,
     expired: bool,
+    /// Code, cause and remedy of the answer that was refused last.
+    refused: Option<(Code, &'static str, &'static str)>,
     qr: Option<Qr>,
     left: String,
     until: String,
@@ -124,19 +135,23 @@ struct LoginPage<'a> {
 /// The login page.
 pub fn login(view: &LoginView) -> String {
     let lang = view.lang;
-    let expired = view.cross.as_ref().is_some_and(|cross| cross.remaining_s <= 0);
+    let expired = view.expired;
     let wallets = &view.wallets;
     let waiting = !expired && (view.cross.is_some() || !wallets.is_empty());
-    let frame = Page::still(
-        lang,
-        texts::LOGIN_TITLE.say(lang),
-        if expired { "login-expired" } else { "login" },
-    );
+    // Another state for each refused answer, so that the waiting page shows it.
+    let refused = view.refused.map_or(0, |(_, count)| usize::from(count));
+    let state = STATES.get(refused).copied().unwrap_or("login-refused");
+    let state = if expired { "login-expired" } else { state };
+    let frame = Page::still(lang, texts::LOGIN_TITLE.say(lang), state);
     layout::html(&LoginPage {
         page: Page { waiting, ..frame.at(&view.login_path) },
         view,
         preferred: wallets.iter().find(|wallet| wallet.preferred).or_else(|| wallets.first()),
         expired,
+        refused: view.refused.map(|(code, _)| {
+            let entry = code.entry();
+            (code, entry.cause.say(lang), entry.user.say(lang))
+        }),
         qr: view.cross.as_ref().and_then(|cross| qr(&cross.qr_url)),
         left: view.cross.as_ref().map_or_else(String::new, |c| time_left(lang, c.remaining_s)),
         until: view.cross.as_ref().map_or_else(String::new, |cross| {

@@ -31,8 +31,8 @@ pub struct SignedOutView {
 /// The message of a page of a few words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// The wallet has answered and will send this browser on.
-    ReturnFromWallet,
+    /// The person declined in the wallet of this phone.
+    DeclinedOnPhone,
     /// The person chose not to log out.
     StillLoggedIn,
 }
@@ -87,7 +87,7 @@ pub fn signed_out(view: &SignedOutView) -> String {
 pub fn message(view: &MessageView) -> String {
     let lang = view.lang;
     let (title, lead) = match view.message {
-        Message::ReturnFromWallet => (texts::ANSWERED_TITLE, texts::ANSWERED_LEAD),
+        Message::DeclinedOnPhone => (texts::DECLINED_TITLE, texts::DECLINED_LEAD),
         Message::StillLoggedIn => (texts::STAYED_TITLE, texts::STAYED_LEAD),
     };
     layout::html(&MessagePage {

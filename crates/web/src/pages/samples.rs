@@ -68,16 +68,37 @@ fn login_view(lang: Lang, make: Make<'_>) -> LoginView {
             make(pick(lang, "所属内の識別子", "Member reference")),
             make(pick(lang, "氏名", "Name")),
         ],
+        expired: false,
+        refused: None,
     }
 }
 
 fn expired(lang: Lang, make: Make<'_>) -> LoginView {
     let mut view = login_view(lang, make);
-    view.wallets.pop();
+    view.wallets.clear();
+    view.expired = true;
     if let Some(cross) = &mut view.cross {
         cross.remaining_s = 0;
     }
     view
+}
+
+fn refused(lang: Lang, make: Make<'_>) -> LoginView {
+    LoginView { refused: Some((Code::Revoked, 2)), ..login_view(lang, make) }
+}
+
+fn answered_view(lang: Lang, make: Make<'_>) -> AnsweredView {
+    AnsweredView {
+        lang,
+        service: service(lang, make),
+        login_path: make("/login/4f1c"),
+        form_token: make("tok"),
+    }
+}
+
+fn elsewhere_view(lang: Lang, make: Make<'_>) -> ElsewhereView {
+    let place = Some(make("Safari (iPhone)"));
+    ElsewhereView { lang, service: service(lang, make), place, number: Some((make("4821"), 52)) }
 }
 
 fn no_wallet(lang: Lang, make: Make<'_>) -> LoginView {
@@ -185,6 +206,7 @@ fn error_view(lang: Lang, code: Code, make: Make<'_>) -> ErrorView {
         reference: make("7Q2M-9T4B"),
         time: Timestamp::from_unix(1_795_239_120),
         status: 400,
+        again: None,
         retry_link: Some(make("https://gpu.example.jp/login")),
     }
 }
@@ -212,7 +234,11 @@ fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
         ("error", error(&error_view(lang, Code::Revoked, make))),
         ("logout", logout_confirm(&logout)),
         ("signed-out", signed_out(&out)),
-        ("answered", message(&MessageView { lang, message: Message::ReturnFromWallet })),
+        ("declined", message(&MessageView { lang, message: Message::DeclinedOnPhone })),
+        ("answered", answered(&answered_view(lang, make))),
+        ("done", done(&DoneView { lang, service: service(lang, make) })),
+        ("elsewhere", elsewhere(&elsewhere_view(lang, make))),
+        ("login-refused", login(&refused(lang, make))),
         ("stayed", message(&MessageView { lang, message: Message::StillLoggedIn })),
     ]
 }

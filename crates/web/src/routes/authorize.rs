@@ -2,11 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use sekisho_ambient::Handle;
-use sekisho_login::{Begin, Logins};
+use sekisho_login::{Begin, Begun, Logins};
 use sekisho_site::paths::{self, AUTHORIZE};
 
-use crate::cookies::BROWSER;
+use crate::cookies;
 use crate::extract::{Browser, PageForm, PageQuery};
 use crate::reply::{Page, Refused, see_other};
 
@@ -20,15 +19,18 @@ pub(crate) async fn by_query(
 }
 
 fn first_page(begun: Begin) -> Page {
-    let to = |path: String, new: Option<Handle>| match new {
-        Some(handle) => Page::to(path).setting(BROWSER, handle),
-        None => Page::to(path),
-    };
     match begun {
         Begin::Respond(answer) => Page::respond(&answer),
-        Begin::Login { login, browser } => to(paths::login(login.expose()), browser),
-        Begin::Consent { login, browser } => to(paths::consent(login.expose()), browser),
+        Begin::Login(begun) => to(paths::login, begun),
+        Begin::Consent(begun) => to(paths::consent, begun),
     }
+}
+
+/// A redirect to a page of a login, with the login's cookie.
+fn to(path: impl FnOnce(&str) -> String, begun: Begun) -> Page {
+    let Begun { login, cookie, crowded_out } = begun;
+    let page = Page::to(path(login.expose())).keeping(cookie);
+    crowded_out.iter().fold(page, |page, name| page.forgetting(cookies::login_name(name)))
 }
 
 /// A POST from another site does not carry a `SameSite=Lax` cookie. So the browser is redirected to

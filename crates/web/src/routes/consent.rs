@@ -17,6 +17,10 @@ pub(crate) async fn page(State(logins): State<Logins>, at: AtLogin) -> Response 
 
 async fn question(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
     let AtLogin { login, browser } = at;
+    if !login.awaits_consent() {
+        // The login went on, or there is nothing to ask yet: its own page says which.
+        return Ok(Page::to(paths::login(login.handle().expose())));
+    }
     let question = logins.consent_question(login).await?;
     let path = paths::consent(login.handle().expose());
     let view = labels::consent_view(&question, path, browser.form_token(login), browser.lang);
@@ -33,7 +37,7 @@ pub(crate) async fn answer(State(logins): State<Logins>, own: OwnForm) -> Respon
         _ => Answer::Deny,
     };
     let page = |consented| match consented {
-        Consented::Respond(answer) => Page::respond(&answer),
+        Consented::Respond(answer, over) => Page::respond(&answer).keeping(over),
         Consented::Login => Page::to(paths::login(login.handle().expose())),
     };
     let consented = logins.consent(&login, &answer).await;

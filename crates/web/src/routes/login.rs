@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use sekisho_ambient::Handle;
-use sekisho_login::{AskScreen, Logins, Next, Number, OpenLogin, Screen, ServiceFacts};
+use sekisho_login::{AskScreen, Elsewhere, Logins, Next, Number, OpenLogin, Screen, ServiceFacts};
 use sekisho_oauth::params::Params;
 use sekisho_openid4vp::presentation::NUMBER_DIGITS;
 use sekisho_profile::Code;
@@ -27,9 +27,15 @@ async fn show(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
         Screen::Number { facts, tries_left, remaining } => {
             pages::number_entry(&number_view(at, &facts, tries_left, remaining, false))
         }
-        Screen::Answered => pages::message(&pages::MessageView {
+        Screen::Answered { facts } => pages::answered(&pages::AnsweredView {
             lang: browser.lang,
-            message: pages::Message::ReturnFromWallet,
+            service: labels::service_card(&facts, browser.lang),
+            login_path: paths::login(login.handle().expose()),
+            form_token: browser.form_token(login),
+        }),
+        Screen::Done { facts } => pages::done(&pages::DoneView {
+            lang: browser.lang,
+            service: labels::service_card(&facts, browser.lang),
         }),
         Screen::Consent => return Ok(Page::to(paths::consent(login.handle().expose()))),
         Screen::Denied { facts, denied, answer } => {
@@ -37,7 +43,7 @@ async fn show(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
             pages::denied(&labels::denied_view(&facts, &denied, handle, &answer, lang))
         }
         Screen::Over { code, answer } => {
-            return Err(Refused::with_way_back(told(login, code), answer));
+            return Err(Refused::with_way_back(told(login, code), answer).or_again(login.again()));
         }
     };
     Ok(Page::html(body).leading_to(login.return_origin()))
@@ -46,7 +52,8 @@ async fn show(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
 fn login_view(at: &AtLogin, ask: AskScreen) -> pages::LoginView {
     let AtLogin { login, browser } = at;
     let expires_at = browser.site.now().plus(ask.remaining);
-    let wallets = if ask.expired { Vec::new() } else { ask.wallets };
+    let wallets = ask.wallets;
+    let remaining_s = if ask.expired { 0 } else { ask.remaining };
     pages::LoginView {
         lang: browser.lang,
         service: labels::service_card(&ask.facts, browser.lang),
@@ -60,11 +67,13 @@ fn login_view(at: &AtLogin, ask: AskScreen) -> pages::LoginView {
                 preferred: wallet.preferred,
             })
             .collect(),
-        cross: ask.cross_device.map(|qr_url| pages::CrossDevice {
-            qr_url,
+        cross: ask.other_device.then(|| pages::CrossDevice {
+            qr_url: ask.cross_device.unwrap_or_default(),
             expires_at,
-            remaining_s: ask.remaining,
+            remaining_s,
         }),
+        expired: ask.expired,
+        refused: ask.refused,
         login_path: paths::login(login.handle().expose()),
         form_token: browser.form_token(login),
         asks: ask.asks.iter().map(|name| labels::asked(name, browser.lang)).collect(),
@@ -91,16 +100,43 @@ fn number_view(
     }
 }
 
+/// A browser that did not begin the login may come here, too: the wallet opens the one that its
+/// system prefers.
 pub(crate) async fn complete(
     State(logins): State<Logins>,
-    at: AtLogin,
+    at: Result<AtLogin, Response>,
+    login: Result<InPath, Response>,
+    browser: Browser,
     PageQuery(query): PageQuery,
 ) -> Response {
-    let completed = match handle(&query, "response_code") {
-        Some(code) => logins.complete(&at.login, &at.browser.visitor, &code).await,
-        None => Err(Refusal::NotFound),
-    };
-    at.browser.answer(completed.map(|next| go(&at.login, next)).map_err(Refused::from))
+    let code = handle(&query, "response_code");
+    match (at, login, code) {
+        (Ok(at), _, Some(code)) => {
+            let completed = logins.complete(&at.login, &at.browser.visitor, &code).await;
+            let page = completed.map(|next| go(&at.login, next));
+            at.browser.answer(page.map_err(|refusal| again(&at.login, refusal)))
+        }
+        (Err(_), Ok(InPath(login)), Some(code)) => {
+            let elsewhere = logins.answered_elsewhere(&login, &code).await;
+            let page = elsewhere.map(|elsewhere| elsewhere_page(&browser, elsewhere));
+            browser.answer(page.map_err(Refused::from))
+        }
+        _ => browser.answer(Err(Refusal::NotFound.into())),
+    }
+}
+
+/// The page in a browser that did not begin the login.
+fn elsewhere_page(browser: &Browser, elsewhere: Elsewhere) -> Page {
+    let Elsewhere { facts, device, number } = elsewhere;
+    let service = labels::service_card(&facts, browser.lang);
+    let status = if number.is_some() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let view = pages::ElsewhereView { lang: browser.lang, service, place: device.name(), number };
+    Page::html(pages::elsewhere(&view)).with_status(status)
+}
+
+/// A refusal, with the way to begin the login again.
+fn again(login: &OpenLogin, refusal: Refusal) -> Refused {
+    Refused::from(refusal).or_again(login.again())
 }
 
 pub(crate) async fn number(State(logins): State<Logins>, own: OwnForm) -> Response {
@@ -112,8 +148,9 @@ pub(crate) async fn number(State(logins): State<Logins>, own: OwnForm) -> Respon
 async fn typed(logins: &Logins, at: &AtLogin, form: &Params) -> Result<Page, Refused> {
     let AtLogin { login, browser } = at;
     let typed = form.one("number").ok().flatten().unwrap_or_default();
-    match logins.type_number(login, &browser.visitor, typed).await? {
-        Number::Right(next) => Ok(go(login, next)),
+    let typed = logins.type_number(login, &browser.visitor, typed).await;
+    match typed.map_err(|refusal| again(login, refusal))? {
+        Number::Right(next) => Ok(go(login, *next)),
         Number::Wrong { .. } => wrong_number(logins, at).await,
     }
 }
@@ -127,24 +164,26 @@ async fn wrong_number(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
             let page = Page::html(pages::number_entry(&view)).with_status(StatusCode::BAD_REQUEST);
             Ok(page.leading_to(login.return_origin()))
         }
-        _ => Err(told(&login, Code::OtherBrowser).into()),
+        _ => Ok(Page::to(paths::login(login.handle().expose()))),
     }
 }
 
 pub(crate) async fn cancel(State(logins): State<Logins>, own: OwnForm) -> Response {
     let AtLogin { login, browser } = own.at;
     let cancelled = logins.cancel(&login).await;
-    browser.answer(cancelled.map(|answer| Page::respond(&answer)).map_err(Refused::from))
+    let page = |(answer, over)| Page::respond(&answer).keeping(over);
+    browser.answer(cancelled.map(page).map_err(Refused::from))
 }
 
-pub(crate) async fn renew(State(logins): State<Logins>, own: OwnForm) -> Response {
+pub(crate) async fn renew(own: OwnForm) -> Response {
     let AtLogin { login, browser } = own.at;
-    let page = |screen| match screen {
-        Screen::Ask(ask) => Page::to(ask.again),
-        _ => Page::to(paths::login(login.handle().expose())),
-    };
-    let screen = logins.login_screen(&login).await;
-    browser.answer(screen.map(page).map_err(Refused::from))
+    browser.answer(Ok(Page::to(login.again())))
+}
+
+/// A wallet on a phone declined. The page needs nothing of the login.
+pub(crate) async fn phone_declined(browser: Browser) -> Response {
+    let view = pages::MessageView { lang: browser.lang, message: pages::Message::DeclinedOnPhone };
+    browser.answer(Ok(Page::html(pages::message(&view))))
 }
 
 /// This browser on the phone did not begin the login. Only its response code shows that its wallet
@@ -176,7 +215,8 @@ pub(crate) async fn phone(
 fn go(login: &OpenLogin, next: Next) -> Page {
     let handle = login.handle().expose();
     let (page, session) = match next {
-        Next::Respond { answer, session } => (Page::respond(&answer), session),
+        Next::Again(path) => return Page::to(path),
+        Next::Respond { answer, session, over } => (Page::respond(&answer).keeping(over), session),
         Next::Consent { session } => (Page::to(paths::consent(handle)), session),
         Next::Login { session } => (Page::to(paths::login(handle)), session),
     };

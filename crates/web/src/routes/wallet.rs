@@ -4,31 +4,33 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use sekisho_ambient::Handle;
 use sekisho_login::{Logins, WalletRefusal};
 use serde_json::json;
 
-use crate::extract::{Form, InPath};
+use crate::extract::{Form, LinkInPath};
 use crate::reply::{json, log};
 
 /// Media type of a request object (RFC 9101, section 9.1).
 const REQUEST_OBJECT: &str = "application/oauth-authz-req+jwt";
 
-pub(crate) async fn request(State(logins): State<Logins>, InPath(request): InPath) -> Response {
-    object(&logins, &request, None).await
+pub(crate) async fn request(
+    State(logins): State<Logins>,
+    LinkInPath(link): LinkInPath,
+) -> Response {
+    object(&logins, &link, None).await
 }
 
 pub(crate) async fn request_by_post(
     State(logins): State<Logins>,
-    InPath(request): InPath,
+    LinkInPath(link): LinkInPath,
     Form(form): Form,
 ) -> Response {
     let nonce = form.one("wallet_nonce").ok().flatten();
-    object(&logins, &request, nonce).await
+    object(&logins, &link, nonce).await
 }
 
-async fn object(logins: &Logins, request: &Handle, wallet_nonce: Option<&str>) -> Response {
-    match logins.request_object(request, wallet_nonce).await {
+async fn object(logins: &Logins, link: &str, wallet_nonce: Option<&str>) -> Response {
+    match logins.request_object(link, wallet_nonce).await {
         Ok(object) => ([(CONTENT_TYPE, REQUEST_OBJECT)], object).into_response(),
         Err(refusal) => refuse(&refusal),
     }
@@ -36,10 +38,10 @@ async fn object(logins: &Logins, request: &Handle, wallet_nonce: Option<&str>) -
 
 pub(crate) async fn response(
     State(logins): State<Logins>,
-    InPath(request): InPath,
+    LinkInPath(link): LinkInPath,
     Form(form): Form,
 ) -> Response {
-    match logins.wallet_answers(&request, &form).await {
+    match logins.wallet_answers(&link, &form).await {
         Ok(answered) => json(200, &json!({"redirect_uri": answered.redirect_uri})),
         Err(refusal) => refuse(&refusal),
     }

@@ -32,7 +32,7 @@ struct Keys {
 pub(crate) struct Epochs(RwLock<BTreeMap<i64, EpochKey>>);
 
 impl EpochKey {
-    fn new(secret: &[u8; 32]) -> Result<Self, StoreError> {
+    pub(crate) fn new(secret: &[u8; 32]) -> Result<Self, StoreError> {
         let seal = SealKey::new(&hmac_sha256(secret, &[b"seal"]));
         let seal = seal.ok_or_else(|| StoreError::Aborted("the cipher takes no key".to_owned()))?;
         let derive = Secret::new(hmac_sha256(secret, &[b"derive"]));

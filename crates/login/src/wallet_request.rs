@@ -225,6 +225,70 @@ mod tests {
         assert_eq!(members(&vocabulary(), set(&vocabulary(), &names)), names);
     }
 
+    fn sample(channel: Channel) -> WalletRequest {
+        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        WalletRequest {
+            login: Handle::new(Timestamp::from_unix(77), &Entropy::seeded(3)),
+            channel,
+            asking: Asking {
+                signer: [1, 2, 3, 4, 5, 6, 7, 8],
+                prefix: ClientIdPrefix::X509Hash,
+                mode: ResponseMode::DirectPostJwt,
+                other_device: true,
+            },
+            device: Device::from_user_agent("Firefox/140 Linux"),
+            client_id: "hokkai-gpu-cloud-console".to_owned(),
+            scopes: words(&["openid", "training", "offline_access"]),
+            claims: words(&["email", "groups"]),
+            access: true,
+        }
+    }
+
+    #[test]
+    fn a_link_says_what_was_sealed_and_every_bit_counts() {
+        let key = EpochKey::new(&[7; 32]).unwrap();
+        let (same, other) = (sample(Channel::SameDevice), sample(Channel::CrossDevice));
+        let link = same.seal(&key).unwrap();
+        assert_eq!(same.seal(&key).unwrap(), link, "the link of a login stays the same");
+        let read = WalletRequest::open(&link, &key).unwrap();
+        assert_eq!(read.content(), same.content());
+        assert_eq!((read.key(), read.channel), (same.key(), Channel::SameDevice));
+        assert_eq!((read.scopes, read.claims), (same.scopes.clone(), same.claims.clone()));
+        assert!(read.access && read.asking == same.asking && read.device == same.device);
+
+        let bytes = b64u::decode(&link).unwrap();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut changed = bytes.clone();
+                changed[at] ^= 1 << bit;
+                assert!(WalletRequest::open(&b64u::encode(changed), &key).is_none(), "{at} {bit}");
+            }
+        }
+        assert!(WalletRequest::open(&link, &EpochKey::new(&[8; 32]).unwrap()).is_none());
+        for length in 0..bytes.len() {
+            assert!(WalletRequest::open(&b64u::encode(&bytes[..length]), &key).is_none());
+        }
+
+        assert_ne!(same.nonce(&key), other.nonce(&key));
+        let public = |request: &WalletRequest| request.response_key(&key).unwrap().public_jwk();
+        assert_ne!(public(&same).thumbprint(), public(&other).thumbprint());
+        let code = |digest: u8| same.response_code(&key, &[digest; 32]).key();
+        assert!(code(1) == code(1) && code(1) != code(2));
+    }
+
+    #[test]
+    fn a_qr_code_at_a_usual_host_stays_below_300_characters() {
+        let link = sample(Channel::CrossDevice).seal(&EpochKey::new(&[7; 32]).unwrap()).unwrap();
+        let hash = "UvTHHtFnA4SPVUbTuVLEgNxCq8RyKAhK6RnvpR9Sx5Y";
+        let uri = format!("https://sekisho.gpu-cloud.example.jp/request/{link}");
+        let url = sekisho_openid4vp::request::wallet_url(
+            "openid4vp://",
+            &format!("x509_hash:{hash}"),
+            &uri,
+        );
+        assert!(url.len() < 300, "{}", url.len());
+    }
+
     #[test]
     fn a_handle_stands_in_the_head() {
         let login = Handle::new(Timestamp::from_unix(77), &Entropy::seeded(3));

@@ -160,6 +160,22 @@ fn a_number_is_shown_only_for_its_response_code() {
     assert_eq!(PresentationState::<u8>::AwaitingWallet.number_for(&code(1)), None);
 }
 
+/// Who has the response code may ask for a number once; the number stays what it is.
+#[test]
+fn a_number_is_asked_for_with_the_response_code_only() {
+    let fresh = || MatchNumber { digits: "9999".to_owned(), wrong: 0, answered_at: NOW.plus(9) };
+    for (name, state) in states() {
+        assert_eq!(state.clone().ask_number(&code(2), fresh()), None, "{name}");
+        let asked = state.clone().ask_number(&code(1), fresh());
+        let expected = match name {
+            "same device" => Some(presented(Some(fresh()))),
+            "any device" | "third try" => Some(state),
+            _ => None,
+        };
+        assert_eq!(asked, expected, "{name}");
+    }
+}
+
 #[test]
 fn a_drawn_number_has_four_digits_and_three_minutes() {
     let entropy = Entropy::seeded(5);

@@ -1,6 +1,7 @@
 //! The kinds of affiliation in a credential of type `affiliation`, and their names for people.
 
 use sekisho_ambient::Words;
+use sekisho_profile::values;
 use serde::{Deserialize, Serialize};
 
 /// How a person belongs to an organization (the claim `affiliation_type`).
@@ -62,18 +63,9 @@ impl AffiliationType {
     }
 
     /// Returns the name for people.
-    pub const fn words(self) -> Words {
-        match self {
-            Self::Regular => Words::new("正社員", "regular employee"),
-            Self::FixedTerm => Words::new("有期雇用", "fixed-term employee"),
-            Self::Seconded => Words::new("出向", "seconded"),
-            Self::Dispatched => Words::new("派遣", "dispatched worker"),
-            Self::Contractor => Words::new("業務委託", "contractor"),
-            Self::Faculty => Words::new("教員", "faculty"),
-            Self::Staff => Words::new("職員", "staff"),
-            Self::Student => Words::new("学生", "student"),
-            Self::Visiting => Words::new("客員", "visiting"),
-        }
+    pub fn words(self) -> Words {
+        let name = self.name();
+        values::choice(name).unwrap_or(Words::new(name, name))
     }
 }
 

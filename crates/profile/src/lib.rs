@@ -6,6 +6,7 @@
 //! | [`codes`] | every code that a person can meet, with cause and remedies |
 //! | [`audit`] | what the audit log can say: [`Act`], [`Outcome`], [`Reason`] |
 //! | [`types`] | the credential types |
+//! | [`values`] | the words for values of claims that are written for programs |
 //! | [`scopes`] | scopes, what each asks the wallet for, and what it releases |
 //! | [`lifetimes`] | how long everything lives |
 //! | [`acr`] | how a wallet's answer came, and what a login is worth by it |
@@ -25,6 +26,7 @@ mod refusals;
 pub mod scopes;
 pub mod status;
 pub mod types;
+pub mod values;
 
 pub use acr::Channel;
 pub use audit::{Act, Outcome, Reason};

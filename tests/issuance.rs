@@ -2,7 +2,7 @@
 //! not. A refused request uses up nothing; the corrected request succeeds with the same handle.
 
 use sekisho_ambient::Entropy;
-use sekisho_jose::{Algorithm, Header, SigningKey, b64u};
+use sekisho_jose::{Ahead, Algorithm, Header, SigningKey, b64u};
 use sekisho_openid4vci::offer::CredentialOffer;
 use sekisho_openid4vci::proof;
 use sekisho_tests::{NOW, OPERATOR, TENANT, Wallet, World, affiliation, error_of, http, training};
@@ -418,4 +418,56 @@ async fn an_operator_cannot_offer_what_the_type_forbids() {
         let refused = world.broker.offer_credential(&world.act(), &offer(claims.clone())).await;
         assert!(refused.is_err(), "{claims}");
     }
+}
+
+/// GEN-14, VCI-44: a proof contains a nonce of ours, so its maker's clock may be 60 s ahead, or up to
+/// 120 s where the operator says so. Beyond that, the description names the clock.
+#[tokio::test]
+async fn word_15_a_proof_may_be_a_minute_ahead() {
+    for (setting, last) in [(None, 60), (Some(120), 120)] {
+        let world = World::with(|config| {
+            if let Some(seconds) = setting {
+                config.clock_ahead = Ahead::try_from(seconds).unwrap();
+            }
+        })
+        .await;
+        let mut wallet = Wallet::new(NOW);
+        let link = world.offer(TENANT, "affiliation", affiliation()).await.uri;
+        let offer = wallet.read_offer(&link).await;
+        let token = wallet.redeem_offer(&offer, None).await;
+        let token = token.body["access_token"].as_str().unwrap().to_owned();
+        for ahead in [last + 1, -301] {
+            wallet.now = NOW.plus(ahead);
+            let body = wallet.honest_request(&offer).await;
+            let refused = wallet.request_credential(&offer, &token, &body).await;
+            assert_eq!(error_of(&refused.body), "invalid_proof", "{ahead}");
+            assert_eq!(refused.code(), "C-2015", "{}", refused.body);
+            assert!(refused.body["error_description"].as_str().unwrap().contains("clock"));
+        }
+        wallet.now = NOW.plus(last);
+        let body = wallet.honest_request(&offer).await;
+        let answer = wallet.request_credential(&offer, &token, &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+}
+
+/// Whoever mistypes the code is told so, and not that the offer has ended.
+#[tokio::test]
+async fn word_27_a_wrong_transaction_code_is_told_from_a_used_offer() {
+    let world = World::start().await;
+    let wallet = Wallet::new(NOW);
+    let offered =
+        world.offer_with(TENANT, "affiliation", affiliation(), |offer| offer.tx_code = true).await;
+    let offer = wallet.read_offer(&offered.uri).await;
+    let told = |answer: &sekisho_tests::Answer| {
+        assert_eq!(error_of(&answer.body), "invalid_grant");
+        answer.body["error_description"].as_str().unwrap().to_owned()
+    };
+    let code = offered.tx_code.unwrap();
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let wrong = told(&wallet.redeem_offer(&offer, Some(wrong)).await);
+    assert!(wrong.contains("transaction code"), "{wrong}");
+    assert_eq!(wallet.redeem_offer(&offer, Some(&code)).await.status, 200);
+    let used = told(&wallet.redeem_offer(&offer, Some(&code)).await);
+    assert!(used.contains("used") && !used.contains("transaction code"), "{used}");
 }

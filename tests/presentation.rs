@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use sekisho_ambient::Entropy;
-use sekisho_jose::{Algorithm, SigningKey};
+use sekisho_jose::{Ahead, Algorithm, SigningKey};
 use sekisho_login::{ClientIdPrefix, ResponseMode};
 use sekisho_openid4vp::response;
+use sekisho_profile::Code;
 use sekisho_tests::malform::{Liar, honest, malformed};
 use sekisho_tests::{Answer, Browser, NOW, OPERATOR, TENANT, Wallet, World, affiliation, http};
 use serde_json::{Value, json};
@@ -122,6 +123,39 @@ async fn an_answer_in_another_form_than_asked_is_refused() {
         let answer = wallet.post(&request, &form).await;
         assert_eq!(answer.status, 400, "{what}: {}", answer.body);
     }
+}
+
+/// GEN-14, VP-32: a key binding contains a nonce of ours, so the clock of its maker may be 60 s ahead,
+/// or up to 120 s where the operator says so. Beyond that, the code names the clock.
+#[tokio::test]
+async fn word_15_a_wallets_clock_may_be_a_minute_ahead() {
+    for (setting, last) in [(None, 60), (Some(120), 120), (Some(0), 0)] {
+        let world = World::with(|config| {
+            if let Some(seconds) = setting {
+                config.clock_ahead = Ahead::try_from(seconds).unwrap();
+            }
+        })
+        .await;
+        let mut wallet = world.member().await;
+        for (ahead, expected) in [(last, None), (last + 1, Some("C-2015")), (-301, Some("C-2015"))]
+        {
+            let at = link(&world).await;
+            let request = wallet.open(&at).await;
+            wallet.now = NOW.plus(ahead);
+            let vp_token = wallet.presentations(&request);
+            let answer = wallet.send(&request, &vp_token).await;
+            wallet.now = NOW;
+            match expected {
+                None => assert_eq!(answer.status, 200, "{ahead}: {}", answer.body),
+                Some(code) => {
+                    assert_eq!((answer.status, answer.code().as_str()), (400, code), "{ahead}");
+                    assert!(answer.body["error_description"].as_str().unwrap().contains("clock"));
+                }
+            }
+        }
+    }
+    let code = Code::from_id("C-2015").unwrap().entry();
+    assert!(code.cause.ja.contains("時計") && code.cause.en.contains("clock"));
 }
 
 /// VP-07, VP-13, VP-23: an answer is refused if it lacks a required credential, or contains one

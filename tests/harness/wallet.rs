@@ -135,7 +135,7 @@ impl Wallet {
             [] => RequestTrust::DangerousAnyLeaf,
             anchors => RequestTrust::Anchors(anchors),
         };
-        request::verify(&jwt, &link.client_id, &trust, self.now).unwrap()
+        request::verify(&jwt, &link.client_id, &trust, self.now, None).unwrap()
     }
 
     /// The presentations that answer a request, from the credentials that the wallet holds.

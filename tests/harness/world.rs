@@ -14,7 +14,7 @@ use sekisho_broker::admin::{
     OfferCredential, Offered,
 };
 use sekisho_broker::config::Config;
-use sekisho_jose::Algorithm;
+use sekisho_jose::{Ahead, Algorithm};
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
 use sekisho_registry::Service;
 use sekisho_site::{Origin, OutboundConfig};
@@ -94,6 +94,7 @@ fn config(origin: &str) -> Config {
         }],
         client_id_prefix: ClientIdPrefix::X509Hash,
         response_mode: ResponseMode::DirectPostJwt,
+        clock_ahead: Ahead::default(),
         outbound: OutboundConfig::default(),
     }
 }

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -295,4 +296,46 @@ test('whoever declines in the wallet gives nothing', { timeout: 120_000 }, () =>
     assert.match(await person.page.innerText('#error'), /A-1002/);
     await person.look('declined');
     await person.leave();
+  }));
+
+test('word_07: a page of another server does not reach through the wallet', { timeout: 120_000 }, () =>
+  play(async (stage) => {
+    // Another server on this machine: to the browser it is the same site, so that it gets every cookie.
+    let fetched = 0;
+    let trap = '';
+    const server = createServer((request, response) => {
+      if (request.url === '/inside') fetched += 1;
+      response.setHeader('content-type', 'text/html');
+      response.end(request.url === '/page' ? trap : '');
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const origin = `http://127.0.0.1:${server.address().port}`;
+    const query = `client_id=x509_hash%3Aa&request_uri=${encodeURIComponent(`${origin}/inside`)}`;
+    const target = `${stage.wallet}/authorize?${query}`;
+    trap = `<img src="${target}"><iframe src="${target}"></iframe><script src="${target}"></script>
+      <link rel="stylesheet" href="${target}"><link rel="prefetch" href="${target}">
+      <script>fetch("${target}", { mode: 'no-cors', credentials: 'include' })</script>`;
+    const person = await Person.at(stage, 'ja', DESKTOP);
+    await person.accept('affiliation');
+    const context = person.context;
+    const answers = [];
+    context.on('response', (answer) => {
+      if (answer.url() === target) answers.push(answer.status());
+    });
+    const page = await context.newPage();
+    await page.goto(`${origin}/page`, { waitUntil: 'networkidle' });
+    assert.ok(answers.length >= 4 && answers.every((status) => status === 403), `${answers}`);
+    assert.equal(fetched, 0, 'nothing is fetched for what a page loads');
+    await page.goto(target);
+    await page.waitForSelector('#connect');
+    assert.equal(fetched, 0, 'nothing is fetched before the press');
+    await Promise.all([page.waitForEvent('load'), page.click('#connect')]);
+    assert.equal(fetched, 1);
+    // Whoever does not have the link gets no page.
+    const stranger = await browser.newContext();
+    const closed = await (await stranger.newPage()).goto(stage.wallet);
+    assert.equal(closed.status(), 403);
+    await stranger.close();
+    await context.close();
+    server.close();
   }));

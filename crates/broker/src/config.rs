@@ -1,6 +1,7 @@
 //! The configuration, as far as the broker needs it.
 
 use sekisho_access::Gate;
+use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry, Wallets, WalletsError};
 use sekisho_registry::{Service, Services, ServicesError};
 use sekisho_site::{Origin, OriginError, OutboundConfig};
@@ -36,6 +37,8 @@ pub struct Config {
     pub client_id_prefix: ClientIdPrefix,
     /// Whether wallets must encrypt their answers.
     pub response_mode: ResponseMode,
+    /// How far a wallet's clock may be ahead of ours.
+    pub clock_ahead: Ahead,
     /// Which hosts may be called, and how.
     pub outbound: OutboundConfig,
 }
@@ -45,7 +48,8 @@ impl Config {
     pub fn check(&self) -> Result<(Services, Wallets), ConfigError> {
         let services = Services::new(self.services.clone(), self.gates.clone())?;
         let entries = self.wallets.clone();
-        let wallets = Wallets::new(entries, self.client_id_prefix, self.response_mode)?;
+        let wallets =
+            Wallets::new(entries, self.client_id_prefix, self.response_mode, self.clock_ahead)?;
         Ok((services, wallets))
     }
 }

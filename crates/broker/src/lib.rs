@@ -93,7 +93,7 @@ impl Broker {
         entropy: Entropy,
     ) -> Result<Self, StartError> {
         let (services, wallets) = config.check()?;
-        let Config { origin, type_authority, outbound, .. } = config;
+        let Config { origin, type_authority, outbound, clock_ahead, .. } = config;
         let site = Site::new(origin, type_authority, &outbound, store, clock, entropy)?;
         let registry = Registry::open(site.clone(), services).await?;
         let organizations = registry.list_organizations(MAX_ROWS).await?;
@@ -104,7 +104,7 @@ impl Broker {
         let standing = Standing::new(site.clone(), registry.clone(), keyring.clone());
         let grants =
             Grants::new(rooms.0.clone(), rooms.1.clone(), rooms.2.clone(), standing.clone());
-        let issuer = Issuer::new(rooms.0, rooms.1, rooms.2, standing.clone());
+        let issuer = Issuer::new(rooms.0, rooms.1, rooms.2, standing.clone(), clock_ahead);
         let logins = Logins::new(
             site.clone(),
             registry.clone(),

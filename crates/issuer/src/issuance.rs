@@ -7,11 +7,13 @@ use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, Claims, PublicJwk};
 use sekisho_keyring::{ActiveKey, Purpose};
-use sekisho_openid4vci::credential::{self, Authorized, CredentialErrorCode};
+use sekisho_openid4vci::credential::{
+    self, Authorized, CredentialErrorCode, CredentialRequestError,
+};
 use sekisho_openid4vci::metadata::Configuration;
 use sekisho_openid4vci::nonce;
 use sekisho_openid4vci::proof::ProofCheck;
-use sekisho_profile::{Act, Outcome, types};
+use sekisho_profile::{Act, Code, Outcome, types};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_standing::{OwnList, Place};
@@ -109,8 +111,6 @@ impl Issuer {
         body: &[u8],
         now: Timestamp,
     ) -> Result<credential::AcceptedRequest, IssuanceFailure> {
-        let refused =
-            |error: &credential::CredentialRequestError| failure(error.code(), &error.to_string());
         let supported: Vec<String> =
             types::ALL.iter().map(|credential_type| credential_type.name.to_owned()).collect();
         let configurations = [granted.type_name.clone()];
@@ -122,6 +122,7 @@ impl Issuer {
             client_id: granted.client_id.as_deref(),
             now,
             nonce_key: &nonce_key,
+            ahead: self.clock_ahead,
         };
         credential::check(body, &authorized, &check).map_err(|error| refused(&error))
     }
@@ -245,6 +246,19 @@ impl Issuer {
 
 fn failure(code: CredentialErrorCode, description: &str) -> IssuanceFailure {
     IssuanceFailure::Code { code, description: description.to_owned() }
+}
+
+/// The failure of a request that was refused. If the wallet's clock is wrong, it names the code
+/// under which people read so.
+fn refused(error: &CredentialRequestError) -> IssuanceFailure {
+    let code = Code::HolderClock;
+    let told = match error {
+        CredentialRequestError::Proof(proof) if proof.is_of_the_clock() => {
+            format!("{code}: {} ({error})", code.entry().cause.en)
+        }
+        _ => error.to_string(),
+    };
+    failure(error.code(), &told)
 }
 
 fn denied(description: &str) -> IssuanceFailure {

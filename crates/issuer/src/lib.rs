@@ -19,6 +19,7 @@ pub mod issuance;
 pub mod offers;
 mod tables;
 
+use sekisho_jose::Ahead;
 use sekisho_keyring::Keyring;
 use sekisho_registry::Registry;
 use sekisho_site::Site;
@@ -36,12 +37,20 @@ pub struct Issuer {
     registry: Registry,
     keyring: Keyring,
     standing: Standing,
+    /// How far a wallet's clock may be ahead of ours.
+    clock_ahead: Ahead,
 }
 
 impl Issuer {
     /// Makes an issuer that works with these other parts of the broker.
-    pub fn new(site: Site, registry: Registry, keyring: Keyring, standing: Standing) -> Self {
-        Self { site, registry, keyring, standing }
+    pub fn new(
+        site: Site,
+        registry: Registry,
+        keyring: Keyring,
+        standing: Standing,
+        clock_ahead: Ahead,
+    ) -> Self {
+        Self { site, registry, keyring, standing, clock_ahead }
     }
 
     /// Deletes expired rows and returns how many there were.

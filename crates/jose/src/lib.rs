@@ -33,6 +33,6 @@ pub use jwk::{CompressedPoint, JwkError, KeyUse, PublicJwk};
 pub use jwk_set::JwkSet;
 pub use jws::{JwsError, SigningInput, UnverifiedJws, sign};
 pub use jwt::{Expected, JwtError, MAX_BYTES, UnverifiedJwt, VerifiedJwt};
-pub use numeric_date::{ClaimError, TimeRule};
+pub use numeric_date::{Ahead, AheadError, ClaimError, TimeRule};
 pub use signing_key::{KeyError, SigningKey};
 pub use verifying_key::{SignatureError, VerifyingKey};

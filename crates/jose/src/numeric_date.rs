@@ -3,6 +3,7 @@
 //! Invariant: a time of another JSON type is an error. It is never treated as absent.
 
 use sekisho_ambient::Timestamp;
+use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -61,6 +62,66 @@ impl TimeRule {
         require_iat: false,
         max_age: None,
     };
+
+    /// The rule for a token that contains a nonce of ours. The nonce proves that it is fresh, so its
+    /// maker's clock may be further ahead than [`Self::LENIENT`] allows (checklist GEN-14). `iat` is
+    /// required and at most `max_age` seconds old.
+    pub const fn fresh(ahead: Ahead, max_age: i64) -> Self {
+        Self {
+            leeway_future: ahead.seconds(),
+            require_iat: true,
+            max_age: Some(max_age),
+            ..Self::LENIENT
+        }
+    }
+}
+
+/// How many seconds a peer's clock may be ahead of ours where a nonce of ours proves that what it
+/// signed is fresh: 0 to [`Ahead::MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Ahead(i64);
+
+/// The value is not a number of seconds that an [`Ahead`] can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{0} s is not allowed: use 0 to {max}", max = Ahead::MAX)]
+pub struct AheadError(i64);
+
+impl Ahead {
+    /// The largest value, in seconds. More would let a wallet make proofs long before they are used.
+    pub const MAX: i64 = 120;
+
+    /// Returns the value in seconds.
+    pub const fn seconds(self) -> i64 {
+        self.0
+    }
+}
+
+/// 60 seconds.
+impl Default for Ahead {
+    fn default() -> Self {
+        Self(60)
+    }
+}
+
+impl TryFrom<i64> for Ahead {
+    type Error = AheadError;
+
+    fn try_from(seconds: i64) -> Result<Self, AheadError> {
+        if (0..=Self::MAX).contains(&seconds) {
+            Ok(Self(seconds))
+        } else {
+            Err(AheadError(seconds))
+        }
+    }
+}
+
+impl ClaimError {
+    /// Whether a token that a nonce proves to be fresh was refused because its maker's clock is
+    /// wrong.
+    pub fn is_of_the_clock(&self) -> bool {
+        matches!(self, Self::Future { .. } | Self::TooOld(_) | Self::Expired(_))
+    }
 }
 
 /// Reads the time called `name`. A fraction of a second is dropped.
@@ -215,6 +276,28 @@ mod tests {
         let at = |offset| check_at_now(&format!(r#"{{"iat":{}}}"#, NOW.unix() + offset), &age);
         assert_eq!(at(-300), Ok(()));
         assert_eq!(at(-301), Err(ClaimError::TooOld(NOW.plus(-301))));
+    }
+
+    #[test]
+    fn a_nonce_allows_a_clock_that_is_further_ahead() {
+        let at = |name: &str, offset: i64, ahead: i64| {
+            let rule = TimeRule::fresh(Ahead::try_from(ahead).unwrap(), 300);
+            let iat = if name == "iat" { offset } else { 0 };
+            let text = format!(
+                r#"{{"iat":{},"nbf":{}}}"#,
+                NOW.unix() + iat,
+                NOW.unix() + if name == "nbf" { offset } else { 0 }
+            );
+            check_at_now(&text, &rule).is_ok()
+        };
+        assert_eq!(Ahead::default().seconds(), 60);
+        for name in ["iat", "nbf"] {
+            assert!(at(name, 60, 60) && !at(name, 61, 60));
+            assert!(at(name, 120, 120) && !at(name, 121, 120));
+            assert!(at(name, 0, 0) && !at(name, 1, 0));
+        }
+        assert!(at("iat", -300, 60) && !at("iat", -301, 60));
+        assert!(Ahead::try_from(121).is_err() && Ahead::try_from(-1).is_err());
     }
 
     #[test]

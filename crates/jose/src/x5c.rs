@@ -96,7 +96,10 @@ pub enum ChainError {
     /// A certificate was not issued by the next one in the chain.
     #[error("the chain is out of order")]
     Order,
-    /// The chain does not lead to an anchor, or is not valid at this time.
+    /// The chain leads to an anchor, but a certificate has expired or is not valid yet.
+    #[error("the chain leads to a trust anchor, but is not valid at this time")]
+    Time,
+    /// The chain does not lead to an anchor.
     #[error("no path to a trust anchor: {0}")]
     Path(webpki::Error),
     /// The leaf's key is not accepted.
@@ -175,7 +178,13 @@ pub fn verify_chain(
         anchors.iter().filter_map(|a| Some((a, Parsed::from_der(&a.0)?))).collect();
     check_form(&chain, &anchors)?;
     let valid = anchors.iter().filter(|(_, certificate)| certificate.is_valid_at(now));
-    check_path(x5c, &valid.map(|(anchor, _)| *anchor).collect::<Vec<_>>(), now)?;
+    let valid: Vec<&TrustAnchor> = valid.map(|(anchor, _)| *anchor).collect();
+    match check_path(x5c, &valid, now) {
+        Err(ChainError::Path(_)) if was_valid(x5c, &chain, &anchors) => {
+            return Err(ChainError::Time);
+        }
+        checked => checked?,
+    }
     let (leaf, der) = chain.first().zip(x5c.first()).ok_or(ChainError::Length(0))?;
     VerifiedLeaf::new(leaf, der)
 }
@@ -221,6 +230,15 @@ fn check_form(chain: &[Parsed], anchors: &[(&TrustAnchor, Parsed)]) -> Result<()
     }
     let ordered = chain.iter().zip(chain.iter().skip(1)).all(|(own, next)| own.is_issued_by(next));
     if ordered { Ok(()) } else { Err(ChainError::Order) }
+}
+
+/// Whether the chain leads to one of the anchors at the first moment at which all its certificates
+/// are within their time.
+fn was_valid(x5c: &[Vec<u8>], chain: &[Parsed], anchors: &[(&TrustAnchor, Parsed)]) -> bool {
+    anchors.iter().any(|(anchor, certificate)| {
+        let begin = chain.iter().map(Parsed::not_before).fold(certificate.not_before(), Ord::max);
+        certificate.is_valid_at(begin) && check_path(x5c, &[anchor], begin).is_ok()
+    })
 }
 
 fn check_path(x5c: &[Vec<u8>], anchors: &[&TrustAnchor], now: Timestamp) -> Result<(), ChainError> {

@@ -234,6 +234,7 @@ impl Logins {
             trust: &trust.list,
             now,
             organization_claims: &types::organization_claims(authority),
+            ahead: self.wallets.clock_ahead,
         };
         let presentation = response::verify(vp_token, &check).map_err(|error| {
             let code = Code::from(&error);

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use sekisho_ambient::Text;
+use sekisho_jose::Ahead;
 use sekisho_site::{NameError, check_names, is_loopback};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -75,6 +76,8 @@ pub struct Wallets {
     pub client_id_prefix: ClientIdPrefix,
     /// The response mode of presentation requests.
     pub response_mode: ResponseMode,
+    /// How far a wallet's clock may be ahead of ours.
+    pub clock_ahead: Ahead,
 }
 
 impl Wallets {
@@ -83,6 +86,7 @@ impl Wallets {
         entries: Vec<WalletEntry>,
         client_id_prefix: ClientIdPrefix,
         response_mode: ResponseMode,
+        clock_ahead: Ahead,
     ) -> Result<Self, WalletsError> {
         check_names("wallet", entries.iter().map(|wallet| wallet.name.as_str()))?;
         for wallet in &entries {
@@ -93,7 +97,7 @@ impl Wallets {
             }
         }
         match entries.iter().filter(|wallet| wallet.preferred).count() {
-            1 => Ok(Self { entries: entries.into(), client_id_prefix, response_mode }),
+            1 => Ok(Self { entries: entries.into(), client_id_prefix, response_mode, clock_ahead }),
             found => Err(WalletsError::Preferred(found)),
         }
     }

@@ -111,9 +111,8 @@ impl From<RedeemError> for TokenError {
         match error {
             RedeemError::TxCodeUnexpected => Self::Unexpected("tx_code"),
             RedeemError::TxCodeMissing => Self::Missing("tx_code"),
-            RedeemError::WrongTxCode { .. }
-            | RedeemError::AlreadyRedeemed
-            | RedeemError::Burned => Self::InvalidGrant,
+            RedeemError::WrongTxCode { .. } => Self::WrongTxCode,
+            RedeemError::AlreadyRedeemed | RedeemError::Burned => Self::InvalidGrant,
         }
     }
 }

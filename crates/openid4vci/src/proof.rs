@@ -9,8 +9,8 @@
 use sekisho_ambient::Timestamp;
 use sekisho_did::{DidError, Relationship};
 use sekisho_jose::{
-    Algorithm, ClaimError, Claims, Expected, Header, JwkError, JwtError, KeyError, PublicJwk,
-    SigningKey, TimeRule, UnverifiedJwt, numeric_date,
+    Ahead, Algorithm, ClaimError, Claims, Expected, Header, JwkError, JwtError, KeyError,
+    PublicJwk, SigningKey, TimeRule, UnverifiedJwt, numeric_date,
 };
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -40,6 +40,8 @@ pub struct ProofCheck<'a> {
     pub now: Timestamp,
     /// The key that [`nonce::mint`] made the nonce with.
     pub nonce_key: &'a [u8; 32],
+    /// How far the holder's clock may be ahead of ours.
+    pub ahead: Ahead,
 }
 
 /// A proof that was accepted. It has no constructor: only [`verify`] makes it.
@@ -99,6 +101,13 @@ impl ProofError {
             Self::Several(_) => CredentialErrorCode::InvalidCredentialRequest,
             _ => CredentialErrorCode::InvalidProof,
         }
+    }
+}
+
+impl ProofError {
+    /// Whether the proof was refused because the holder's clock is wrong.
+    pub fn is_of_the_clock(&self) -> bool {
+        matches!(self, Self::Time(error) if error.is_of_the_clock())
     }
 }
 
@@ -184,7 +193,8 @@ fn audience(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
 }
 
 fn times(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
-    let rule = TimeRule { max_age: Some(MAX_AGE), ..TimeRule::LENIENT };
+    // The nonce is checked last, and no proof counts without one.
+    let rule = TimeRule::fresh(check.ahead, MAX_AGE);
     Ok(numeric_date::check(claims, check.now, &rule)?)
 }
 

@@ -24,7 +24,8 @@ use crate::dcql::{FORMAT, Query};
 
 pub use service::{Operator, SERVICE_INFO_FORMAT, ServiceDescription, ServiceStatement};
 pub use verify::{
-    Encryption, RequestLink, RequestRefusal, RequestTrust, VerifiedRequest, parse_link, verify,
+    Encryption, RequestLink, RequestRefusal, RequestTrust, RequestUriMethod, VerifiedRequest,
+    parse_link, verify,
 };
 
 /// `typ` of a request object (section 5).

@@ -1,5 +1,6 @@
 //! Turns the refusals of the protocol crates into the codes that people are told.
 
+use sekisho_credential::sd_jwt::KeyBindingError;
 use sekisho_credential::vc::CredentialError;
 use sekisho_jose::ClaimError;
 use sekisho_oauth::authorization::PageErrorCode;
@@ -15,6 +16,9 @@ impl From<&CredentialError> for Code {
             E::Time(ClaimError::Expired(_)) => Self::Expired,
             E::Time(ClaimError::Future { .. }) => Self::NotYetValid,
             E::Type(_) | E::UntrustedIssuer(_) | E::Organization(_) => Self::UntrustedIssuer,
+            E::HolderKey(KeyBindingError::Time(error)) if error.is_of_the_clock() => {
+                Self::HolderClock
+            }
             E::HolderKey(_) => Self::HolderKey,
             E::Status(_) => Self::StatusUnknown,
             E::Algorithm(_) => Self::AlgorithmRefused,

@@ -32,8 +32,9 @@ use stage::{Booth, Place, Stage};
   sekisho demo --data demo --listen localhost:8080
   sekisho demo --json --tls
 
-With --json, one line with issuer, console, wallet, admin_socket, clients and offers is printed once
-everything is ready. SIGTERM or Ctrl-C ends it with exit code 0.")]
+With --json, one line with issuer, console, wallet, wallet_link, admin_socket, clients and offers is
+printed once everything is ready. The wallet's pages open only after wallet_link or the wallet_page of
+an offer was opened in the same browser. SIGTERM or Ctrl-C ends it with exit code 0.")]
 pub(crate) struct Demo {
     /// Where the broker listens; port 0 is any free one, and the same again on the next start
     #[arg(long, value_name = "HOST:PORT", default_value = "localhost:0")]
@@ -101,11 +102,13 @@ impl Session<'_, '_> {
             issuer: settings.broker.origin.as_str().to_owned(),
             console: console.origin.clone(),
             wallet: wallet.origin.clone(),
+            opener: tegata::Opener::draw(&self.surroundings.entropy),
         };
         let pages = console_pages(settings, &cast, &console.origin, &self.surroundings)?;
         tokio::spawn(serve::plain(console.listener, pages, stopped.clone()));
         let pages = wallet_pages(place, settings, self.lang, &self.surroundings)?;
-        tokio::spawn(serve::plain(wallet.listener, pages, stopped.clone()));
+        let (opener, stopped) = (addresses.opener.clone(), over(stopped.clone()));
+        tokio::spawn(async move { tegata::serve(wallet.listener, pages, &opener, stopped).await });
         let text = if self.json {
             guide::line(&addresses, settings, &cast)
         } else {
@@ -145,7 +148,7 @@ fn wallet_pages(
     settings: &Settings,
     lang: Lang,
     surroundings: &Surroundings,
-) -> Result<axum::Router, Failure> {
+) -> Result<tegata::WalletServer, Failure> {
     let failed = |error: tegata::WalletError| Failure::Wallet(error.to_string());
     let outside = tegata::Surroundings {
         clock: surroundings.clock.clone(),
@@ -160,7 +163,9 @@ fn wallet_pages(
     };
     let wallet = wallet.map_err(failed)?;
     wallet.trust(&tegata::read_anchors(&root(settings)?).map_err(failed)?).map_err(failed)?;
-    Ok(tegata::router(tegata::WalletServer { wallet, auto: false, lang }))
+    // The broker is a program on this machine, which the user of `demo` has just started.
+    let known = vec![settings.broker.origin.as_str().to_owned()];
+    Ok(tegata::WalletServer { wallet, auto: false, lang, known })
 }
 
 fn root(settings: &Settings) -> Result<Vec<u8>, Failure> {

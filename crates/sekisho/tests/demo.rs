@@ -13,14 +13,31 @@ async fn get(url: &str, ca: Option<&str>) -> reqwest::Response {
     client.build().unwrap().get(url).send().await.unwrap()
 }
 
+/// Opens a link to the wallet as a browser does: it keeps the cookie and goes on.
+async fn opened(link: &str) -> reqwest::Response {
+    let client = http().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let opened = client.get(link).send().await.unwrap();
+    assert_eq!(opened.status(), 303, "{link}");
+    let cookie = opened.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+    let location = opened.headers()["location"].to_str().unwrap();
+    let next = opened.url().join(location).unwrap();
+    client.get(next).header("cookie", cookie).send().await.unwrap()
+}
+
 async fn assert_answers(demo: &Running, ca: Option<&str>) {
     let issuer = demo.text("issuer");
     let discovery = get(&format!("{issuer}/.well-known/openid-configuration"), ca).await;
     let discovery: Value = discovery.json().await.unwrap();
     assert_eq!(discovery["issuer"], issuer);
-    for name in ["console", "wallet"] {
-        let page = get(&demo.text(name), None).await;
-        assert_eq!(page.status(), 200, "{name}");
+    assert_eq!(get(&demo.text("console"), None).await.status(), 200);
+    // The wallet opens by its link, and by the link of an offer.
+    assert_eq!(get(&demo.text("wallet"), None).await.status(), 403);
+    let offer = demo.ready["offers"][0]["wallet_page"].as_str().unwrap().to_owned();
+    for link in [demo.text("wallet_link"), offer] {
+        assert!(link.starts_with(&demo.text("wallet")), "{link}");
+        let page = opened(&link).await;
+        assert_eq!(page.status(), 200);
+        assert!(!page.text().await.unwrap().contains("id=\"connect\""), "its broker is known");
     }
 }
 

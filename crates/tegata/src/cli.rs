@@ -1,5 +1,7 @@
 //! The command line: `tegata init | trust | accept | list | remove | present | serve`.
 //!
+//! `serve` prints a link with a secret, by which alone its page opens.
+//!
 //! Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable. `--json` prints one
 //! JSON document on standard output, errors included; questions and notes go to standard error then.
 
@@ -16,7 +18,7 @@ use serde_json::json;
 
 use crate::{Surroundings, Wallet, WalletError, read_anchors};
 
-/// 手形 — a holder's wallet: receive credentials, keep them, show them.
+/// 手形 — a holder's wallet: receive credentials, keep them, present them.
 #[derive(Parser)]
 #[command(name = "tegata", version, about)]
 pub struct Arguments {
@@ -34,7 +36,7 @@ struct Common {
     /// Certificates (PEM) of authorities that TLS servers may be under, beside the system's
     #[arg(long, visible_alias = "ca-file", global = true, value_name = "PEM")]
     ca: Option<PathBuf>,
-    /// Prints JSON
+    /// Prints JSON; errors then have their technical cause too
     #[arg(long, global = true)]
     json: bool,
     /// ja or en [default: from LC_ALL, LC_MESSAGES or LANG]
@@ -73,11 +75,11 @@ enum Command {
         /// Its ID in the list
         id: String,
     },
-    /// Shows credentials to a verifier
+    /// Presents credentials to a verifier
     Present {
         /// The link of the request (openid4vp://, haip-vp:// or https://)
         request: String,
-        /// Shows them without asking, if an authority vouches for the verifier
+        /// Presents them without asking, if an authority vouches for the verifier
         #[arg(long, conflicts_with = "decline")]
         yes: bool,
         /// Declines without asking
@@ -87,7 +89,8 @@ enum Command {
         #[arg(long, visible_alias = "trust-ca", value_name = "PEM")]
         trust: Option<PathBuf>,
     },
-    /// Serves the wallet's page to browsers on this machine
+    /// Serves the wallet's page to its owner's browser on this machine, and prints the link that opens
+    /// it
     Serve {
         /// Where to listen; an address of this machine only
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790", value_parser = parse_address)]

@@ -1,7 +1,12 @@
 //! The errors of the wallet: one enum, with exit codes and codes that a person can look up.
 //!
-//! Invariant: no message contains a key, a code, a token or a claim's value.
+//! An error has two texts: `Display` is for programs and support, [`WalletError::explain`] for the
+//! holder.
+//!
+//! Invariant: no message contains a key, a code, a token or a claim's value. What the holder reads
+//! contains no URL and no error code of a protocol.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sekisho_ambient::{Lang, Text};
@@ -53,9 +58,25 @@ pub enum WalletError {
     /// The link is not a credential offer or a presentation request.
     #[error("link: {0}")]
     Link(String),
+    /// The page can be served only at an address of this machine.
+    #[error("{0} is not an address of this machine only")]
+    Listen(SocketAddr),
     /// A transaction code is needed but was not given, or was given but is not expected.
     #[error("transaction code: {0}")]
     TxCode(&'static str),
+    /// The issuer refused the transaction code, or the offer.
+    #[error("transaction code: the issuer refused it, or the offer was used or has expired")]
+    WrongTxCode {
+        /// Whether the issuer said that it is the code.
+        certain: bool,
+    },
+    /// The offer was used already, or has expired.
+    #[error("offer: used already, or expired")]
+    OfferEnded,
+    /// A link leads to a program on this machine, and the holder has not agreed to that. The text
+    /// is the program's origin.
+    #[error("{0} is on this machine, and the holder has not agreed to call it")]
+    ThisMachine(String),
     /// An address is neither https nor http to this machine.
     #[error("address refused, expected https: {0}")]
     Insecure(String),
@@ -104,6 +125,13 @@ pub enum WalletError {
     /// The presentation request has expired.
     #[error("request: expired")]
     Expired,
+    /// The request is dated so far ahead that this device's clock or the verifier's is wrong.
+    #[error("request: dated ahead of this device's clock")]
+    Clock,
+    /// An authority of the wallet vouches for the verifier, but not at this time: a certificate has
+    /// expired or is not valid yet.
+    #[error("request: the verifier's certificate is not valid at this time")]
+    VerifierCertificate,
     /// No authority of the wallet vouches for the verifier, and the holder was not asked.
     #[error("{0}: no authority of the wallet vouches for this verifier")]
     Unknown(String),
@@ -127,8 +155,14 @@ impl WalletError {
     /// The exit code of the command line: 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Link(_) | Self::TxCode(_) | Self::AlreadyThere(_) => 2,
-            Self::Refused { .. } | Self::Declined | Self::Unknown(_) => 3,
+            Self::Link(_) | Self::Listen(_) | Self::TxCode(_) | Self::AlreadyThere(_) => 2,
+            Self::Refused { .. }
+            | Self::WrongTxCode { .. }
+            | Self::OfferEnded
+            | Self::ThisMachine(_)
+            | Self::Declined
+            | Self::VerifierCertificate
+            | Self::Unknown(_) => 3,
             Self::NoWallet(_) | Self::NotFound(_) | Self::Missing(_) => 4,
             Self::Unreachable { .. } => 5,
             _ => 1,
@@ -146,7 +180,13 @@ impl WalletError {
             Self::Key(_) => "key",
             Self::Certificates(_) => "certificates",
             Self::Link(_) => "link",
+            Self::Listen(_) => "listen",
             Self::TxCode(_) => "tx_code",
+            Self::WrongTxCode { .. } => "wrong_tx_code",
+            Self::OfferEnded => "offer_ended",
+            Self::ThisMachine(_) => "this_machine",
+            Self::Clock => "clock",
+            Self::VerifierCertificate => "verifier_certificate",
             Self::Insecure(_) => "insecure_address",
             Self::Unreachable { .. } => "unreachable",
             Self::Answer { .. } => "unexpected_answer",
@@ -168,6 +208,8 @@ impl WalletError {
             Self::Credential { code, .. } => Some(*code),
             Self::Expired => Some(Code::LoginExpired),
             Self::Declined => Some(Code::WalletDeclined),
+            Self::Clock => Some(Code::HolderClock),
+            Self::Refused { description, .. } => description.as_deref().and_then(code_in),
             _ => None,
         }
     }
@@ -188,21 +230,28 @@ impl WalletError {
                 text::E_FILE.fill(lang, &[("0", &self.to_string())])
             }
             Self::Certificates(why) => text::E_CERTIFICATES.fill(lang, &[("0", why)]),
-            Self::Link(why) => text::E_LINK.fill(lang, &[("0", why)]),
+            Self::Link(_) => text::E_LINK.say(lang).to_owned(),
+            Self::Listen(address) => text::E_LISTEN.fill(lang, &[("0", &address.to_string())]),
             Self::TxCode(_) => text::E_TX_CODE.say(lang).to_owned(),
-            Self::Insecure(address) => text::E_INSECURE.fill(lang, &[("0", address)]),
-            Self::Unreachable { address, .. } => text::E_UNREACHABLE.fill(lang, &[("0", address)]),
-            Self::Answer { address, why } => {
-                text::E_ANSWER.fill(lang, &[("0", address), ("1", why)])
+            Self::WrongTxCode { certain: true } => text::E_WRONG_TX_CODE.say(lang).to_owned(),
+            Self::WrongTxCode { certain: false } => text::E_TX_CODE_OR_ENDED.say(lang).to_owned(),
+            Self::OfferEnded => text::E_OFFER_ENDED.say(lang).to_owned(),
+            Self::ThisMachine(origin) => text::E_THIS_MACHINE.fill(lang, &[("0", host(origin))]),
+            Self::Insecure(_) => text::E_INSECURE.say(lang).to_owned(),
+            Self::Unreachable { address, .. } => {
+                text::E_UNREACHABLE.fill(lang, &[("0", host(address))])
             }
-            Self::Refused { address, error, .. } => {
-                text::E_REFUSED.fill(lang, &[("0", address), ("1", error)])
+            Self::Answer { address, .. } => text::E_ANSWER.fill(lang, &[("0", host(address))]),
+            Self::Refused { description, .. } => refusal(description.as_deref(), lang),
+            Self::Offer(_) => text::E_OFFER.say(lang).to_owned(),
+            Self::Credential { code, .. } => {
+                text::E_CREDENTIAL.fill(lang, &[("0", code.entry().cause.say(lang))])
             }
-            Self::Offer(why) => text::E_OFFER.fill(lang, &[("0", why)]),
-            Self::Credential { why, .. } => text::E_CREDENTIAL.fill(lang, &[("0", why)]),
-            Self::Request(why) => text::E_REQUEST.fill(lang, &[("0", why)]),
+            Self::Request(_) => text::E_REQUEST.say(lang).to_owned(),
             Self::Expired => text::E_EXPIRED.say(lang).to_owned(),
-            Self::Unknown(address) => text::E_UNKNOWN.fill(lang, &[("0", address)]),
+            Self::Clock => text::E_CLOCK.say(lang).to_owned(),
+            Self::VerifierCertificate => text::E_VERIFIER_CERTIFICATE.say(lang).to_owned(),
+            Self::Unknown(address) => text::E_UNKNOWN.fill(lang, &[("0", host(address))]),
             Self::Missing(list) => text::E_MISSING.fill(lang, &[("0", &names(list, lang))]),
             Self::Declined => text::E_DECLINED.say(lang).to_owned(),
             Self::NotFound(id) => text::E_NOT_FOUND.fill(lang, &[("0", id)]),
@@ -212,6 +261,31 @@ impl WalletError {
             None => sentence,
         }
     }
+}
+
+/// Why a peer refused, in words: those of the code in its description, or else the description.
+fn refusal(description: Option<&str>, lang: Lang) -> String {
+    let Some(description) = description else { return text::E_REFUSED.say(lang).to_owned() };
+    if let Some(code) = code_in(description) {
+        let entry = code.entry();
+        let space = if lang == Lang::Ja { "" } else { " " };
+        return format!("{}{space}{}", entry.cause.say(lang), entry.user.say(lang));
+    }
+    let words = description.split_whitespace().filter(|word| !word.contains("://"));
+    let words = words.collect::<Vec<_>>().join(" ");
+    text::E_REFUSED_BECAUSE.fill(lang, &[("0", &words)])
+}
+
+/// The first code of ours in a peer's text, such as `C-2007`.
+fn code_in(text: &str) -> Option<Code> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words.into_iter().find_map(Code::from_id)
+}
+
+/// The host and port of an address. People recognise them, and they are no link.
+fn host(address: &str) -> &str {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    rest.split_once('/').map_or(rest, |(host, _)| host)
 }
 
 #[cfg(test)]
@@ -229,6 +303,32 @@ mod tests {
         assert_eq!(code(WalletError::NotFound(String::new())), 4);
         let unreachable = WalletError::Unreachable { address: String::new(), why: String::new() };
         assert_eq!(code(unreachable), 5);
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_words() {
+        let told = |description: Option<&str>, lang| {
+            let refused = WalletError::Refused {
+                address: "https://verifier.example/response/secret".to_owned(),
+                status: 400,
+                error: "invalid_request".to_owned(),
+                description: description.map(str::to_owned),
+            };
+            refused.explain(lang)
+        };
+        let coded = Some("C-2001: This credential was revoked by its issuer.");
+        assert!(
+            told(coded, Lang::Ja).starts_with("この証明書は発行元によって取り消されています。")
+        );
+        assert!(told(coded, Lang::En).ends_with("(C-2001)"));
+        let worded = Some("the nonce is stale, see https://verifier.example/help");
+        assert!(told(worded, Lang::Ja).contains("「the nonce is stale, see」"));
+        for lang in [Lang::Ja, Lang::En] {
+            for description in [None, coded, worded, Some("C-9999")] {
+                let told = told(description, lang);
+                assert!(!told.contains("://") && !told.contains("invalid_request"), "{told}");
+            }
+        }
     }
 
     #[test]

@@ -1,16 +1,23 @@
 //! The wallet's calls to issuers and verifiers: https only (http where the host is this machine),
 //! no redirects, ten seconds, bounded sizes.
 //!
-//! Invariant: no other file of this crate opens a connection.
+//! Invariant: no other file of this crate opens a connection. A wallet that is confined (see
+//! [`Here`]) calls a program on this machine only if the holder has agreed to its origin.
 
+mod here;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
 use sekisho_ambient::LOCALHOST;
 use sekisho_jose::Claims;
-use url::{Host, Url};
+use url::Url;
 
 use crate::WalletError;
+use here::{Elsewhere, Here, is_here};
+
+pub(crate) use here::is_loopback;
 
 /// How long a call may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,6 +28,9 @@ const LIMIT: usize = 512 * 1024;
 #[derive(Clone)]
 pub(crate) struct Fetch {
     client: reqwest::Client,
+    /// The client for names that may not lead to this machine.
+    elsewhere: reqwest::Client,
+    here: Here,
 }
 
 /// A peer's answer, read in full.
@@ -39,24 +49,51 @@ impl Fetch {
             Some(pem) => reqwest::Certificate::from_pem_bundle(pem)
                 .map_err(|error| WalletError::Certificates(error.to_string()))?,
         };
-        let builder = || {
-            reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .no_proxy()
-                .resolve_to_addrs("localhost", &LOCALHOST)
-                .timeout(TIMEOUT)
-                .connect_timeout(TIMEOUT)
+        let build = |resolver: Option<Elsewhere>| {
+            let builder = || {
+                let builder = reqwest::Client::builder()
+                    .redirect(reqwest::redirect::Policy::none())
+                    .no_proxy()
+                    .timeout(TIMEOUT)
+                    .connect_timeout(TIMEOUT);
+                match resolver {
+                    None => builder.resolve_to_addrs("localhost", &LOCALHOST),
+                    Some(resolver) => builder.dns_resolver(Arc::new(resolver)),
+                }
+            };
+            let client = builder().tls_certs_merge(roots.clone()).build();
+            // On a machine without authorities, the client still accepts the given ones.
+            client.or_else(|_| builder().tls_certs_only(roots.clone()).build())
         };
-        let client = builder().tls_certs_merge(roots.clone()).build();
-        // On a machine without authorities, the client still accepts the given ones.
-        let client = client.or_else(|_| builder().tls_certs_only(roots).build());
-        Ok(Self { client: client.map_err(|error| WalletError::Certificates(error.to_string()))? })
+        let unusable = |error: reqwest::Error| WalletError::Certificates(error.to_string());
+        let client = build(None).map_err(unusable)?;
+        let elsewhere = build(Some(Elsewhere)).map_err(unusable)?;
+        Ok(Self { client, elsewhere, here: Here::default() })
+    }
+
+    /// Calls programs on this machine only at these origins from now on.
+    pub(crate) fn confine(&mut self, origins: impl IntoIterator<Item = String>) {
+        self.here = Here::Only(origins.into_iter().collect());
+    }
+
+    /// Checks that this address may be called, without calling it.
+    pub(crate) fn check(&self, url: &str) -> Result<(), WalletError> {
+        self.client_for(&allowed(url)?).map(drop)
+    }
+
+    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, WalletError> {
+        let origin = url.origin().ascii_serialization();
+        if self.here.permits(&origin) {
+            return Ok(&self.client);
+        }
+        if is_here(url) { Err(WalletError::ThisMachine(origin)) } else { Ok(&self.elsewhere) }
     }
 
     /// Sends a GET that accepts one media type.
     pub(crate) async fn read(&self, url: &str, accept: &str) -> Result<Answer, WalletError> {
         let url = allowed(url)?;
-        self.send(&url, self.client.get(url.clone()).header(ACCEPT, accept)).await
+        let request = self.client_for(&url)?.get(url.clone());
+        self.send(&url, request.header(ACCEPT, accept)).await
     }
 
     /// Sends a POST with a form.
@@ -68,7 +105,7 @@ impl Fetch {
     ) -> Result<Answer, WalletError> {
         let url = allowed(url)?;
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = self.client.post(url.clone()).header(ACCEPT, accept);
+        let request = self.client_for(&url)?.post(url.clone()).header(ACCEPT, accept);
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
         self.send(&url, request).await
     }
@@ -82,7 +119,8 @@ impl Fetch {
         body: Option<&serde_json::Value>,
     ) -> Result<Answer, WalletError> {
         let url = allowed(url)?;
-        let mut request = self.client.post(url.clone()).header(ACCEPT, "application/json");
+        let request = self.client_for(&url)?.post(url.clone());
+        let mut request = request.header(ACCEPT, "application/json");
         if let Some(token) = token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
@@ -98,9 +136,11 @@ impl Fetch {
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, WalletError> {
         let address = shown(url);
-        let unreachable = |error: reqwest::Error| WalletError::Unreachable {
-            address: address.clone(),
-            why: reason(&error),
+        let unreachable = |error: reqwest::Error| {
+            if here::leads_here(&error) {
+                return WalletError::ThisMachine(url.origin().ascii_serialization());
+            }
+            WalletError::Unreachable { address: address.clone(), why: reason(&error) }
         };
         let mut response =
             request.header(CACHE_CONTROL, "no-store").send().await.map_err(unreachable)?;
@@ -181,16 +221,6 @@ pub(crate) fn allowed(text: &str) -> Result<Url, WalletError> {
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     let secure = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url));
     if plain && secure && url.host().is_some() { Ok(url) } else { Err(refused()) }
-}
-
-/// Whether the host is this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 /// The URL's scheme, host, port and path. The query is left out, because it may carry secrets.

@@ -20,6 +20,9 @@ pub(crate) struct Held {
     pub(crate) issuer_name: Text,
     /// The name of the type, in both languages.
     pub(crate) name: Text,
+    /// The digest of the offer for which it came. `None` in files of older versions.
+    #[serde(default)]
+    pub(crate) offer: Option<String>,
     /// The SD-JWT with all its disclosures, as the issuer sent it.
     pub(crate) sd_jwt: String,
 }
@@ -52,8 +55,10 @@ pub struct Claim {
     pub path: Vec<String>,
     /// The name of the claim, in both languages.
     pub label: Text,
-    /// The claim's value as text.
+    /// The claim's value, as the credential states it.
     pub value: String,
+    /// The claim's value in words, in both languages.
+    pub shown: Text,
 }
 
 /// Claims about the credential itself, not about its holder (SD-JWT VC, section 3.2.2.2).
@@ -102,7 +107,8 @@ fn flatten(vct: &str, path: &mut Vec<String>, value: &Value, out: &mut Vec<Claim
             out.push(Claim {
                 path: path.clone(),
                 label: label::claim(vct, path),
-                value: shown(value),
+                value: plain(value),
+                shown: label::value(vct, path, value).unwrap_or_else(|| Text::same(plain(value))),
             });
             return;
         }
@@ -114,7 +120,7 @@ fn flatten(vct: &str, path: &mut Vec<String>, value: &Value, out: &mut Vec<Claim
     }
 }
 
-fn shown(value: &Value) -> String {
+fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => printable(text),
         other => printable(&other.to_string()),

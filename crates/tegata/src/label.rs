@@ -4,7 +4,8 @@
 use sekisho_ambient::Text;
 use sekisho_credential::claim_path::{ClaimPath, PathElement};
 use sekisho_credential::types::ClaimRule;
-use sekisho_profile::types;
+use sekisho_profile::{types, values};
+use serde_json::Value;
 
 use crate::fetch::printable;
 
@@ -22,6 +23,12 @@ pub(crate) fn claim(vct: &str, path: &[String]) -> Text {
         Some((_, rule)) => rule.label.into(),
         None => Text::same(printable(&path.join(" / "))),
     }
+}
+
+/// The words for the value of the claim at `path`. `None` if the value is a text for people.
+pub(crate) fn value(vct: &str, path: &[String], value: &Value) -> Option<Text> {
+    let form = rule(vct, path).filter(|(_, rule)| rule.path.len() == path.len());
+    values::words(form.map(|(_, rule)| &rule.form), value)
 }
 
 /// The position of the claim at `path` in the table of its type. An unknown claim comes last.
@@ -68,6 +75,17 @@ mod tests {
         assert_eq!(label, Text::from(Words::new("所属組織", "Organization")));
         let role = claim(VCT, &["roles".to_owned(), "0".to_owned()]);
         assert_ne!(role, Text::same("roles / 0"));
+    }
+
+    #[test]
+    fn values_of_ours_are_shown_in_words() {
+        let said = |name: &str, value_of: Value| {
+            value(VCT, &[name.to_owned()], &value_of).map(|text| (text.ja, text.en))
+        };
+        let words = |ja: &str, en: &str| Some((ja.to_owned(), en.to_owned()));
+        assert_eq!(said("affiliation_type", "regular".into()), words("正社員", "regular employee"));
+        assert_eq!(said("anything", true.into()), words("はい", "Yes"));
+        assert_eq!(said("name", "regular".into()), None);
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub use error::WalletError;
 pub use held::{Claim, Credential};
 pub use present::{Ask, Chosen, Prepared, PresentOutcome, Who};
 pub use receive::{PreparedOffer, TxCodeHint};
-pub use server::{WalletServer, router};
+pub use server::{Opener, WalletServer, router, serve};
 pub use wallet::{Surroundings, Wallet, read_anchors};

@@ -17,7 +17,9 @@ use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_jose::x5c::ChainError;
 use sekisho_jose::{ClaimError, Claims};
 use sekisho_openid4vp::dcql::{self, Candidate, Match};
-use sekisho_openid4vp::request::{self, RequestRefusal, RequestTrust, VerifiedRequest};
+use sekisho_openid4vp::request::{
+    self, RequestLink, RequestRefusal, RequestTrust, RequestUriMethod, VerifiedRequest,
+};
 use sekisho_openid4vp::response;
 use sekisho_profile::Code;
 use serde::Serialize;
@@ -99,6 +101,13 @@ pub struct Chosen {
     presentation: String,
 }
 
+/// An answer as it is sent to a verifier.
+#[derive(Clone)]
+pub(crate) struct Reply {
+    response_uri: url::Url,
+    form: Vec<(String, String)>,
+}
+
 /// The verifier's answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct PresentOutcome {
@@ -126,17 +135,43 @@ impl Wallet {
     pub async fn prepare(&self, link: &str) -> Result<Prepared, WalletError> {
         let link = request::parse_link(link.trim())
             .map_err(|error| WalletError::Link(error.to_string()))?;
-        let jwt = self.fetch.read(&link.request_uri, MEDIA_TYPE).await?.bytes(MEDIA_TYPE)?;
-        let jwt =
-            String::from_utf8(jwt).map_err(|_| WalletError::Request("not a token".to_owned()))?;
-        self.choose(self.verify(jwt.trim(), &link.client_id)?)
+        let (jwt, wallet_nonce) = self.fetch_request(&link).await?;
+        let request = self.verify(&jwt, &link.client_id, wallet_nonce.as_deref())?;
+        self.fetch.check(request.response_uri())?;
+        self.choose(request)
+    }
+
+    /// Fetches the request object. If the link asks for a POST, a fresh nonce goes with it, which
+    /// the object has to contain (section 5.10).
+    async fn fetch_request(
+        &self,
+        link: &RequestLink,
+    ) -> Result<(String, Option<String>), WalletError> {
+        let (answer, wallet_nonce) = match link.method {
+            RequestUriMethod::Get => (self.fetch.read(&link.request_uri, MEDIA_TYPE).await?, None),
+            RequestUriMethod::Post => {
+                let nonce = self.entropy.token().expose().clone();
+                let form = [("wallet_nonce".to_owned(), nonce.clone())];
+                let answer = self.fetch.post_form(&link.request_uri, MEDIA_TYPE, &form).await?;
+                (answer, Some(nonce))
+            }
+        };
+        let jwt = String::from_utf8(answer.bytes(MEDIA_TYPE)?)
+            .map_err(|_| WalletError::Request("not a token".to_owned()))?;
+        Ok((jwt.trim().to_owned(), wallet_nonce))
     }
 
     /// Verifies a request object. If its chain leads to no authority, it must at least be signed
-    /// with the certificate whose hash is the client identifier.
-    fn verify(&self, jwt: &str, client_id: &str) -> Result<VerifiedRequest, WalletError> {
+    /// with the certificate whose hash is the client identifier. A chain that leads to an authority
+    /// but has expired is refused: a verifier that is known does not become one that is unknown.
+    fn verify(
+        &self,
+        jwt: &str,
+        client_id: &str,
+        wallet_nonce: Option<&str>,
+    ) -> Result<VerifiedRequest, WalletError> {
         let anchors = self.anchors()?;
-        let verify = |trust| request::verify(jwt, client_id, &trust, self.now());
+        let verify = |trust| request::verify(jwt, client_id, &trust, self.now(), wallet_nonce);
         let verified = match verify(RequestTrust::Anchors(&anchors)) {
             Err(RequestRefusal::Chain(no_path @ ChainError::Path(_))) => {
                 match verify(RequestTrust::DangerousAnyLeaf) {
@@ -193,8 +228,13 @@ impl Wallet {
 
     /// Sends the credentials that `prepared` shows, and returns the verifier's answer.
     pub async fn present(&self, prepared: Prepared) -> Result<PresentOutcome, WalletError> {
+        self.send(&self.consent(&prepared)?).await
+    }
+
+    /// Makes the answer with the credentials that `prepared` shows.
+    pub(crate) fn consent(&self, prepared: &Prepared) -> Result<Reply, WalletError> {
         if !prepared.missing.is_empty() {
-            return Err(WalletError::Missing(prepared.missing));
+            return Err(WalletError::Missing(prepared.missing.clone()));
         }
         let request = &prepared.request;
         let mut vp_token = BTreeMap::new();
@@ -211,21 +251,18 @@ impl Wallet {
         }
         let form = response::build(&vp_token, request, &self.entropy)
             .map_err(|error| WalletError::Request(error.to_string()))?;
-        self.answer(request, &form).await
+        Ok(Reply { response_uri: allowed(request.response_uri())?, form })
     }
 
     /// Tells the verifier only that the holder declined (section 8.5).
     pub async fn decline(&self, prepared: Prepared) -> Result<PresentOutcome, WalletError> {
-        let form = response::refuse(response::WalletError::AccessDenied, &prepared.request);
-        self.answer(&prepared.request, &form).await
+        self.send(&refuse(&prepared)?).await
     }
 
-    async fn answer(
-        &self,
-        request: &VerifiedRequest,
-        form: &[(String, String)],
-    ) -> Result<PresentOutcome, WalletError> {
-        let response_uri = allowed(request.response_uri())?;
+    /// Sends an answer. After a lost reply, the same answer is sent again: a verifier can then tell
+    /// that it has it already.
+    pub(crate) async fn send(&self, reply: &Reply) -> Result<PresentOutcome, WalletError> {
+        let Reply { response_uri, form } = reply;
         let answer =
             self.fetch.post_form(response_uri.as_str(), "application/json", form).await?.json()?;
         let Some(to) = answer.get("redirect_uri").and_then(Value::as_str) else {
@@ -235,6 +272,12 @@ impl Wallet {
         let foreign = to.origin() != response_uri.origin();
         Ok(PresentOutcome { redirect_uri: Some(to.into()), foreign })
     }
+}
+
+/// The answer that only says that the holder declined.
+pub(crate) fn refuse(prepared: &Prepared) -> Result<Reply, WalletError> {
+    let form = response::refuse(response::WalletError::AccessDenied, &prepared.request);
+    Ok(Reply { response_uri: allowed(prepared.request.response_uri())?, form })
 }
 
 /// Checks a URL that a browser may be sent to: https, or http to this machine. It may have a
@@ -248,6 +291,8 @@ fn redirect(text: &str) -> Result<url::Url, WalletError> {
 fn refused(error: RequestRefusal) -> WalletError {
     match error {
         RequestRefusal::Time(ClaimError::Expired(_)) => WalletError::Expired,
+        RequestRefusal::Time(ClaimError::Future { .. }) => WalletError::Clock,
+        RequestRefusal::Chain(ChainError::Time) => WalletError::VerifierCertificate,
         other => WalletError::Request(printable(&other.to_string())),
     }
 }

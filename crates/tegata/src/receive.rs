@@ -11,9 +11,10 @@ mod token;
 
 use std::collections::BTreeMap;
 
-use sekisho_ambient::Text;
+use sekisho_ambient::{Text, sha256};
 use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_credential::vc::{self, Binding, Check, Format, TrustList, TrustedIssuer};
+use sekisho_jose::{Ahead, b64u};
 use sekisho_openid4vci::credential::{self, CredentialRequest};
 use sekisho_openid4vci::metadata::{self, IssuerMetadata};
 use sekisho_openid4vci::offer::{
@@ -45,6 +46,14 @@ pub struct PreparedOffer {
     offered: Vec<Offered>,
     metadata: IssuerMetadata,
     token_endpoint: String,
+}
+
+impl PreparedOffer {
+    /// A digest that is the same whenever this offer comes again.
+    pub(crate) fn digest(&self) -> String {
+        let code = [self.issuer.as_bytes(), b"\0", self.grant.code.as_bytes()].concat();
+        b64u::encode(sha256(&code))
+    }
 }
 
 /// How a transaction code looks.
@@ -90,6 +99,10 @@ impl Wallet {
         let offered = offered.collect::<Result<Vec<_>, _>>()?;
         let server = authorization_server(&grant, &metadata)?.to_owned();
         let token_endpoint = self.token_endpoint(&server).await?;
+        for address in [&token_endpoint, &metadata.credential_endpoint] {
+            self.fetch.check(address)?;
+        }
+        metadata.nonce_endpoint.iter().try_for_each(|address| self.fetch.check(address))?;
         let tx_code = grant.tx_code.as_ref().map(|tx_code| TxCodeHint {
             numeric: tx_code.input_mode == InputMode::Numeric,
             length: tx_code.length,
@@ -107,28 +120,44 @@ impl Wallet {
         })
     }
 
-    /// Receives everything that `offer` holds; `tx_code` is what the holder typed.
+    /// Receives everything that `offer` holds; `tx_code` is what the holder typed. If this wallet
+    /// has received it before, the result is the same, and the issuer is not asked again.
     pub async fn receive(
         &self,
         offer: &PreparedOffer,
         tx_code: Option<&str>,
     ) -> Result<Vec<Credential>, WalletError> {
-        match (offer.tx_code.is_some(), tx_code.is_some()) {
-            (true, false) => return Err(WalletError::TxCode("needed, none was given")),
-            (false, true) => return Err(WalletError::TxCode("none is expected")),
-            _ => {}
+        let before = self.received_before(offer)?;
+        if !before.is_empty() {
+            return Ok(before);
         }
-        let token = self.token(offer, tx_code).await?;
+        let tx_code = match (&offer.tx_code, tx_code) {
+            (Some(_), None) => return Err(WalletError::TxCode("needed, none was given")),
+            (None, Some(_)) => return Err(WalletError::TxCode("none is expected")),
+            (Some(hint), Some(typed)) => Some(hint.read(typed)),
+            (None, None) => None,
+        };
+        let token = self.token(offer, tx_code.as_deref()).await?;
         let mut received = Vec::new();
         for offered in &offer.offered {
             for sd_jwt in self.credential(offer, offered, &token).await? {
                 self.check(&sd_jwt, &offer.issuer, &offered.vct)?;
-                let issuer_name = offer.issuer_name.clone();
-                let held = self.fresh(&offer.issuer, issuer_name, offered.name.clone(), sd_jwt);
+                let held = self.fresh(offer, offered.name.clone(), sd_jwt);
                 received.push(self.keep(&held)?);
             }
         }
         Ok(received)
+    }
+
+    /// The credentials that this wallet keeps from the same offer. Empty unless it has them all.
+    fn received_before(&self, offer: &PreparedOffer) -> Result<Vec<Credential>, WalletError> {
+        let digest = offer.digest();
+        let mut held = self.held()?;
+        held.retain(|held| held.offer.as_ref() == Some(&digest));
+        if held.len() < offer.offered.len() {
+            return Ok(Vec::new());
+        }
+        held.iter().map(|held| self.view(held)).collect()
     }
 
     async fn read_offer(&self, link: &str) -> Result<CredentialOffer, WalletError> {
@@ -138,7 +167,11 @@ impl Wallet {
         let offer = match link {
             OfferLink::Value(offer) => offer,
             OfferLink::Reference(url) => {
-                let document = self.fetch.read(&url, "application/json").await?.json()?;
+                let document = self.fetch.read(&url, "application/json").await?.json();
+                let document = document.map_err(|error| match error {
+                    WalletError::Refused { status: 400 | 404 | 410, .. } => WalletError::OfferEnded,
+                    other => other,
+                })?;
                 CredentialOffer::from_value(&Value::Object(document)).map_err(refused)?
             }
         };
@@ -192,7 +225,13 @@ impl Wallet {
             form.push(("tx_code".to_owned(), tx_code.to_owned()));
         }
         let answer = self.fetch.post_form(&offer.token_endpoint, "application/json", &form).await?;
-        token::read(&answer.json()?).map_err(|why| answer_error(&offer.token_endpoint, why))
+        let answer = answer.json().map_err(|error| match error {
+            WalletError::Refused { error, description, .. } if error == "invalid_grant" => {
+                refused_grant(tx_code.is_some(), description.as_deref())
+            }
+            other => other,
+        })?;
+        token::read(&answer).map_err(|why| answer_error(&offer.token_endpoint, why))
     }
 
     async fn nonce(&self, metadata: &IssuerMetadata) -> Result<Option<String>, WalletError> {
@@ -274,6 +313,7 @@ impl Wallet {
             types: &types,
             organization_claim: None,
             binding,
+            ahead: Ahead::default(),
         };
         vc::verify(Format::DcSdJwt, &presentation, &check).map(|_| ()).map_err(|error| {
             WalletError::Credential { code: Code::from(&error), why: error.to_string() }
@@ -314,6 +354,64 @@ fn authorization_server<'a>(
     })
 }
 
+/// What `invalid_grant` means: the transaction code is wrong, or the offer was used or has expired
+/// (section 6.3). Only the description can tell them apart.
+fn refused_grant(tx_code: bool, description: Option<&str>) -> WalletError {
+    let description = description.unwrap_or_default().to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| description.contains(word));
+    if !tx_code {
+        return WalletError::OfferEnded;
+    }
+    if says(&["transaction code", "tx_code", "pin"]) {
+        return WalletError::WrongTxCode { certain: true };
+    }
+    if says(&["used", "expired", "redeemed", "unknown"]) {
+        return WalletError::OfferEnded;
+    }
+    WalletError::WrongTxCode { certain: false }
+}
+
+impl TxCodeHint {
+    /// Reads what the holder typed. Where the code consists of digits, full-width digits count as
+    /// digits, and spaces and hyphens between them do not count.
+    pub(crate) fn read(&self, typed: &str) -> String {
+        if !self.numeric {
+            return typed.trim().to_owned();
+        }
+        typed.chars().filter(|c| !is_between_digits(*c)).map(half_width).collect()
+    }
+}
+
+/// Whether the character is one that people write between digits: a space or a hyphen.
+fn is_between_digits(c: char) -> bool {
+    let invisible = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
+    let hyphen = matches!(
+        c,
+        '-' | '\u{ad}' | '\u{2010}'
+            ..='\u{2015}'
+                | '\u{2043}'
+                | '\u{2212}'
+                | '\u{2500}'
+                | '\u{2501}'
+                | '\u{30fc}'
+                | '\u{fe58}'
+                | '\u{fe63}'
+                | '\u{ff0d}'
+                | '\u{ff70}'
+    );
+    c.is_whitespace() || c.is_control() || invisible || hyphen
+}
+
+/// The ASCII digit of a full-width digit; any other character as it is.
+fn half_width(c: char) -> char {
+    match c {
+        '\u{ff10}'..='\u{ff19}' => {
+            char::from_digit(u32::from(c).saturating_sub(0xff10), 10).unwrap_or(c)
+        }
+        other => other,
+    }
+}
+
 fn answer_error(address: &str, why: impl Into<String>) -> WalletError {
     WalletError::Answer { address: address.to_owned(), why: why.into() }
 }
@@ -336,6 +434,41 @@ mod tests {
     use sekisho_ambient::Words;
 
     use super::*;
+
+    #[test]
+    fn digits_are_read_however_they_are_typed() {
+        let hint = |numeric| TxCodeHint { numeric, length: Some(6), description: None };
+        for typed in [
+            "493536",
+            " 493536\n",
+            "４９３５３６",
+            "493 536",
+            "493-536",
+            "４９３　５３６",
+            "４９３－５３６",
+            "493‐536",
+            "493ー536",
+            "4 9 3 5 3 6",
+            "493−536",
+        ] {
+            assert_eq!(hint(true).read(typed), "493536", "{typed}");
+        }
+        assert_eq!(hint(true).read("49353a"), "49353a");
+        assert_eq!(hint(false).read(" Ab-１ 2 "), "Ab-１ 2");
+    }
+
+    #[test]
+    fn a_refused_grant_is_told_apart_where_the_issuer_says_more() {
+        let certain = |error: WalletError| match error {
+            WalletError::WrongTxCode { certain } => Some(certain),
+            _ => None,
+        };
+        let told = |tx_code, description| certain(refused_grant(tx_code, description));
+        assert_eq!(told(true, Some("the transaction code is wrong")), Some(true));
+        assert_eq!(told(true, Some("the code is unknown, used or expired")), None);
+        assert_eq!(told(true, None), Some(false));
+        assert_eq!(told(false, None), None);
+    }
 
     #[test]
     fn names_are_found_by_language() {

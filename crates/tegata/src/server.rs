@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! GET  /                               the credentials; with a link's query, as the two below
+//! POST /connect/{id}                   goes on with a link to a program on this machine
 //! GET  /accept?credential_offer…       who offers what; asks (OpenID4VCI 1.0, section 4.1)
 //! POST /accept/{id}                    receives, or does not
 //! GET  /authorize?client_id&request_uri  who asks for what and why (OpenID4VP 1.0, section 5)
@@ -10,27 +11,35 @@
 //! GET  /style.css
 //! ```
 //! Pages work without JavaScript; none is sent. With `auto`, which is for scripts, the two
-//! questions are answered with yes at once. Then anybody who can reach the page can use the wallet.
-//! The holder is still asked about a verifier that no authority of the wallet vouches for.
-//! Otherwise any site that a browser opens could get the credentials.
+//! questions are answered with yes at once. The holder is still asked about a verifier that no
+//! authority of the wallet vouches for. Otherwise any site that a browser opens could get the
+//! credentials.
 //!
-//! Invariant: without `auto`, a credential is received or shown only after a POST. It has to carry
-//! the token of a page that this process made for this question, and the cookie of the browser that
-//! got that page. See `guard`.
+//! Invariants: only the wallet's owner gets a page (see `owner`). Without `auto`, a credential is
+//! received or shown only after a POST. It has to carry the token of a page that this process made
+//! for this question, and the cookie of the browser that got that page (see `questions`). A program
+//! on this machine is called only after such a POST too, unless it is known from the start.
 
-mod guard;
+mod owner;
 mod pages;
+mod peer;
+mod questions;
 mod routes;
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
 use sekisho_ambient::Lang;
+use tokio::net::TcpListener;
 
 use crate::Wallet;
-use guard::Questions;
+use owner::Digest;
+use questions::{Link, Questions};
+
+pub use owner::Opener;
 
 /// The settings of the wallet's page.
 pub struct WalletServer {
@@ -40,6 +49,8 @@ pub struct WalletServer {
     pub auto: bool,
     /// The language for browsers that ask for neither Japanese nor English.
     pub lang: Lang,
+    /// The origins of programs on this machine that the wallet may call without asking.
+    pub known: Vec<String>,
 }
 
 /// What all routes share: the settings, and the questions that wait for answers.
@@ -47,21 +58,44 @@ struct State {
     wallet: Wallet,
     auto: bool,
     lang: Lang,
+    known: Vec<String>,
     questions: Questions,
+    opens: Digest,
 }
 
-/// Makes the router of the wallet's page.
-pub fn router(server: WalletServer) -> Router {
-    let WalletServer { wallet, auto, lang } = server;
+impl State {
+    /// The wallet as far as the holder lets it go for this link.
+    fn wallet_for(&self, link: &Link) -> Wallet {
+        self.wallet.clone().confined(link.here.iter().cloned())
+    }
+}
+
+/// Serves the wallet's page until `stopped` completes. `opener` is what opens it.
+pub async fn serve(
+    listener: TcpListener,
+    server: WalletServer,
+    opener: &Opener,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let pages = router(server, opener).into_make_service_with_connect_info::<peer::Ends>();
+    axum::serve(listener, pages).with_graceful_shutdown(stopped).await
+}
+
+/// Makes the router of the wallet's page. Behind another server than [`serve`], it does not know who
+/// is at the other end of a connection.
+pub fn router(server: WalletServer, opener: &Opener) -> Router {
+    let WalletServer { wallet, auto, lang, known } = server;
     let questions = Questions::new(&wallet.entropy);
-    let state = Arc::new(State { wallet, auto, lang, questions });
+    let opens = opener.digest();
+    let state = Arc::new(State { wallet, auto, lang, known, questions, opens });
     Router::new()
         .route("/", get(routes::home))
         .route("/accept", get(routes::ask_to_accept))
         .route("/accept/{id}", post(routes::accept))
         .route("/authorize", get(routes::ask_to_present))
         .route("/authorize/{id}", post(routes::present))
-        .route("/style.css", get(pages::style))
-        .layer(middleware::from_fn(guard::only_this_machine))
+        .route("/connect/{id}", post(routes::connect))
+        .route(pages::STYLE, get(pages::style))
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), owner::only_the_owner))
         .with_state(state)
 }

@@ -26,34 +26,47 @@ texts! {
     ACCEPT_TITLE: "証明書を受け取りますか" / "Receive this credential?";
     ACCEPT_LEAD: "次の発行元が証明書を渡そうとしています。心当たりがなければ、受け取らないでください。" / "This issuer offers you a credential. Do not receive it unless you expect it.";
     OFFERED: "渡される証明書" / "Offered";
-    TX_CODE: "受け取り番号" / "Transaction code";
-    TX_CODE_HINT: "発行元から別の方法で届いた番号を入力してください。" / "Type the code that the issuer sent you by another way.";
+    TX_CODE: "受け取りコード" / "Transaction code";
+    TX_CODE_HINT: "発行元から別の方法で届いた受け取りコードを入力してください。" / "Type the code that the issuer sent you by another way.";
     ACCEPT: "受け取る" / "Receive";
     CANCEL: "受け取らない" / "Do not receive";
-    PRESENT_TITLE: "証明書を見せますか" / "Show your credentials?";
+    PRESENT_TITLE: "証明書を提示しますか" / "Present your credentials?";
     ASKS: "提示先" / "Who asks";
     OPERATOR: "運営者" / "Operator";
-    RESIDENCY: "国内所在" / "Residency in Japan";
+    RESIDENCY: "所在地" / "Location";
     ADDRESS: "送り先" / "Sent to";
-    VERIFIED: "証明書の連鎖を確認しました" / "Certificate chain verified";
+    VERIFIED: "提示先の証明書を確認済み" / "Verifier's certificate checked";
     NOT_ANCHORED: "この提示先を保証する認証局は登録されていません" / "No registered authority vouches for this verifier";
-    UNKNOWN_LEAD: "提示先の名前と目的は、本人がそう名乗っているだけです。心当たりがなければ、見せないでください。" / "Its name and its purpose are its own words. Do not show anything unless you expect this request.";
+    UNKNOWN_LEAD: "提示先の名前と目的は、本人がそう名乗っているだけです。心当たりがなければ、提示しないでください。" / "Its name and its purpose are its own words. Do not present anything unless you expect this request.";
     WHY: "目的" / "Why";
     NO_REASON: "目的は示されていません" / "No purpose was given";
     LEAVES: "送る項目" / "What leaves this wallet";
     LEAVES_ALWAYS: "次の項目は証明書の一部として必ず送られます" / "These are part of the credential and always leave with it";
     NOT_HELD: "持っていないため送りません（任意）" / "Not in this wallet, so not sent (optional)";
     MISSING_TITLE: "必要な証明書がありません" / "A required credential is missing";
-    MISSING_LEAD: "次の証明書がないため、見せることができません。発行元から受け取ってから、もう一度お試しください。" / "Without these credentials nothing can be shown. Receive them from their issuer, then try again.";
-    PRESENT: "見せる" / "Show";
-    DECLINE: "見せない" / "Do not show";
-    DONE_TITLE: "証明書を見せました" / "Shown";
-    DECLINED_TITLE: "見せませんでした" / "Not shown";
-    DECLINED_LEAD: "証明書は送られていません。提示先に、見せないことだけを伝えました。" / "No credential was sent. The verifier was only told that you declined.";
+    MISSING_LEAD: "次の証明書がないため、提示できません。発行元から受け取ってから、もう一度お試しください。" / "Without these credentials nothing can be presented. Receive them from their issuer, then try again.";
+    PRESENT: "提示する" / "Present";
+    DECLINE: "提示しない" / "Do not present";
+    DONE_TITLE: "証明書を提示しました" / "Presented";
+    DECLINED_TITLE: "提示しませんでした" / "Not presented";
+    DECLINED_LEAD: "証明書は送られていません。提示先に、提示しないことだけを伝えました。" / "No credential was sent. The verifier was only told that you declined.";
     DONE_LEAD: "この画面を閉じて、元の画面に戻ってください。" / "Close this page and go back to where you began.";
     CONTINUE: "続ける" / "Continue";
     CONTINUE_LEAD: "提示先とは別のアドレスに進みます。" / "The next page is at another address than the verifier's.";
-    ERROR_TITLE: "できませんでした" / "This did not work";
+    PRESENT_FAILED: "証明書を提示できませんでした" / "Your credentials were not presented";
+    ACCEPT_FAILED: "証明書を受け取れませんでした" / "The credential was not received";
+    ERROR_TITLE: "この操作はできませんでした" / "This could not be done";
+    AGAIN: "もう一度試す" / "Try again";
+    OPEN_TITLE: "ウォレットを開いてください" / "Open your wallet first";
+    OPEN_LEAD: "このウォレットの画面は、持ち主だけが開けます。`tegata serve` または `sekisho demo` を始めたターミナルに表示された、ウォレットのリンクを開いてください。" / "Only its owner can open the pages of this wallet. Open the link to the wallet that `tegata serve` or `sekisho demo` printed when it started.";
+    OPEN_THEN: "ウォレットが開いたら、この画面に戻って読み込み直すと続けられます。" / "Once the wallet has opened, come back to this page and reload it to go on.";
+    ANOTHER_USER: "このウォレットは、このコンピューターの別の利用者のものです。" / "This wallet belongs to another user of this computer.";
+    EMBEDDED: "ウォレットの画面は、リンクやボタンからだけ開けます。ほかのページに埋め込んだり、裏で読み込んだりはできません。" / "The pages of this wallet open only by a link or a button. They cannot be embedded or loaded in the background.";
+    LOCAL_TITLE: "このコンピューターのプログラムに接続しますか" / "Connect to a program on this computer?";
+    LOCAL_LEAD: "開いたリンクは、このコンピューターで動いているプログラムへの接続を求めています。自分で始めた操作でなければ、接続しないでください。" / "The link that you opened leads to a program that runs on this computer. Do not connect unless you began this yourself.";
+    LOCAL_TARGET: "接続先" / "Program";
+    LOCAL_CONNECT: "接続する" / "Connect";
+    LOCAL_CANCEL: "接続しない" / "Do not connect";
     BACK: "証明書の一覧へ" / "Back to the credentials";
     ENDED: "この画面は期限が切れたか、もう使われました。リンクを開き直してください。" / "This page has ended or was used already. Open the link again.";
     NOT_OURS: "この要求は、このウォレットの画面から送られたものではありません。" / "This request did not come from a page of this wallet.";
@@ -65,12 +78,12 @@ texts! {
     CLI_ACCEPTED: "受け取りました: {0}（発行元 {1}）" / "Received: {0} (issuer {1})";
     CLI_NONE: "証明書はまだありません。" / "There are no credentials yet.";
     CLI_REMOVED: "削除しました: {0}" / "Removed: {0}";
-    CLI_ASK: "見せますか？ [y/N] " / "Show these? [y/N] ";
-    CLI_TX_CODE: "受け取り番号: " / "Transaction code: ";
-    CLI_PRESENTED: "見せました。" / "Shown.";
+    CLI_ASK: "提示しますか？ [y/N] " / "Present these? [y/N] ";
+    CLI_TX_CODE: "受け取りコード: " / "Transaction code: ";
+    CLI_PRESENTED: "提示しました。" / "Presented.";
     CLI_CONTINUE: "次のページを、始めたブラウザで開いてください: {0}" / "Open the next page in the browser that began: {0}";
-    CLI_SERVING: "ウォレットのページ: {0}" / "The wallet's page: {0}";
-    CLI_AUTO: "注意: --yes のため、確認なしに見せます。" / "Note: because of --yes, credentials are shown without asking.";
+    CLI_SERVING: "ウォレットを開くリンク（ほかの人に見せないでください）: {0}" / "The link that opens the wallet (keep it to yourself): {0}";
+    CLI_AUTO: "注意: --yes のため、確認なしに提示します。" / "Note: because of --yes, credentials are presented without asking.";
     COLUMN_ID: "番号" / "ID";
     COLUMN_NAME: "証明書" / "Credential";
     // --- errors --------------------------------------------------------------------------------
@@ -79,19 +92,27 @@ texts! {
     E_KEY_MODE: "鍵のファイルをほかの人が読めます: {0}。chmod 600 で直してください。" / "Other people can read the key file {0}. Mend it with chmod 600.";
     E_FILE: "ウォレットのファイルを使えません: {0}" / "A file of the wallet cannot be used: {0}";
     E_CERTIFICATES: "認証局のファイルを読めません: {0}" / "The file of certificates cannot be read: {0}";
-    E_LINK: "このリンクは使えません: {0}" / "This link cannot be used: {0}";
-    E_TX_CODE: "受け取り番号を入力してください。番号が要らない証明書では空のままにしてください。" / "Type the transaction code. Leave it empty for a credential that needs none.";
-    E_INSECURE: "安全でないアドレスのため中止しました: {0}" / "Stopped because the address is not secure: {0}";
+    E_LINK: "このリンクは使えません。発行元か提示先から届いたリンクの全体を開いてください。" / "This link cannot be used. Open the whole link that came from the issuer or the verifier.";
+    E_LISTEN: "ウォレットの画面は、このコンピューターの中のアドレスだけで使えます: {0}" / "The wallet's page can be served only at an address of this computer: {0}";
+    E_TX_CODE: "受け取りコードを入力してください。受け取りコードが要らない証明書では空のままにしてください。" / "Type the transaction code. Leave it empty for a credential that needs none.";
+    E_WRONG_TX_CODE: "受け取りコードが違います。発行元から届いた受け取りコードを確かめて、もう一度入力してください。" / "That is not the transaction code. Look again at the code that the issuer sent you, and type it again.";
+    E_TX_CODE_OR_ENDED: "受け取りコードが違います。受け取りコードが正しいときは、この案内は使用済みか、期限が切れています。発行元に新しい案内を依頼してください。" / "That is not the transaction code. If it is right, this offer was used already or has expired; ask the issuer for a new one.";
+    E_OFFER_ENDED: "この案内は使用済みか、期限が切れています。発行元に新しい案内を依頼してください。" / "This offer was used already or has expired. Ask the issuer for a new one.";
+    E_THIS_MACHINE: "このコンピューターのプログラムには、確認なしに接続しません: {0}" / "The wallet does not connect to a program on this computer without asking: {0}";
+    E_INSECURE: "安全でないアドレスが使われているため、中止しました。" / "Stopped because an address is not secure.";
     E_UNREACHABLE: "接続できませんでした: {0}。しばらくしてから、もう一度お試しください。" / "Could not reach {0}. Try again in a while.";
-    E_ANSWER: "{0} の応答が規格に合いません: {1}" / "The answer of {0} does not follow the standard: {1}";
-    E_REFUSED: "{0} が受け付けませんでした: {1}" / "{0} refused: {1}";
-    E_OFFER: "この発行の案内は使えません: {0}" / "This offer cannot be used: {0}";
-    E_CREDENTIAL: "届いた証明書を受け取りませんでした: {0}" / "The credential that came was not kept: {0}";
-    E_REQUEST: "この提示の要求には答えません: {0}" / "This request is not answered: {0}";
+    E_ANSWER: "{0} の応答を読み取れませんでした。しばらくしてから、もう一度お試しください。" / "The answer of {0} could not be read. Try again in a while.";
+    E_REFUSED: "相手が受け付けませんでした。元の画面に戻り、もう一度始めてください。" / "The other side did not accept this. Go back to where you began, and begin again.";
+    E_REFUSED_BECAUSE: "相手が受け付けませんでした。相手の説明は「{0}」です。元の画面に戻り、もう一度始めてください。" / "The other side did not accept this. It says: “{0}”. Go back to where you began, and begin again.";
+    E_OFFER: "この案内は使えません。発行元に確認してください。" / "This offer cannot be used. Ask the issuer.";
+    E_CREDENTIAL: "届いた証明書は受け取りませんでした。{0}" / "The credential that came was not kept. {0}";
+    E_REQUEST: "この提示の要求には答えません。要求の内容が正しくないか、このウォレットが対応していません。元の画面に戻り、もう一度始めてください。" / "This request is not answered: it is not in order, or this wallet does not support it. Go back to where you began, and begin again.";
     E_EXPIRED: "時間が過ぎたため、この要求は使えなくなりました。元の画面からやり直してください。" / "This request has ended. Begin again where you came from.";
-    E_UNKNOWN: "登録した認証局が保証していない提示先のため、確認なしには見せません: {0}。`tegata trust` で認証局を登録するか、--yes を付けずに実行してください。" / "Nothing is shown without asking, because no registered authority vouches for {0}. Register one with `tegata trust`, or leave out --yes.";
+    E_CLOCK: "この端末の時計が、提示先の時計と合っていません。日付と時刻を自動設定にして、もう一度お試しください。" / "The clock of this device differs from the verifier's. Let the device set its date and time automatically, then try again.";
+    E_VERIFIER_CERTIFICATE: "提示先の証明書が有効期間の外にあるため、提示しません。提示先の管理者に知らせてください。" / "Nothing is presented, because the verifier's certificate has expired or is not valid yet. Tell the verifier's administrator.";
+    E_UNKNOWN: "登録した認証局が保証していない提示先のため、確認なしには提示しません: {0}。`tegata trust` で認証局を登録するか、--yes を付けずに実行してください。" / "Nothing is presented without asking, because no registered authority vouches for {0}. Register one with `tegata trust`, or leave out --yes.";
     E_MISSING: "必要な証明書がありません: {0}" / "A required credential is missing: {0}";
-    E_DECLINED: "見せませんでした。" / "Not shown.";
+    E_DECLINED: "提示しませんでした。" / "Not presented.";
     E_NOT_FOUND: "その番号の証明書はありません: {0}" / "There is no credential {0}.";
 }
 
@@ -104,8 +125,8 @@ mod tests {
     #[test]
     fn places_are_filled_and_a_value_is_not_read_again() {
         assert_eq!(
-            E_ANSWER.fill(Lang::En, &[("0", "a {1}"), ("1", "b")]),
-            "The answer of a {1} does not follow the standard: b"
+            CLI_ACCEPTED.fill(Lang::En, &[("0", "a {1}"), ("1", "b")]),
+            "Received: a {1} (issuer b)"
         );
     }
 

@@ -14,10 +14,10 @@ use sekisho_jose::x5c::TrustAnchor;
 use sekisho_jose::{Algorithm, PublicJwk, SigningKey};
 use serde::{Deserialize, Serialize};
 
-use crate::WalletError;
 use crate::fetch::Fetch;
 use crate::held::{Credential, Held};
 use crate::vault::{self, Vault};
+use crate::{PreparedOffer, WalletError};
 
 /// What the wallet gets from outside: the clock, randomness, and authorities for TLS.
 #[derive(Clone)]
@@ -135,6 +135,14 @@ impl Wallet {
         self
     }
 
+    /// Calls programs on this machine only at these origins. For another one, calls fail with
+    /// [`WalletError::ThisMachine`] before they are made.
+    #[must_use]
+    pub(crate) fn confined(mut self, origins: impl IntoIterator<Item = String>) -> Self {
+        self.fetch.confine(origins);
+        self
+    }
+
     /// The authorities that this wallet trusts.
     pub fn anchors(&self) -> Result<Vec<TrustAnchor>, WalletError> {
         let mut anchors = self.stored_anchors()?.anchors;
@@ -186,23 +194,18 @@ impl Wallet {
         Credential::read(held).map_err(|why| damaged(&self.vault, &name, &why))
     }
 
-    /// Makes the stored form of `sd_jwt`, with a fresh id.
-    pub(crate) fn fresh(
-        &self,
-        issuer: &str,
-        issuer_name: Text,
-        name: Text,
-        sd_jwt: String,
-    ) -> Held {
+    /// Makes the stored form of `sd_jwt`, which came for `offer`, with a fresh id.
+    pub(crate) fn fresh(&self, offer: &PreparedOffer, name: Text, sd_jwt: String) -> Held {
         Held {
             version: VERSION,
             // The first letter is fixed: an id with a leading hyphen would look like an option of
             // `tegata remove`.
             id: format!("c{}", self.entropy.id()),
             received: self.now(),
-            issuer: issuer.to_owned(),
-            issuer_name,
+            issuer: offer.issuer.clone(),
+            issuer_name: offer.issuer_name.clone(),
             name,
+            offer: Some(offer.digest()),
             sd_jwt,
         }
     }

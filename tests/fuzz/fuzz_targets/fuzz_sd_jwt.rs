@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_credential::sd_jwt::{self, Binding, Presentation, Requirements, SdJwt};
-use sekisho_jose::{Algorithm, Expected, SigningKey};
+use sekisho_jose::{Ahead, Algorithm, Expected, SigningKey};
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| {
     SigningKey::generate(Algorithm::Es256, &Entropy::seeded(0x5e_4157)).expect("a key")
@@ -24,7 +24,8 @@ fuzz_target!(|text: &str| {
     let Ok(presentation) = Presentation::parse(text) else { return };
     let issuer_jwt =
         Expected { typ: &["dc+sd-jwt"], algorithms: &Algorithm::ALL, allow_missing_typ: true };
-    let binding = Binding { audience: "a", nonce: "n", now: Timestamp::from_unix(1_795_564_800) };
+    let now = Timestamp::from_unix(1_795_564_800);
+    let binding = Binding { audience: "a", nonce: "n", now, ahead: Ahead::default() };
     let requirements = Requirements { issuer_jwt, binding: Some(binding) };
     assert!(sd_jwt::process(&presentation, &KEY.verifying_key(), &requirements).is_err());
 });

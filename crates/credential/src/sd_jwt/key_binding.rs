@@ -5,8 +5,8 @@
 
 use sekisho_ambient::{Timestamp, constant_time_eq};
 use sekisho_jose::{
-    Algorithm, ClaimError, Claims, Expected, Header, JwkError, JwtError, KeyError, PublicJwk,
-    SigningKey, TimeRule, UnverifiedJwt, numeric_date, sign,
+    Ahead, Algorithm, ClaimError, Claims, Expected, Header, JwkError, JwtError, KeyError,
+    PublicJwk, SigningKey, TimeRule, UnverifiedJwt, numeric_date, sign,
 };
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -22,8 +22,6 @@ const TYP: &str = "kb+jwt";
 
 /// The greatest age of a key binding, in seconds.
 const MAX_AGE: i64 = 300;
-/// The seconds by which a holder's clock may be ahead of ours.
-const LEEWAY: i64 = 10;
 
 /// The values that the holder must have signed.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +30,10 @@ pub struct Binding<'a> {
     pub audience: &'a str,
     /// `nonce`: the nonce of the request.
     pub nonce: &'a str,
-    /// The present time; `iat` may be up to 300 s before and 10 s after it.
+    /// The present time; `iat` may be up to 300 s before it.
     pub now: Timestamp,
+    /// How far `iat` and `nbf` may be after the present time.
+    pub ahead: Ahead,
 }
 
 /// The reason why a key binding was refused.
@@ -140,14 +140,8 @@ fn check_claims(proof: &Claims, bound: &str, binding: &Binding<'_>) -> Result<()
     if !text("nonce").is_some_and(|nonce| same(nonce, binding.nonce)) {
         return Err(KeyBindingError::Nonce);
     }
-    let rule = TimeRule {
-        leeway_past: LEEWAY,
-        leeway_future: LEEWAY,
-        require_exp: false,
-        require_iat: true,
-        max_age: Some(MAX_AGE),
-    };
-    numeric_date::check(proof, binding.now, &rule)?;
+    // The nonce is ours, so the key binding is fresh.
+    numeric_date::check(proof, binding.now, &TimeRule::fresh(binding.ahead, MAX_AGE))?;
     if !text("sd_hash").is_some_and(|hash| same(hash, &digest(bound))) {
         return Err(KeyBindingError::SdHash);
     }

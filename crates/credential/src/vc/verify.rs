@@ -1,7 +1,7 @@
 //! Verifies a presented credential (SD-JWT VC, sections 3.4 and 3.5; HAIP 1.0, section 6.1.1).
 
 use sekisho_ambient::{Timestamp, sha256};
-use sekisho_jose::{Claims, Expected, PublicJwk, TimeRule, numeric_date};
+use sekisho_jose::{Ahead, Claims, Expected, PublicJwk, TimeRule, numeric_date};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub struct Check<'a> {
     pub organization_claim: Option<&'a str>,
     /// The request to which the holder must have bound the presentation.
     pub binding: Binding<'a>,
+    /// How far the holder's clock may be ahead of ours.
+    pub ahead: Ahead,
 }
 
 /// The request that a presentation must be bound to.
@@ -144,6 +146,7 @@ fn verify_sd_jwt(
             audience: check.binding.audience,
             nonce: check.binding.nonce,
             now: check.now,
+            ahead: check.ahead,
         }),
     };
     let processed = sd_jwt::process(&presentation, &leaf.key, &requirements)?;

@@ -11,7 +11,7 @@ use sekisho_credential::vc::{
     VerifiedCredential,
 };
 use sekisho_jose::x5c::TrustAnchor;
-use sekisho_jose::{Algorithm, Claims, Header, SigningKey};
+use sekisho_jose::{Ahead, Algorithm, Claims, Header, SigningKey};
 use sekisho_profile::types::{self, AFFILIATION};
 use serde_json::{Value, json};
 
@@ -158,6 +158,7 @@ pub(crate) fn verify_at(
             response_uri: None,
             encryption_key: None,
         },
+        ahead: Ahead::default(),
     };
     vc::verify(Format::DcSdJwt, presentation, &check)
 }

@@ -11,7 +11,9 @@ use sekisho_credential::sd_jwt::{
     self, Binding, Presentation, Processed, Requirements, SdJwt, SdJwtError,
 };
 use sekisho_credential::status::{Status, StatusList};
-use sekisho_jose::{Algorithm, Claims, Expected, HeaderError, JwsError, JwtError, PublicJwk, json};
+use sekisho_jose::{
+    Ahead, Algorithm, Claims, Expected, HeaderError, JwsError, JwtError, PublicJwk, json,
+};
 use serde_json::json;
 
 /// Returns the folder of vectors. If there is none, prints the reason.
@@ -59,6 +61,7 @@ fn process(root: &Path, case: &Path) -> Result<Processed, SdJwtError> {
         audience: "https://example.com/verifier",
         nonce: "1234567890",
         now,
+        ahead: Ahead::default(),
     });
     let requirements = Requirements { issuer_jwt, binding };
     sd_jwt::process(&presentation, &issuer_key(root).verifying_key().unwrap(), &requirements)

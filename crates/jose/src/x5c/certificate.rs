@@ -83,8 +83,11 @@ impl Parsed {
     }
 
     pub(super) fn is_valid_at(&self, time: Timestamp) -> bool {
-        let from = timestamp(self.certificate.tbs_certificate().validity().not_before);
-        from <= time && time <= self.not_after()
+        self.not_before() <= time && time <= self.not_after()
+    }
+
+    pub(super) fn not_before(&self) -> Timestamp {
+        timestamp(self.certificate.tbs_certificate().validity().not_before)
     }
 
     /// Returns the key that the certificate certifies.

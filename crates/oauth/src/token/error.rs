@@ -71,6 +71,9 @@ pub enum TokenError {
     /// The code is unknown, used, expired, revoked, or another client's.
     #[error("the code is unknown, used, expired or bound to another client")]
     InvalidGrant,
+    /// The transaction code of a pre-authorized code is wrong.
+    #[error("the transaction code is wrong")]
+    WrongTxCode,
     /// The redirect URI is missing, or differs from that of the authorization request.
     #[error("redirect_uri is not that of the authorization request")]
     OtherRedirectUri,
@@ -183,6 +186,7 @@ impl TokenError {
             | Self::Assertion(_)
             | Self::UnknownKey => TokenErrorCode::InvalidClient,
             Self::InvalidGrant
+            | Self::WrongTxCode
             | Self::InvalidRefreshToken
             | Self::OtherRedirectUri
             | Self::VerifierMissing

@@ -3,6 +3,8 @@
 use sekisho_ambient::{Entropy, Timestamp};
 use sekisho_jose::{Algorithm, SigningKey};
 
+use sekisho_jose::Ahead;
+
 use super::*;
 use crate::nonce;
 use CredentialErrorCode as Code;
@@ -32,7 +34,13 @@ fn checked(
     let supported = ["affiliation".to_owned(), "organization".to_owned()];
     let granted = ["affiliation".to_owned()];
     let authorized = Authorized { supported: &supported, configurations: &granted, identifiers };
-    let proof = ProofCheck { issuer: ISSUER, client_id: None, now: NOW, nonce_key: &NONCE_KEY };
+    let proof = ProofCheck {
+        issuer: ISSUER,
+        client_id: None,
+        now: NOW,
+        nonce_key: &NONCE_KEY,
+        ahead: Ahead::default(),
+    };
     check(body.to_string().as_bytes(), &authorized, &proof)
 }
 

@@ -28,7 +28,7 @@ fn accept(
     verifier: &Signer,
 ) -> Result<VerifiedRequest, RequestRefusal> {
     let anchors = [verifier.anchor.clone()];
-    verify(jwt, client_id, &RequestTrust::Anchors(&anchors), NOW)
+    verify(jwt, client_id, &RequestTrust::Anchors(&anchors), NOW, None)
 }
 
 /// The result of verifying a request whose claims `change` has changed before it was signed.
@@ -156,7 +156,7 @@ fn a_verifier_without_a_trusted_chain_is_refused() {
     let jwt = object.sign(verifier.x5c.clone(), &verifier.key).unwrap();
     let other = [crate::fixture::issuer().anchor];
     let trust = RequestTrust::Anchors(&other);
-    let refused = verify(&jwt, &object.client_id, &trust, NOW);
+    let refused = verify(&jwt, &object.client_id, &trust, NOW, None);
     assert!(matches!(refused, Err(RequestRefusal::Chain(_))), "{refused:?}");
     let jwt = object.sign(Vec::new(), &verifier.key).unwrap();
     let refused = accept(&jwt, &object.client_id, &verifier);
@@ -172,14 +172,14 @@ fn without_anchors_only_the_leafs_hash_is_a_name() {
     let object = request(&verifier);
     let jwt = object.sign(verifier.x5c.clone(), &verifier.key).unwrap();
     let trust = RequestTrust::DangerousAnyLeaf;
-    let verified = verify(&jwt, &object.client_id, &trust, NOW).unwrap();
+    let verified = verify(&jwt, &object.client_id, &trust, NOW, None).unwrap();
     assert!(!verified.is_trusted());
     let hash = client_id_x509_hash(b"another");
-    let refused = verify(&jwt, &hash, &trust, NOW);
+    let refused = verify(&jwt, &hash, &trust, NOW, None);
     assert!(matches!(refused, Err(RequestRefusal::Certificate(_))), "{refused:?}");
     let named = RequestObject { client_id: client_id_x509_san_dns("auth.example.jp"), ..object };
     let jwt = named.sign(verifier.x5c.clone(), &verifier.key).unwrap();
-    let refused = verify(&jwt, &named.client_id, &trust, NOW);
+    let refused = verify(&jwt, &named.client_id, &trust, NOW, None);
     assert!(matches!(refused, Err(RequestRefusal::Prefix(_))), "{refused:?}");
 }
 
@@ -287,7 +287,7 @@ fn an_expired_request_is_refused() {
     let object = request(&verifier);
     let jwt = object.sign(verifier.x5c.clone(), &verifier.key).unwrap();
     let anchors = [verifier.anchor.clone()];
-    let at = |now| verify(&jwt, &object.client_id, &RequestTrust::Anchors(&anchors), now);
+    let at = |now| verify(&jwt, &object.client_id, &RequestTrust::Anchors(&anchors), now, None);
     assert!(at(NOW.plus(300)).is_ok());
     let refused = at(NOW.plus(311));
     assert!(matches!(refused, Err(RequestRefusal::Time(_))), "{refused:?}");
@@ -343,14 +343,55 @@ fn a_link_leads_to_the_request_and_is_small() {
     {
         let link = wallet_url(base, &object.client_id, uri);
         assert!(link.len() < 300, "{link}");
-        let expected =
-            RequestLink { client_id: object.client_id.clone(), request_uri: uri.to_owned() };
+        let expected = RequestLink {
+            client_id: object.client_id.clone(),
+            request_uri: uri.to_owned(),
+            method: RequestUriMethod::Get,
+        };
         assert_eq!(parse_link(&link).unwrap(), expected);
     }
     assert_eq!(
         wallet_url("openid4vp://", "x509_san_dns:a.example", "https://a.example/r"),
         "openid4vp://?client_id=x509_san_dns%3Aa.example&request_uri=https%3A%2F%2Fa.example%2Fr",
     );
+}
+
+#[test]
+fn a_link_says_how_its_request_is_fetched() {
+    let link = "openid4vp://?client_id=a&request_uri=https://a.example/r&request_uri_method=";
+    let method = |name: &str| parse_link(&format!("{link}{name}")).unwrap().method;
+    assert_eq!(method("get"), RequestUriMethod::Get);
+    assert_eq!(method("post"), RequestUriMethod::Post);
+    assert_eq!(method(""), RequestUriMethod::Get);
+}
+
+/// Section 5.10, and checklist GEN-14.
+#[test]
+fn a_posted_nonce_has_to_come_back_and_proves_that_the_request_is_fresh() {
+    let verifier = verifier();
+    let anchors = [verifier.anchor.clone()];
+    let fetched = |answered: Option<&str>, posted: Option<&str>, ahead: i64| {
+        let object = RequestObject {
+            wallet_nonce: answered.map(str::to_owned),
+            iat: NOW.plus(ahead),
+            ..request(&verifier)
+        };
+        let jwt = object.sign(verifier.x5c.clone(), &verifier.key).unwrap();
+        verify(&jwt, &object.client_id, &RequestTrust::Anchors(&anchors), NOW, posted)
+    };
+    assert!(fetched(Some("w"), Some("w"), 0).is_ok());
+    for answered in [None, Some("v"), Some("")] {
+        let refused = fetched(answered, Some("w"), 0);
+        assert!(matches!(refused, Err(RequestRefusal::WalletNonce)), "{refused:?}");
+    }
+    assert!(matches!(
+        fetched(Some("w"), None, 0),
+        Err(RequestRefusal::Unsupported("wallet_nonce"))
+    ));
+    assert!(fetched(Some("w"), Some("w"), 60).is_ok() && fetched(None, None, 10).is_ok());
+    for refused in [fetched(Some("w"), Some("w"), 61), fetched(None, None, 11)] {
+        assert!(matches!(refused, Err(RequestRefusal::Time(_))), "{refused:?}");
+    }
 }
 
 #[test]
@@ -366,6 +407,8 @@ fn other_links_are_refused() {
         "openid4vp://?client_id=a&request=eyJ",
         "openid4vp://?client_id=&request_uri=https://a.example/r",
         "openid4vp://?client_id=a&request_uri=",
+        "openid4vp://?client_id=a&request_uri=https://a.example/r&request_uri_method=put",
+        "openid4vp://?client_id=a&request_uri=https://a.example/r&request_uri_method=POST",
     ] {
         assert!(matches!(parse_link(link), Err(RequestRefusal::Link(_))), "{link}");
     }

@@ -3,14 +3,14 @@
 //! Invariant: only [`verify`] makes a [`VerifiedRequest`]. So the wallet answers only a verifier
 //! that has proven its client identifier, and a request that nobody has changed.
 //!
-//! Supported: the prefixes `x509_hash` and `x509_san_dns`. Not supported:
-//! `request_uri_method=post`, transaction data, requests by value.
+//! Supported: the prefixes `x509_hash` and `x509_san_dns`, and `request_uri_method` with both of its
+//! values. Not supported: transaction data, requests by value.
 
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Timestamp, constant_time_eq};
 use sekisho_jose::jwe::ContentEncryption;
 use sekisho_jose::x5c::{self, ChainError, TrustAnchor, VerifiedLeaf};
 use sekisho_jose::{
-    Algorithm, ClaimError, Claims, Expected, JwtError, TimeRule, UnverifiedJwt, numeric_date,
+    Ahead, Algorithm, ClaimError, Claims, Expected, JwtError, TimeRule, UnverifiedJwt, numeric_date,
 };
 use serde_json::Value;
 use thiserror::Error;
@@ -26,6 +26,18 @@ pub struct RequestLink {
     pub client_id: String,
     /// The URL of the request object.
     pub request_uri: String,
+    /// How the request object is fetched.
+    pub method: RequestUriMethod,
+}
+
+/// How a wallet fetches a request object (section 5.10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequestUriMethod {
+    /// By GET.
+    #[default]
+    Get,
+    /// By POST, with a `wallet_nonce` that the request object has to return.
+    Post,
 }
 
 /// The verifiers that a wallet answers.
@@ -100,6 +112,9 @@ pub enum RequestRefusal {
     /// There is a claim that must not be there, or its value is not supported.
     #[error("request object: {0} is not supported")]
     Unsupported(&'static str),
+    /// The nonce that the wallet posted did not come back.
+    #[error("request object without the wallet_nonce that was posted")]
+    WalletNonce,
     /// The object's times were refused.
     #[error("request object: {0}")]
     Time(#[from] ClaimError),
@@ -161,28 +176,38 @@ pub fn parse_link(link: &str) -> Result<RequestLink, RequestRefusal> {
         return Err(RequestRefusal::Link("unknown scheme"));
     }
     let query = query.split_once('#').map_or(query, |(query, _)| query);
-    let one = |name: &str, missing| {
-        let mut values =
-            form_urlencoded::parse(query.as_bytes()).filter(|(found, _)| found == name);
+    let given = |name: &'static str| {
+        let pairs = form_urlencoded::parse(query.as_bytes());
+        let mut values = pairs.filter(|(found, value)| found == name && !value.is_empty());
         match (values.next(), values.next()) {
-            (Some((_, value)), None) if !value.is_empty() => Ok(value.into_owned()),
-            _ => Err(RequestRefusal::Link(missing)),
+            (Some(_), Some(_)) => Err(RequestRefusal::Link("a parameter twice")),
+            (value, _) => Ok(value.map(|(_, value)| value.into_owned())),
         }
     };
+    let one =
+        |name, missing| given(name).and_then(|value| value.ok_or(RequestRefusal::Link(missing)));
     let request_uri = one("request_uri", "no request_uri")?;
     if !is_secure(&request_uri) {
         return Err(RequestRefusal::Link("request_uri is not https"));
     }
-    Ok(RequestLink { client_id: one("client_id", "no client_id")?, request_uri })
+    let method = match given("request_uri_method")?.as_deref() {
+        None | Some("get") => RequestUriMethod::Get,
+        Some("post") => RequestUriMethod::Post,
+        Some(_) => return Err(RequestRefusal::Link("unknown request_uri_method")),
+    };
+    Ok(RequestLink { client_id: one("client_id", "no client_id")?, request_uri, method })
 }
 
 /// Verifies a request object that was fetched for a link with the client identifier
 /// `outer_client_id` (sections 5 and 14; the wallet's side of checklist VP-1 to VP-6).
+/// `wallet_nonce` is the nonce that was posted to fetch it, if one was. The object has to contain
+/// it, and is fresh then, so that its verifier's clock may be further ahead.
 pub fn verify(
     request_jwt: &str,
     outer_client_id: &str,
     trust: &RequestTrust<'_>,
     now: Timestamp,
+    wallet_nonce: Option<&str>,
 ) -> Result<VerifiedRequest, RequestRefusal> {
     let unverified_jwt = UnverifiedJwt::<Claims>::parse(request_jwt)?;
     let leaf = leaf(&unverified_jwt.header().x5c, trust, now)?;
@@ -190,7 +215,8 @@ pub fn verify(
     let expected =
         Expected { typ: &[TYP], algorithms: &[Algorithm::Es256], allow_missing_typ: false };
     let claims = unverified_jwt.verify(&leaf.key, &expected)?.into_claims();
-    numeric_date::check(&claims, now, &TimeRule::LENIENT)?;
+    same_wallet_nonce(&claims, wallet_nonce)?;
+    numeric_date::check(&claims, now, &times(wallet_nonce))?;
     for (_, check) in CHECKS {
         check(&claims, outer_client_id)?;
     }
@@ -226,6 +252,27 @@ pub(super) const CHECKS: [(&str, Check); 6] = [
     ("response_uri", response_uri),
     ("vp_formats_supported", formats),
 ];
+
+/// Section 5.10: the nonce that the wallet posted comes back, and none comes where none was posted.
+fn same_wallet_nonce(claims: &Claims, posted: Option<&str>) -> Result<(), RequestRefusal> {
+    match (claims.get("wallet_nonce"), posted) {
+        (None, None) => Ok(()),
+        (Some(_), None) => Err(RequestRefusal::Unsupported("wallet_nonce")),
+        (Some(Value::String(found)), Some(posted))
+            if constant_time_eq(found.as_bytes(), posted.as_bytes()) =>
+        {
+            Ok(())
+        }
+        (_, Some(_)) => Err(RequestRefusal::WalletNonce),
+    }
+}
+
+fn times(wallet_nonce: Option<&str>) -> TimeRule {
+    match wallet_nonce {
+        None => TimeRule::LENIENT,
+        Some(_) => TimeRule { leeway_future: Ahead::default().seconds(), ..TimeRule::LENIENT },
+    }
+}
 
 /// The verifier's certificate. How much it proves depends on `trust`.
 fn leaf(
@@ -280,13 +327,11 @@ fn response_type(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
 /// Sections 5.1 and 8.2: members that this kind of request must not have, and members that we would
 /// have to understand.
 fn absent(claims: &Claims, _: &str) -> Result<(), RequestRefusal> {
-    const NAMES: [&str; 6] = [
+    const NAMES: [&str; 5] = [
         "redirect_uri",
         "scope",
         "presentation_definition",
         "transaction_data",
-        // We never post a `wallet_nonce`, so none may come back.
-        "wallet_nonce",
         "expected_origins",
     ];
     let found = NAMES.into_iter().find(|name| claims.contains_key(*name));

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use sekisho_ambient::Timestamp;
 use sekisho_credential::vc::{self, Binding, Check, TrustList, VerifiedCredential};
-use sekisho_jose::PublicJwk;
+use sekisho_jose::{Ahead, PublicJwk};
 
 use super::{ResponseError, VpToken};
 use crate::dcql::{self, CredentialQuery, FORMAT, Query, Unsatisfied};
@@ -28,6 +28,8 @@ pub struct ResponseCheck<'a> {
     /// For each `vct` of a type that speaks about an organization: the claim with its corporate
     /// number. The issuer must be allowed to attest for that number.
     pub organization_claims: &'a BTreeMap<String, String>,
+    /// How far the holder's clock may be ahead of ours.
+    pub ahead: Ahead,
 }
 
 /// An answer that satisfies its query with genuine credentials of one holder. It has no
@@ -106,6 +108,7 @@ fn verify_one(
             types,
             organization_claim: *organization_claim,
             binding: check.binding,
+            ahead: check.ahead,
         };
         outcome = vc::verify(FORMAT, presentation, &check)
             .map_err(|error| ResponseError::Credential { id: query.id.clone(), error });

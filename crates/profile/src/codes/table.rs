@@ -169,6 +169,11 @@ codes! {
         user: "証明書の発行元に、証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again.",
         admin: "発行元の所属証明書に member_ref が含まれるか確認してください。" / "Check that the issuer's affiliation credentials contain member_ref.",
     }
+    HolderClock = "C-2015", 403, "access_denied" {
+        cause: "ウォレットのある端末の時計が、このサーバーの時計と合っていません。" / "The clock of the device with your wallet differs too much from this server's clock.",
+        user: "端末の日付と時刻を自動設定にして、もう一度お試しください。" / "Let your device set its date and time automatically, then try again.",
+        admin: "このサーバーの時刻同期 (NTP) を確認してください。許す進みは sekisho.toml の clock_ahead で決めます。" / "Check this server's time synchronisation (NTP). How far ahead a wallet's clock may be is clock_ahead in sekisho.toml.",
+    }
     AffiliationNotAllowed = "P-3111", 403, "access_denied" {
         cause: "この利用が認められる所属区分ではありません。" / "Your type of affiliation is not allowed for this use.",
         user: "所属区分が正しいか、所属組織の管理者に確認してください。" / "Ask your organization's administrator whether your affiliation is recorded correctly.",

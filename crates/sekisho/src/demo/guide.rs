@@ -15,13 +15,15 @@ pub(super) struct Addresses {
     pub(super) issuer: String,
     pub(super) console: String,
     pub(super) wallet: String,
+    /// What opens the wallet's page.
+    pub(super) opener: tegata::Opener,
 }
 
 impl Addresses {
     /// The offer as a link to the wallet's page.
     fn accept(&self, offer: &Offered) -> String {
         let query = offer.uri.split_once('?').map_or("", |(_, query)| query);
-        format!("{}/accept?{query}", self.wallet)
+        self.opener.link(&format!("{}/accept?{query}", self.wallet))
     }
 }
 
@@ -47,6 +49,7 @@ pub(super) fn line(addresses: &Addresses, settings: &Settings, cast: &Cast) -> S
         "issuer": addresses.issuer,
         "console": addresses.console,
         "wallet": addresses.wallet,
+        "wallet_link": addresses.opener.link(&addresses.wallet),
         "admin_socket": settings.admin_socket.display().to_string(),
         "config": settings.path.display().to_string(),
         "trust_file": ca_file,
@@ -74,7 +77,7 @@ pub(super) fn guide(
     let values = [
         ("issuer", addresses.issuer.clone()),
         ("console", addresses.console.clone()),
-        ("wallet", addresses.wallet.clone()),
+        ("wallet", addresses.opener.link(&addresses.wallet)),
         ("affiliation", in_page.affiliation_page),
         ("affiliation_code", in_page.code),
         ("training", in_page.training_page),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sekisho_access::Gate;
 use sekisho_broker::config::{Config, ConfigError};
+use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
 use sekisho_registry::Service;
 use sekisho_site::{Origin, OutboundConfig};
@@ -25,6 +26,8 @@ pub(super) struct File {
     client_id_prefix: ClientIdPrefix,
     #[serde(default)]
     response_mode: ResponseMode,
+    #[serde(default)]
+    clock_ahead: Ahead,
     #[serde(default)]
     outbound: OutboundConfig,
     #[serde(default)]
@@ -67,6 +70,7 @@ impl File {
             wallets: self.wallets,
             client_id_prefix: self.client_id_prefix,
             response_mode: self.response_mode,
+            clock_ahead: self.clock_ahead,
             outbound: OutboundConfig { ca_file, ..self.outbound },
             origin,
         })

@@ -158,6 +158,10 @@ client_id_prefix = "x509_hash"
 # How wallets answer: "direct_post.jwt" (encrypted) or "direct_post" (inside TLS only).
 response_mode = "direct_post.jwt"
 
+# How many seconds the clock of a wallet's device may be ahead of this server's, 0 to 120. It counts
+# where a nonce of this broker proves that an answer is fresh. Beyond it, people meet C-2015.
+# clock_ahead = 60
+
 # Where this broker may call out to, over https. Empty means nowhere: nothing leaves this machine.
 # A host is needed only to read status lists of foreign issuers.
 [outbound]

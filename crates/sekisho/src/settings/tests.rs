@@ -47,6 +47,21 @@ fn what_init_writes_can_be_read() {
 }
 
 #[test]
+fn word_15_how_far_a_wallets_clock_may_be_ahead_is_a_setting() {
+    let with =
+        |value: &str| plain().replace("# clock_ahead = 60", &format!("clock_ahead = {value}"));
+    assert_eq!(parse(&plain()).unwrap().broker.clock_ahead.seconds(), 60);
+    for seconds in [0, 10, 120] {
+        let settings = parse(&with(&seconds.to_string())).unwrap();
+        assert_eq!(settings.broker.clock_ahead.seconds(), seconds);
+    }
+    for value in ["121", "-1", "3600", "\"60\""] {
+        assert!(refused(&with(value)).starts_with("/etc/sekisho/sekisho.toml:"), "{value}");
+    }
+    assert!(refused(&with("121")).contains("use 0 to 120"), "{}", refused(&with("121")));
+}
+
+#[test]
 fn a_wallet_on_the_web_comes_before_the_wallet_of_the_device() {
     let url = "http://127.0.0.1:9000/authorize";
     let wallets = parse(&sample("http://localhost:1", TlsSample::None, Some(url))).unwrap();

@@ -11,7 +11,8 @@ use super::{Session, read_file};
 use crate::held::Claim;
 use crate::text;
 use crate::{
-    Credential, Prepared, PresentOutcome, Wallet, WalletError, WalletServer, read_anchors, router,
+    Credential, Opener, Prepared, PresentOutcome, Wallet, WalletError, WalletServer, read_anchors,
+    serve,
 };
 
 impl Session<'_, '_> {
@@ -182,7 +183,11 @@ impl Session<'_, '_> {
 
     fn claims(&mut self, claims: &[Claim]) {
         for claim in claims {
-            self.note(&format!("  - {}: {}", claim.label.say(self.lang), claim.value));
+            self.note(&format!(
+                "  - {}: {}",
+                claim.label.say(self.lang),
+                claim.shown.say(self.lang)
+            ));
         }
     }
 
@@ -216,10 +221,8 @@ impl Session<'_, '_> {
     ) -> Result<(), WalletError> {
         let wallet = self.open(trust)?;
         if !listen.ip().is_loopback() {
-            // The page has no login: anybody who can reach it can act as the holder.
-            return Err(WalletError::Link(format!(
-                "{listen} is not an address of this machine only"
-            )));
+            // Other machines would send the secret over the network in clear.
+            return Err(WalletError::Listen(listen));
         }
         let unreachable = |error: std::io::Error| WalletError::Unreachable {
             address: listen.to_string(),
@@ -227,20 +230,19 @@ impl Session<'_, '_> {
         };
         let listener = tokio::net::TcpListener::bind(listen).await.map_err(unreachable)?;
         let address = format!("http://{}", listener.local_addr().map_err(unreachable)?);
+        let opener = Opener::draw(&self.surroundings.entropy);
+        let link = opener.link(&address);
         if self.json {
-            self.say(&json!({"listening": address, "auto": auto}).to_string());
+            self.say(&json!({"listening": address, "link": link, "auto": auto}).to_string());
         } else {
-            self.say(&text::CLI_SERVING.fill(self.lang, &[("0", &address)]));
+            self.say(&text::CLI_SERVING.fill(self.lang, &[("0", &link)]));
         }
         if auto {
             self.note(text::CLI_AUTO.say(self.lang));
         }
         let _ = self.terminal.output.flush();
-        let pages = router(WalletServer { wallet, auto, lang: self.lang });
-        axum::serve(listener, pages)
-            .with_graceful_shutdown(interrupted())
-            .await
-            .map_err(unreachable)
+        let server = WalletServer { wallet, auto, lang: self.lang, known: Vec::new() };
+        serve(listener, server, &opener, interrupted()).await.map_err(unreachable)
     }
 }
 

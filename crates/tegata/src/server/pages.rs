@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use sekisho_ambient::{Lang, Text, Words};
 
-use super::guard::Asked;
+use super::questions::{Asked, Kind};
 use crate::text;
 use crate::{Credential, Prepared, PreparedOffer, WalletError};
 
@@ -68,10 +68,38 @@ pub(super) struct Present<'a> {
 pub(super) struct Message {
     pub(super) frame: Frame,
     pub(super) title: Words,
-    pub(super) sentence: String,
+    pub(super) sentences: Vec<String>,
     /// The address at which to continue. If there is none, it is the list.
     pub(super) next: Option<String>,
+    /// How to try again, if that can help.
+    pub(super) again: Option<Again>,
     pub(super) failed: bool,
+}
+
+/// How to try again.
+pub(super) enum Again {
+    /// By opening this address.
+    Link(String),
+    /// By sending the same form again.
+    Form { action: String, token: String, answer: &'static str },
+}
+
+impl Message {
+    /// The page of something that did not happen.
+    pub(super) fn failed(frame: Frame, title: Words, sentences: &[Words]) -> Self {
+        let sentences = sentences.iter().map(|words| frame.say(words).to_owned()).collect();
+        Self { frame, title, sentences, next: None, again: None, failed: true }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "connect.html")]
+pub(super) struct Connect<'a> {
+    pub(super) frame: Frame,
+    /// The origin of the program on this machine.
+    pub(super) origin: &'a str,
+    pub(super) id: &'a str,
+    pub(super) token: &'a str,
 }
 
 /// Answers with the page of a question, and sets the question's cookie.
@@ -90,27 +118,40 @@ pub(super) fn render(status: StatusCode, page: &impl Template) -> Response {
     }
 }
 
-/// Answers with the page of an error.
-pub(super) fn failure(frame: Frame, error: &WalletError) -> Response {
-    let sentence = error.explain(frame.lang);
-    let title = match error {
-        WalletError::Missing(_) => text::MISSING_TITLE,
-        _ => text::ERROR_TITLE,
+/// Answers with the page of an error in what `kind` names.
+pub(super) fn failure(
+    frame: Frame,
+    kind: Option<Kind>,
+    error: &WalletError,
+    again: Option<Again>,
+) -> Response {
+    let sentences = vec![error.explain(frame.lang)];
+    let title = match (error, kind) {
+        (WalletError::Missing(_), _) => text::MISSING_TITLE,
+        (_, Some(Kind::Accept)) => text::ACCEPT_FAILED,
+        (_, Some(Kind::Present)) => text::PRESENT_FAILED,
+        (_, None) => text::ERROR_TITLE,
     };
-    render(status(error), &Message { frame, title, sentence, next: None, failed: true })
+    let page = Message { frame, title, sentences, next: None, again, failed: true };
+    render(status(error), &page)
 }
 
-fn status(error: &WalletError) -> StatusCode {
+pub(super) fn status(error: &WalletError) -> StatusCode {
     match error {
         WalletError::Link(_)
         | WalletError::TxCode(_)
         | WalletError::Insecure(_)
         | WalletError::Offer(_)
         | WalletError::Request(_)
+        | WalletError::Clock
+        | WalletError::WrongTxCode { .. }
         | WalletError::Expired => StatusCode::BAD_REQUEST,
-        WalletError::Declined | WalletError::Refused { .. } | WalletError::Unknown(_) => {
-            StatusCode::FORBIDDEN
-        }
+        WalletError::Declined
+        | WalletError::Refused { .. }
+        | WalletError::ThisMachine(_)
+        | WalletError::VerifierCertificate
+        | WalletError::Unknown(_) => StatusCode::FORBIDDEN,
+        WalletError::OfferEnded => StatusCode::GONE,
         WalletError::NotFound(_) | WalletError::Missing(_) => StatusCode::NOT_FOUND,
         WalletError::Unreachable { .. }
         | WalletError::Answer { .. }
@@ -118,6 +159,9 @@ fn status(error: &WalletError) -> StatusCode {
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+/// The path of the only style sheet.
+pub(super) const STYLE: &str = "/style.css";
 
 /// The only style sheet.
 pub(super) async fn style() -> impl IntoResponse {

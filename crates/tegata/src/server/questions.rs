@@ -1,22 +1,22 @@
-//! Checks who may press a button: only the browser that was asked, once, within ten minutes.
+//! Checks who may press a button: only the browser that was asked, within ten minutes. Whoever
+//! presses it again gets the same answer.
 //!
 //! Each question has a random id, a cookie of its own (`SameSite=Strict`, `HttpOnly`, limited to
 //! the question's path) and a form token: an HMAC over cookie and id with a key of this process.
-//! The page answers only under names of this machine. So a foreign name that points to 127.0.0.1
-//! (DNS rebinding) reaches nothing.
+//!
+//! Invariant: what a question is about happens at most once. A second press waits for the first, and
+//! is told the same.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::http::HeaderMap;
 use sekisho_ambient::{Entropy, Timestamp, constant_time_eq, hmac_sha256};
 use sekisho_jose::b64u;
 
-use crate::fetch::is_loopback;
-use crate::{Prepared, PreparedOffer};
+use super::owner::{cookies, same_origin};
+use crate::present::Reply;
+use crate::{Prepared, PreparedOffer, PresentOutcome};
 
 /// How many seconds a question waits for its answer.
 const PATIENCE: i64 = 600;
@@ -28,16 +28,75 @@ const COOKIE: &str = "tegata";
 /// What a page asks the holder.
 #[derive(Clone)]
 pub(super) enum Question {
-    Accept(Box<PreparedOffer>),
-    Present(Box<Prepared>),
+    /// Whether the wallet may call a program on this machine.
+    Connect(Link),
+    Accept(Link, Box<PreparedOffer>),
+    Present(Link, Box<Prepared>),
     #[cfg(test)]
     Nothing,
 }
 
-/// The questions that wait for an answer.
+/// The link that a browser opened here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Link {
+    /// Where it leads: to receive, or to present.
+    pub(super) kind: Kind,
+    /// Its query, without the language.
+    pub(super) query: String,
+    /// The programs on this machine to which the holder agreed for this link, as origins.
+    pub(super) here: Vec<String>,
+}
+
+/// The two things that a link can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Accept,
+    Present,
+}
+
+impl Kind {
+    /// The path of the page.
+    pub(super) const fn path(self) -> &'static str {
+        match self {
+            Self::Accept => "/accept",
+            Self::Present => "/authorize",
+        }
+    }
+}
+
+/// What has come of a question.
+#[derive(Clone)]
+pub(super) enum Done {
+    /// The credentials were received, or the offer was not wanted. The list says the rest.
+    List,
+    /// The verifier has answered.
+    Returned { declined: bool, outcome: PresentOutcome },
+}
+
+/// The attempts to do what the holder said.
+#[derive(Default)]
+pub(super) struct Attempts {
+    pub(super) done: Option<Done>,
+    /// Digests of the transaction codes that the issuer refused, and whether it said that it is the
+    /// code. They are not sent again, because the issuer counts them.
+    pub(super) wrong: Vec<([u8; 32], bool)>,
+    /// The answer for the verifier. The same is sent again after a lost reply.
+    pub(super) reply: Option<(bool, Reply)>,
+}
+
+type Slot = Arc<tokio::sync::Mutex<Attempts>>;
+
+/// The questions that wait for an answer, or had one in the last minutes.
 pub(super) struct Questions {
     key: [u8; 32],
-    waiting: Mutex<BTreeMap<String, (Timestamp, Question)>>,
+    waiting: Mutex<BTreeMap<String, Waiting>>,
+}
+
+#[derive(Clone)]
+struct Waiting {
+    since: Timestamp,
+    question: Question,
+    attempts: Slot,
 }
 
 /// What the page of a question needs for its form and cookie.
@@ -64,36 +123,42 @@ impl Questions {
         let id = entropy.id();
         let secret = entropy.token();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, (since, _)| now.since(*since) <= PATIENCE);
+        waiting.retain(|_, kept| now.since(kept.since) <= PATIENCE);
         if waiting.len() >= CAPACITY {
             let oldest =
-                waiting.iter().min_by_key(|(_, (since, _))| *since).map(|(id, _)| id.clone());
+                waiting.iter().min_by_key(|(_, kept)| kept.since).map(|(id, _)| id.clone());
             oldest.and_then(|id| waiting.remove(&id));
         }
-        waiting.insert(id.clone(), (now, question));
-        let cookie = format!(
-            "{COOKIE}={}; Path={path}/{id}; Max-Age={PATIENCE}; HttpOnly; SameSite=Strict",
-            secret.expose()
-        );
-        Asked { token: self.token(secret.expose(), &id), cookie, id }
+        let kept = Waiting { since: now, question, attempts: Slot::default() };
+        waiting.insert(id.clone(), kept);
+        self.asked(id, path, secret.expose())
     }
 
-    /// Takes the question `id` out, if `headers` and `token` come from the browser that was asked.
+    fn asked(&self, id: String, path: &str, secret: &str) -> Asked {
+        let cookie = format!(
+            "{COOKIE}={secret}; Path={path}/{id}; Max-Age={PATIENCE}; HttpOnly; SameSite=Strict"
+        );
+        Asked { token: self.token(secret, &id), cookie, id }
+    }
+
+    /// Finds the question `id`, which was posted to `{path}/{id}`, if `headers` and `token` come from
+    /// the browser that was asked.
     pub(super) fn answered(
         &self,
         id: &str,
+        path: &str,
         token: &str,
         headers: &HeaderMap,
         now: Timestamp,
-    ) -> Result<Question, Unanswerable> {
-        let secret = cookie(headers).ok_or(Unanswerable::NotOurs)?;
-        let expected = self.token(secret, id);
-        if !same_origin(headers) || !constant_time_eq(expected.as_bytes(), token.as_bytes()) {
-            return Err(Unanswerable::NotOurs);
-        }
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, question) = waiting.remove(id).ok_or(Unanswerable::Ended)?;
-        if now.since(since) > PATIENCE { Err(Unanswerable::Ended) } else { Ok(question) }
+    ) -> Result<Answered, Unanswerable> {
+        let is_ours =
+            |secret: &&str| constant_time_eq(self.token(secret, id).as_bytes(), token.as_bytes());
+        let secret = cookies(headers, COOKIE).find(is_ours).filter(|_| same_origin(headers));
+        let secret = secret.ok_or(Unanswerable::NotOurs)?;
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = waiting.get(id).filter(|kept| now.since(kept.since) <= PATIENCE);
+        let Waiting { question, attempts, .. } = kept.cloned().ok_or(Unanswerable::Ended)?;
+        Ok(Answered { question, attempts, asked: self.asked(id.to_owned(), path, secret) })
     }
 
     fn token(&self, secret: &str, id: &str) -> String {
@@ -101,76 +166,27 @@ impl Questions {
     }
 }
 
+/// A question to which an answer came.
+pub(super) struct Answered {
+    pub(super) question: Question,
+    pub(super) attempts: Slot,
+    /// The same form and cookie, to ask again.
+    pub(super) asked: Asked,
+}
+
 /// Why an answer is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unanswerable {
     /// It does not come from a page of ours in the browser that was asked.
     NotOurs,
-    /// The question was answered already, or has expired.
+    /// The question has expired.
     Ended,
 }
 
-/// The value of the wallet's cookie. Others on this host have cookies too, which need not be
-/// well-formed, so the header is read pair by pair, in bytes.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let lines = headers.get_all(header::COOKIE).iter();
-    let mut pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    pairs.find_map(|pair| {
-        let value = pair.trim_ascii().strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"=")?;
-        std::str::from_utf8(value).ok()
-    })
-}
-
-/// Whether the request comes from a page of this origin, as far as the browser says where it comes
-/// from.
-fn same_origin(headers: &HeaderMap) -> bool {
-    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let site = text("sec-fetch-site").is_none_or(|site| site == "same-origin");
-    let origin = text("origin").is_none_or(|origin| {
-        let host = text("host").unwrap_or_default();
-        origin.split_once("://").is_some_and(|(_, authority)| authority == host)
-    });
-    site && origin
-}
-
-/// Refuses requests for a host name that is not this machine's, and sets the headers of every
-/// answer.
-pub(super) async fn only_this_machine(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = host.or_else(|| request.uri().authority().map(http_authority));
-    let ours = host.and_then(|host| url::Url::parse(&format!("http://{host}/")).ok());
-    let mut response = match ours {
-        Some(url) if is_loopback(&url) => next.run(request).await,
-        _ => StatusCode::MISDIRECTED_REQUEST.into_response(),
-    };
-    let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(*name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-fn http_authority(authority: &axum::http::uri::Authority) -> &str {
-    authority.as_str()
-}
-
-/// `form-action` names only schemes: Chromium applies it to the redirects after a POST too, and
-/// those lead to the verifier and on to the service where the login began.
-const HEADERS: &[(&str, &str)] = &[
-    (
-        "content-security-policy",
-        "default-src 'none'; style-src 'self'; form-action 'self' https: http:; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    ("cache-control", "no-store"),
-    ("referrer-policy", "same-origin"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-];
-
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderValue, header};
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_unix(1_795_239_120);
@@ -206,16 +222,24 @@ mod tests {
             headers: &HeaderMap,
             now: Timestamp,
         ) -> Result<(), Unanswerable> {
-            self.questions.answered(&self.asked.id, token, headers, now).map(|_| ())
+            let answered =
+                self.questions.answered(&self.asked.id, "/authorize", token, headers, now);
+            answered.map(|_| ())
         }
     }
 
     #[test]
-    fn the_browser_that_was_asked_answers_once() {
+    fn the_browser_that_was_asked_answers_and_is_told_the_same_again() {
         let browser = ask(&Entropy::seeded(1));
         let (token, headers) = (browser.asked.token.clone(), browser.headers());
-        assert_eq!(browser.answer(&token, &headers, NOW), Ok(()));
-        assert_eq!(browser.answer(&token, &headers, NOW), Err(Unanswerable::Ended));
+        let id = &browser.asked.id;
+        let answer =
+            || browser.questions.answered(id, "/authorize", &token, &headers, NOW).unwrap();
+        let first = answer();
+        first.attempts.try_lock().unwrap().done = Some(Done::List);
+        let second = answer();
+        assert!(matches!(second.attempts.try_lock().unwrap().done, Some(Done::List)));
+        assert_eq!(second.asked.cookie, browser.asked.cookie);
     }
 
     #[test]

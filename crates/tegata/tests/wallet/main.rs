@@ -7,10 +7,13 @@
 )]
 
 mod command_line;
+mod owner;
 mod page;
 mod peers;
 mod receiving;
+mod served;
 mod showing;
+mod words;
 
 use peers::{Peers, authority};
 use sekisho_ambient::{Clock, Entropy};

@@ -5,7 +5,9 @@
 mod routes;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use sekisho_ambient::{Clock, Entropy, Timestamp};
@@ -40,6 +42,20 @@ pub(crate) struct Mood {
     pub(crate) plain_answer: bool,
     pub(crate) no_credential: bool,
     pub(crate) foreign_signature: bool,
+    /// The offer was used, and the issuer says so or not.
+    pub(crate) used_offer: bool,
+    /// What the token endpoint says beside `invalid_grant`.
+    pub(crate) grant_description: Option<&'static str>,
+    /// What the response endpoint says when it refuses an answer.
+    pub(crate) refusal: Option<&'static str>,
+    /// The verifier takes the answer, but its reply is lost.
+    pub(crate) lost_reply: bool,
+    /// The request object returns this `wallet_nonce`. Empty for none.
+    pub(crate) wallet_nonce: Option<&'static str>,
+    /// How many seconds the verifier's clock is ahead.
+    pub(crate) verifier_ahead: i64,
+    /// The verifier's certificate expired yesterday.
+    pub(crate) expired_verifier: bool,
 }
 
 pub(crate) struct Peers {
@@ -56,9 +72,13 @@ struct Inner {
     mood: Mutex<Mood>,
     issuer: Leaf,
     verifier: Leaf,
+    expired_verifier: Leaf,
     encryption: DecryptionKey,
     anchors: Vec<TrustAnchor>,
     answers: Mutex<Vec<Answer>>,
+    forms: Mutex<Vec<String>>,
+    codes: Mutex<Vec<String>>,
+    calls: AtomicUsize,
 }
 
 /// The answer that the verifier got from the wallet.
@@ -87,14 +107,21 @@ pub(crate) fn authority(name: &str) -> (CertificateParams, KeyPair, TrustAnchor)
     (params, key, anchor)
 }
 
-fn leaf(root: &Issuer<'_, KeyPair>, uri: &str) -> Leaf {
+fn leaf(root: &Issuer<'_, KeyPair>, uri: &str, ended: Option<Timestamp>) -> Leaf {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.distinguished_name.push(rcgen::DnType::CommonName, "leaf");
     params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
     params.subject_alt_names.push(SanType::IpAddress("127.0.0.1".parse().unwrap()));
+    if let Some(ended) = ended {
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds(ended));
+    }
     let key = KeyPair::generate().unwrap();
     let der = params.signed_by(&key, root).unwrap().der().to_vec();
     Leaf { key: SigningKey::from_pkcs8_der(Algorithm::Es256, &key.serialize_der()).unwrap(), der }
+}
+
+fn seconds(time: Timestamp) -> u64 {
+    time.unix().try_into().unwrap()
 }
 
 impl Peers {
@@ -109,8 +136,9 @@ impl Peers {
         let (params, key, anchor) = authority("root");
         let root = Issuer::new(params, key);
         let inner = Arc::new(Inner {
-            issuer: leaf(&root, &format!("{base}/orgs/{NUMBER}")),
-            verifier: leaf(&root, &base),
+            issuer: leaf(&root, &format!("{base}/orgs/{NUMBER}"), None),
+            verifier: leaf(&root, &base, None),
+            expired_verifier: leaf(&root, &base, Some(clock.now().plus(-86_400))),
             base: base.clone(),
             clock: clock.clone(),
             encryption: DecryptionKey::generate(&entropy),
@@ -118,8 +146,17 @@ impl Peers {
             mood: Mutex::default(),
             anchors: vec![anchor.clone()],
             answers: Mutex::default(),
+            forms: Mutex::default(),
+            codes: Mutex::default(),
+            calls: AtomicUsize::default(),
         });
-        let app = routes::routes().with_state(Arc::clone(&inner));
+        let counting = Arc::clone(&inner);
+        let app = routes::routes().with_state(Arc::clone(&inner)).layer(axum::middleware::from_fn(
+            move |request: axum::extract::Request, next: axum::middleware::Next| {
+                counting.calls.fetch_add(1, Ordering::SeqCst);
+                next.run(request)
+            },
+        ));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { base, anchors: vec![anchor], clock, inner }
     }
@@ -130,6 +167,21 @@ impl Peers {
 
     pub(crate) fn answers(&self) -> Vec<Answer> {
         self.inner.answers.lock().unwrap().clone()
+    }
+
+    /// The forms that the verifier got, as they came.
+    pub(crate) fn forms(&self) -> Vec<String> {
+        self.inner.forms.lock().unwrap().clone()
+    }
+
+    /// The transaction codes that the issuer got.
+    pub(crate) fn codes(&self) -> Vec<String> {
+        self.inner.codes.lock().unwrap().clone()
+    }
+
+    /// How often the peers were called.
+    pub(crate) fn calls(&self) -> usize {
+        self.inner.calls.load(Ordering::SeqCst)
     }
 
     pub(crate) fn offer_by_value(&self) -> String {
@@ -144,7 +196,13 @@ impl Peers {
     }
 
     pub(crate) fn request(&self) -> String {
-        self.request_of(&client_id_x509_hash(&self.inner.verifier.der))
+        self.request_of(&client_id_x509_hash(&self.inner.leaf().der))
+    }
+
+    /// A link to a request object at another address.
+    pub(crate) fn request_at(&self, request_uri: &str) -> String {
+        let client_id = client_id_x509_hash(&self.inner.verifier.der);
+        sekisho_openid4vp::request::wallet_url("openid4vp://", &client_id, request_uri)
     }
 
     pub(crate) fn request_of(&self, client_id: &str) -> String {
@@ -160,6 +218,11 @@ impl Peers {
 impl Inner {
     fn mood(&self) -> Mood {
         self.mood.lock().unwrap().clone()
+    }
+
+    /// What the verifier signs with.
+    fn leaf(&self) -> &Leaf {
+        if self.mood().expired_verifier { &self.expired_verifier } else { &self.verifier }
     }
 
     fn issuer(&self) -> String {
@@ -181,7 +244,8 @@ impl Inner {
 
     fn request_object(&self) -> RequestObject {
         let mood = self.mood();
-        let now = if mood.late_request { self.clock.now().plus(-3600) } else { self.clock.now() };
+        let late = if mood.late_request { -3600 } else { mood.verifier_ahead };
+        let now = self.clock.now().plus(late);
         let claims = |names: &[&str]| {
             let claim = |name: &&str| ClaimsQuery {
                 id: None,
@@ -224,7 +288,7 @@ impl Inner {
             purpose: both("GPUの利用者を確認するため", "To know who uses the GPUs"),
         };
         RequestObject {
-            client_id: client_id_x509_hash(&self.verifier.der),
+            client_id: client_id_x509_hash(&self.leaf().der),
             response_uri: format!("{}/response", self.base),
             nonce: REQUEST_NONCE.to_owned(),
             state: STATE.to_owned(),

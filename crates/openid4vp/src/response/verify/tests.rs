@@ -41,6 +41,7 @@ fn check_with(
             trust: &trust(issuer),
             now,
             organization_claims: &organization_claims,
+            ahead: Ahead::default(),
         },
     )
 }
@@ -200,7 +201,7 @@ fn request_and_answer_fit_together() {
         let jwt = object.sign(verifier.x5c.clone(), &verifier.key).unwrap();
         let anchors = [verifier.anchor.clone()];
         let trusted = RequestTrust::Anchors(&anchors);
-        let asked = request::verify(&jwt, &object.client_id, &trusted, NOW).unwrap();
+        let asked = request::verify(&jwt, &object.client_id, &trusted, NOW, None).unwrap();
         let credential = affiliation(&issuer, &holder, ORGANIZATION);
         let presentation = present(&credential, &holder, asked.client_id(), asked.nonce());
         let vp_token = token([("login", presentation)]);
@@ -220,6 +221,7 @@ fn request_and_answer_fit_together() {
             trust: &trust(&issuer),
             now: NOW,
             organization_claims: &organization_claims,
+            ahead: Ahead::default(),
         };
         assert!(verify(&received, &check).is_ok());
         let pairs = refuse(WalletError::AccessDenied, &asked);

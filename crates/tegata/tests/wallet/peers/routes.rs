@@ -8,11 +8,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use sekisho_jose::{Algorithm, SigningKey};
+use sekisho_jose::{Ahead, Algorithm, SigningKey};
 use sekisho_oauth::params::Params;
 use sekisho_openid4vci::offer::PRE_AUTHORIZED_CODE_GRANT;
 use sekisho_openid4vci::proof::{self, ProofCheck};
 use sekisho_openid4vci::{metadata, nonce};
+use sekisho_openid4vp::request::RequestObject;
 use sekisho_openid4vp::response::{self, ResponseCheck, WalletAnswer};
 use sekisho_profile::types;
 use serde_json::{Value, json};
@@ -30,7 +31,7 @@ pub(super) fn routes() -> Router<Arc<Inner>> {
         .route("/token", post(token))
         .route("/nonce", post(c_nonce))
         .route("/credential", post(credential))
-        .route("/request", get(request))
+        .route("/request", get(request).post(request_by_post))
         .route("/response", post(answer))
 }
 
@@ -71,12 +72,16 @@ async fn token(State(peer): Shared, body: String) -> Response {
     let params = Params::parse(&body).unwrap();
     let one = |name| params.one(name).unwrap();
     let expected = peer.mood().tx_code.then_some(TX_CODE);
-    let good = one("grant_type") == Some(PRE_AUTHORIZED_CODE_GRANT)
+    peer.codes.lock().unwrap().extend(one("tx_code").map(str::to_owned));
+    let good = !peer.mood().used_offer
+        && one("grant_type") == Some(PRE_AUTHORIZED_CODE_GRANT)
         && one("pre-authorized_code") == Some(CODE)
         && one("client_id").is_none()
         && one("tx_code") == expected;
     if !good {
-        return (StatusCode::BAD_REQUEST, Json(json!({"error": "invalid_grant"}))).into_response();
+        let description = peer.mood().grant_description;
+        let error = json!({"error": "invalid_grant", "error_description": description});
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     }
     Json(json!({"access_token": "token", "token_type": "Bearer", "expires_in": 300}))
         .into_response()
@@ -102,6 +107,7 @@ async fn credential(State(peer): Shared, headers: HeaderMap, Json(body): Json<Va
         client_id: None,
         now: peer.clock.now(),
         nonce_key: &NONCE_KEY,
+        ahead: Ahead::default(),
     };
     let proven = proof::verify(body.get("proofs"), &check).unwrap();
     let foreign = SigningKey::generate(Algorithm::Es256, &peer.entropy).unwrap().public_jwk();
@@ -111,12 +117,31 @@ async fn credential(State(peer): Shared, headers: HeaderMap, Json(body): Json<Va
 }
 
 async fn request(State(peer): Shared) -> Response {
-    let signer = if peer.mood().foreign_signature { &peer.issuer } else { &peer.verifier };
-    let jwt = peer.request_object().sign(vec![peer.verifier.der.clone()], &signer.key).unwrap();
+    signed(&peer, None)
+}
+
+async fn request_by_post(State(peer): Shared, body: String) -> Response {
+    let params = Params::parse(&body).unwrap();
+    let posted = params.one("wallet_nonce").unwrap();
+    assert!(posted.is_some_and(|nonce| nonce.len() >= 22), "128 bits and more");
+    let answered = peer.mood().wallet_nonce.or(posted).filter(|nonce| !nonce.is_empty());
+    let answered = answered.map(str::to_owned);
+    signed(&peer, answered)
+}
+
+fn signed(peer: &Inner, wallet_nonce: Option<String>) -> Response {
+    let signer = if peer.mood().foreign_signature { &peer.issuer } else { peer.leaf() };
+    let object = RequestObject { wallet_nonce, ..peer.request_object() };
+    let jwt = object.sign(vec![peer.leaf().der.clone()], &signer.key).unwrap();
     ([(header::CONTENT_TYPE, "application/oauth-authz-req+jwt")], jwt).into_response()
 }
 
 async fn answer(State(peer): Shared, body: String) -> Response {
+    peer.forms.lock().unwrap().push(body.clone());
+    if let Some(description) = peer.mood().refusal {
+        let error = json!({"error": "invalid_request", "error_description": description});
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
+    }
     let asked = peer.request_object();
     let answer = response::parse(
         &Params::parse(&body).unwrap(),
@@ -140,6 +165,7 @@ async fn answer(State(peer): Shared, body: String) -> Response {
                     trust: &peer.trust(),
                     now: peer.clock.now(),
                     organization_claims: &organization_claims,
+                    ahead: Ahead::default(),
                 },
             );
             let verified = verified.unwrap();
@@ -150,6 +176,9 @@ async fn answer(State(peer): Shared, body: String) -> Response {
         }
     };
     peer.answers.lock().unwrap().push(answer);
+    if peer.mood().lost_reply {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
     let base =
         if peer.mood().redirect_elsewhere { "https://elsewhere.example" } else { &peer.base };
     Json(json!({"redirect_uri": format!("{base}/done?response_code=c")})).into_response()

@@ -127,7 +127,7 @@ async fn a_token_may_be_good_for_less() {
         &*less(json!({"gpus": "1"})),
         &*less(json!({"gpus": 1.5})),
         &*less(json!({"gpu_hours": 65})),
-        &*less(json!({"walltime_h": 1})),
+        &*less(json!({"walltime_h": 9})),
         &*less(json!({"actions": ["submit", "ssh"]})),
         &*less(json!({"actions": []})),
         &*less(json!({"actions": "submit"})),

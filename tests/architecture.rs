@@ -142,11 +142,18 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["clients_1", "organizations_1", "trust_1", "trust_version_1", "used_assertions_1"],
     ),
     ("keyring", &["keys_1", "ring_generation_1", "authorities_1"]),
-    ("standing", &["status_lists_1", "status_entries_1"]),
+    ("standing", &["status_lists_1", "status_entries_1", "holders_1"]),
     ("grants", &["codes_1", "grants_1", "access_tokens_1"]),
     (
         "issuer",
-        &["offers_1", "offer_links_1", "issuance_tokens_1", "used_nonces_1", "credentials_1"],
+        &[
+            "offers_1",
+            "offer_links_1",
+            "issuance_tokens_1",
+            "used_nonces_1",
+            "credentials_1",
+            "credential_sets_1",
+        ],
     ),
     (
         "login",

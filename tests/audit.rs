@@ -73,6 +73,7 @@ async fn a_dry_run_changes_nothing() {
         type_name: "affiliation".to_owned(),
         claims: affiliation().as_object().unwrap().clone(),
         subject: None,
+        holder: None,
         tx_code: true,
         days: None,
         by_value: false,

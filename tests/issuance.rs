@@ -393,6 +393,7 @@ async fn an_operator_cannot_offer_what_the_type_forbids() {
         type_name: "affiliation".to_owned(),
         claims: claims.as_object().unwrap().clone(),
         subject: None,
+        holder: None,
         tx_code: false,
         days: None,
         by_value: false,

@@ -210,7 +210,8 @@ async fn an_issuer_is_believed_for_its_own_organization_and_types_only() {
     assert_eq!(answer.code(), "C-2005");
 }
 
-/// VP-51, attack VP-10: credentials of two holders cannot be combined to one person.
+/// VP-51, attack VP-10: credentials of two holders cannot be combined to one person, if nothing
+/// links them.
 #[tokio::test]
 async fn credentials_of_two_holders_are_refused() {
     let world = World::start().await;
@@ -233,7 +234,7 @@ async fn credentials_of_two_holders_are_refused() {
     .unwrap();
     vp_token.insert("ai-training".to_owned(), vec![bound]);
     let answer = wallet.send(&request, &vp_token).await;
-    assert_eq!((answer.status, answer.code().as_str()), (400, "C-2007"), "{}", answer.body);
+    assert_eq!((answer.status, answer.code().as_str()), (400, "C-2012"), "{}", answer.body);
 }
 
 /// VP-5: a request expires after five minutes, whether it was fetched or not.

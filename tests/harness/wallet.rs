@@ -1,4 +1,5 @@
-//! A wallet. It holds SD-JWT VCs that are bound to one key, and can be told to misbehave.
+//! A wallet. It holds SD-JWT VCs that are bound to one key or each to a key of its own, and can be
+//! told to misbehave.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,12 @@ use crate::http;
 /// A wallet. Its clock does not move by itself.
 #[derive(Clone)]
 pub struct Wallet {
+    /// The key of the next credential.
     pub key: SigningKey,
+    /// The keys of the credentials before, in a wallet that makes one for each.
+    pub keys: Vec<SigningKey>,
+    /// Whether the wallet makes a key for each credential.
+    pub key_for_each: bool,
     pub held: Vec<String>,
     pub now: Timestamp,
     /// The roots of verifiers that the wallet trusts. Without any, it accepts every leaf that
@@ -51,7 +57,26 @@ impl Answer {
 impl Wallet {
     pub fn new(now: Timestamp) -> Self {
         let key = SigningKey::generate(Algorithm::Es256, &Entropy::system()).unwrap();
-        Self { key, held: Vec::new(), now, anchors: Vec::new() }
+        let (keys, held, anchors) = (Vec::new(), Vec::new(), Vec::new());
+        Self { key, keys, key_for_each: false, held, now, anchors }
+    }
+
+    /// A wallet that makes a key for each credential, as most do.
+    pub fn with_a_key_for_each(now: Timestamp) -> Self {
+        Self { key_for_each: true, ..Self::new(now) }
+    }
+
+    /// Puts another key in place of the present one.
+    pub fn change_key(&mut self) {
+        let fresh = SigningKey::generate(Algorithm::Es256, &Entropy::system()).unwrap();
+        self.keys.push(std::mem::replace(&mut self.key, fresh));
+    }
+
+    /// The key to which a credential with these claims is bound; the present one if none is.
+    fn key_of(&self, claims: &sekisho_jose::Claims) -> &SigningKey {
+        let bound = &claims["cnf"]["jwk"];
+        let is_bound = |key: &&SigningKey| key.public_jwk().minimal()["x"] == bound["x"];
+        self.keys.iter().find(is_bound).unwrap_or(&self.key)
     }
 
     /// Reads the offer behind a link.
@@ -113,6 +138,9 @@ impl Wallet {
 
     /// Accepts an offer: gets a token and a nonce, makes the proof, and stores the credential.
     pub async fn accept(&mut self, link: &str, tx_code: Option<&str>) {
+        if self.key_for_each {
+            self.change_key();
+        }
         let offer = self.read_offer(link).await;
         let token = self.redeem_offer(&offer, tx_code).await;
         assert_eq!(token.status, 200, "{}", token.body);
@@ -149,19 +177,20 @@ impl Wallet {
                 (sd_jwt, claims["vct"].as_str().unwrap().to_owned(), claims)
             })
             .collect();
-        let holder = self.key.public_jwk().thumbprint();
+        // All are the same person's, whatever the keys.
         let candidates: Vec<Candidate<'_>> = parsed
             .iter()
-            .map(|(_, vct, claims)| Candidate { vct, claims, holder: &holder })
+            .map(|(_, vct, claims)| Candidate { vct, claims, holder: "this wallet" })
             .collect();
         let choice = dcql::choose(request.query(), &candidates);
         assert!(choice.missing.is_empty(), "the wallet lacks {:?}", choice.missing);
         let chosen = choice.required.iter().chain(&choice.optional);
         chosen
             .map(|(id, found)| {
-                let selected = parsed[found.candidate].0.select(&found.disclose);
+                let (credential, _, claims) = &parsed[found.candidate];
+                let (selected, key) = (credential.select(&found.disclose), self.key_of(claims));
                 let (audience, nonce) = (request.client_id(), request.nonce());
-                let bound = sd_jwt::bind(&selected, audience, nonce, self.now, &self.key).unwrap();
+                let bound = sd_jwt::bind(&selected, audience, nonce, self.now, key).unwrap();
                 (id.clone(), vec![bound])
             })
             .collect()

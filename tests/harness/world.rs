@@ -53,6 +53,10 @@ impl Nodes {
         self.0.0.lock().unwrap().push(router);
     }
 
+    fn replace(&self, router: Router) {
+        *self.0.0.lock().unwrap() = vec![router];
+    }
+
     fn next(&self) -> Router {
         let routers = self.0.0.lock().unwrap();
         let turn = self.0.1.fetch_add(1, Ordering::SeqCst);
@@ -181,6 +185,16 @@ impl World {
         world
     }
 
+    /// Starts the broker again on the same store, with a changed configuration.
+    pub async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        let (store, clock) =
+            (self.broker.site().store().clone(), self.broker.site().clock().clone());
+        let opened = Broker::open(self.config.clone(), store, clock, Entropy::system());
+        self.broker = opened.await.unwrap();
+        self.nodes.replace(sekisho_web::router(self.broker.clone()));
+    }
+
     async fn on(store: Store, dir: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
@@ -284,6 +298,7 @@ impl World {
             type_name: type_name.to_owned(),
             claims,
             subject: Some("person-1".to_owned()),
+            holder: None,
             tx_code: false,
             days: None,
             by_value: false,

@@ -9,7 +9,7 @@ use crate::{Claims, Gate, GpuAccessRequest};
 /// The facts from which a decision is made.
 ///
 /// Invariant: all claims come from verified credentials, and all these credentials belong to the
-/// one holder who asks.
+/// one person who asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// The present time.
@@ -40,8 +40,8 @@ pub enum Decision {
 /// The access that is permitted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Permit {
-    /// The granted entry of `authorization_details`: the request, the gate's limit where the
-    /// request names none, and `expires` (RFC 3339, UTC).
+    /// The granted entry of `authorization_details`: the request, its GPU-hours and its walltime as
+    /// they counted, and `expires` (RFC 3339, UTC).
     pub details: Claims,
     /// `gpu:{service}`, and `gpu:{partition}` if a partition was requested.
     pub groups: Vec<String>,

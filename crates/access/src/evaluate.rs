@@ -11,7 +11,8 @@ use cedar_policy::{
 use sekisho_ambient::Timestamp;
 
 use crate::holder::{Affiliation, Ends, Holder, Training};
-use crate::{Action, Facts, Gate, GpuAccessRequest, TrainingRule};
+use crate::size::Size;
+use crate::{Action, Facts, Gate, TrainingRule};
 
 /// The reason why facts could not be passed to Cedar. It is only for the log.
 pub(crate) type Unfit = Box<dyn std::error::Error + Send + Sync>;
@@ -26,21 +27,23 @@ type Attributes = Vec<(&'static str, Option<Expression>)>;
 pub(crate) fn entities(
     facts: &Facts<'_>,
     holder: &Holder,
+    size: &Size,
     schema: &Schema,
 ) -> Result<Entities, Unfit> {
     let person = entity(person()?, holder_attributes(holder))?;
-    let gate = entity(resource(facts.gate)?, gate_attributes(facts.gate, facts.now))?;
+    let gate = entity(resource(facts.gate)?, gate_attributes(facts.gate, size, facts.now))?;
     Ok(Entities::from_entities([person, gate], Some(schema))?)
 }
 
 /// Makes Cedar's request: may the holder do `action` at the gate?
 pub(crate) fn question(
     facts: &Facts<'_>,
+    size: &Size,
     action: Action,
     schema: &Schema,
 ) -> Result<Request, Unfit> {
     let action = uid("Action", action.name())?;
-    let pairs = present(asked(facts.request, facts.now, facts.acr));
+    let pairs = present(asked(facts, size));
     let context = Context::from_pairs(pairs)?;
     Ok(Request::new(person()?, action, resource(facts.gate)?, context, Some(schema))?)
 }
@@ -89,13 +92,13 @@ fn training(shown: &Training) -> Option<Expression> {
     ])
 }
 
-fn gate_attributes(gate: &Gate, now: Timestamp) -> Attributes {
+fn gate_attributes(gate: &Gate, size: &Size, now: Timestamp) -> Attributes {
     let kinds = gate.allowed_affiliation_types.iter().map(|kind| kind.name());
     vec![
         ("service", Some(text(&gate.service))),
         ("max_gpus", Some(long(gate.max_gpus))),
         ("max_gpu_hours", Some(long(gate.max_gpu_hours))),
-        ("max_walltime_h", gate.max_walltime_h.map(long)),
+        ("max_walltime_h", Some(long(size.longest_run))),
         ("partitions", Some(set(&gate.partitions))),
         ("gpu_models", Some(set(&gate.gpu_models))),
         ("allowed_affiliation_types", Some(set(kinds))),
@@ -112,14 +115,15 @@ fn training_rule(rule: &TrainingRule, now: Timestamp) -> Option<Expression> {
     ])
 }
 
-fn asked(request: &GpuAccessRequest, now: Timestamp, acr: Option<&str>) -> Attributes {
-    let gpu_hours = request.total_gpu_hours().map(|hours| i64::try_from(hours).unwrap_or(i64::MAX));
+fn asked(facts: &Facts<'_>, size: &Size) -> Attributes {
+    let Facts { request, .. } = facts;
+    let gpu_hours = i64::try_from(size.gpu_hours).unwrap_or(i64::MAX);
     vec![
-        ("now", Some(time(now))),
-        ("acr", acr.map(text)),
+        ("now", Some(time(facts.now))),
+        ("acr", facts.acr.map(text)),
         ("gpus", Some(long(request.gpus))),
-        ("gpu_hours", gpu_hours.map(long)),
-        ("walltime_h", request.walltime_h.map(long)),
+        ("gpu_hours", Some(long(gpu_hours))),
+        ("walltime_h", Some(long(size.walltime_h))),
         ("partitions", Some(set(&request.partition))),
         ("gpu_models", Some(set(&request.gpu_model))),
     ]

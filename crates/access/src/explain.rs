@@ -7,6 +7,7 @@ use sekisho_profile::Code;
 
 use crate::holder::{Affiliation, Ends, Holder, Training, shown};
 use crate::rule::Rule;
+use crate::size::{Size, expires};
 use crate::{Facts, Gate, GpuAccessRequest, Reason, TrainingRule};
 
 /// The texts that are shown beside the rule's own sentence.
@@ -45,7 +46,7 @@ pub(crate) fn reason(
         Rule::Affiliation => affiliation(facts, holder.affiliation.as_ref()),
         Rule::Training => training(facts, holder.training.as_ref()),
         Rule::Partition => partition(facts.gate, facts.request),
-        Rule::Size => size(facts.gate, facts.request),
+        Rule::Size => size(facts, holder),
     };
     compose(rule.code(), text(ja, en), findings)
 }
@@ -283,19 +284,26 @@ fn partition(gate: &Gate, request: &GpuAccessRequest) -> Findings {
     }
 }
 
-fn size(gate: &Gate, request: &GpuAccessRequest) -> Findings {
+/// A figure that the request does not name is told if it follows from a named one, or if it is what
+/// exceeds the limit.
+fn size(facts: &Facts<'_>, holder: &Holder) -> Findings {
+    let Facts { gate, request, .. } = facts;
+    let size = Size::of(facts, expires(facts, holder));
+    let over = size.gpu_hours > gate.max_gpu_hours.into();
+    let hours = request.gpu_hours.is_some() || request.walltime_h.is_some() || over;
+    let run = request.walltime_h.is_some() || size.walltime_h > size.longest_run;
     let found = [
         Some(text(format!("GPU {}基", request.gpus), format!("{} GPUs", request.gpus))),
-        request.total_gpu_hours().map(gpu_hours),
-        request.walltime_h.map(walltime),
+        hours.then(|| gpu_hours(size.gpu_hours)),
+        run.then(|| walltime(size.walltime_h)),
     ];
     let needed = [
         Some(text(
             format!("GPU {}基以下", gate.max_gpus),
             format!("{} GPUs at most", gate.max_gpus),
         )),
-        request.total_gpu_hours().map(|_| at_most(&gpu_hours(gate.max_gpu_hours.into()))),
-        request.walltime_h.and(gate.max_walltime_h).map(|hours| at_most(&walltime(hours))),
+        hours.then(|| at_most(&gpu_hours(gate.max_gpu_hours.into()))),
+        run.then(|| at_most(&walltime(size.longest_run))),
     ];
     let all = |texts: [Option<Text>; 3]| join(&texts.into_iter().flatten().collect::<Vec<_>>());
     Findings {

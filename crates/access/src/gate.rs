@@ -24,8 +24,8 @@ pub struct Gate {
     pub max_gpus: u32,
     /// The most GPU-hours that one request may ask for.
     pub max_gpu_hours: u32,
-    /// The longest run that one request may ask for, in hours. If it is absent, only GPU-hours are
-    /// limited.
+    /// The longest run that one request may ask for, in hours; if it is absent, `permit_hours`. No
+    /// run may be longer than its permit in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_walltime_h: Option<u32>,
     /// How long a permit is valid, in hours.

@@ -14,6 +14,7 @@
 //! a time.
 
 mod affiliation;
+mod agreed;
 mod decision;
 mod evaluate;
 mod explain;
@@ -25,8 +26,10 @@ mod request;
 mod rule;
 #[cfg(test)]
 mod samples;
+mod size;
 
 pub use affiliation::AffiliationType;
+pub use agreed::Agreed;
 pub use decision::{Decision, Denied, Facts, Permit, Reason};
 pub use gate::{Gate, GateError, TrainingRule};
 pub use policies::{Policies, PolicyError};

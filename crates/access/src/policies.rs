@@ -18,8 +18,9 @@ use thiserror::Error;
 use crate::evaluate::{self, Unfit};
 use crate::explain;
 use crate::gate::{self, GateError};
-use crate::holder::{Ends, Holder};
+use crate::holder::Holder;
 use crate::rule::Rule;
+use crate::size::{Size, expires};
 use crate::{Action, Decision, Denied, Facts, Gate, GpuAccessRequest, Permit, Reason};
 
 const SCHEMA: &str = include_str!("../policies/schema.cedarschema");
@@ -111,8 +112,10 @@ impl Policies {
             training: None,
             acr: None,
         };
-        let fits = evaluate::entities(&facts, &Holder::of(&facts), &self.schema)
-            .and_then(|_| evaluate::question(&facts, Action::Allocate, &self.schema));
+        let holder = Holder::of(&facts);
+        let size = Size::of(&facts, expires(&facts, &holder));
+        let fits = evaluate::entities(&facts, &holder, &size, &self.schema)
+            .and_then(|_| evaluate::question(&facts, &size, Action::Allocate, &self.schema));
         let unfit = |error: Unfit| PolicyError::GateUnfit {
             gate: gate.id.clone(),
             error: error.to_string(),
@@ -150,10 +153,11 @@ impl Policies {
         if !checked || !fits || facts.request.actions.is_empty() {
             return None;
         }
-        let entities = evaluate::entities(facts, holder, &self.schema).ok()?;
+        let size = Size::of(facts, expires(facts, holder));
+        let entities = evaluate::entities(facts, holder, &size, &self.schema).ok()?;
         let mut unmet = BTreeSet::new();
         for action in &facts.request.actions {
-            unmet.extend(self.unmet_by(*action, facts, &entities)?);
+            unmet.extend(self.unmet_by(*action, facts, &size, &entities)?);
         }
         Some(unmet)
     }
@@ -162,9 +166,10 @@ impl Policies {
         &self,
         action: Action,
         facts: &Facts<'_>,
+        size: &Size,
         entities: &Entities,
     ) -> Option<BTreeSet<Rule>> {
-        let question = evaluate::question(facts, action, &self.schema).ok()?;
+        let question = evaluate::question(facts, size, action, &self.schema).ok()?;
         let response = Authorizer::new().is_authorized(&question, &self.set, entities);
         let diagnostics = response.diagnostics();
         if diagnostics.errors().next().is_some() {
@@ -191,14 +196,15 @@ fn conditions(facts: &Facts<'_>) -> usize {
     Rule::ALL.into_iter().filter(|rule| rule.applies(facts.gate, facts.request)).count()
 }
 
-/// Makes the permit: the request, the gate's limits where the request names none, and the end.
+/// Makes the permit: the request, its size as it counted, and the end.
 fn granted(facts: &Facts<'_>, holder: &Holder) -> Permit {
     let (gate, asked) = (facts.gate, facts.request);
     let expires = expires(facts, holder);
-    let asked_hours = asked.total_gpu_hours().and_then(|hours| u32::try_from(hours).ok());
+    let size = Size::of(facts, expires);
     let granted = GpuAccessRequest {
-        gpu_hours: Some(asked_hours.unwrap_or(gate.max_gpu_hours)),
-        walltime_h: asked.walltime_h.or(gate.max_walltime_h),
+        // The size rule was met, so the number is at most the gate's.
+        gpu_hours: Some(u32::try_from(size.gpu_hours).unwrap_or(gate.max_gpu_hours)),
+        walltime_h: Some(size.walltime_h),
         ..asked.clone()
     };
     let mut details = granted.to_details();
@@ -206,19 +212,6 @@ fn granted(facts: &Facts<'_>, holder: &Holder) -> Permit {
     let names = [Some(&gate.service), asked.partition.as_ref()];
     let groups = names.into_iter().flatten().map(|name| format!("gpu:{name}")).collect();
     Permit { details, groups, expires }
-}
-
-/// Returns the earliest of the gate's own limit and the ends of the credentials' validity.
-fn expires(facts: &Facts<'_>, holder: &Holder) -> Timestamp {
-    const HOUR: i64 = 3600;
-    let limit = facts.now.plus(i64::from(facts.gate.permit_hours) * HOUR);
-    let affiliation = holder.affiliation.as_ref().and_then(|shown| match &shown.ends {
-        Ends::On(day) => Some(day.end),
-        Ends::Unsaid | Ends::Unreadable => None,
-    });
-    let training = facts.gate.training.as_ref().and(holder.training.as_ref());
-    let training = training.and_then(|shown| shown.ends.as_ref()).map(|day| day.end);
-    [Some(limit), affiliation, training].into_iter().flatten().min().unwrap_or(limit)
 }
 
 fn version(schema: &str, texts: &[&str], gates: &[Gate]) -> String {

@@ -4,6 +4,7 @@
 //! `locations`, `data_classification` and the other common members of section 2.2 are refused,
 //! because no rule reads them and ignoring them would mean granting them.
 
+use sekisho_ambient::Words;
 use sekisho_profile::scopes::GPU_ACCESS;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,9 +52,23 @@ impl Action {
         }
     }
 
-    fn from_value(value: &Value) -> Option<Self> {
-        let name = value.as_str()?;
+    /// Returns the words that people read.
+    pub const fn words(self) -> Words {
+        match self {
+            Self::Allocate => Words { ja: "GPUの割り当て", en: "Getting GPUs" },
+            Self::Ssh => Words { ja: "計算機へのログイン", en: "Logging in to machines" },
+            Self::Submit => Words { ja: "ジョブの投入", en: "Submitting jobs" },
+            Self::Infer => Words { ja: "モデルの利用", en: "Using models" },
+        }
+    }
+
+    /// Returns the action with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_str().and_then(Self::from_name)
     }
 }
 
@@ -154,13 +169,6 @@ impl GpuAccessRequest {
         let present = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
         present.map(|(name, value)| (name.to_owned(), value)).collect()
     }
-
-    /// Returns the GPU-hours of the request: those that it names, or else all its GPUs for the
-    /// whole run.
-    pub(crate) fn total_gpu_hours(&self) -> Option<u64> {
-        let by_run = self.walltime_h.map(|hours| u64::from(self.gpus) * u64::from(hours));
-        self.gpu_hours.map(u64::from).or(by_run)
-    }
 }
 
 /// Reduces the `granted` details to those that `asked` asks for (RFC 9396, section 6.1). `asked`
@@ -212,7 +220,7 @@ fn number(details: &Claims, name: &'static str, max: u32) -> Result<Option<u32>,
     number.map(Some).ok_or(DetailsError::Number { name, max })
 }
 
-fn actions(value: &Value) -> Result<Vec<Action>, DetailsError> {
+pub(crate) fn actions(value: &Value) -> Result<Vec<Action>, DetailsError> {
     let values = value.as_array().filter(|values| !values.is_empty());
     let mut actions = Vec::new();
     for value in values.ok_or(DetailsError::Actions)? {

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use sekisho_ambient::Timestamp;
-use sekisho_standing::{OwnList, Place};
+use sekisho_standing::{Holder, OwnList, Place};
 use sekisho_store::{PersonSealed, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct IssuedCredential {
     pub expires: Timestamp,
     /// The claims, sealed under the person's key.
     pub claims: PersonSealed,
+    /// The set to which it belongs; `None` if it was issued before there were sets.
+    #[serde(default)]
+    pub set: Option<String>,
 }
 
 impl IssuedCredential {
@@ -57,6 +60,39 @@ impl Issuer {
         id: &str,
     ) -> Result<Option<IssuedCredential>, StoreError> {
         tx.get::<tables::Credentials>(&id.to_owned())
+    }
+
+    /// The credentials that were issued for the same offer as this one, with their ids, oldest
+    /// first. This one is among them.
+    pub fn set_in(
+        &self,
+        tx: &mut Tx,
+        id: &str,
+        credential: &IssuedCredential,
+    ) -> Result<Vec<(String, IssuedCredential)>, StoreError> {
+        let alone = vec![(id.to_owned(), credential.clone())];
+        let Some(set) = &credential.set else { return Ok(alone) };
+        let ids = tx.get::<tables::Sets>(set)?.unwrap_or_default();
+        let mut found = Vec::new();
+        for id in ids {
+            let credential = tx.get::<tables::Credentials>(&id)?;
+            found.extend(credential.map(|credential| (id, credential)));
+        }
+        Ok(if found.is_empty() { alone } else { found })
+    }
+
+    /// The holder of the credential with this id, if it can name the holder of an offer: if it is
+    /// neither revoked nor suspended nor expired.
+    pub fn holder_in(
+        &self,
+        tx: &mut Tx,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Option<Holder>, StoreError> {
+        let credential = tx.get::<tables::Credentials>(&id.to_owned())?;
+        let living = credential.filter(|credential| credential.expires > now);
+        let Some(credential) = living else { return Ok(None) };
+        self.standing.valid_holder_in(tx, &credential.place(), credential.person)
     }
 
     /// At most `limit` records with their ids, oldest first.

@@ -1,9 +1,11 @@
 //! Issuing: the nonce and the credential endpoint (OpenID4VCI 1.0, sections 7 and 8).
 //!
 //! Invariant: a credential is signed only after its status entry, its record and its audit entry
-//! are durable, so every signed credential can be found and revoked.
+//! are durable, so every signed credential can be found and revoked. A token has one living set of
+//! credentials: a later request, under whatever key, revokes the set before in the same batch.
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_credential::status::Status;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, Claims, PublicJwk};
 use sekisho_keyring::{ActiveKey, Purpose};
@@ -13,23 +15,24 @@ use sekisho_openid4vci::credential::{
 use sekisho_openid4vci::metadata::Configuration;
 use sekisho_openid4vci::nonce;
 use sekisho_openid4vci::proof::ProofCheck;
-use sekisho_profile::{Act, Code, Outcome, types};
+use sekisho_profile::{Act, Code, Outcome, Reason, types};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry};
-use sekisho_standing::{OwnList, Place};
+use sekisho_standing::own::Change;
+use sekisho_standing::{Holder, OwnList, Place};
 use sekisho_store::{StoreError, Tx};
 use serde_json::Value;
 
 use crate::offers::OFFERED;
-use crate::tables::{Credentials, IssuanceToken, IssuanceTokens, UsedNonces};
+use crate::tables::{Credentials, IssuanceToken, IssuanceTokens, Sets, UsedNonces};
 use crate::{IssuedCredential, Issuer};
 
 /// How many decoy digests are put beside the disclosures of a credential.
 const DECOYS: u32 = 2;
 /// How often an issuance is tried again after our keys changed meanwhile.
 const ATTEMPTS: usize = 8;
-/// How many credentials one access token may fetch. More than one, because a wallet has to ask
-/// again if the answer was lost.
+/// How often one access token may be used. More than once, because a wallet has to ask again if the
+/// answer was lost; what it got before is revoked then.
 const MAX_ISSUED: u8 = 5;
 
 /// Why a credential request failed.
@@ -135,6 +138,7 @@ impl Issuer {
         let drawn = Drawn {
             list: self.standing.open_list(&granted.organization).await?,
             candidates: self.standing.draw_candidates(),
+            decoys: self.standing.draw_decoys(),
             id: Handle::new(now, self.site.entropy()).expose().to_owned(),
         };
         for _ in 0..ATTEMPTS {
@@ -169,7 +173,7 @@ impl Issuer {
         drawn: &Drawn,
         kid: &str,
     ) -> Result<Result<Place, IssuanceFailure>, StoreError> {
-        let Attempt { token, granted, holder, nonce, now } = *attempt;
+        let Attempt { token, granted, nonce, now, .. } = *attempt;
         if !tx.insert::<UsedNonces>(nonce, &())? {
             let used = CredentialErrorCode::InvalidNonce;
             return Ok(Err(failure(used, "get a fresh nonce")));
@@ -180,24 +184,18 @@ impl Issuer {
         if row.issued >= MAX_ISSUED {
             return Ok(Err(denied("this token was used often enough")));
         }
-        let issued = row.issued.saturating_add(1);
-        tx.put::<IssuanceTokens>(token, &IssuanceToken { issued, ..row })?;
-        let Drawn { list, candidates, id } = drawn;
-        let place = self.standing.take_index_in(tx, list, candidates, id)?;
-        let record = IssuedCredential {
-            organization: granted.organization.clone(),
-            type_name: granted.type_name.clone(),
-            vct: types::vct(self.site.type_authority(), &granted.type_name),
-            person: granted.person,
-            holder_thumbprint: holder.thumbprint(),
-            status_list: list.number,
-            status_index: place.index,
-            kid: kid.to_owned(),
-            issued: now,
-            expires: granted.credential_expires,
-            claims: granted.claims.clone(),
+        let Some(holder) = self.holder_of_in(tx, granted, now)? else {
+            return Ok(Err(denied("the credential that names the holder does not stand any more")));
         };
-        tx.put::<Credentials>(id, &record)?;
+        let Drawn { list, candidates, id, .. } = drawn;
+        let Some(set) = self.replace_set_in(tx, &row, drawn, now)? else {
+            return Ok(Err(denied("what this token gave was revoked or suspended")));
+        };
+        let (issued, set) = (row.issued.saturating_add(1), Some(set));
+        tx.put::<IssuanceTokens>(token, &IssuanceToken { issued, set: set.clone(), ..row })?;
+        let place = self.standing.take_index_in(tx, list, candidates, id)?;
+        self.standing.hold_in(tx, &place, &holder)?;
+        tx.put::<Credentials>(id, &self.record(attempt, &place, kid, set))?;
         let actor = Actor::Person(granted.person);
         tx.append(
             entry(now, &actor, Act::CredentialIssue, id.as_str(), Outcome::Done)
@@ -208,6 +206,76 @@ impl Issuer {
                 .with("kid", kid),
         );
         Ok(Ok(place))
+    }
+
+    fn record(
+        &self,
+        attempt: &Attempt<'_>,
+        place: &Place,
+        kid: &str,
+        set: Option<String>,
+    ) -> IssuedCredential {
+        let Attempt { granted, holder, now, .. } = *attempt;
+        IssuedCredential {
+            organization: granted.organization.clone(),
+            type_name: granted.type_name.clone(),
+            vct: types::vct(self.site.type_authority(), &granted.type_name),
+            person: granted.person,
+            holder_thumbprint: holder.thumbprint(),
+            status_list: place.list.number,
+            status_index: place.index,
+            kid: kid.to_owned(),
+            issued: now,
+            expires: granted.credential_expires,
+            claims: granted.claims.clone(),
+            set,
+        }
+    }
+
+    /// The holder of the credential that a token is for; `None` if the credential that names the
+    /// holder does not stand any more.
+    fn holder_of_in(
+        &self,
+        tx: &mut Tx,
+        granted: &IssuanceToken,
+        now: Timestamp,
+    ) -> Result<Option<Holder>, StoreError> {
+        let own = Holder::of(granted.person);
+        let Some(named) = &granted.holder else { return Ok(Some(own)) };
+        let named = self.holder_in(tx, named, now)?;
+        Ok(named.map(|named| own.linked_to(&named)))
+    }
+
+    /// Revokes what the token gave before, and adds the new credential to the token's set. Returns
+    /// the id of the set; `None`, and writes nothing, if an operator has revoked or suspended what
+    /// the token gave, because a new credential would undo that.
+    fn replace_set_in(
+        &self,
+        tx: &mut Tx,
+        token: &IssuanceToken,
+        drawn: &Drawn,
+        now: Timestamp,
+    ) -> Result<Option<String>, StoreError> {
+        let set = token.set.clone().unwrap_or_else(|| drawn.id.clone());
+        let mut ids = tx.get::<Sets>(&set)?.unwrap_or_default();
+        // Every request replaces the one before, so only the last one can be valid.
+        if let Some(before) = ids.last() {
+            let Some(credential) = tx.get::<Credentials>(before)? else { return Ok(None) };
+            let place = credential.place();
+            if self.standing.entry_in(tx, &place)? != Some(Status::Valid) {
+                return Ok(None);
+            }
+            self.standing.change_in(tx, &place, before, Change::Revoke, &drawn.decoys)?;
+            let actor = Actor::Person(token.person);
+            tx.append(
+                entry(now, &actor, Act::CredentialRevoke, before.as_str(), Outcome::Done)
+                    .because(Reason::CredentialReplaced)
+                    .with("by", drawn.id.as_str()),
+            );
+        }
+        ids.push(drawn.id.clone());
+        tx.put::<Sets>(&set, &ids)?;
+        Ok(Some(set))
     }
 
     async fn sign_credential(
@@ -279,6 +347,7 @@ struct Attempt<'a> {
 struct Drawn {
     list: OwnList,
     candidates: Vec<u64>,
+    decoys: Vec<u64>,
     id: String,
 }
 

@@ -37,6 +37,8 @@ pub struct OfferRequest<'a> {
     pub claims: &'a Claims,
     /// The issuer's reference for the person, if the type has no `member_ref`.
     pub subject: Option<&'a str>,
+    /// The id of a credential whose holder gets this one too.
+    pub holder: Option<&'a str>,
     /// Whether the holder must type a code that reaches them by another channel.
     pub tx_code: bool,
     /// Days until the credential ends; the limit of the type applies too.
@@ -75,6 +77,7 @@ pub struct DraftOffer {
     organization: String,
     type_name: String,
     claims: Claims,
+    holder: Option<String>,
     by_value: bool,
     wallet: String,
     code: Handle,
@@ -149,6 +152,7 @@ impl Issuer {
             organization: request.organization.to_owned(),
             type_name: request.type_name.to_owned(),
             claims: claims.clone(),
+            holder: request.holder.map(str::to_owned),
             by_value: request.by_value,
             wallet: request.wallet.unwrap_or(ANY_WALLET).to_owned(),
             code: Handle::new(expires, entropy),
@@ -180,6 +184,7 @@ impl Issuer {
             person: draft.person,
             claims: key.seal_json(OFFERED, &draft.claims, entropy)?,
             credential_expires: draft.credential_expires,
+            holder: draft.holder.clone(),
             state: PreAuthorized::offered(digest),
         };
         let code = draft.code.clone();

@@ -17,6 +17,9 @@ table!(/// Nonces that a successful issuance has used: expiry and digest → not
     pub(crate) UsedNonces = "used_nonces_1": HandleKey => ());
 table!(/// Issued credentials: id → type, holder's key, status entry, times, sealed claims.
     pub(crate) Credentials = "credentials_1": String => IssuedCredential);
+table!(/// Sets of credentials that one offer gave: id of the first → ids of all, oldest first. Only
+    /// those of the last request may be valid, and a change of one is a change of all.
+    pub(crate) Sets = "credential_sets_1": String => Vec<String>);
 
 /// A credential that is offered.
 #[derive(Clone, Serialize, Deserialize)]
@@ -31,6 +34,9 @@ pub(crate) struct OfferRow {
     pub(crate) claims: PersonSealed,
     /// When the credential ends.
     pub(crate) credential_expires: Timestamp,
+    /// The id of the credential that names the holder, if the offer names one.
+    #[serde(default)]
+    pub(crate) holder: Option<String>,
     /// Whether the offer can still be redeemed, and the tries at its transaction code.
     pub(crate) state: PreAuthorized,
 }
@@ -57,10 +63,16 @@ pub(crate) struct IssuanceToken {
     pub(crate) claims: PersonSealed,
     /// When the credential ends.
     pub(crate) credential_expires: Timestamp,
+    /// The id of the credential that names the holder, if the offer named one.
+    #[serde(default)]
+    pub(crate) holder: Option<String>,
     /// The client id of the wallet, if it named itself.
     pub(crate) client_id: Option<String>,
-    /// How many credentials were issued with this token.
+    /// How often this token was used.
     pub(crate) issued: u8,
+    /// The set of the credentials that were issued with this token; `None` before the first.
+    #[serde(default)]
+    pub(crate) set: Option<String>,
 }
 
 impl IssuanceToken {
@@ -72,8 +84,10 @@ impl IssuanceToken {
             person: offer.person,
             claims: offer.claims.clone(),
             credential_expires: offer.credential_expires,
+            holder: offer.holder.clone(),
             client_id,
             issued: 0,
+            set: None,
         }
     }
 }

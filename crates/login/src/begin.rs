@@ -197,7 +197,7 @@ impl Logins {
             state: LoginState::Finished(tables::End::Refused(Code::LoginExpired)),
         };
         let login_key = handle.key();
-        let at = At { key: &login_key, request, shown: !silent, waits: false };
+        let at = At { key: &login_key, request, shown: !silent, waits: false, seen: None };
         let settled = self
             .standing
             .decide(relied, looked, |tx, stands| {

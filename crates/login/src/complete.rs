@@ -179,7 +179,7 @@ impl Logins {
             Entered::Again => return Ok(Next::Again(login.again())),
         };
         let Entrance { session, evidence, looked, prepared, before, now } = *entrance;
-        let at = At { key: &key, request: &login.request, shown: true, waits: true };
+        let at = At { key: &key, request: &login.request, shown: true, waits: true, seen: None };
         let settled = self
             .standing
             .decide(&evidence.relied, looked, |tx, stands| {
@@ -223,7 +223,7 @@ impl Logins {
             Entered::Again => return Ok(Number::right(Next::Again(login.again()))),
         };
         let Entrance { session, evidence, looked, prepared, before, now } = *entrance;
-        let at = At { key: &key, request: &login.request, shown: true, waits: true };
+        let at = At { key: &key, request: &login.request, shown: true, waits: true, seen: None };
         let outcome = self
             .standing
             .decide(&evidence.relied, looked, |tx, stands| {

@@ -55,7 +55,8 @@ pub enum Answer {
 pub enum Consented {
     /// To the relying party. The cookie says that the login is over.
     Respond(AuthorizationResponse, LoginCookie),
-    /// To the login's page, which shows why access was refused.
+    /// To the login's page, which shows why access was refused, or leads to the question anew
+    /// because what is decided now is not what was shown.
     Login,
 }
 
@@ -116,7 +117,7 @@ impl Logins {
         let evidence = &decided.evidence;
         let prepared = self.prepare(&party, &login.request, &asked, evidence, now).await?;
         let key = login.handle.key();
-        let at = At { key: &key, request: &login.request, shown: true, waits: true };
+        let at = At { key: &key, request: &login.request, shown: true, waits: true, seen: None };
         let settled = self
             .standing
             .decide(relied, looked, |tx, stands| {
@@ -131,10 +132,10 @@ impl Logins {
             Ok(Settled::Respond(answer)) => {
                 Ok(Consented::Respond(answer, self.over(login, Over::Answered)?))
             }
-            Ok(Settled::Denied) => Ok(Consented::Login),
+            Ok(Settled::Denied | Settled::Consent) => Ok(Consented::Login),
             Ok(Settled::Refused(code)) => Err(login.refusal(code)),
             Err(Some(row)) => self.consented_before(login, &row),
-            Ok(Settled::Consent) | Err(None) => Err(login.refusal(Code::AlreadyUsed)),
+            Err(None) => Err(login.refusal(Code::AlreadyUsed)),
         }
     }
 

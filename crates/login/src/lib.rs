@@ -9,7 +9,8 @@
 //! | `POST /login/…/number` | browser | [`Logins::type_number`]: cookie and number |
 //! | `POST /consent/…` | browser | [`Logins::consent`]: the code is minted |
 //!
-//! [`asked`] says what is asked for, `settle` decides, [`session`] and [`logout`] end sessions.
+//! [`asked`] says what is asked for, `holder` whether an answer is one person's, `settle` decides,
+//! [`session`] and [`logout`] end sessions.
 //!
 //! Before a wallet has answered, a login is no row: the service's request is in a cookie of the
 //! browser (`ticket`), what the wallet's side needs is in its links (`wallet_request`), and both are
@@ -26,6 +27,7 @@ mod complete;
 pub mod consent;
 mod device;
 mod epoch;
+mod holder;
 pub mod logout;
 mod parked;
 pub mod session;

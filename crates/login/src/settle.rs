@@ -6,7 +6,7 @@
 
 use std::fmt::Display;
 
-use sekisho_access::{Decision, Facts};
+use sekisho_access::{Agreed, Decision, Facts, GpuAccessRequest};
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_grants::{ClaimsByType, Evidence, Grant, GrantedPermit, Mint};
 use sekisho_oauth::authorization::{
@@ -37,6 +37,8 @@ pub(crate) struct Prepared {
     logins: Logins,
     party: RelyingParty,
     access: Access,
+    /// The access that the request asks for.
+    asked: Option<GpuAccessRequest>,
     sub: String,
     other_subject: bool,
     consent_key: [u8; 32],
@@ -83,6 +85,7 @@ impl Logins {
         Ok(Prepared {
             logins: self.clone(),
             access,
+            asked: asked.access.as_ref().map(|access| access.request.clone()),
             other_subject: expected.iter().flatten().any(|expected| *expected != sub),
             sub,
             consent_key: digests.consent(&party.client.client_id, &evidence.person),
@@ -204,19 +207,22 @@ impl Prepared {
                 at.write(tx, login, LoginState::Denied(denied.clone()))?;
                 return Ok(Settled::Denied);
             }
-            Access::Permit(permit) => Some(permit.clone()),
+            Access::Permit(permit) => Some(self.within(permit, at.seen)),
             Access::NotAsked => None,
         };
         let decided = Decided { session: *session, evidence: evidence.clone(), permit };
+        let access = self.agreed(decided.permit.as_ref());
         let remembered = tx.get::<Consents>(&self.consent_key)?;
-        if let Some(consent) = remembered.filter(|consent| covers(consent, request)) {
+        let covered = |consent: &Consent| covers(consent, request, access.as_ref());
+        if let Some(consent) = remembered.filter(covered) {
             return self.mint(tx, stands, at, login, &decided, &consent.withheld);
         }
         at.write(tx, login, LoginState::AwaitingConsent(decided))?;
         Ok(Settled::Consent)
     }
 
-    /// Remembers the consent, decides again, and mints the code.
+    /// Remembers the consent to what was shown, decides again, and mints the code. Nothing is given
+    /// that was not shown.
     pub(crate) fn settle_with_consent(
         &self,
         tx: &mut Tx,
@@ -229,14 +235,30 @@ impl Prepared {
         let consent = Consent {
             scopes: at.request.scopes.clone(),
             claims: at.request.claims.names().cloned().collect(),
+            access: self.agreed(decided.permit.as_ref()),
             withheld: withheld.to_vec(),
             time: self.now,
         };
         tx.put::<Consents>(&self.consent_key, &consent)?;
         let mut agreed = at.request.clone();
         agreed.prompt.retain(|prompt| *prompt != Prompt::Consent);
-        let at = At { request: &agreed, ..at };
+        let at = At { request: &agreed, seen: decided.permit.as_ref(), ..at };
         self.settle(tx, stands, at, login, &decided.session, &decided.evidence)
+    }
+
+    /// The permit that was decided, or the one that the person has just seen and agreed to, if that
+    /// is less: the rules may have changed since.
+    fn within(&self, decided: &GrantedPermit, seen: Option<&GrantedPermit>) -> GrantedPermit {
+        let less = seen.filter(|seen| {
+            let both = self.agreed(Some(decided)).zip(self.agreed(Some(seen)));
+            both.is_some_and(|(decided, seen)| decided.covers(&seen))
+        });
+        less.unwrap_or(decided).clone()
+    }
+
+    /// The use of a GPU service to which a person agrees who is shown this permit.
+    fn agreed(&self, permit: Option<&GrantedPermit>) -> Option<Agreed> {
+        Some(Agreed::new(self.asked.as_ref()?, &permit?.details))
     }
 
     fn mint(
@@ -325,6 +347,8 @@ pub(crate) struct At<'a> {
     pub(crate) shown: bool,
     /// Whether a browser is at a page of this login, and may come back to it.
     pub(crate) waits: bool,
+    /// The permit that the person has just seen and agreed to, if there is one.
+    pub(crate) seen: Option<&'a GrantedPermit>,
 }
 
 impl At<'_> {
@@ -340,10 +364,13 @@ impl At<'_> {
     }
 }
 
-/// Whether a remembered consent answers this request: the request asks for nothing new, and it does
-/// not demand that the person be asked again.
-fn covers(consent: &Consent, request: &AuthorizationRequest) -> bool {
+/// Whether a remembered consent answers this request: the request asks for nothing new, the permit
+/// gives no more than was shown, and the request does not demand that the person be asked again.
+fn covers(consent: &Consent, request: &AuthorizationRequest, access: Option<&Agreed>) -> bool {
     !request.prompt.contains(&Prompt::Consent)
         && request.scopes.iter().all(|scope| consent.scopes.contains(scope))
         && request.claims.names().all(|name| consent.claims.contains(name))
+        && access.is_none_or(|wanted| {
+            consent.access.as_ref().is_some_and(|agreed| agreed.covers(wanted))
+        })
 }

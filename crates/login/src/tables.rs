@@ -1,6 +1,6 @@
 //! The tables that this crate owns.
 
-use sekisho_access::Reason;
+use sekisho_access::{Agreed, Reason};
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_grants::{Evidence, GrantedPermit};
 use sekisho_oauth::authorization::{AuthorizationRequest, ResponseBody};
@@ -124,6 +124,10 @@ pub(crate) struct Consent {
     /// The claims that the request named one by one and the person agreed to.
     #[serde(default)]
     pub(crate) claims: Vec<String>,
+    /// The use of a GPU service that was shown, if there was one. Rows written before this member
+    /// existed agree to none.
+    #[serde(default)]
+    pub(crate) access: Option<Agreed>,
     /// The optional claims that the person chose to leave out, by name.
     pub(crate) withheld: Vec<String>,
     /// When the person agreed.

@@ -241,6 +241,7 @@ impl Logins {
             tracing::info!(%code, %error, "a presentation was refused");
             WalletRefusal::Code(code)
         })?;
+        self.check_holder(&presentation).await?;
         let relied = relied(&presentation);
         let looked = self.standing.look(&relied, now).await;
         if let Some(fallen) = looked.fallen() {

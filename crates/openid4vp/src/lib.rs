@@ -7,10 +7,10 @@
 //! - [`presentation`]: the state of one presentation, until the browser may go on.
 //!
 //! Invariant: only [`response::verify`] makes a [`response::VerifiedPresentation`]. It checks every
-//! credential, its binding to this request, the query and the holder.
+//! credential, its binding to this request, and the query.
 //!
-//! Leaves to others: HTTP, storage, status lists (the caller fetches them), and what the claims
-//! permit.
+//! Leaves to others: HTTP, storage, status lists (the caller fetches them), whether several
+//! credentials are one person's, and what the claims permit.
 
 pub mod dcql;
 pub mod presentation;

@@ -107,7 +107,4 @@ pub enum ResponseError {
     /// The answer does not satisfy the query.
     #[error(transparent)]
     Query(#[from] Unsatisfied),
-    /// The credentials are bound to keys of several holders.
-    #[error("the credentials are bound to different holder keys")]
-    Holders,
 }

@@ -137,16 +137,22 @@ pub enum Reason {
     OtherSubject,
     /// The person logged in anew in the same browser.
     SessionReplaced,
+    /// The wallet asked for the credential again, so the one before was revoked.
+    CredentialReplaced,
+    /// A credential of the same offer was changed, so this one was too.
+    SameOffer,
 }
 
 impl Reason {
-    const FIXED: [Self; 6] = [
+    const FIXED: [Self; 8] = [
         Self::CodeReplayed,
         Self::RefreshReused,
         Self::RevokedByClient,
         Self::LoggedOut,
         Self::OtherSubject,
         Self::SessionReplaced,
+        Self::CredentialReplaced,
+        Self::SameOffer,
     ];
 
     /// Returns the text that is written.
@@ -159,6 +165,8 @@ impl Reason {
             Self::LoggedOut => "logged out",
             Self::OtherSubject => "another subject was expected",
             Self::SessionReplaced => "replaced by another login",
+            Self::CredentialReplaced => "replaced by a later request of the wallet",
+            Self::SameOffer => "of the same offer",
         }
     }
 

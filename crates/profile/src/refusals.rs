@@ -29,14 +29,12 @@ impl From<&CredentialError> for Code {
 }
 
 impl From<&ResponseError> for Code {
-    /// A refused credential has its own code. If the credentials have different holders, the code
-    /// is that of the holder's key. Every other error means that the answer does not fit the
-    /// request.
+    /// A refused credential has its own code. Every other error means that the answer does not fit
+    /// the request.
     fn from(error: &ResponseError) -> Self {
         use ResponseError as E;
         match error {
             E::Credential { error, .. } => error.into(),
-            E::Holders => Self::HolderKey,
             E::Malformed(_) | E::Mode | E::Encryption(_) | E::Query(_) => Self::AnswerDoesNotFit,
         }
     }

@@ -231,6 +231,8 @@ fn failures_have_their_exit_codes_and_say_what_to_do() {
     assert_failed(&home.run(&ADD_ORG), 1, &["exists already"]);
     let personal = [&OFFER[..], &["--claim", "individual_number=1"]].concat();
     assert_failed(&home.run(&personal), 2, &["individual_number"]);
+    let holder = [&OFFER[..], &["--holder", "nobody"]].concat();
+    assert_failed(&home.run(&holder), 4, &["nobody"]);
     let json = home.run(&["client", "remove", "nobody", "--yes", "--json"]);
     let error: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&error["error"], json.code()), (&Value::from("not_found"), 4));

@@ -264,6 +264,11 @@ impl Standing {
         Ok(true)
     }
 
+    /// Like [`Standing::entry`], in a transaction.
+    pub fn entry_in(&self, tx: &mut Tx, place: &Place) -> Result<Option<Status>, StoreError> {
+        Ok(tx.get::<StatusEntries>(&place.row())?.map(|entry| entry.status))
+    }
+
     /// The status in one of our entries; `None` if the entry was not given out.
     pub async fn entry(&self, place: &Place) -> Result<Option<Status>, StoreError> {
         let entry = self.site.store().get::<StatusEntries>(&place.row()).await?;

@@ -4,11 +4,16 @@ use sekisho_credential::status::Status;
 use sekisho_store::table;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::holders::Holder;
+
 table!(/// Status lists: issuer's corporate number and number of the list → its size and version.
     pub(crate) StatusLists = "status_lists_1": (String, u64) => StatusListRow);
 table!(/// Allocated status entries: `{corporate number}/{list}` and index → value and credential.
     /// A row is never deleted, so that no index is given twice.
     pub(crate) StatusEntries = "status_entries_1": (String, u64) => StatusEntry);
+table!(/// Links of holders: `{corporate number}/{list}` and index of a credential's entry → the persons
+    /// that its holder is.
+    pub(crate) Holders = "holders_1": (String, u64) => Holder);
 
 /// A status list of an organization.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 //! Nothing is decided here. Texts are chosen by language, claims get their labels, and values
 //! become text that a person can read.
 
-use sekisho_access::AffiliationType;
+use sekisho_access::{Action, AffiliationType};
 use sekisho_ambient::{Handle, Text, Words};
 use sekisho_grants::GrantedPermit;
 use sekisho_login::consent::{ConsentQuestion, ReleasedClaim};
@@ -110,6 +110,7 @@ pub(crate) fn asked(name: &str, lang: Lang) -> String {
 /// The GPU permit that was granted, in the order in which a person asks about it.
 fn gpu_facts(permit: &GrantedPermit, lang: Lang) -> Vec<Fact> {
     let rows = [
+        ("actions", texts::GPU_ACTIONS),
         ("partition", texts::GPU_PARTITION),
         ("gpu_model", texts::GPU_MODEL),
         ("gpus", texts::GPU_COUNT),
@@ -119,9 +120,23 @@ fn gpu_facts(permit: &GrantedPermit, lang: Lang) -> Vec<Fact> {
     rows.iter()
         .filter_map(|(member, label)| {
             let value = permit.details.get(*member)?;
-            Some(Fact { label: label.say(lang).to_owned(), value: readable(value, lang) })
+            let value = match *member {
+                "actions" => actions(value, lang),
+                _ => readable(value, lang),
+            };
+            Some(Fact { label: label.say(lang).to_owned(), value })
         })
         .collect()
+}
+
+/// The granted actions in words.
+fn actions(value: &Value, lang: Lang) -> String {
+    let names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+    let words = names.map(|name| {
+        Action::from_name(name)
+            .map_or_else(|| name.to_owned(), |it| it.words().say(lang).to_owned())
+    });
+    words.collect::<Vec<_>>().join(texts::LIST_COMMA.say(lang))
 }
 
 /// The label of a claim by its name in the relying party's answer.

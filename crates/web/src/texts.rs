@@ -93,6 +93,7 @@ texts! {
     NOT_TOLD: "サービスは示していません", "Not stated by the service";
     YES: "はい", "Yes";
     NO: "いいえ", "No";
+    GPU_ACTIONS: "できること", "Actions";
     GPU_PARTITION: "区画", "Partition";
     GPU_MODEL: "GPUの機種", "GPU model";
     GPU_COUNT: "GPUの数", "GPUs";

@@ -97,7 +97,7 @@ fn who_meets_every_condition_is_granted_what_was_asked() {
     let granted = Case::good().granted();
     let expected = json!({
         "type": "gpu_access", "service": "hokkai", "actions": ["allocate"], "gpus": 8,
-        "gpu_hours": 64, "walltime_h": 24, "expires": "2026-11-22T05:32:00Z",
+        "gpu_hours": 64, "walltime_h": 8, "expires": "2026-11-22T05:32:00Z",
     });
     assert_eq!(Value::Object(granted.details), expected);
     assert_eq!(granted.groups, ["gpu:hokkai"]);
@@ -117,7 +117,7 @@ fn no_grant_is_without_a_bound() {
     let mut case = Case::good();
     case.request.gpu_hours = None;
     let details = case.granted().details;
-    assert_eq!((&details["gpu_hours"], &details["walltime_h"]), (&json!(96), &json!(24)));
+    assert_eq!((&details["gpu_hours"], &details["walltime_h"]), (&json!(96), &json!(12)));
     let mut case = Case::good().asks(json!({"walltime_h": 3}));
     case.request.gpu_hours = None;
     assert_eq!(case.granted().details["gpu_hours"], 24);
@@ -278,10 +278,12 @@ fn what_is_wrong_with_a_training_is_said_in_full() {
 fn a_request_stays_inside_every_limit() {
     let codes = |changes| Case::good().asks(changes).codes();
     let denied = ["P-3501"];
-    assert!(codes(json!({"gpus": 8, "gpu_hours": 96, "walltime_h": 24})).is_empty());
+    assert!(codes(json!({"gpus": 8, "gpu_hours": 96, "walltime_h": 12})).is_empty());
+    assert!(codes(json!({"gpus": 4, "gpu_hours": 96, "walltime_h": 24})).is_empty());
     assert_eq!(codes(json!({"gpus": 9})), denied);
     assert_eq!(codes(json!({"gpu_hours": 97})), denied);
-    assert_eq!(codes(json!({"walltime_h": 25})), denied);
+    assert_eq!(codes(json!({"gpus": 1, "walltime_h": 25})), denied);
+    assert_eq!(codes(json!({"gpus": 8, "gpu_hours": 1, "walltime_h": 13})), denied);
     let by_run = |gpus, walltime_h| {
         let mut case = Case::good().asks(json!({"gpus": gpus, "walltime_h": walltime_h}));
         case.request.gpu_hours = None;
@@ -299,6 +301,26 @@ fn what_is_too_large_is_said_with_the_limit() {
     assert_eq!(reason.needed.ja, "GPU 8基以下、延べ96 GPU時間以下");
     assert_eq!(reason.found.en, "16 GPUs, 64 GPU-hours");
     assert_eq!(reason.needed.en, "8 GPUs at most, 96 GPU-hours at most");
+}
+
+#[test]
+fn no_run_outlives_its_permit() {
+    let mut case = Case::good().asks(json!({"gpus": 1, "walltime_h": 25}));
+    case.gate.max_walltime_h = Some(72);
+    let reason = case.denied().reasons.remove(0);
+    assert_eq!(reason.code, Code::RequestTooLarge);
+    assert_eq!(reason.found.en, "1 GPUs, 64 GPU-hours, a run of 25 hours");
+    assert_eq!(reason.needed.en, "8 GPUs at most, 96 GPU-hours at most, a run of 24 hours at most");
+    // The training ends at midnight in Japan, in nine hours and a half.
+    let until_midnight = || Case::good().shows_training(json!({"valid_through": "2026-11-21"}));
+    let run = |walltime_h| until_midnight().asks(json!({"gpus": 1, "walltime_h": walltime_h}));
+    assert_eq!(run(10).codes(), ["P-3501"]);
+    assert_eq!(run(9).granted().details["walltime_h"], 9);
+    // In the last hour no whole hour is left.
+    let mut late = until_midnight();
+    late.now = NOW.plus(9 * 3600);
+    let reason = late.denied().reasons.remove(0);
+    assert_eq!(reason.needed.ja, "GPU 8基以下、延べ96 GPU時間以下、連続0時間以下");
 }
 
 #[test]
@@ -443,7 +465,7 @@ fn a_policy_that_does_not_fit_the_schema_is_refused() {
     for condition in [
         "resource.max_gpu",
         "context.gpus <= \"8\"",
-        "context.gpu_hours <= 8",
+        "context.acr == \"phr\"",
         "principal.affiliation.kind == \"regular\"",
         "resource.training.min_level == 0",
         "context.gpus == \"8\"",

@@ -147,12 +147,3 @@ fn a_name_is_short_and_plain() {
         assert!(with(json!({name: "a".repeat(64)})).is_ok());
     }
 }
-
-#[test]
-fn gpu_hours_follow_from_the_run_where_none_are_named() {
-    let total = |changes| with(changes).unwrap().total_gpu_hours();
-    assert_eq!(total(json!({})), None);
-    assert_eq!(total(json!({"walltime_h": 3})), Some(24));
-    assert_eq!(total(json!({"walltime_h": 3, "gpu_hours": 5})), Some(5));
-    assert_eq!(total(json!({"gpus": 65_536, "walltime_h": 8_784})), Some(575_668_224));
-}

@@ -1,11 +1,13 @@
 //! Administration of credentials: offer, list, suspend, resume and revoke.
 
 use sekisho_ambient::{Secret, Timestamp};
+use sekisho_credential::status::Status::Invalid;
 use sekisho_issuer::{IssuedCredential, OfferError, OfferRequest};
 use sekisho_jose::Claims;
-use sekisho_profile::{Act, Status};
-use sekisho_site::audit::short;
+use sekisho_profile::{Act, Outcome, Reason, Status};
+use sekisho_site::audit::{Detail as _, entry, short};
 use sekisho_standing::own;
+use sekisho_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, By, Change, Changed};
@@ -26,6 +28,10 @@ pub struct OfferCredential {
     /// never leaves the broker.
     #[serde(default)]
     pub subject: Option<String>,
+    /// The id of a credential that the holder has. The new one is linked to its holder, so that both
+    /// can be presented together although a wallet keeps them under different keys.
+    #[serde(default)]
+    pub holder: Option<String>,
     /// Whether the holder must type a code that reaches them by another channel.
     #[serde(default)]
     pub tx_code: bool,
@@ -116,9 +122,19 @@ impl Broker {
             .with("organization", organization.as_str())
             .with("type", offer.type_name.as_str())
             .with("person", short(&draft.person));
+        let change = match &offer.holder {
+            Some(holder) => change.with("holder", holder.as_str()),
+            None => change,
+        };
+        let now = self.site.now();
         self.change(by, change, |tx| {
             if !self.registry.has_organization_in(tx, organization)? {
                 return Ok(Err(AdminError::not_found("organization", organization)));
+            }
+            if let Some(holder) = &offer.holder
+                && let Err(refused) = self.check_holder_in(tx, holder, now)?
+            {
+                return Ok(Err(refused));
             }
             if let Some(sealed) = &sealed {
                 self.issuer.keep_offer_in(tx, sealed)?;
@@ -126,6 +142,24 @@ impl Broker {
             Ok(Ok(offered.clone()))
         })
         .await
+    }
+
+    /// Checks that the credential with this id can name the holder of an offer.
+    fn check_holder_in(
+        &self,
+        tx: &mut Tx,
+        id: &str,
+        now: Timestamp,
+    ) -> Result<Result<(), AdminError>, StoreError> {
+        if self.issuer.credential_in(tx, id)?.is_none() {
+            return Ok(Err(AdminError::not_found("credential", id)));
+        }
+        let holder = self.issuer.holder_in(tx, id, now)?;
+        let refused = || {
+            let reason = "the credential that names the holder is not valid: name a valid one";
+            AdminError::Invalid(reason.to_owned())
+        };
+        Ok(holder.map(|_| ()).ok_or_else(refused))
     }
 
     /// Lists the issued credentials of one organization or of all, newest last.
@@ -149,8 +183,8 @@ impl Broker {
         Ok(listed)
     }
 
-    /// Revokes a credential, which is final. Here it takes effect at once; at other verifiers when
-    /// their copy of the status list expires.
+    /// Revokes a credential and all that were issued for the same offer, which is final. Here it
+    /// takes effect at once; at other verifiers when their copy of the status list expires.
     pub async fn revoke_credential(
         &self,
         by: &By,
@@ -160,7 +194,7 @@ impl Broker {
         self.set_status(by, id, own::Change::Revoke, why).await
     }
 
-    /// Suspends a credential until it is resumed.
+    /// Suspends a credential, with all that were issued for the same offer, until it is resumed.
     pub async fn suspend_credential(
         &self,
         by: &By,
@@ -170,7 +204,8 @@ impl Broker {
         self.set_status(by, id, own::Change::Suspend, why).await
     }
 
-    /// Makes a suspended credential valid again. Sessions and grants that ended because of the
+    /// Makes a suspended credential valid again, with all that were issued for the same offer, except
+    /// those that a later one replaced. Sessions and grants that ended because of the
     /// suspension stay ended.
     pub async fn resume_credential(
         &self,
@@ -199,8 +234,25 @@ impl Broker {
             let Some(credential) = self.issuer.credential_in(tx, id)? else {
                 return Ok(Err(AdminError::not_found("credential", id)));
             };
-            if !self.standing.change_in(tx, &credential.place(), id, to, &decoys)? {
+            let mut changed = Vec::new();
+            for (other, credential) in self.issuer.set_in(tx, id, &credential)? {
+                let place = credential.place();
+                let revoked = self.standing.entry_in(tx, &place)? == Some(Invalid);
+                let again = to == own::Change::Revoke && other == id;
+                if revoked && !again {
+                    continue;
+                }
+                self.standing.change_in(tx, &place, &other, to, &decoys)?;
+                changed.push((other, credential));
+            }
+            // The answer is about the named credential, or about the one that replaced it.
+            let named = changed.iter().find(|(changed, _)| changed == id);
+            let Some((told, credential)) = named.or(changed.last()) else {
                 return Ok(Err(revoked_is_final()));
+            };
+            for (other, _) in changed.iter().filter(|(other, _)| other != id) {
+                let done = entry(now, &by.actor, act, other.as_str(), Outcome::Done);
+                tx.append(done.because(Reason::SameOffer).with("with", id));
             }
             let status = match to {
                 own::Change::Resume if credential.expires <= now => Status::Expired,
@@ -208,7 +260,7 @@ impl Broker {
                 own::Change::Suspend => Status::Suspended,
                 own::Change::Revoke => Status::Revoked,
             };
-            Ok(Ok(row(id.to_owned(), &credential, status)))
+            Ok(Ok(row(told.clone(), credential, status)))
         })
         .await
     }
@@ -221,6 +273,7 @@ impl OfferCredential {
             type_name: &self.type_name,
             claims: &self.claims,
             subject: self.subject.as_deref(),
+            holder: self.holder.as_deref(),
             tx_code: self.tx_code,
             days: self.days,
             by_value: self.by_value,

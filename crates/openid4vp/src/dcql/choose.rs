@@ -19,8 +19,8 @@ pub struct Candidate<'c> {
     /// The credential's claims, with everything disclosed.
     pub claims: &'c Claims,
     /// A name for the key that the credential is bound to, for instance its thumbprint. Credentials
-    /// of one holder are preferred, because verifiers refuse to join those of several (section
-    /// 14.5).
+    /// under one key are preferred, because a verifier needs no other proof that they are one
+    /// person's (section 14.5).
     pub holder: &'c str,
 }
 

@@ -1,16 +1,17 @@
 //! Verification of an answer (OpenID4VP 1.0, sections 8.6, 14.1, 14.2, 14.5 and 14.11).
 //!
 //! Invariant: only [`verify`] makes a [`VerifiedPresentation`]. Every credential is genuine and
-//! bound to this request's client identifier and nonce, and the query is satisfied. All credentials
-//! are bound to the same holder key, so that nobody can log in with a colleague's training.
+//! bound to this request's client identifier and nonce, and the query is satisfied.
 //!
-//! Leaves to others: checking status lists, and accepting a nonce only once.
+//! Leaves to others: checking status lists, accepting a nonce only once, and deciding whether the
+//! credentials belong to one person (section 14.5). Wallets make a key for each credential, so the
+//! keys alone do not say it.
 
 use std::collections::BTreeMap;
 
 use sekisho_ambient::Timestamp;
 use sekisho_credential::vc::{self, Binding, Check, TrustList, VerifiedCredential};
-use sekisho_jose::{Ahead, PublicJwk};
+use sekisho_jose::Ahead;
 
 use super::{ResponseError, VpToken};
 use crate::dcql::{self, CredentialQuery, FORMAT, Query, Unsatisfied};
@@ -32,11 +33,10 @@ pub struct ResponseCheck<'a> {
     pub ahead: Ahead,
 }
 
-/// An answer that satisfies its query with genuine credentials of one holder. It has no
-/// constructor: only [`verify`] makes it.
+/// An answer that satisfies its query with genuine credentials, each presented by the holder of its
+/// key. It has no constructor: only [`verify`] makes it.
 pub struct VerifiedPresentation {
     credentials: BTreeMap<String, VerifiedCredential>,
-    holder: PublicJwk,
 }
 
 impl VerifiedPresentation {
@@ -48,11 +48,6 @@ impl VerifiedPresentation {
     /// The credential that answers the query with this id.
     pub fn credential(&self, id: &str) -> Option<&VerifiedCredential> {
         self.credentials.get(id)
-    }
-
-    /// The holder key that all credentials are bound to.
-    pub fn holder_key(&self) -> &PublicJwk {
-        &self.holder
     }
 }
 
@@ -81,11 +76,10 @@ pub fn verify(
         verified.insert(query.id.clone(), vec![credential]);
     }
     dcql::check(check.query, &verified)?;
-    let holder = one_holder(verified.values().flatten())?;
     let credentials = verified
         .into_iter()
         .filter_map(|(id, credentials)| Some((id, credentials.into_iter().next()?)));
-    Ok(VerifiedPresentation { credentials: credentials.collect(), holder })
+    Ok(VerifiedPresentation { credentials: credentials.collect() })
 }
 
 fn verify_one(
@@ -117,18 +111,6 @@ fn verify_one(
         }
     }
     outcome
-}
-
-/// Section 14.5: credentials are joined only if they belong to one holder, that is, to one key.
-fn one_holder<'c>(
-    mut credentials: impl Iterator<Item = &'c VerifiedCredential>,
-) -> Result<PublicJwk, ResponseError> {
-    let none = || ResponseError::Query(Unsatisfied::Set(0));
-    let first = credentials.next().ok_or_else(none)?.holder_key();
-    let same = |credential: &VerifiedCredential| {
-        credential.holder_key().thumbprint() == first.thumbprint()
-    };
-    if credentials.all(same) { Ok(first.clone()) } else { Err(ResponseError::Holders) }
 }
 
 #[cfg(test)]

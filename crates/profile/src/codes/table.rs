@@ -169,6 +169,11 @@ codes! {
         user: "証明書の発行元に、証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again.",
         admin: "発行元の所属証明書に member_ref が含まれるか確認してください。" / "Check that the issuer's affiliation credentials contain member_ref.",
     }
+    HoldersNotLinked = "C-2012", 403, "access_denied" {
+        cause: "提示された証明書どうしが、同じ人のものであることを確認できませんでした。" / "Nothing shows that the presented credentials belong to one person.",
+        user: "すべて自分の証明書であれば、発行元に、ほかの証明書の持ち主を指定した発行を依頼してください。" / "If all of them are yours, ask the issuer to issue one again for the holder of the other.",
+        admin: "`sekisho credential offer` の --holder に、持ち主がすでに持つ証明書のIDを指定して発行してください。" / "Offer the credential with `sekisho credential offer --holder`, which takes the id of a credential that the holder has.",
+    }
     HolderClock = "C-2015", 403, "access_denied" {
         cause: "ウォレットのある端末の時計が、このサーバーの時計と合っていません。" / "The clock of the device with your wallet differs too much from this server's clock.",
         user: "端末の日付と時刻を自動設定にして、もう一度お試しください。" / "Let your device set its date and time automatically, then try again.",

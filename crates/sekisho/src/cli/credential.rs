@@ -26,7 +26,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "NUMBER")]
         org: Option<String>,
     },
-    /// Revokes a credential: no decision stands on it any more
+    /// Revokes a credential, with all of the same offer: no decision stands on it any more
     ///
     /// Example: sekisho credential revoke --last affiliation --yes
     Revoke {
@@ -45,7 +45,7 @@ pub(super) enum Command {
         #[command(flatten)]
         rehearsal: Rehearsal,
     },
-    /// Suspends a credential: no decision stands on it until it is resumed
+    /// Suspends a credential, with all of the same offer: no decision stands on it until it is resumed
     ///
     /// Example: sekisho credential suspend AAAAAGqW…  --reason 'device lost'
     Suspend {
@@ -86,6 +86,10 @@ pub(super) struct Offer {
     /// Whose credential it is, where the type has no member_ref; never leaves the broker
     #[arg(long, value_name = "REFERENCE")]
     subject: Option<String>,
+    /// Id of a credential that the holder has (`credential list`): both may then be presented
+    /// together, although the wallet keeps them under different keys
+    #[arg(long, value_name = "CREDENTIAL-ID")]
+    holder: Option<String>,
     /// Draws a code that the holder must type, and that you send by another way
     #[arg(long)]
     tx_code: bool,
@@ -112,6 +116,7 @@ impl Session<'_, '_> {
                     type_name: offer.type_name,
                     claims,
                     subject: offer.subject,
+                    holder: offer.holder,
                     tx_code: offer.tx_code,
                     days: offer.days,
                     by_value: offer.by_value,

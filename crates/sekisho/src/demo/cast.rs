@@ -203,6 +203,7 @@ async fn offer(
         type_name: type_name.to_owned(),
         claims: claims.as_object().cloned().unwrap_or_default(),
         subject: Some(PERSON.to_owned()),
+        holder: None,
         tx_code,
         days: None,
         by_value: false,

@@ -186,7 +186,8 @@ id = "gpu-console"
 service = "gpu-console"
 max_gpus = 16
 max_gpu_hours = 1024
-# max_walltime_h = 72
+# A request that names no walltime gets what its GPU-hours allow. No run is longer than its permit.
+# max_walltime_h = 12
 permit_hours = 24
 partitions = ["general"]
 gpu_models = ["h100"]

@@ -86,7 +86,7 @@ fn every_setting_that_the_template_shows_as_a_comment_can_be_used() {
     let settings = parse(&text).unwrap();
     assert_eq!(settings.admin_socket, Path::new("/run/sekisho/admin.sock"));
     assert_eq!(settings.broker.type_authority, "https://types.example.jp");
-    assert_eq!(settings.broker.gates[0].max_walltime_h, Some(72));
+    assert_eq!(settings.broker.gates[0].max_walltime_h, Some(12));
     assert!(settings.broker.services[0].tos_uri.is_some());
     let ca_file = settings.broker.outbound.ca_file;
     assert_eq!(ca_file.as_deref(), Some("/etc/sekisho/issuers-tls-roots.pem"));

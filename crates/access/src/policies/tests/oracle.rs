@@ -26,14 +26,15 @@ fn oracle(case: &Case) -> Vec<&'static str> {
         })
     });
     let request = &case.request;
-    let hours = match (request.gpu_hours, request.walltime_h) {
-        (Some(hours), _) => u64::from(hours),
-        (None, Some(run)) => u64::from(run) * u64::from(request.gpus),
-        (None, None) => 0,
-    };
+    // A run is one hour at least, and ends with the permit: a day, unless a credential ends before.
+    let run = request.walltime_h.unwrap_or(1);
+    let hours = request.gpu_hours.unwrap_or(0).max(request.gpus * run);
+    let ends_today = case.gate.training.is_some()
+        && case.training.as_ref().is_some_and(|shown| shown["valid_through"] == "2026-11-21");
+    let left = if ends_today { 9 } else { 24 };
     let size = request.gpus <= case.gate.max_gpus
-        && hours <= u64::from(case.gate.max_gpu_hours)
-        && request.walltime_h.unwrap_or(0) <= case.gate.max_walltime_h.unwrap_or(u32::MAX);
+        && hours <= case.gate.max_gpu_hours
+        && run <= case.gate.max_walltime_h.unwrap_or(24).min(left);
     let offered = request.partition.iter().all(|name| case.gate.partitions.contains(name));
     let all =
         [("P-3111", affiliation), ("P-3201", training), ("P-3301", offered), ("P-3501", size)];
@@ -122,10 +123,21 @@ proptest! {
             Decision::Permit(granted) => {
                 prop_assert!(unmet.is_empty());
                 let details = granted.details;
-                if let Some(hours) = case.request.gpu_hours {
-                    prop_assert_eq!(&details["gpu_hours"], &json!(hours));
+                let figure = |name: &str| details[name].as_u64().unwrap();
+                let (gpus, hours, run) =
+                    (figure("gpus"), figure("gpu_hours"), figure("walltime_h"));
+                let asked = &case.request;
+                prop_assert_eq!(gpus, u64::from(asked.gpus));
+                if let Some(named) = asked.walltime_h {
+                    prop_assert_eq!(run, u64::from(named));
                 }
-                prop_assert_eq!(&details["gpus"], &json!(case.request.gpus));
+                if let Some(named) = asked.gpu_hours {
+                    prop_assert_eq!(hours, (gpus * run).max(named.into()));
+                }
+                prop_assert!(gpus * run <= hours && hours <= case.gate.max_gpu_hours.into());
+                let left = granted.expires.since(case.now);
+                prop_assert!(run >= 1 && i64::try_from(run * 3600).unwrap() <= left);
+                prop_assert!(run <= case.gate.max_walltime_h.unwrap_or(24).into());
             }
             Decision::Deny(denied) => {
                 let codes: Vec<&str> =

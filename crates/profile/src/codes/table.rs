@@ -169,6 +169,11 @@ codes! {
         user: "証明書の発行元に、証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again.",
         admin: "発行元の所属証明書に member_ref が含まれるか確認してください。" / "Check that the issuer's affiliation credentials contain member_ref.",
     }
+    IssuerKeyCompromised = "C-2014", 403, "access_denied" {
+        cause: "この証明書に署名した鍵は、他人に知られたおそれがあるため使えなくなりました。" / "The key that signed this credential may be in other hands and does not count any more.",
+        user: "証明書の発行元に、証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again.",
+        admin: "鍵の一覧で発行元の新しい鍵が使用中になっているか確認し、証明書を発行し直してください。" / "Check in the list of keys that a new key of the issuer is active, and issue the credential again.",
+    }
     AffiliationNotAllowed = "P-3111", 403, "access_denied" {
         cause: "この利用が認められる所属区分ではありません。" / "Your type of affiliation is not allowed for this use.",
         user: "所属区分が正しいか、所属組織の管理者に確認してください。" / "Ask your organization's administrator whether your affiliation is recorded correctly.",

@@ -53,6 +53,10 @@ impl Nodes {
         self.0.0.lock().unwrap().push(router);
     }
 
+    fn replace(&self, router: Router) {
+        *self.0.0.lock().unwrap() = vec![router];
+    }
+
     fn next(&self) -> Router {
         let routers = self.0.0.lock().unwrap();
         let turn = self.0.1.fetch_add(1, Ordering::SeqCst);
@@ -178,6 +182,16 @@ impl World {
         let twin = Broker::open(config, store, clock, Entropy::system()).await.unwrap();
         world.nodes.add(sekisho_web::router(twin));
         world
+    }
+
+    /// Starts the broker again on the same store, with a changed configuration.
+    pub async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        let (store, clock) =
+            (self.broker.site().store().clone(), self.broker.site().clock().clone());
+        let opened = Broker::open(self.config.clone(), store, clock, Entropy::system());
+        self.broker = opened.await.unwrap();
+        self.nodes.replace(sekisho_web::router(self.broker.clone()));
     }
 
     async fn on(store: Store, dir: TempDir, change: impl FnOnce(&mut Config)) -> Self {

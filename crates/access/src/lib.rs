@@ -14,6 +14,7 @@
 //! a time.
 
 mod affiliation;
+mod again;
 mod decision;
 mod evaluate;
 mod explain;
@@ -27,6 +28,7 @@ mod rule;
 mod samples;
 
 pub use affiliation::AffiliationType;
+pub use again::lesser;
 pub use decision::{Decision, Denied, Facts, Permit, Reason};
 pub use gate::{Gate, GateError, TrainingRule};
 pub use policies::{Policies, PolicyError};

@@ -5,7 +5,7 @@
 //! is a rule that can be explained. An error of evaluation denies; Cedar itself would skip the
 //! policy that failed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use cedar_policy::{
@@ -39,6 +39,8 @@ pub struct Policies {
     set: PolicySet,
     gates: Vec<Gate>,
     version: String,
+    /// By the id of the gate: the version that the policies would have with this gate alone.
+    rules: BTreeMap<String, String>,
 }
 
 /// The reason why policies or gates were refused.
@@ -88,6 +90,11 @@ impl Policies {
     }
 
     fn parse(schema: &str, texts: &[&str], gates: &[Gate]) -> Result<Self, PolicyError> {
+        let rules = gates.iter().map(|gate| {
+            let alone = version(schema, texts, std::slice::from_ref(gate));
+            (gate.id.clone(), alone)
+        });
+        let rules = rules.collect();
         let version = version(schema, texts, gates);
         let (schema, _) = Schema::from_cedarschema_str(schema)
             .map_err(|error| PolicyError::Schema(error.to_string()))?;
@@ -95,7 +102,7 @@ impl Policies {
         validate(&set, &schema)?;
         check_pairs(&set)?;
         gate::check(gates)?;
-        let this = Self { schema, set, gates: gates.to_vec(), version };
+        let this = Self { schema, set, gates: gates.to_vec(), version, rules };
         this.gates.iter().try_for_each(|gate| this.try_gate(gate))?;
         Ok(this)
     }
@@ -124,6 +131,12 @@ impl Policies {
     /// digits.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Returns a name for exactly the rules of this gate: its own limits, the policies and the
+    /// schema. It does not change with another gate. `None` if there is no such gate.
+    pub fn rules_of(&self, gate: &str) -> Option<&str> {
+        self.rules.get(gate).map(String::as_str)
     }
 
     /// Makes a decision. A request that cannot be evaluated is denied with the code S-5005.
@@ -210,8 +223,7 @@ fn granted(facts: &Facts<'_>, holder: &Holder) -> Permit {
 
 /// Returns the earliest of the gate's own limit and the ends of the credentials' validity.
 fn expires(facts: &Facts<'_>, holder: &Holder) -> Timestamp {
-    const HOUR: i64 = 3600;
-    let limit = facts.now.plus(i64::from(facts.gate.permit_hours) * HOUR);
+    let limit = facts.gate.latest_end(facts.now);
     let affiliation = holder.affiliation.as_ref().and_then(|shown| match &shown.ends {
         Ends::On(day) => Some(day.end),
         Ends::Unsaid | Ends::Unreadable => None,

@@ -137,16 +137,22 @@ pub enum Reason {
     OtherSubject,
     /// The person logged in anew in the same browser.
     SessionReplaced,
+    /// An operator ended the session in which the person agreed.
+    SessionEnded,
+    /// An operator ended it.
+    EndedByOperator,
 }
 
 impl Reason {
-    const FIXED: [Self; 6] = [
+    const FIXED: [Self; 8] = [
         Self::CodeReplayed,
         Self::RefreshReused,
         Self::RevokedByClient,
         Self::LoggedOut,
         Self::OtherSubject,
         Self::SessionReplaced,
+        Self::SessionEnded,
+        Self::EndedByOperator,
     ];
 
     /// Returns the text that is written.
@@ -159,6 +165,8 @@ impl Reason {
             Self::LoggedOut => "logged out",
             Self::OtherSubject => "another subject was expected",
             Self::SessionReplaced => "replaced by another login",
+            Self::SessionEnded => "its session was ended",
+            Self::EndedByOperator => "ended by an operator",
         }
     }
 

@@ -32,6 +32,7 @@ mod presentation;
 mod refresh;
 mod rotation;
 mod secrets;
+mod sessions;
 mod standing;
 mod status;
 mod subjects;

@@ -11,6 +11,7 @@
 //! | [`refresh`] | refresh tokens |
 //! | [`introspection`] | what a client is told of its own token; revocation |
 //! | [`userinfo`] | claims for a bearer token |
+//! | [`listing`] | what operators see of grants, and how they end them |
 //! | [`discovery`] | the documents about this server and its keys |
 //!
 //! Invariant: minting a code, rotating a refresh token and answering about a grant all need the
@@ -24,6 +25,7 @@ pub mod discovery;
 pub mod evidence;
 pub mod grant;
 pub mod introspection;
+pub mod listing;
 pub mod permit;
 pub mod refresh;
 mod tables;

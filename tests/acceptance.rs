@@ -34,6 +34,8 @@ mod presentation;
 mod refresh;
 mod rotation;
 mod secrets;
+mod sessions;
+mod standing;
 mod status;
 mod subjects;
 mod surface;

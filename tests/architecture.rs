@@ -139,7 +139,14 @@ const SAMPLES: (&str, &[&str]) = ("profile", &["credential", "openid4vp", "openi
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "registry",
-        &["clients_1", "organizations_1", "trust_1", "trust_version_1", "used_assertions_1"],
+        &[
+            "clients_1",
+            "organizations_1",
+            "registrations_1",
+            "trust_1",
+            "trust_version_1",
+            "used_assertions_1",
+        ],
     ),
     ("keyring", &["keys_1", "ring_generation_1", "authorities_1"]),
     ("standing", &["status_lists_1", "status_entries_1", "holders_1"]),

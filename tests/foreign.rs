@@ -14,9 +14,9 @@ use sekisho_jose::{Algorithm, SigningKey};
 use sekisho_profile::types;
 use sekisho_tests::{Browser, Elsewhere, TENANT, Wallet, World, affiliation, parameter};
 
-const ISSUER: &str = "https://issuer.example.jp";
+pub(crate) const ISSUER: &str = "https://issuer.example.jp";
 
-fn fixture(name: &str) -> String {
+pub(crate) fn fixture(name: &str) -> String {
     std::fs::read_to_string(format!("{}/../keys-dev/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
 }
 
@@ -31,7 +31,7 @@ async fn world() -> World {
     world_with(|_| {}).await
 }
 
-async fn world_with(change: impl FnOnce(&mut Config)) -> World {
+pub(crate) async fn world_with(change: impl FnOnce(&mut Config)) -> World {
     let world = World::with(change).await;
     world.clock.advance(365 * 86_400);
     world.broker.sweep_keys().await.unwrap();
@@ -46,7 +46,7 @@ async fn world_with(change: impl FnOnce(&mut Config)) -> World {
 }
 
 /// A wallet with a credential of the foreign issuer, whose status list is at `status`.
-fn wallet(world: &World, status: Option<&str>) -> Wallet {
+pub(crate) fn wallet(world: &World, status: Option<&str>) -> Wallet {
     wallet_of(world, world.broker.site().type_authority(), status)
 }
 
@@ -141,11 +141,16 @@ async fn a_foreign_credential_cannot_borrow_our_list() {
 /// A status list of the foreign issuer at `uri`, made `ago` seconds ago, in which the wallet's
 /// entry has `value`.
 fn list(world: &World, uri: &str, value: u8, ago: i64) -> String {
+    list_for(world, uri, value, ago, 300)
+}
+
+/// The same, which may be kept for `ttl` seconds.
+pub(crate) fn list_for(world: &World, uri: &str, value: u8, ago: i64, ttl: i64) -> String {
     let key = SigningKey::from_pem(Algorithm::Es256, &fixture("issuer.key")).unwrap();
     let mut list = StatusList::new(2, 1000).unwrap();
     list.set(7, value).unwrap();
     let iat = world.broker.site().clock().now().plus(-ago);
-    let issue = IssueToken { uri, iat, exp: Some(iat.plus(86_400)), ttl: Some(300) };
+    let issue = IssueToken { uri, iat, exp: Some(iat.plus(86_400)), ttl: Some(ttl) };
     let header = status::header(&key, vec![der(&fixture("issuer.pem"))]);
     status::issue_token(&list, &issue, &header, &key).unwrap()
 }

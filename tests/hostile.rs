@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use sekisho_broker::admin::RotateKey;
+use sekisho_broker::admin::{AddClient, AddTrust, RotateKey};
 use sekisho_profile::lifetimes::KEY_DOCUMENTS;
-use sekisho_tests::{Browser, Expected, Rp, TENANT, Tokens, Wallet, World, affiliation, http};
+use sekisho_tests::{
+    Browser, Expected, OPERATOR, Rp, TENANT, Tokens, Wallet, World, affiliation, http,
+};
 
 #[tokio::test]
 async fn a_login_is_the_same_whatever_the_engine_does() {
@@ -152,6 +154,68 @@ async fn what_one_broker_changes_the_other_obeys() {
         let answer = wallet.present(&page.link("wallet-open")).await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "C-2005"), "turn {turn}");
         next_turn(&world, turn).await;
+    }
+}
+
+/// A broker that only reads obeys the other one at once too: when trust is taken away, for one type
+/// or for one organization, when the issuer's key is compromised, and when a client is removed and
+/// comes back under the same id.
+#[tokio::test]
+async fn word_01_what_is_only_read_obeys_the_other_broker() {
+    let scope = "openid profile offline_access";
+    let changes = ["types", "organizations", "trust", "key", "client"];
+    for (seed, change) in (20..).zip(changes) {
+        let world = World::of_two(seed).await;
+        let portal = |add: &mut AddClient| add.client_id = Some("portal".to_owned());
+        let rp = world.rp_with(portal).await;
+        world.clock.advance(2 * KEY_DOCUMENTS);
+        let wallet = world.member().await;
+        let expected = rp.request(scope, &[]);
+        let tokens = Browser::new().log_in(&wallet, &expected, &rp).await;
+        let refresh = tokens.body["refresh_token"].as_str().unwrap();
+        for _ in 0..2 {
+            assert_eq!(rp.userinfo(&tokens.access_token).await.0, 200, "{change}");
+        }
+        let act = world.act();
+        let mut asking = rp.clone();
+        let less = |types: &str, organization: &str| AddTrust {
+            issuer: world.issuer(TENANT),
+            types: vec![types.to_owned()],
+            organizations: vec![organization.to_owned()],
+            anchors_pem: None,
+        };
+        match change {
+            "types" => {
+                world.broker.add_trust(&act, &less("organization", TENANT)).await.unwrap();
+            }
+            "organizations" => {
+                world.broker.add_trust(&act, &less("affiliation", OPERATOR)).await.unwrap();
+            }
+            "trust" => {
+                world.broker.remove_trust(&act, &world.issuer(TENANT)).await.unwrap();
+            }
+            "key" => {
+                let rotate = RotateKey {
+                    purpose: "credential".to_owned(),
+                    organization: Some(TENANT.to_owned()),
+                    algorithm: None,
+                    compromised: true,
+                };
+                world.broker.rotate_key(&act, &rotate).await.unwrap();
+            }
+            _ => {
+                world.broker.remove_client(&act, "portal").await.unwrap();
+                asking = world.rp_with(portal).await;
+            }
+        }
+        // Ask twice, so that each of the two brokers answers once.
+        for turn in 0..2 {
+            assert_eq!(rp.userinfo(&tokens.access_token).await.0, 401, "{change} {turn}");
+        }
+        for turn in 0..2 {
+            let form = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+            assert_eq!(asking.token_request(&form).await.0, 400, "{change} {turn}");
+        }
     }
 }
 

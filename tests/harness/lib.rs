@@ -17,6 +17,7 @@
 
 mod browser;
 mod elsewhere;
+pub mod given;
 mod journey;
 pub mod jwt;
 pub mod malform;

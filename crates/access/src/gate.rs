@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sekisho_ambient::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -118,6 +119,13 @@ pub(crate) fn check(gates: &[Gate]) -> Result<(), GateError> {
 }
 
 impl Gate {
+    /// Returns the latest end of a permit that this gate gives at `now`.
+    #[must_use]
+    pub fn latest_end(&self, now: Timestamp) -> Timestamp {
+        const HOUR: i64 = 3600;
+        now.plus(i64::from(self.permit_hours) * HOUR)
+    }
+
     fn check(&self) -> Result<(), GateError> {
         let names = [&self.id, &self.service].into_iter();
         let mut names = names.chain(&self.partitions).chain(&self.gpu_models);

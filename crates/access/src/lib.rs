@@ -15,6 +15,7 @@
 
 mod affiliation;
 mod agreed;
+mod again;
 mod decision;
 mod evaluate;
 mod explain;
@@ -30,6 +31,7 @@ mod size;
 
 pub use affiliation::AffiliationType;
 pub use agreed::Agreed;
+pub use again::lesser;
 pub use decision::{Decision, Denied, Facts, Permit, Reason};
 pub use gate::{Gate, GateError, TrainingRule};
 pub use policies::{Policies, PolicyError};

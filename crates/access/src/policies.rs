@@ -5,7 +5,7 @@
 //! is a rule that can be explained. An error of evaluation denies; Cedar itself would skip the
 //! policy that failed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use cedar_policy::{
@@ -40,6 +40,8 @@ pub struct Policies {
     set: PolicySet,
     gates: Vec<Gate>,
     version: String,
+    /// By the id of the gate: the version that the policies would have with this gate alone.
+    rules: BTreeMap<String, String>,
 }
 
 /// The reason why policies or gates were refused.
@@ -89,6 +91,11 @@ impl Policies {
     }
 
     fn parse(schema: &str, texts: &[&str], gates: &[Gate]) -> Result<Self, PolicyError> {
+        let rules = gates.iter().map(|gate| {
+            let alone = version(schema, texts, std::slice::from_ref(gate));
+            (gate.id.clone(), alone)
+        });
+        let rules = rules.collect();
         let version = version(schema, texts, gates);
         let (schema, _) = Schema::from_cedarschema_str(schema)
             .map_err(|error| PolicyError::Schema(error.to_string()))?;
@@ -96,7 +103,7 @@ impl Policies {
         validate(&set, &schema)?;
         check_pairs(&set)?;
         gate::check(gates)?;
-        let this = Self { schema, set, gates: gates.to_vec(), version };
+        let this = Self { schema, set, gates: gates.to_vec(), version, rules };
         this.gates.iter().try_for_each(|gate| this.try_gate(gate))?;
         Ok(this)
     }
@@ -127,6 +134,12 @@ impl Policies {
     /// digits.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Returns a name for exactly the rules of this gate: its own limits, the policies and the
+    /// schema. It does not change with another gate. `None` if there is no such gate.
+    pub fn rules_of(&self, gate: &str) -> Option<&str> {
+        self.rules.get(gate).map(String::as_str)
     }
 
     /// Makes a decision. A request that cannot be evaluated is denied with the code S-5005.

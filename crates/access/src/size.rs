@@ -54,7 +54,7 @@ fn longest_run(gate: &Gate, now: Timestamp, expires: Timestamp) -> u32 {
 /// Returns when the permit ends: at the earliest of the gate's own limit and the ends of the
 /// credentials' validity. An end that has passed does not count: a rule of its own refuses it.
 pub(crate) fn expires(facts: &Facts<'_>, holder: &Holder) -> Timestamp {
-    let limit = facts.now.plus(i64::from(facts.gate.permit_hours) * HOUR);
+    let limit = facts.gate.latest_end(facts.now);
     let affiliation = holder.affiliation.as_ref().and_then(|shown| match &shown.ends {
         Ends::On(day) => Some(day.end),
         Ends::Unsaid | Ends::Unreadable => None,

@@ -90,6 +90,11 @@ pub struct HandleKey {
 }
 
 impl HandleKey {
+    /// Returns the place before all keys that expire at `expires` or later.
+    pub fn first_of(expires: Timestamp) -> Self {
+        Self { expires, digest: [0; 32] }
+    }
+
     /// Returns the time at which the handle expires.
     pub fn expires(&self) -> Timestamp {
         self.expires

@@ -7,6 +7,7 @@
 mod clients;
 mod credentials;
 mod organizations;
+mod sessions;
 mod state;
 mod trust;
 
@@ -20,6 +21,9 @@ use serde_json::Value;
 pub use clients::{AddClient, AddedClient, ClientRow};
 pub use credentials::{ChangeStatus, CredentialRow, OfferCredential, Offered};
 pub use organizations::{AddOrganization, OrganizationRow};
+pub use sessions::{
+    EndGrant, EndSession, EndedSession, GrantRow, Listing, Part, SessionRow, WhichSessions,
+};
 pub use state::{AuditVerified, BrokerState, KeyRow, RotateKey, RotationPlan};
 pub use trust::{AddTrust, TrustRow};
 

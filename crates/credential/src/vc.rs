@@ -13,7 +13,7 @@ mod verify;
 pub use error::CredentialError;
 pub use issue::{Issuance, IssuanceError, issue};
 pub use trust::{TrustList, TrustedIssuer, UntrustedError};
-pub use verify::{Binding, Check, Format, VerifiedCredential, verify};
+pub use verify::{Binding, Check, Format, Signed, VerifiedCredential, verify};
 
 /// The value of `typ` in an SD-JWT VC.
 pub const TYP: &str = "dc+sd-jwt";

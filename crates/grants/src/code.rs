@@ -4,7 +4,7 @@ use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_oauth::refresh::{Family, RefreshToken};
 use sekisho_oauth::token::{self, CodeBinding, TokenError, TokenRequest, TokenResponse};
-use sekisho_profile::{Act, Outcome, Reason, lifetimes};
+use sekisho_profile::{Act, Code, Outcome, Reason, lifetimes};
 use sekisho_registry::{Authenticated, TokenFailure};
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_standing::{Fallen, Stands};
@@ -61,16 +61,20 @@ impl Grants {
     ) -> Result<TokenResponse, TokenFailure> {
         let now = self.site.now();
         let code = Handle::parse(code).ok_or(TokenError::InvalidGrant)?.key();
-        let minted = self.minted(&code).await?;
-        let relied = minted.as_ref().map_or(&[][..], |(_, grant)| &grant.evidence.relied);
-        let looked = self.standing.look(relied, now).await;
-        if let (Some((key, _)), Some(fallen)) = (&minted, looked.fallen()) {
-            self.end_fallen(key, fallen, now).await?;
-            return Err(TokenError::InvalidGrant.into());
-        }
+        let (grant, looked) = match self.minted(&code).await? {
+            Some((key, grant)) => {
+                let looked =
+                    self.looked(&key, grant, now).await?.ok_or(TokenError::InvalidGrant)?;
+                (Some(looked.0), looked.1)
+            }
+            None => (None, self.standing.look(&[], now).await),
+        };
+        let relied = grant.as_ref().map_or(&[][..], |grant| &grant.evidence.relied);
         let resource = self.registry.userinfo();
         let token = Handle::new(now.plus(resource.lifetime), self.site.entropy());
-        let attempt = Attempt { client, request, code: &code, token: &token.key(), now };
+        let token_key = token.key();
+        let looked_at = grant.as_ref();
+        let attempt = Attempt { client, request, code: &code, token: &token_key, looked_at, now };
         let redeemed = self
             .standing
             .decide(relied, looked, |tx, stands| self.redeem(tx, stands, &attempt))
@@ -137,15 +141,24 @@ impl Grants {
         key: HandleKey,
         mut grant: Grant,
     ) -> Result<Redeemed, StoreError> {
-        let Attempt { client, request, code, token, now } = *attempt;
+        let Attempt { client, request, code, token, looked_at, now } = *attempt;
+        let Some(looked_at) = looked_at else {
+            return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
+        };
         if let Err(fallen) = stands {
             tx.append(attempt.entry(Outcome::Refused).because(fallen.code));
+            if !fallen.is_final() {
+                return Ok(Redeemed::Rejected(TokenError::TemporarilyUnavailable));
+            }
             grant.end_in(tx, &key, &End::Fallen(fallen), now)?;
             return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
         }
-        if !self.registry.is_registered_in(tx, client.party())? {
+        let party = client.party();
+        if !grant.is_of(party) || !self.registry.is_registered_in(tx, party)? {
+            tx.append(attempt.entry(Outcome::Refused).because(Code::UnknownClient));
             return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
         }
+        grant.permit.clone_from(&looked_at.permit);
         let details = match grant.narrow(request.authorization_details(), now) {
             Ok(details) => details,
             Err(error) => {
@@ -174,6 +187,8 @@ struct Attempt<'a> {
     request: &'a TokenRequest,
     code: &'a HandleKey,
     token: &'a HandleKey,
+    /// The code's grant before the transaction, with what is permitted now.
+    looked_at: Option<&'a Grant>,
     now: Timestamp,
 }
 

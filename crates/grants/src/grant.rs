@@ -3,27 +3,34 @@
 //! Invariant: a grant ends in one place, [`Grant::end_in`], for one reason, with one entry in the
 //! audit log. A grant that has ended never becomes valid again.
 
-use sekisho_access::Permit;
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_jose::Claims;
 use sekisho_oauth::claims_request::ClaimsRequest;
 use sekisho_oauth::refresh::Family;
 use sekisho_oauth::token::TokenError;
 use sekisho_profile::{Act, Outcome, Reason};
+use sekisho_registry::RelyingParty;
 use sekisho_site::audit::{Actor, Detail as _, entry};
-use sekisho_standing::{Fallen, Looked, Stands};
+use sekisho_standing::{Fallen, Looked};
 use sekisho_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::permit::{Again, Denial};
 use crate::tables::AccessToken;
-use crate::{Evidence, Grants, tables};
+use crate::{Evidence, GrantedPermit, Grants, Unclear, tables};
 
 /// What a person granted to a relying party.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Grant {
     /// The client id of the relying party.
     pub client_id: String,
+    /// The generation of the relying party's registration. A later registration of the same id has
+    /// another one.
+    #[serde(default)]
+    pub generation: u64,
+    /// When the person agreed; `None` in rows written before this member existed.
+    #[serde(default)]
+    pub issued: Option<Timestamp>,
     /// The pairwise subject of the person at this relying party.
     pub sub: String,
     /// The public identifier (`sid`) of the session in which the person agreed.
@@ -50,51 +57,6 @@ pub struct Grant {
     pub ended: Option<Reason>,
 }
 
-/// A permit, as stored in a grant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "PermitRow")]
-pub struct GrantedPermit {
-    /// The permitted use, as `authorization_details` (RFC 9396).
-    pub details: Claims,
-    /// Names of the groups that the person gets at the service.
-    pub groups: Vec<String>,
-    /// The id of the gate that decided.
-    pub gate: String,
-    /// The version of the policies that decided.
-    pub policy_version: String,
-    /// When the permit ends.
-    pub expires: Timestamp,
-}
-
-/// A permit as stored. Old rows have `expires` only inside `details`.
-#[derive(Deserialize)]
-struct PermitRow {
-    details: Claims,
-    groups: Vec<String>,
-    gate: String,
-    policy_version: String,
-    expires: Option<Timestamp>,
-}
-
-impl From<PermitRow> for GrantedPermit {
-    fn from(row: PermitRow) -> Self {
-        let PermitRow { details, groups, gate, policy_version, expires } = row;
-        let told = || Timestamp::from_rfc3339(details.get("expires").and_then(Value::as_str)?);
-        // A permit without an end counts as ended: nothing may be permitted without limit.
-        let expires = expires.or_else(told).unwrap_or(Timestamp::from_unix(0));
-        Self { details, groups, gate, policy_version, expires }
-    }
-}
-
-impl GrantedPermit {
-    /// The permit that the policies of this version gave at this gate.
-    pub fn new(permit: Permit, gate: &str, policy_version: &str) -> Self {
-        let Permit { details, groups, expires } = permit;
-        let (gate, policy_version) = (gate.to_owned(), policy_version.to_owned());
-        Self { details, groups, gate, policy_version, expires }
-    }
-}
-
 impl Grant {
     /// Ends the grant. From now on its code, its refresh tokens and its access tokens are invalid.
     pub(crate) fn end_in(
@@ -104,19 +66,27 @@ impl Grant {
         end: &End<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let (reason, actor) = match end {
-            End::Fallen(fallen) => (Reason::Code(fallen.code), &Actor::Broker),
-            End::Because(reason, actor) => (*reason, actor),
-        };
+        let reason = end.reason();
         self.ended = Some(reason);
         tx.put::<tables::Grants>(key, &self)?;
-        let entry = entry(now, actor, Act::GrantEnd, key.reference(), Outcome::Done)
-            .because(reason)
-            .with("client", self.client_id.as_str());
-        tx.append(match end {
-            End::Fallen(fallen) => entry.with("credential", fallen.credential.as_str()),
-            End::Because(..) => entry,
-        });
+        let entry = |actor| {
+            entry(now, actor, Act::GrantEnd, key.reference(), Outcome::Done)
+                .because(reason)
+                .with("client", self.client_id.as_str())
+        };
+        match end {
+            End::Fallen(fallen) => {
+                let credential = fallen.credential.as_str();
+                tx.append(entry(&Actor::Broker).with("credential", credential));
+            }
+            End::Denied(denial) => {
+                let (gate, reasons) = (denial.gate.as_str(), denial.names());
+                let entry = entry(&Actor::Broker).with("gate", gate).with("reasons", reasons);
+                tx.append(entry);
+            }
+            End::Because(_, actor) => tx.append(entry(actor)),
+            End::OnRecord => {}
+        }
         Ok(())
     }
 
@@ -127,9 +97,15 @@ impl Grant {
             self.scopes.clone_from(scopes);
         }
         if let (Some(permit), Some(details)) = (&mut self.permit, &token.authorization_details) {
-            permit.details.clone_from(details);
+            permit.details = sekisho_access::lesser(details, &permit.details);
         }
         self
+    }
+
+    /// Whether the grant was given to this registration of the client, and not to another client or
+    /// to one that had the same id before.
+    pub fn is_of(&self, party: &RelyingParty) -> bool {
+        self.client_id == party.client.client_id && self.generation == party.generation
     }
 
     /// The details that a token request asks for, if it asks for fewer than were granted (RFC 9396,
@@ -162,81 +138,81 @@ impl Grant {
 pub(crate) enum End<'a> {
     /// One of its credentials no longer stands.
     Fallen(&'a Fallen),
+    /// The rules of its gate have changed and no longer permit what was granted.
+    Denied(&'a Denial),
     /// Another reason, and who caused it.
     Because(Reason, Actor),
+    /// An operator ended it. The caller writes the entry in the audit log, in the same batch.
+    OnRecord,
+}
+
+impl End<'_> {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Fallen(fallen) => Reason::Code(fallen.code),
+            Self::Denied(denial) => Reason::Code(denial.code()),
+            Self::Because(reason, _) => *reason,
+            Self::OnRecord => Reason::EndedByOperator,
+        }
+    }
 }
 
 impl Grants {
-    /// Ends a grant because one of its credentials no longer stands. Writes nothing if the
-    /// credential's status merely cannot be read now.
-    pub(crate) async fn end_fallen(
+    /// The grant in this row, with what is permitted now, for the caller to use: it has not ended,
+    /// its credentials stand, and its gate permits. A caller that writes must check the result of
+    /// `sekisho_standing::Standing::look` again in its transaction.
+    ///
+    /// Returns `None` if the grant has ended. It ends here if a credential has fallen or the gate
+    /// no longer permits.
+    pub(crate) async fn looked(
         &self,
         key: &HandleKey,
-        fallen: &Fallen,
+        grant: Grant,
+        now: Timestamp,
+    ) -> Result<Option<(Grant, Looked)>, Unclear> {
+        if grant.ended.is_some() {
+            return Ok(None);
+        }
+        let looked = self.standing.look(&grant.evidence.relied, now).await;
+        if let Some(fallen) = looked.fallen() {
+            if !fallen.is_final() {
+                return Err(Unclear::NotNow(fallen.code));
+            }
+            self.end_living(key, &End::Fallen(fallen), now).await?;
+            return Ok(None);
+        }
+        match self.decide_again(&grant, now).await? {
+            Again::Permitted(permit) => Ok(Some((Grant { permit, ..grant }, looked))),
+            Again::Denied(denial) if !denial.is_final() => Err(Unclear::NotNow(denial.code())),
+            Again::Denied(denial) => {
+                self.end_living(key, &End::Denied(&denial), now).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn end_living(
+        &self,
+        key: &HandleKey,
+        end: &End<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        if !fallen.is_final() {
-            return Ok(());
-        }
         self.site
             .store()
             .transact(|tx| match live_in(tx, key)? {
-                Some(grant) => grant.end_in(tx, key, &End::Fallen(fallen), now),
+                Some(grant) => grant.end_in(tx, key, end, now),
                 None => Ok(()),
             })
             .await
     }
+}
 
-    /// The grant, if it has not ended and its credentials stand, for an answer that writes nothing.
-    pub(crate) async fn standing_grant(
-        &self,
-        key: &HandleKey,
-        now: Timestamp,
-    ) -> Result<Option<(Grant, Stands)>, StoreError> {
-        let looked = self.looked_grant(key, now).await?;
-        Ok(looked.and_then(|(grant, looked)| Some((grant, looked.told().ok()?))))
-    }
-
-    /// The grant, if it has not ended and its credentials stand, for a caller that will write: the
-    /// result of `sekisho_standing::Standing::look` must be checked again in the transaction. If a
-    /// credential no longer stands, the grant ends here.
-    pub(crate) async fn looked_grant(
-        &self,
-        key: &HandleKey,
-        now: Timestamp,
-    ) -> Result<Option<(Grant, Looked)>, StoreError> {
-        let grant = self.site.store().get::<tables::Grants>(key).await?;
-        let Some(grant) = grant.filter(|grant| grant.ended.is_none()) else { return Ok(None) };
-        let looked = self.standing.look(&grant.evidence.relied, now).await;
-        if let Some(fallen) = looked.fallen() {
-            self.end_fallen(key, fallen, now).await?;
-            return Ok(None);
-        }
-        Ok(Some((grant, looked)))
-    }
+/// The grant of `Grants::looked`, for an answer that writes nothing.
+pub(crate) fn told(looked: Option<(Grant, Looked)>) -> Option<Grant> {
+    looked.and_then(|(grant, looked)| looked.told().ok().map(|_| grant))
 }
 
 /// The grant, if it has not ended.
 pub(crate) fn live_in(tx: &mut Tx, key: &HandleKey) -> Result<Option<Grant>, StoreError> {
     Ok(tx.get::<tables::Grants>(key)?.filter(|grant| grant.ended.is_none()))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_permit_of_before_ends_when_its_details_say() {
-        let row = |details: Value| -> GrantedPermit {
-            let row = json!({"details": details, "groups": [], "gate": "g", "policy_version": "1"});
-            serde_json::from_value(row).unwrap()
-        };
-        let permit = row(json!({"expires": "2026-11-21T05:32:00Z"}));
-        assert_eq!(permit.expires, Timestamp::from_unix(1_795_239_120));
-        assert_eq!(row(json!({})).expires, Timestamp::from_unix(0));
-        let written = serde_json::to_value(&permit).unwrap();
-        assert_eq!(serde_json::from_value::<GrantedPermit>(written).unwrap(), permit);
-    }
 }

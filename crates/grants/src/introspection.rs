@@ -11,12 +11,11 @@ use sekisho_oauth::token::TokenError;
 use sekisho_profile::{Act, Outcome, Reason};
 use sekisho_registry::{Authenticated, ClientEvidence, TokenFailure};
 use sekisho_site::audit::{Actor, entry};
-use sekisho_store::StoreError;
 use serde_json::{Value, json};
 
-use crate::grant::{End, live_in};
+use crate::grant::{End, live_in, told};
 use crate::tables::AccessToken;
-use crate::{Grant, Grants, tables};
+use crate::{Grant, Grants, Unclear, tables};
 
 /// No parameter may be repeated at introspection and revocation.
 const REPEATABLE: &[&str] = &[];
@@ -74,7 +73,7 @@ impl Grants {
         client: &Authenticated,
         text: &str,
         now: Timestamp,
-    ) -> Result<Option<(OwnToken, Grant)>, StoreError> {
+    ) -> Result<Option<(OwnToken, Grant)>, Unclear> {
         let store = self.site.store();
         let token = if let Some(token) = self.refresh_token(text, now) {
             OwnToken::Refresh(token)
@@ -92,10 +91,10 @@ impl Grants {
         // Check first whose token it is, so that a question of another client does not end the
         // grant.
         let grant = store.get::<tables::Grants>(&key).await?;
-        if grant.is_none_or(|grant| grant.client_id != client.client_id()) {
+        let Some(grant) = grant.filter(|grant| grant.is_of(client.party())) else {
             return Ok(None);
-        }
-        let Some((grant, _)) = self.standing_grant(&key, now).await? else { return Ok(None) };
+        };
+        let Some(grant) = told(self.looked(&key, grant, now).await?) else { return Ok(None) };
         let alive = match &token {
             OwnToken::Access(..) => true,
             OwnToken::Refresh(token) => grant.refresh.is_some_and(|family| {
@@ -116,7 +115,7 @@ impl Grants {
         let refresh = self.refresh_token(&text, now);
         let access = Handle::parse(&text).map(|handle| handle.key());
         let actor = || Actor::Client(client.client_id().to_owned());
-        let mine = |grant: &Grant| grant.client_id == client.client_id();
+        let mine = |grant: &Grant| grant.is_of(client.party());
         self.site
             .store()
             .transact(|tx| {

@@ -4,12 +4,14 @@
 //! | file | what |
 //! |---|---|
 //! | [`evidence`] | what is kept of a presentation: claims, sealed, and the credentials behind them |
-//! | [`grant`] | a grant, the permit in it, and its end |
+//! | [`grant`] | a grant, and its end |
+//! | [`permit`] | the permit in a grant, and the gate's decision made again |
 //! | [`code`] | codes: minted once, redeemed once |
 //! | [`token`] | the answer of the token endpoint, and the ID token |
 //! | [`refresh`] | refresh tokens |
 //! | [`introspection`] | what a client is told of its own token; revocation |
 //! | [`userinfo`] | claims for a bearer token |
+//! | [`listing`] | what operators see of grants, and how they end them |
 //! | [`discovery`] | the documents about this server and its keys |
 //!
 //! Invariant: minting a code, rotating a refresh token and answering about a grant all need the
@@ -23,6 +25,8 @@ pub mod discovery;
 pub mod evidence;
 pub mod grant;
 pub mod introspection;
+pub mod listing;
+pub mod permit;
 pub mod refresh;
 mod tables;
 pub mod token;
@@ -31,15 +35,18 @@ pub mod userinfo;
 use std::sync::{Arc, RwLock};
 
 use sekisho_keyring::Keyring;
-use sekisho_registry::Registry;
-use sekisho_site::Site;
+use sekisho_oauth::token::TokenError;
+use sekisho_profile::Code;
+use sekisho_registry::{Registry, TokenFailure};
+use sekisho_site::{Refusal, Site};
 use sekisho_standing::Standing;
 use sekisho_store::StoreError;
 
 pub use code::Mint;
 pub use discovery::Documents;
 pub use evidence::{ClaimsByType, Evidence};
-pub use grant::{Grant, GrantedPermit};
+pub use grant::Grant;
+pub use permit::GrantedPermit;
 pub use userinfo::UserinfoFailure;
 
 /// Access to grants. Cheap to clone; clones share the documents in memory.
@@ -50,6 +57,30 @@ pub struct Grants {
     keyring: Keyring,
     standing: Standing,
     documents: Arc<RwLock<Option<Arc<Documents>>>>,
+}
+
+/// Why it cannot be said now whether a grant is good. Nothing ends because of it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unclear {
+    /// What the grant relies on cannot be read now, such as a status list.
+    #[error("{0}")]
+    NotNow(Code),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The broker failed.
+    #[error(transparent)]
+    Broker(#[from] Refusal),
+}
+
+impl From<Unclear> for TokenFailure {
+    fn from(unclear: Unclear) -> Self {
+        match unclear {
+            Unclear::NotNow(_) => TokenError::TemporarilyUnavailable.into(),
+            Unclear::Store(error) => error.into(),
+            Unclear::Broker(refusal) => refusal.into(),
+        }
+    }
 }
 
 impl Grants {

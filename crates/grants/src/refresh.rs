@@ -17,12 +17,14 @@ use sekisho_store::{StoreError, Tx};
 
 use crate::grant::{End, live_in};
 use crate::tables::AccessToken;
-use crate::{Grant, Grants, tables};
+use crate::{Grant, GrantedPermit, Grants, tables};
 
 /// The result of the transaction that rotates a refresh token.
 enum Refreshed {
     Granted(u64, Box<Grant>),
     Rejected,
+    /// The status of a credential cannot be read now.
+    NotNow,
 }
 
 /// The limits that a refresh request puts on its new access token.
@@ -47,11 +49,10 @@ impl Grants {
         let now = self.site.now();
         let invalid = || TokenFailure::from(TokenError::InvalidRefreshToken);
         let token = self.refresh_token(token, now).ok_or_else(invalid)?;
-        let looked = self.looked_grant(&token.family, now).await?;
+        let grant = self.site.store().get::<tables::Grants>(&token.family).await?;
+        let grant = grant.filter(|grant| grant.is_of(client.party())).ok_or_else(invalid)?;
+        let looked = self.looked(&token.family, grant, now).await?;
         let (grant, looked) = looked.ok_or_else(invalid)?;
-        if grant.client_id != client.client_id() {
-            return Err(invalid());
-        }
         let row = AccessToken {
             scopes: narrowed(&grant.scopes, less.scope)?,
             authorization_details: grant.narrow(less.details, now)?,
@@ -59,13 +60,19 @@ impl Grants {
         };
         let resource = self.registry.userinfo();
         let access = Handle::new(now.plus(resource.lifetime), self.site.entropy());
-        let attempt = Attempt { client, token, access: &access.key(), row: &row, now };
+        let access_key = access.key();
+        let permit = grant.permit.as_ref();
+        let attempt = Attempt { client, token, access: &access_key, row: &row, permit, now };
         let relied = &grant.evidence.relied;
         let refreshed = self
             .standing
             .decide(relied, looked, |tx, stands| self.rotate(tx, stands, &attempt))
             .await?;
-        let Refreshed::Granted(generation, grant) = refreshed else { return Err(invalid()) };
+        let (generation, grant) = match refreshed {
+            Refreshed::Granted(generation, grant) => (generation, grant),
+            Refreshed::Rejected => return Err(invalid()),
+            Refreshed::NotNow => return Err(TokenError::TemporarilyUnavailable.into()),
+        };
         let successor = RefreshToken { generation, ..token };
         // Only the first ID token of a login contains the nonce (Core, 12.2).
         let grant = Grant { nonce: None, ..grant.limited_to(&row) };
@@ -86,9 +93,9 @@ impl Grants {
         stands: Result<Stands, &Fallen>,
         attempt: &Attempt<'_>,
     ) -> Result<Refreshed, StoreError> {
-        let Attempt { client, token, access, row, now } = *attempt;
+        let Attempt { client, token, access, row, permit, now } = *attempt;
         let grant = live_in(tx, &token.family)?;
-        let own = grant.filter(|grant| grant.client_id == client.client_id());
+        let own = grant.filter(|grant| grant.is_of(client.party()));
         let Some((mut grant, family)) = own.and_then(|grant| {
             let family = grant.refresh?;
             Some((grant, family))
@@ -97,12 +104,16 @@ impl Grants {
         };
         if let Err(fallen) = stands {
             tx.append(attempt.entry(Outcome::Refused).because(fallen.code));
+            if !fallen.is_final() {
+                return Ok(Refreshed::NotNow);
+            }
             grant.end_in(tx, &token.family, &End::Fallen(fallen), now)?;
             return Ok(Refreshed::Rejected);
         }
         if !self.registry.is_registered_in(tx, client.party())? {
             return Ok(Refreshed::Rejected);
         }
+        grant.permit = permit.cloned();
         let Family { generation, .. } = match family.present(token.generation, now) {
             Rotation::Next(next) => {
                 grant.refresh = Some(next);
@@ -131,6 +142,8 @@ struct Attempt<'a> {
     token: RefreshToken,
     access: &'a HandleKey,
     row: &'a AccessToken,
+    /// What is permitted now.
+    permit: Option<&'a GrantedPermit>,
     now: Timestamp,
 }
 

@@ -10,7 +10,8 @@ use sekisho_site::Refusal;
 use sekisho_store::StoreError;
 use serde_json::Value;
 
-use crate::{Grant, Grants, tables};
+use crate::grant::told;
+use crate::{Grant, Grants, Unclear, tables};
 
 /// Why the userinfo endpoint returned no claims.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,16 @@ impl From<StoreError> for UserinfoFailure {
     }
 }
 
+impl From<Unclear> for UserinfoFailure {
+    fn from(unclear: Unclear) -> Self {
+        Self::Broker(match unclear {
+            Unclear::NotNow(code) => Refusal::code(code, ""),
+            Unclear::Store(error) => error.into(),
+            Unclear::Broker(refusal) => refusal,
+        })
+    }
+}
+
 impl Grants {
     /// The userinfo endpoint: the claims that the grant of an access token releases. The grant must
     /// be alive and its credentials must stand.
@@ -41,12 +52,15 @@ impl Grants {
         }
         let row = self.site.store().get::<tables::AccessTokens>(&token).await?;
         let row = row.ok_or_else(invalid)?;
-        let (grant, _) = self.standing_grant(&row.grant, now).await?.ok_or_else(invalid)?;
-        let grant = grant.limited_to(&row);
+        let grant = self.site.store().get::<tables::Grants>(&row.grant).await?;
+        let grant = grant.ok_or_else(invalid)?;
+        let party = self.registry.find_client(&grant.client_id).await?;
+        let party = party.filter(|party| grant.is_of(party)).ok_or_else(invalid)?;
+        let looked = self.looked(&row.grant, grant, now).await?;
+        let grant = told(looked).ok_or_else(invalid)?.limited_to(&row);
         if !grant.has_scope("openid") {
             return Err(UserinfoFailure::Bearer(BearerError::InsufficientScope("openid")));
         }
-        let party = self.registry.find_client(&grant.client_id).await?.ok_or_else(invalid)?;
         let mut claims = Claims::new();
         claims.insert("sub".to_owned(), grant.sub.clone().into());
         let named = &grant.claims.userinfo;

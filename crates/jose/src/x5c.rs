@@ -60,6 +60,11 @@ pub struct VerifiedLeaf {
     pub der: Vec<u8>,
     /// The end of the certificate's validity.
     pub not_after: Timestamp,
+    /// The thumbprint of `key` (RFC 7638).
+    pub thumbprint: String,
+    /// The anchor to which the chain led, by [`TrustAnchor::fingerprint`]; `None` if no chain was
+    /// checked.
+    pub anchor: Option<[u8; 32]>,
 }
 
 /// The reason why a chain or an anchor was refused.
@@ -132,6 +137,14 @@ impl TrustAnchor {
         &self.0
     }
 
+    /// Returns SHA-256 of the anchor's public key. A certificate that was renewed for the same key
+    /// has the same digest.
+    pub fn fingerprint(&self) -> Option<[u8; 32]> {
+        let der = CertificateDer::from(self.0.as_slice());
+        let anchor = webpki::anchor_from_trusted_cert(&der).ok()?;
+        Some(sha256(&anchor.subject_public_key_info))
+    }
+
     /// Returns the subject in the form of RFC 4514, to show to people.
     pub fn subject(&self) -> String {
         Parsed::from_der(&self.0).map(|certificate| certificate.subject()).unwrap_or_default()
@@ -179,14 +192,14 @@ pub fn verify_chain(
     check_form(&chain, &anchors)?;
     let valid = anchors.iter().filter(|(_, certificate)| certificate.is_valid_at(now));
     let valid: Vec<&TrustAnchor> = valid.map(|(anchor, _)| *anchor).collect();
-    match check_path(x5c, &valid, now) {
+    let anchor = match check_path(x5c, &valid, now) {
         Err(ChainError::Path(_)) if was_valid(x5c, &chain, &anchors) => {
             return Err(ChainError::Time);
         }
         checked => checked?,
-    }
+    };
     let (leaf, der) = chain.first().zip(x5c.first()).ok_or(ChainError::Length(0))?;
-    VerifiedLeaf::new(leaf, der)
+    Ok(VerifiedLeaf { anchor: Some(anchor), ..VerifiedLeaf::new(leaf, der)? })
 }
 
 /// Reads a leaf without checking a chain, an anchor or the time. A signature under its key shows
@@ -199,13 +212,16 @@ pub fn dangerous_leaf(der: &[u8]) -> Result<VerifiedLeaf, ChainError> {
 
 impl VerifiedLeaf {
     fn new(leaf: &Parsed, der: &[u8]) -> Result<Self, ChainError> {
+        let key = leaf.public_key()?;
         Ok(Self {
-            key: leaf.public_key()?.verifying_key()?,
+            key: key.verifying_key()?,
             dns_names: leaf.names.dns.clone(),
             uris: leaf.names.uris.clone(),
             ip_addresses: leaf.names.ips.clone(),
             der: der.to_vec(),
             not_after: leaf.not_after(),
+            thumbprint: key.thumbprint(),
+            anchor: None,
         })
     }
 }
@@ -241,7 +257,12 @@ fn was_valid(x5c: &[Vec<u8>], chain: &[Parsed], anchors: &[(&TrustAnchor, Parsed
     })
 }
 
-fn check_path(x5c: &[Vec<u8>], anchors: &[&TrustAnchor], now: Timestamp) -> Result<(), ChainError> {
+/// Checks the path. Returns the anchor to which it leads, as [`TrustAnchor::fingerprint`].
+fn check_path(
+    x5c: &[Vec<u8>],
+    anchors: &[&TrustAnchor],
+    now: Timestamp,
+) -> Result<[u8; 32], ChainError> {
     let ders: Vec<CertificateDer<'_>> = x5c.iter().map(|der| der.as_slice().into()).collect();
     let (leaf, intermediates) = ders.split_first().ok_or(ChainError::Length(0))?;
     let anchors: Vec<CertificateDer<'_>> = anchors.iter().map(|a| a.to_der().into()).collect();
@@ -250,9 +271,10 @@ fn check_path(x5c: &[Vec<u8>], anchors: &[&TrustAnchor], now: Timestamp) -> Resu
     let seconds = u64::try_from(now.unix()).unwrap_or(0);
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
     let leaf = EndEntityCert::try_from(leaf).map_err(ChainError::Path)?;
-    leaf.verify_for_usage(ALGORITHMS, &anchors, intermediates, time, AnyUsage, None, None)
+    let path = leaf
+        .verify_for_usage(ALGORITHMS, &anchors, intermediates, time, AnyUsage, None, None)
         .map_err(ChainError::Path)?;
-    Ok(())
+    Ok(sha256(&path.anchor().subject_public_key_info))
 }
 
 /// Returns SHA-256 of a certificate as base64url, for OpenID4VP's client identifier prefix

@@ -3,7 +3,7 @@
 //! Invariant: for each purpose and algorithm, only the one active key signs; keys that are merely
 //! published do not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sekisho_jose::{Algorithm, Header, JwkSet, KeyError, PublicJwk, SigningKey, VerifyingKey};
 
@@ -32,6 +32,8 @@ pub struct Ring {
     active: BTreeMap<(Purpose, Algorithm), ActiveKey>,
     published: Vec<(Purpose, PublicJwk)>,
     hints: Vec<VerifyingKey>,
+    /// The compromised keys of issuers: corporate number and thumbprint.
+    compromised: BTreeSet<(String, String)>,
     generation: u64,
 }
 
@@ -49,6 +51,11 @@ impl Ring {
             );
             if signed && record.purpose == Purpose::IdToken {
                 ring.hints.extend(record.public.verifying_key().ok());
+            }
+            if let (KeyState::Compromised { .. }, Purpose::Credential { org }) =
+                (&record.state, &record.purpose)
+            {
+                ring.compromised.insert((org.clone(), record.public.thumbprint()));
             }
             if let KeyState::Active { private, .. } = &record.state {
                 let key = SigningKey::from_pkcs8_der(record.algorithm, private)?
@@ -80,6 +87,15 @@ impl Ring {
     /// `id_token_hint` may be an old token.
     pub fn hint_keys(&self) -> &[VerifyingKey] {
         &self.hints
+    }
+
+    /// Whether `organization` signs its credentials with a key of this thumbprint that is
+    /// compromised. If the key is not known (`None`): whether any of its keys is.
+    pub fn is_compromised(&self, organization: &str, key: Option<&str>) -> bool {
+        self.compromised
+            .iter()
+            .filter(|(org, _)| org == organization)
+            .any(|(_, thumbprint)| key.is_none_or(|key| key == thumbprint))
     }
 
     /// The published keys of all purposes for which `wanted` returns true.

@@ -197,6 +197,15 @@ impl Keyring {
         Ok(())
     }
 
+    /// Reads the keys again if another broker has changed them.
+    pub async fn follow(&self) -> Result<(), RotationError> {
+        let generation = self.site.store().get::<RingGeneration>(&RING.to_owned()).await?;
+        if generation.unwrap_or_default() == self.ring().generation() {
+            return Ok(());
+        }
+        self.reload().await
+    }
+
     /// Whether the store still has this generation of keys. Ask this in the transaction whose
     /// result will be signed.
     pub fn is_ring_of_in(&self, tx: &mut Tx, generation: u64) -> Result<bool, StoreError> {

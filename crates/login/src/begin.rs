@@ -177,9 +177,11 @@ impl Logins {
         let looked = self.standing.look(relied, now).await;
         let silent = request.prompt.contains(&Prompt::None);
         if let Some(fallen) = looked.fallen() {
-            let end = End::Fallen(fallen);
-            let store = self.site.store();
-            store.transact(|tx| session::end_in(tx, &key, &end, now)).await?;
+            if fallen.is_final() {
+                let end = End::Fallen(fallen);
+                let store = self.site.store();
+                store.transact(|tx| session::end_in(tx, &key, &end, now)).await?;
+            }
             return self.refused(request, silent, fallen.code, key.reference()).map(Some);
         }
         let evidence = &session.evidence;
@@ -263,6 +265,7 @@ impl Logins {
         let mut ticket = Ticket {
             secret: self.site.entropy().id(),
             request: Some(request.clone()),
+            generation: party.generation,
             asking: self.asking(party, request)?,
             device: visitor.device,
             over: None,

@@ -11,6 +11,7 @@ use sekisho_openid4vp::presentation::{
     BrowserBound, MatchNumber, NumberOutcome, PresentationState,
 };
 use sekisho_profile::{Act, Channel, Code, Outcome, lifetimes};
+use sekisho_registry::RelyingParty;
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_site::{Refusal, paths};
 use sekisho_standing::{Fallen, Looked, Stands};
@@ -78,6 +79,8 @@ pub struct OpenLogin {
     pub(crate) handle: Handle,
     pub(crate) ticket: Ticket,
     pub(crate) request: AuthorizationRequest,
+    /// The client, by the same registration as when the login began.
+    pub(crate) party: RelyingParty,
     /// The row, if a wallet or a session has answered.
     pub(crate) row: Option<Login>,
     pub(crate) key: EpochKey,
@@ -143,7 +146,8 @@ struct Entrance {
 }
 
 impl Logins {
-    /// The login, if this browser began it and it has not expired.
+    /// The login, if this browser began it, it has not expired, and the client was not removed since,
+    /// even if another one has its id now.
     pub async fn open(&self, login: &Handle, visitor: &Visitor) -> Result<OpenLogin, Refusal> {
         let refused = |code| Refusal::code(code, login.key().reference());
         if login.key().expires() <= self.site.now() {
@@ -159,8 +163,11 @@ impl Logins {
             None => store.get::<Parked>(&login.key()).await?,
         };
         let request = request.ok_or_else(|| refused(Code::LoginExpired))?;
+        let party = self.registry.find_client(&request.client_id).await?;
+        let party = party.filter(|party| party.generation == ticket.generation);
+        let party = party.ok_or_else(|| refused(Code::UnknownClient))?;
         let row = store.get::<Rows>(&login.key()).await?;
-        Ok(OpenLogin { handle: login.clone(), ticket, request, row, key })
+        Ok(OpenLogin { handle: login.clone(), ticket, request, party, row, key })
     }
 
     /// Completes a login on the same device, after the wallet sent the browser back with the
@@ -331,13 +338,12 @@ impl Logins {
         if let Some(fallen) = looked.fallen() {
             return Err(login.refusal(fallen.code));
         }
-        let party = self.registry.client(&login.request.client_id).await?;
-        let asked = Asked::new(&self.registry, &party, &login.request)
+        let asked = Asked::new(&self.registry, &login.party, &login.request)
             .map_err(|_| login.refusal(Code::ScopeNotAllowed))?;
         if !asked.was_asked(&evidence) {
             return Ok(Entered::Again);
         }
-        let prepared = self.prepare(&party, &login.request, &asked, &evidence, now).await?;
+        let prepared = self.prepare(&login.party, &login.request, &asked, &evidence, now).await?;
         let before = visitor.session.as_ref().map(Handle::key);
         let entrance = Entrance { session, evidence, looked, prepared, before, now };
         Ok(Entered::Asked(Box::new(entrance)))
@@ -483,6 +489,11 @@ impl Enter<'_> {
         now: Timestamp,
     ) -> Result<Settled, StoreError> {
         let evidence = self.bound.by();
+        if let Err(fallen) = stands
+            && !fallen.is_final()
+        {
+            return Ok(Settled::Refused(fallen.code));
+        }
         if let Some(before) = &self.before {
             session::end_in(tx, before, &End::Replaced, now)?;
         }

@@ -64,6 +64,10 @@ impl Logins {
     /// The question of this login, to the browser that began it.
     pub async fn consent_question(&self, login: &OpenLogin) -> Result<ConsentQuestion, Refusal> {
         let (request, decided) = (&login.request, awaiting_consent(login)?);
+        let looked = self.standing.look(&decided.evidence.relied, self.site.now()).await;
+        if let Some(fallen) = looked.fallen() {
+            return Err(login.refusal(fallen.code));
+        }
         let facts = self.service_facts(&request.client_id).await?;
         let claims = self.grants.open_claims(&decided.evidence).await?;
         let client_id = &facts.party.client.client_id;
@@ -104,6 +108,9 @@ impl Logins {
         let relied = &decided.evidence.relied;
         let looked = self.standing.look(relied, now).await;
         if let Some(fallen) = looked.fallen() {
+            if !fallen.is_final() {
+                return Err(login.refusal(fallen.code));
+            }
             let end = End::Refused(fallen.code);
             return self.finish_refused(login, decided, Act::ConsentLate, end).await;
         }
@@ -111,11 +118,10 @@ impl Logins {
             .filter(|name| !optional.iter().any(|chosen| chosen == name))
             .map(str::to_owned)
             .collect::<Vec<_>>();
-        let party = self.registry.client(&login.request.client_id).await?;
-        let asked = Asked::new(&self.registry, &party, &login.request)
+        let asked = Asked::new(&self.registry, &login.party, &login.request)
             .map_err(|_| login.refusal(Code::ScopeNotAllowed))?;
         let evidence = &decided.evidence;
-        let prepared = self.prepare(&party, &login.request, &asked, evidence, now).await?;
+        let prepared = self.prepare(&login.party, &login.request, &asked, evidence, now).await?;
         let key = login.handle.key();
         let at = At { key: &key, request: &login.request, shown: true, waits: true, seen: None };
         let settled = self

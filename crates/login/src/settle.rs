@@ -6,7 +6,7 @@
 
 use std::fmt::Display;
 
-use sekisho_access::{Agreed, Decision, Facts, GpuAccessRequest};
+use sekisho_access::{Agreed, Decision, GpuAccessRequest};
 use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_grants::{ClaimsByType, Evidence, Grant, GrantedPermit, Mint};
 use sekisho_oauth::authorization::{
@@ -16,7 +16,7 @@ use sekisho_oauth::client::{Client, OFFLINE_ACCESS};
 use sekisho_oauth::id_token;
 use sekisho_oauth::token::CodeBinding;
 use sekisho_profile::acr::PHISHING_RESISTANT;
-use sekisho_profile::types::{LOGIN, MEMBER_REF, TRAINING};
+use sekisho_profile::types::{LOGIN, MEMBER_REF};
 use sekisho_profile::{Act, Code, Outcome, Reason, lifetimes};
 use sekisho_registry::RelyingParty;
 use sekisho_site::Refusal;
@@ -88,7 +88,11 @@ impl Logins {
             asked: asked.access.as_ref().map(|access| access.request.clone()),
             other_subject: expected.iter().flatten().any(|expected| *expected != sub),
             sub,
-            consent_key: digests.consent(&party.client.client_id, &evidence.person),
+            consent_key: digests.consent(
+                &party.client.client_id,
+                party.generation,
+                &evidence.person,
+            ),
             party: party.clone(),
             mint: self.grants.draw(grant_end(request, evidence, now), now),
             now,
@@ -116,18 +120,11 @@ impl Logins {
         let gate = self.registry.services().gate(&asked.request.service);
         let gate = gate
             .ok_or_else(|| Refusal::code(Code::ScopeNotAllowed, party.client.client_id.as_str()))?;
-        let facts = Facts {
-            now,
-            gate,
-            request: &asked.request,
-            affiliation: claims.get(LOGIN),
-            training: claims.get(TRAINING),
-            acr: evidence.channel.acr(),
-        };
-        let policies = self.registry.policies();
-        Ok(match policies.decide(&facts) {
+        let request = &asked.request;
+        Ok(match self.grants.decide_access(gate, request, evidence, claims, now) {
             Decision::Permit(permit) => {
-                Access::Permit(GrantedPermit::new(permit, &gate.id, policies.version()))
+                let policies = self.registry.policies();
+                Access::Permit(GrantedPermit::new(permit, request, gate, policies))
             }
             Decision::Deny(denied) => Access::Deny(DeniedLogin {
                 reasons: denied.reasons,
@@ -181,6 +178,8 @@ impl Prepared {
         let At { key, request, .. } = at;
         let stands = match stands {
             Ok(stands) => stands,
+            // It may be readable again later: nothing ends, and the person may try again.
+            Err(fallen) if !fallen.is_final() => return Ok(Settled::Refused(fallen.code)),
             Err(fallen) => {
                 session::end_in(tx, session, &End::Fallen(fallen), self.now)?;
                 self.audit(tx, key, evidence, Act::LoginSettle, Some(&fallen.code));
@@ -297,6 +296,8 @@ impl Prepared {
     ) -> Grant {
         Grant {
             client_id: request.client_id.clone(),
+            generation: self.party.generation,
+            issued: Some(self.now),
             sub: self.sub.clone(),
             sid: session.sid.clone(),
             scopes: request.scopes.clone(),

@@ -58,6 +58,9 @@ pub(crate) struct Ticket {
     pub(crate) secret: String,
     /// The validated request; `None` if it is a row because it was too large.
     pub(crate) request: Option<AuthorizationRequest>,
+    /// The generation of the client's registration by which the request was validated.
+    #[serde(default)]
+    pub(crate) generation: u64,
     /// How the wallet is asked.
     pub(crate) asking: Asking,
     /// The browser, as it named itself.

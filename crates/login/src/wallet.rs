@@ -395,14 +395,7 @@ fn digest_of(vp_token: &BTreeMap<String, Vec<String>>) -> [u8; 32] {
 
 /// The credentials of a presentation, as decisions refer to them.
 fn relied(presentation: &VerifiedPresentation) -> Vec<Relied> {
-    let of = |(id, credential): (&str, &VerifiedCredential)| Relied {
-        type_name: id.to_owned(),
-        issuer: credential.issuer().to_owned(),
-        digest: credential.digest(),
-        status: credential.status().cloned(),
-        expires: credential.expires(),
-    };
-    presentation.credentials().map(of).collect()
+    presentation.credentials().map(|(id, credential)| Relied::on(id, credential)).collect()
 }
 
 /// An answer that was verified, and the versions with which it was verified.

@@ -141,10 +141,14 @@ pub enum Reason {
     CredentialReplaced,
     /// A credential of the same offer was changed, so this one was too.
     SameOffer,
+    /// An operator ended the session in which the person agreed.
+    SessionEnded,
+    /// An operator ended it.
+    EndedByOperator,
 }
 
 impl Reason {
-    const FIXED: [Self; 8] = [
+    const FIXED: [Self; 10] = [
         Self::CodeReplayed,
         Self::RefreshReused,
         Self::RevokedByClient,
@@ -153,6 +157,8 @@ impl Reason {
         Self::SessionReplaced,
         Self::CredentialReplaced,
         Self::SameOffer,
+        Self::SessionEnded,
+        Self::EndedByOperator,
     ];
 
     /// Returns the text that is written.
@@ -167,6 +173,8 @@ impl Reason {
             Self::SessionReplaced => "replaced by another login",
             Self::CredentialReplaced => "replaced by a later request of the wallet",
             Self::SameOffer => "of the same offer",
+            Self::SessionEnded => "its session was ended",
+            Self::EndedByOperator => "ended by an operator",
         }
     }
 

@@ -13,6 +13,9 @@ use serde_json::Value;
 
 use crate::{Registry, tables};
 
+/// The key of the one row in `tables::Registrations`.
+const REGISTRATIONS: &str = "clients";
+
 /// A relying party: the OAuth client, and what this product adds to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RelyingParty {
@@ -28,6 +31,10 @@ pub struct RelyingParty {
     /// The sector from which its pairwise subjects are computed (OpenID Connect Core 1.0, section
     /// 8.1).
     pub sector: String,
+    /// The number of this registration. No other registration has it, not even a later one of the
+    /// same id. Whatever was given to a client carries it, and ends with the registration. 0 for
+    /// registrations of before, whose ids a later registration never has under this number.
+    pub generation: u64,
 }
 
 /// The members of a stored row that are not part of `Client`.
@@ -40,6 +47,8 @@ struct Beside {
     #[serde(default)]
     cross_device: bool,
     sector: Option<String>,
+    #[serde(default)]
+    generation: u64,
 }
 
 impl<'de> Deserialize<'de> for RelyingParty {
@@ -48,12 +57,12 @@ impl<'de> Deserialize<'de> for RelyingParty {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let row = Value::deserialize(deserializer)?;
         let client = Client::deserialize(&row).map_err(D::Error::custom)?;
-        let Beside { service, purpose, cross_device, sector } =
+        let Beside { service, purpose, cross_device, sector, generation } =
             Beside::deserialize(&row).map_err(D::Error::custom)?;
         // Rows written before `sector` existed: compute it as it was computed then.
         let sector = sector.or_else(|| sector_of(&client.redirect_uris));
         let sector = sector.ok_or_else(|| D::Error::custom("no redirect URI gives a sector"))?;
-        Ok(Self { client, service, purpose, cross_device, sector })
+        Ok(Self { client, service, purpose, cross_device, sector, generation })
     }
 }
 
@@ -89,9 +98,18 @@ impl Registry {
         tx.get::<tables::Clients>(&id.to_owned())
     }
 
-    /// Registers a client. Returns `false` and writes nothing if its id is taken.
+    /// Registers a client under the next generation. Returns `false` and writes nothing if its id
+    /// is taken.
     pub fn add_client_in(&self, tx: &mut Tx, client: &RelyingParty) -> Result<bool, StoreError> {
-        tx.insert::<tables::Clients>(&client.client.client_id, client)
+        let (id, at) = (&client.client.client_id, REGISTRATIONS.to_owned());
+        if tx.contains::<tables::Clients>(id)? {
+            return Ok(false);
+        }
+        let generation =
+            tx.get::<tables::Registrations>(&at)?.unwrap_or_default().saturating_add(1);
+        tx.put::<tables::Registrations>(&at, &generation)?;
+        tx.put::<tables::Clients>(id, &RelyingParty { generation, ..client.clone() })?;
+        Ok(true)
     }
 
     /// Removes a client and returns it; `None` if there was none.

@@ -8,6 +8,9 @@ use crate::{Organization, RelyingParty};
 
 table!(/// Relying parties: client id → registration.
     pub(crate) Clients = "clients_1": String => RelyingParty);
+table!(/// How many clients were ever registered: nothing → the generation of the newest one. The row is
+    /// never deleted, so that no generation is given twice.
+    pub(crate) Registrations = "registrations_1": String => u64);
 table!(/// Organizations: corporate number → names.
     pub(crate) Organizations = "organizations_1": String => Organization);
 table!(/// Trust: issuer identifier → what it may attest, for whom, under which anchors.

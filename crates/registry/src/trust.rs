@@ -45,6 +45,15 @@ impl Registry {
         Ok(())
     }
 
+    /// Reads the trusted issuers again if another broker has changed them.
+    pub async fn follow_trust(&self) -> Result<(), StoreError> {
+        let version = self.site.store().get::<tables::TrustVersion>(&VERSION.to_owned()).await?;
+        if version.unwrap_or_default() == self.trust().version {
+            return Ok(());
+        }
+        self.reload_trust().await
+    }
+
     /// Whether the store still has this version of trust. Ask this in the transaction that decides.
     pub fn is_trust_of_in(&self, tx: &mut Tx, version: u64) -> Result<bool, StoreError> {
         let now = tx.get::<tables::TrustVersion>(&VERSION.to_owned())?;

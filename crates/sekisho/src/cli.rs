@@ -1,22 +1,25 @@
-//! The command line: `sekisho init | serve | status | org | client | trust | credential | key |
-//! audit | explain | demo | completions`.
+//! The command line: `sekisho init | serve | status | org | client | trust | credential | session |
+//! grant | key | audit | explain | demo | completions`.
 //!
-//! `--json` prints one JSON document on standard output, errors included; questions and logs go to
+//! `--output json` prints one JSON document on standard output, errors included, and `--output jsonl`
+//! one for each row of a list; questions and logs go to
 //! standard error. Exit codes: 0 done, 1 failed, 2 usage, 3 denied, 4 not found, 5 unreachable.
 
 mod audit;
 mod client;
 mod credential;
 mod explain;
+mod grant;
 mod key;
 mod org;
 mod server;
 mod session;
+mod sessions;
 mod trust;
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use sekisho_ambient::Lang;
 use serde_json::json;
 
@@ -59,12 +62,24 @@ struct Common {
         default_value = "sekisho.toml"
     )]
     config: PathBuf,
-    /// Prints JSON
+    /// Prints JSON; the same as --output json
     #[arg(long, global = true)]
     json: bool,
+    /// How results are printed: json is one document, jsonl one for each row of a list
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    output: Option<Output>,
     /// ja or en [default: from LC_ALL, LC_MESSAGES or LANG]
     #[arg(long, global = true, value_parser = parse_lang)]
     lang: Option<Lang>,
+}
+
+/// How results are printed for machines.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// One JSON document
+    Json,
+    /// One JSON document on each line
+    Jsonl,
 }
 
 #[derive(Subcommand)]
@@ -87,6 +102,12 @@ enum Command {
     /// Credentials of our organizations
     #[command(subcommand)]
     Credential(credential::Command),
+    /// Sessions of people who logged in
+    #[command(subcommand)]
+    Session(sessions::Command),
+    /// What people granted to relying parties: codes and tokens
+    #[command(subcommand)]
+    Grant(grant::Command),
     /// Signing keys
     #[command(subcommand)]
     Key(key::Command),
@@ -133,10 +154,11 @@ pub async fn run(
     surroundings: Surroundings,
     terminal: &mut Terminal<'_>,
 ) -> u8 {
-    let Common { config, json, lang } = arguments.common;
+    let Common { config, json, output, lang } = arguments.common;
+    let (json, lines) = (json || output.is_some(), output == Some(Output::Jsonl));
     let chosen = lang;
     let lang = lang.unwrap_or_else(environment_lang);
-    let mut session = Session { terminal, json, lang, chosen, config, surroundings };
+    let mut session = Session { terminal, json, lines, lang, chosen, config, surroundings };
     match session.run(arguments.command).await {
         Ok(()) => 0,
         Err(failure) => {
@@ -156,6 +178,8 @@ impl Session<'_, '_> {
             Command::Client(command) => self.client(command).await,
             Command::Trust(command) => self.trust(command).await,
             Command::Credential(command) => self.credential(command).await,
+            Command::Session(command) => self.sessions(command).await,
+            Command::Grant(command) => self.grant(command).await,
             Command::Key(command) => self.key(command).await,
             Command::Audit(command) => self.audit(command).await,
             Command::Explain { code } => self.explain(&code),

@@ -25,10 +25,14 @@ words! {
     CLIENT_SECRET = "クライアントシークレット", "Client secret";
     CLIENTS = "クライアント", "Clients";
     CORPORATE_NUMBER = "法人番号", "Corporate number";
+    CREDENTIALS = "証明書", "Credentials";
     CREDENTIAL_ENDS = "証明書の期限", "Credential ends";
+    ENDED_GRANTS = "いっしょに終了した許可", "Grants that ended with it";
     ENDS = "期限", "Ends";
     FOR_ADMINISTRATORS = "管理者ができること", "For administrators";
     FOR_USERS = "利用者ができること", "For users";
+    GATE = "ゲート", "Gate";
+    GRANTED = "許可", "Granted";
     HTTP_STATUS = "HTTP ステータス", "HTTP status";
     ID = "ID", "ID";
     ISSUED = "発行", "Issued";
@@ -36,6 +40,7 @@ words! {
     KEY = "鍵", "Key";
     KEYS = "鍵", "Keys";
     LINK = "リンク", "Link";
+    LOGGED_IN = "ログイン", "Logged in";
     METHOD = "認証方式", "Authentication";
     NAME = "名称", "Name";
     NUMBER = "番号", "No.";
@@ -49,8 +54,10 @@ words! {
     PURPOSE = "用途", "Purpose";
     REASON = "理由", "Reason";
     REDIRECT_URI = "戻り先", "Redirect URI";
+    SCOPES = "スコープ", "Scopes";
     SERVER = "サーバー", "Server";
     SERVICE = "サービス", "Service";
+    SID = "サービスから見えるID (sid)", "ID for services (sid)";
     SINCE = "開始", "Since";
     STATE = "状態", "State";
     STEP = "手順", "Step";

@@ -265,6 +265,91 @@ async fn token(origin: &str, secret: &str, form: &[(&str, &str)]) -> (u16, Value
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
+/// Operators see who is logged in and what services were given, and end it, by commands.
+#[tokio::test]
+async fn word_01_sessions_and_grants_are_ended_by_commands() {
+    let home = Home::new();
+    let origin = home.init();
+    let server = home.serve();
+    let (secret, affiliation, training) = set_up(&home);
+    let holder = Holder { home: &home };
+    holder.run(&["init", "--trust", &home.path("data/ca.pem").display().to_string()]).await;
+    holder.run(&["accept", &affiliation]).await;
+    holder.run(&["accept", &training]).await;
+    assert_eq!(home.json(&["session", "list"])["sessions"], json!([]));
+    let mut codes = Vec::new();
+    for prompt in ["", "&prompt=login"] {
+        let mut browser = Browser::new();
+        let page = browser.get(&format!("{}{prompt}", request(&origin, "portal"))).await;
+        let mut answer = holder.present(&page, &mut browser).await;
+        if answer.body.contains("consent-allow") {
+            let form_token = answer.between("name=\"form_token\" value=\"", "\"");
+            let form = [("form_token", form_token.as_str()), ("decision", "allow")];
+            answer = browser.open(browser.http.post(&answer.url).form(&form)).await;
+        }
+        codes.push(answer.parameter("code").unwrap());
+    }
+
+    let sessions = home.json(&["session", "list", "--client", "portal"]);
+    let ids: Vec<String> = sessions["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), 2);
+    let lines = home.run(&["session", "list", "--output", "jsonl"]);
+    let lines: Vec<Value> =
+        lines.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(json!(lines), sessions["sessions"]);
+    let table = home.run(&["session", "list", "--lang", "ja"]);
+    assert!(table.stdout.starts_with("ID") && table.stdout.contains("ログイン"), "{table:?}");
+    assert_eq!(table.stdout.lines().count(), 3, "{table:?}");
+    let person = lines[0]["person"].as_str().unwrap();
+    for noun in ["session", "grant"] {
+        let of_person = home.json(&[noun, "list", "--person", person]);
+        assert_eq!(of_person[format!("{noun}s")].as_array().unwrap().len(), 2);
+        let of_nobody = home.run(&[noun, "list", "--person", "0000000000000000"]);
+        assert_eq!((of_nobody.code(), of_nobody.stdout.as_str()), (0, ""), "{of_nobody:?}");
+    }
+
+    let untyped = home.run(&["session", "end", &ids[0]]);
+    assert_eq!(untyped.code(), 2, "{untyped:?}");
+    let plan = home.json(&["session", "end", &ids[0], "--dry-run"]);
+    assert_eq!((&plan["audit_id"], plan["grants"].as_array().unwrap().len()), (&Value::Null, 1));
+    assert_eq!(home.json(&["session", "list"])["sessions"].as_array().unwrap().len(), 2);
+    let ended = home.run_with(&["session", "end", &ids[0], "--reason", "device lost"], &ids[0]);
+    assert_eq!(ended.code(), 0, "{ended:?}");
+    assert!(ended.stderr.contains("Audit ID"), "{ended:?}");
+    let again = home.run(&["session", "end", &ids[0], "--yes"]);
+    assert_eq!(again.code(), 4, "{again:?}");
+    let grants = home.json(&["grant", "list"]);
+    let [left] = grants["grants"].as_array().unwrap().as_slice() else { panic!("{grants}") };
+    assert_eq!((&left["client_id"], &left["gate"]), (&json!("portal"), &json!("gpu-console")));
+    let all = home.run(&["grant", "list", "--all", "--lang", "en"]);
+    assert!(all.stdout.contains("its session was ended"), "{all:?}");
+
+    let id = left["id"].as_str().unwrap();
+    let ended = home.json(&["grant", "end", id, "--yes"]);
+    assert!(ended["audit_id"].is_string(), "{ended}");
+    assert_eq!(home.run(&["grant", "end", id, "--yes"]).code(), 4);
+    for code in &codes {
+        let redeem = [
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", VERIFIER),
+        ];
+        let (status, refused) = token(&origin, &secret, &redeem).await;
+        assert_eq!((status, &refused["error"]), (400, &json!("invalid_grant")));
+    }
+    assert_eq!(home.json(&["session", "list"])["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(server.stop(), 0);
+    // The same commands without a server.
+    assert_eq!(home.json(&["session", "end", &ids[1], "--yes"])["grants"], json!([]));
+    assert_eq!(home.json(&["audit", "verify"])["fault"], Value::Null);
+}
+
 /// OA-07, OA-08: the program is killed again and again. What it had answered still holds: used
 /// codes and tokens stay used, ended families stay ended, and valid tokens stay valid.
 #[tokio::test]

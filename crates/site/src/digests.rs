@@ -60,9 +60,13 @@ impl Digests {
         })
     }
 
-    /// Returns the key under which the consent of `person` towards `client_id` is stored.
-    pub fn consent(&self, client_id: &str, person: &[u8; 32]) -> [u8; 32] {
-        hmac_sha256(self.consent.expose(), &[client_id.as_bytes(), person])
+    /// Returns the key under which the consent of `person` towards this registration of `client_id`
+    /// is stored. Registrations of generation 0 have the keys of before there were generations.
+    pub fn consent(&self, client_id: &str, generation: u64, person: &[u8; 32]) -> [u8; 32] {
+        let generation = generation.to_be_bytes();
+        let parts: [&[u8]; 3] = [client_id.as_bytes(), person, &generation];
+        let named = if generation == [0; 8] { &parts[..2] } else { &parts[..] };
+        hmac_sha256(self.consent.expose(), named)
     }
 
     /// Returns the token that the forms of this login carry. It protects against forms that other

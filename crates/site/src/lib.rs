@@ -11,6 +11,7 @@ mod digests;
 mod names;
 mod origin;
 mod outbound;
+mod pages;
 pub mod paths;
 mod refusal;
 
@@ -23,6 +24,7 @@ pub use digests::Digests;
 pub use names::{NameError, check_names};
 pub use origin::{Origin, OriginError, is_loopback};
 pub use outbound::{Outbound, OutboundConfig, OutboundError};
+pub use pages::Page;
 pub use refusal::Refusal;
 
 /// The most rows that one batch of a sweep deletes. Other batches get their turn in between.

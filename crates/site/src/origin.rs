@@ -84,6 +84,13 @@ impl Origin {
         self.join(&paths::organization(corporate_number))
     }
 
+    /// Returns the corporate number of the organization whose credential issuer identifier this is;
+    /// `None` if it is not one of ours.
+    pub fn organization_of<'i>(&self, issuer: &'i str) -> Option<&'i str> {
+        let number = issuer.rsplit('/').next()?;
+        (self.organization(number) == issuer).then_some(number)
+    }
+
     /// Returns the credential endpoint of an organization.
     pub fn credential_endpoint(&self, corporate_number: &str) -> String {
         self.join(&paths::fill(paths::CREDENTIAL, &[corporate_number]))

@@ -1,18 +1,21 @@
-//! Whether the credentials of a decision still stand. The question is asked in two steps, because
-//! only the first step may wait for other servers.
+//! Whether the credentials of a decision still stand: none has expired, the issuer is still trusted
+//! for its type and organization under the anchor that vouched for it, the key that signed it is
+//! not compromised, and its status is good. The question is asked in two steps, because only the
+//! first step may wait for other servers.
 //!
-//! [`Standing::look`] runs before the transaction: it checks expiry, status lists of other issuers,
-//! and our own lists, which it verifies as other verifiers would. [`Standing::standing_in`] runs in
-//! the transaction that decides: it reads the entries of our own lists again, so a revocation that
-//! was committed before the decision is seen, and it compares the versions of trust and of our keys
-//! with those that the first step used.
+//! [`Standing::look`] runs before the transaction and checks all of that, with trust and keys as
+//! they are in the store now. It verifies our own lists as other verifiers would.
+//! [`Standing::standing_in`] runs in the transaction that decides: it reads the entries of our own
+//! lists again, so a revocation that was committed before the decision is seen, and it compares the
+//! versions of trust and of our keys with those that the first step used.
 //!
 //! Invariant: only this file makes a [`Stands`]. A function that takes one as an argument cannot be
 //! called for credentials that were not checked.
 
 use sekisho_ambient::Timestamp;
 use sekisho_credential::status::{self, StatusReference};
-use sekisho_profile::{Code, Status};
+use sekisho_credential::vc::{Signed, VerifiedCredential};
+use sekisho_profile::{Code, Status, types};
 use sekisho_site::audit::short;
 use sekisho_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
@@ -35,12 +38,37 @@ pub struct Relied {
     pub status: Option<StatusReference>,
     /// When it expires, if it does.
     pub expires: Option<Timestamp>,
+    /// The corporate number of the organization that it is about; `None` if its type is about none,
+    /// and in rows written before this member existed.
+    #[serde(default)]
+    pub organization: Option<String>,
+    /// Under which key it was signed; `None` in rows written before this member existed.
+    #[serde(default)]
+    pub signed: Option<Signed>,
+}
+
+impl Relied {
+    /// What is kept of a verified credential of the type called `type_name`.
+    pub fn on(type_name: &str, credential: &VerifiedCredential) -> Self {
+        let claim = types::find(type_name).and_then(|known| known.organization_claim);
+        let organization = claim.and_then(|name| credential.claims().get(name)?.as_str());
+        Self {
+            type_name: type_name.to_owned(),
+            issuer: credential.issuer().to_owned(),
+            digest: credential.digest(),
+            status: credential.status().cloned(),
+            expires: credential.expires(),
+            organization: organization.map(str::to_owned),
+            signed: Some(credential.signed().clone()),
+        }
+    }
 }
 
 /// A credential that no longer stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fallen {
-    /// The reason: revoked, suspended, expired, or of unknown status.
+    /// The reason: revoked, suspended, expired, of unknown status, of an issuer that is not trusted
+    /// any more, or signed under a compromised key.
     pub code: Code,
     /// The name of the credential in the audit log: the id under which we issued it, or the start
     /// of its digest. By this name, a revocation and its consequences can be matched.
@@ -105,6 +133,11 @@ pub enum Found {
 impl Standing {
     /// The first step: checks everything that the deciding transaction cannot check.
     pub async fn look(&self, relied: &[Relied], now: Timestamp) -> Looked {
+        if let Err(error) = self.follow().await {
+            tracing::error!(%error, "trust and keys cannot be read");
+            let fallen = Fallen { code: Code::StatusUnknown, credential: String::new() };
+            return Looked { fallen: Some(fallen), trust: 0, ring: 0 };
+        }
         let (trust, ring) = (self.registry.trust().version, self.keyring.ring().generation());
         for credential in relied {
             if let Some(code) = self.code_of(credential, now).await {
@@ -119,6 +152,12 @@ impl Standing {
         if credential.expires.is_some_and(|end| end <= now) {
             return Some(Code::Expired);
         }
+        if !self.is_trusted(credential) {
+            return Some(Code::UntrustedIssuer);
+        }
+        if self.is_compromised(credential) {
+            return Some(Code::IssuerKeyCompromised);
+        }
         let reference = credential.status.as_ref()?;
         match self.status_of(credential, reference, now).await {
             Ok(status) => refusal(status),
@@ -127,6 +166,23 @@ impl Standing {
                 Some(Code::StatusUnknown)
             }
         }
+    }
+
+    fn is_trusted(&self, credential: &Relied) -> bool {
+        let vct = types::vct(self.site.type_authority(), &credential.type_name);
+        let (organization, signed) = (credential.organization.as_deref(), &credential.signed);
+        let trust = self.registry.trust();
+        trust.list.still_covers(&credential.issuer, &vct, organization, signed.as_ref())
+    }
+
+    /// Whether the key that signed a credential of ours is compromised. If it is not known which
+    /// key that was, any compromised key of the issuer counts.
+    fn is_compromised(&self, credential: &Relied) -> bool {
+        let Some(issuer) = self.site.origin().organization_of(&credential.issuer) else {
+            return false;
+        };
+        let key = credential.signed.as_ref().map(|signed| signed.key.as_str());
+        self.keyring.ring().is_compromised(issuer, key)
     }
 
     /// The second step, in the transaction that decides.
@@ -196,6 +252,12 @@ impl Standing {
         self.registry.reload_trust().await?;
         // If the keys cannot be read, the ring in memory stays as it is, and nothing is signed.
         self.keyring.reload().await.map_err(|error| StoreError::Aborted(error.to_string()))
+    }
+
+    /// Reads trust and our keys again if another broker has changed them.
+    async fn follow(&self) -> Result<(), StoreError> {
+        self.registry.follow_trust().await?;
+        self.keyring.follow().await.map_err(|error| StoreError::Aborted(error.to_string()))
     }
 
     /// The place of the credential's entry, if it is in one of our own lists.

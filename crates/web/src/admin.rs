@@ -14,8 +14,10 @@ use axum::{Json, Router};
 use http::StatusCode;
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    AddClient, AddOrganization, AddTrust, AdminError, By, ChangeStatus, OfferCredential, RotateKey,
+    AddClient, AddOrganization, AddTrust, AdminError, By, ChangeStatus, EndGrant, EndSession,
+    Listing, OfferCredential, Part, RotateKey, WhichSessions,
 };
+use sekisho_grants::listing::Which;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -40,6 +42,10 @@ pub fn router(broker: Broker) -> Router {
         .route("/v1/credentials/{credential}/revoke", post(revoke_credential))
         .route("/v1/credentials/{credential}/suspend", post(suspend_credential))
         .route("/v1/credentials/{credential}/resume", post(resume_credential))
+        .route("/v1/sessions", get(sessions))
+        .route("/v1/sessions/{session}/end", post(end_session))
+        .route("/v1/grants", get(grants))
+        .route("/v1/grants/{grant}/end", post(end_grant))
         .route("/v1/keys", get(keys))
         .route("/v1/keys/rotate", post(rotate_key))
         .route("/v1/audit", get(audit))
@@ -92,6 +98,28 @@ struct OfOrganization {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct SessionsPage {
+    client: Option<String>,
+    person: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GrantsPage {
+    client: Option<String>,
+    person: Option<String>,
+    subject: Option<String>,
+    sid: Option<String>,
+    #[serde(default)]
+    all: bool,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct WhichKeys {
     #[serde(default)]
     all: bool,
@@ -115,6 +143,11 @@ fn answer(result: Result<impl Serialize, AdminError>) -> Answer {
 /// Answers with a list, as the member `name` of an object.
 fn list(name: &str, rows: Result<impl Serialize, AdminError>) -> Answer {
     answer(rows.map(|rows| json!({name: rows})))
+}
+
+/// Answers with a page of a list, and with what the next page comes `after`.
+fn page<T: Serialize>(name: &str, listing: Result<Listing<T>, AdminError>) -> Answer {
+    answer(listing.map(|Listing { rows, next }| json!({name: rows, "next": next})))
 }
 
 async fn status(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
@@ -247,6 +280,46 @@ async fn resume_credential(
     Body(why): Body<ChangeStatus>,
 ) -> Answer {
     answer(broker.resume_credential(&by(caller, change.dry_run), &credential, &why).await)
+}
+
+async fn sessions(
+    State(broker): State<Broker>,
+    _: Caller,
+    Asked(asked): Asked<SessionsPage>,
+) -> Answer {
+    let SessionsPage { client, person, after, limit } = asked;
+    let which = WhichSessions { client, person };
+    page("sessions", broker.list_sessions(&which, &Part { after, limit }).await)
+}
+
+async fn end_session(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(session): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(end): Body<EndSession>,
+) -> Answer {
+    answer(broker.end_session(&by(caller, change.dry_run), &session, &end).await)
+}
+
+async fn grants(
+    State(broker): State<Broker>,
+    _: Caller,
+    Asked(asked): Asked<GrantsPage>,
+) -> Answer {
+    let GrantsPage { client, person, subject, sid, all, after, limit } = asked;
+    let which = Which { client, person, subject, sid, ended: all };
+    page("grants", broker.list_grants(&which, &Part { after, limit }).await)
+}
+
+async fn end_grant(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(grant): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(end): Body<EndGrant>,
+) -> Answer {
+    answer(broker.end_grant(&by(caller, change.dry_run), &grant, &end).await)
 }
 
 async fn keys(State(broker): State<Broker>, _: Caller, Asked(which): Asked<WhichKeys>) -> Answer {

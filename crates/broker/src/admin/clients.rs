@@ -174,6 +174,7 @@ impl Broker {
             service: add.service.clone(),
             purpose: add.purpose.clone(),
             cross_device: add.cross_device,
+            generation: 0, // given by `Registry::add_client_in`
             client,
         })
     }

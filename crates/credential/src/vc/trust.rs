@@ -8,6 +8,8 @@ use sekisho_jose::x5c::{ChainError, TrustAnchor, VerifiedLeaf, verify_chain};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::Signed;
+
 /// An issuer, and what it may attest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustedIssuer {
@@ -60,6 +62,29 @@ impl TrustList {
         self.0
             .iter()
             .filter(move |entry| entry.issuer == issuer && entry.types.iter().any(|own| own == vct))
+    }
+
+    /// Whether a credential that was verified earlier would still be trusted: `issuer` may issue
+    /// `vct`, may attest for `organization` if the credential is about one, and has the anchor to
+    /// which the credential's chain led. What is not known of the credential is not compared.
+    pub fn still_covers(
+        &self,
+        issuer: &str,
+        vct: &str,
+        organization: Option<&str>,
+        signed: Option<&Signed>,
+    ) -> bool {
+        let has_anchor = |entry: &&TrustedIssuer| {
+            let led_to = |signed: &Signed| {
+                entry.anchors.iter().any(|anchor| anchor.fingerprint() == Some(signed.anchor))
+            };
+            signed.is_none_or(led_to)
+        };
+        let attests = |entry: &TrustedIssuer| match organization {
+            Some(number) => entry.organizations.iter().any(|own| own == number),
+            None => true,
+        };
+        self.entries(issuer, vct).filter(has_anchor).any(attests)
     }
 
     /// Checks that `x5c` leads to an anchor of `issuer` for `vct` and that the leaf belongs to

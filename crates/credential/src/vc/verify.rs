@@ -2,7 +2,7 @@
 
 use sekisho_ambient::{Timestamp, sha256};
 use sekisho_jose::{Ahead, Claims, Expected, PublicJwk, TimeRule, numeric_date};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{CredentialError, TYP, TrustList, TrustedIssuer};
@@ -58,6 +58,15 @@ impl Format {
     }
 }
 
+/// Under which key a credential was signed, and what vouched for that key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The thumbprint of the issuer's key (RFC 7638).
+    pub key: String,
+    /// The anchor to which the issuer's chain led, by `TrustAnchor::fingerprint`.
+    pub anchor: [u8; 32],
+}
+
 /// A credential that was checked: a trusted issuer issued it, it is within its time, and the holder
 /// of its key presented it to us. Its status was not checked.
 ///
@@ -72,6 +81,8 @@ pub struct VerifiedCredential {
     expires: Option<Timestamp>,
     #[serde(skip)]
     digest: [u8; 32],
+    #[serde(skip)]
+    signed: Signed,
 }
 
 impl VerifiedCredential {
@@ -109,6 +120,11 @@ impl VerifiedCredential {
     /// credential.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+
+    /// Returns under which key it is signed.
+    pub fn signed(&self) -> &Signed {
+        &self.signed
     }
 }
 
@@ -156,7 +172,9 @@ fn verify_sd_jwt(
     let (status, expires) = check_life(&claims, check.now)?;
     check_content(&claims, check, &entries)?;
     let digest = sha256(presentation.issuer_jwt().as_bytes());
-    Ok(VerifiedCredential { issuer, vct, claims, holder_key, status, expires, digest })
+    let anchor = leaf.anchor.ok_or(CredentialError::Claim("x5c"))?;
+    let signed = Signed { key: leaf.thumbprint, anchor };
+    Ok(VerifiedCredential { issuer, vct, claims, holder_key, status, expires, digest, signed })
 }
 
 /// Checks `exp`, `nbf`, `iat` and `status`. At least one of `exp` and `status` is required (HAIP,

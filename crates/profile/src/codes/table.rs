@@ -174,6 +174,11 @@ codes! {
         user: "すべて自分の証明書であれば、発行元に、ほかの証明書の持ち主を指定した発行を依頼してください。" / "If all of them are yours, ask the issuer to issue one again for the holder of the other.",
         admin: "`sekisho credential offer` の --holder に、持ち主がすでに持つ証明書のIDを指定して発行してください。" / "Offer the credential with `sekisho credential offer --holder`, which takes the id of a credential that the holder has.",
     }
+    IssuerKeyCompromised = "C-2014", 403, "access_denied" {
+        cause: "この証明書に署名した鍵は、他人に知られたおそれがあるため使えなくなりました。" / "The key that signed this credential may be in other hands and does not count any more.",
+        user: "証明書の発行元に、証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again.",
+        admin: "鍵の一覧で発行元の新しい鍵が使用中になっているか確認し、証明書を発行し直してください。" / "Check in the list of keys that a new key of the issuer is active, and issue the credential again.",
+    }
     HolderClock = "C-2015", 403, "access_denied" {
         cause: "ウォレットのある端末の時計が、このサーバーの時計と合っていません。" / "The clock of the device with your wallet differs too much from this server's clock.",
         user: "端末の日付と時刻を自動設定にして、もう一度お試しください。" / "Let your device set its date and time automatically, then try again.",

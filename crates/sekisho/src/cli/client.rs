@@ -19,7 +19,8 @@ pub(super) enum Command {
     Add(Box<Add>),
     /// Lists relying parties
     List,
-    /// Removes a relying party: its codes and tokens die with it
+    /// Removes a relying party: its codes and tokens die with it, and a later one of the same id gets
+    /// none of them
     ///
     /// Example: sekisho client remove portal --yes
     Remove {

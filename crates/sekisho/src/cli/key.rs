@@ -32,7 +32,8 @@ pub(super) enum Command {
         /// One algorithm only
         #[arg(long, value_name = "ALG", value_parser = algorithm)]
         alg: Option<Algorithm>,
-        /// The active key may be in other hands: withdraws it at once, whatever it signed
+        /// The active key may be in other hands: withdraws it at once, and what it signed counts no
+        /// more; credentials under it log nobody in
         #[arg(long)]
         compromised: bool,
         /// Does not ask for the purpose to be typed where --compromised destroys

@@ -7,7 +7,7 @@ use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use sekisho_ambient::{Lang, Text, Timestamp, Words};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::{Api, Call};
 use crate::settings::Settings;
@@ -27,6 +27,8 @@ pub struct Terminal<'a> {
 pub(crate) struct Session<'a, 't> {
     pub(crate) terminal: &'a mut Terminal<'t>,
     pub(crate) json: bool,
+    /// Whether each row of a list is a JSON document of its own line.
+    pub(crate) lines: bool,
     pub(crate) lang: Lang,
     /// The language, if the user chose it with `--lang`.
     pub(crate) chosen: Option<Lang>,
@@ -53,12 +55,51 @@ impl Session<'_, '_> {
         show: impl FnOnce(&mut Self, Vec<T>),
     ) -> Result<(), Failure> {
         let mut answer = self.call(call).await?;
-        if self.json {
+        if self.json && !self.lines {
             self.say(&answer.to_string());
             return Ok(());
         }
         let rows = answer.get_mut(name).map(Value::take).unwrap_or_default();
-        let rows: Vec<T> = read(rows)?;
+        self.rows(read(rows)?, show)
+    }
+
+    /// Reads a list page by page to its end, and prints it like `Session::list`.
+    pub(super) async fn pages<T: DeserializeOwned>(
+        &mut self,
+        call: &Call,
+        name: &str,
+        show: impl FnOnce(&mut Self, Vec<T>),
+    ) -> Result<(), Failure> {
+        let api = Api::find(&self.settings()?, &self.surroundings).await?;
+        let mut rows: Vec<Value> = Vec::new();
+        let mut page = call.clone();
+        loop {
+            let mut answer = api.call(&page).await?;
+            let found = answer.get_mut(name).map(Value::take).unwrap_or_default();
+            rows.extend(read::<Vec<Value>>(found)?);
+            let Some(next) = answer.get("next").and_then(Value::as_str) else { break };
+            page = call.clone().with("after", next);
+        }
+        if self.json && !self.lines {
+            self.say(&json!({name: rows}).to_string());
+            return Ok(());
+        }
+        self.rows(rows, show)
+    }
+
+    /// Prints rows, as lines of JSON or as `show` prints them.
+    fn rows<T: DeserializeOwned>(
+        &mut self,
+        rows: Vec<Value>,
+        show: impl FnOnce(&mut Self, Vec<T>),
+    ) -> Result<(), Failure> {
+        if self.lines {
+            for row in &rows {
+                self.say(&row.to_string());
+            }
+            return Ok(());
+        }
+        let rows: Vec<T> = read(Value::Array(rows))?;
         if rows.is_empty() {
             self.remark(&words::NOTHING);
         } else {

@@ -15,7 +15,8 @@ use crate::{Failure, words};
 pub(super) enum Command {
     /// Believes an issuer: its types, for these organizations, under these roots
     ///
-    /// What was said of the issuer before is replaced.
+    /// What was said of the issuer before is replaced. What stands on credentials that are covered no
+    /// longer ends at once: sessions, codes and tokens.
     ///
     /// Example: sekisho trust add 7900000000002 --type affiliation --type organization
     ///
@@ -37,7 +38,8 @@ pub(super) enum Command {
     },
     /// Lists whose credentials are believed
     List,
-    /// Believes an issuer no longer; counts at once
+    /// Believes an issuer no longer; sessions, codes and tokens that stand on its credentials end at
+    /// once
     ///
     /// Example: sekisho trust remove https://issuer.example.jp --yes
     Remove {

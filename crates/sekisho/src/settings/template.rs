@@ -180,7 +180,8 @@ transfer_abroad = { ja = "国外へは渡しません", en = "Not transferred ab
 # policy_uri = "https://gpu.example.jp/privacy"
 # tos_uri = "https://gpu.example.jp/terms"
 
-# The conditions of one service: who may use how many GPUs. Every unmet condition is told.
+# The conditions of one service: who may use how many GPUs. Every unmet condition is told. After a
+# change, what was permitted before is decided again: it may become less or end, never more.
 [[gates]]
 id = "gpu-console"
 service = "gpu-console"

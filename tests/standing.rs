@@ -329,7 +329,7 @@ async fn word_01_a_permit_only_becomes_smaller() {
     let (rp, wallet) = (world.rp().await, world.member().await);
     let given = Given::by(&world, &rp, &wallet).await;
     let granted = given.tokens[0].body["authorization_details"][0].clone();
-    assert_eq!((&granted["gpus"], &granted["gpu_hours"]), (&json!(16), &json!(512)));
+    assert_eq!((&granted["gpus"], &granted["gpu_hours"]), (&json!(16), &json!(384)));
     world
         .restart(|config| {
             let gate = &mut config.gates[0];

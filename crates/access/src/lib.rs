@@ -14,8 +14,8 @@
 //! a time.
 
 mod affiliation;
-mod agreed;
 mod again;
+mod agreed;
 mod decision;
 mod evaluate;
 mod explain;
@@ -30,8 +30,8 @@ mod samples;
 mod size;
 
 pub use affiliation::AffiliationType;
-pub use agreed::Agreed;
 pub use again::lesser;
+pub use agreed::Agreed;
 pub use decision::{Decision, Denied, Facts, Permit, Reason};
 pub use gate::{Gate, GateError, TrainingRule};
 pub use policies::{Policies, PolicyError};

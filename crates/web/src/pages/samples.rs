@@ -435,7 +435,7 @@ fn the_login_page_offers_each_wallet_and_says_who_asks() {
 #[test]
 fn an_expired_code_is_not_shown() {
     let html = login(&expired(Lang::Ja, &str::to_owned));
-    assert!(html.contains("A-1001") && html.contains("id=\"login-renew\""));
+    assert!(html.contains("A-1008") && html.contains("id=\"login-renew\""));
     assert!(!html.contains("request_uri_method") && !html.contains("http-equiv=\"refresh\""));
 }
 

@@ -11,7 +11,7 @@ mod token;
 
 use std::collections::BTreeMap;
 
-use sekisho_ambient::{Text, sha256};
+use sekisho_ambient::{Text, constant_time_eq, sha256};
 use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_credential::vc::{self, Binding, Check, Format, TrustList, TrustedIssuer};
 use sekisho_jose::{Ahead, b64u};
@@ -153,7 +153,8 @@ impl Wallet {
     fn received_before(&self, offer: &PreparedOffer) -> Result<Vec<Credential>, WalletError> {
         let digest = offer.digest();
         let mut held = self.held()?;
-        held.retain(|held| held.offer.as_ref() == Some(&digest));
+        let is_same = |offer: &str| constant_time_eq(offer.as_bytes(), digest.as_bytes());
+        held.retain(|held| held.offer.as_deref().is_some_and(is_same));
         if held.len() < offer.offered.len() {
             return Ok(Vec::new());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawForm, State as Shared};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use sekisho_ambient::{Lang, Timestamp, sha256};
+use sekisho_ambient::{Lang, Timestamp, constant_time_eq, sha256};
 
 use super::State;
 use super::owner::is_led_from_elsewhere;
@@ -190,7 +190,8 @@ async fn receive(
 ) -> Result<(), WalletError> {
     let code = offer.tx_code.as_ref().zip(typed.as_ref()).map(|(hint, typed)| hint.read(typed));
     let digest = code.map(|code| sha256(code.as_bytes()));
-    let refused = attempts.wrong.iter().find(|(wrong, _)| Some(*wrong) == digest);
+    let is_same = |wrong: &[u8; 32]| digest.is_some_and(|typed| constant_time_eq(wrong, &typed));
+    let refused = attempts.wrong.iter().find(|(wrong, _)| is_same(wrong));
     if let Some((_, certain)) = refused {
         return Err(WalletError::WrongTxCode { certain: *certain });
     }

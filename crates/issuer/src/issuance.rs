@@ -4,6 +4,7 @@
 //! are durable, so every signed credential can be found and revoked.
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_credential::types::rounded;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, Claims, PublicJwk};
 use sekisho_keyring::{ActiveKey, Purpose};
@@ -14,7 +15,7 @@ use sekisho_openid4vci::proof::ProofCheck;
 use sekisho_profile::{Act, Outcome, types};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry};
-use sekisho_standing::{OwnList, Place};
+use sekisho_standing::{Entrant, OwnList, Place};
 use sekisho_store::{StoreError, Tx};
 use serde_json::Value;
 
@@ -131,20 +132,22 @@ impl Issuer {
     /// changed meanwhile, it reads them again and starts over.
     async fn allocate(&self, attempt: &Attempt<'_>) -> Result<Allocation, IssuanceFailure> {
         let Attempt { granted, now, .. } = *attempt;
-        let drawn = Drawn {
-            list: self.standing.open_list(&granted.organization).await?,
-            candidates: self.standing.draw_candidates(),
-            id: Handle::new(now, self.site.entropy()).expose().to_owned(),
-        };
+        let id = Handle::new(now, self.site.entropy()).expose().to_owned();
         for _ in 0..ATTEMPTS {
             let ring = self.keyring.ring();
             let purpose = Purpose::Credential { org: granted.organization.clone() };
             let signer = ring.active(&purpose, Algorithm::Es256).ok_or(Refusal::NoKey)?.clone();
+            let drawn = Drawn {
+                list: self.standing.open_list(&granted.organization, signer.key.kid()).await?,
+                candidates: self.standing.draw_candidates(),
+                id: id.clone(),
+            };
             let recorded = self
                 .site
                 .store()
                 .transact(|tx| {
-                    if !self.keyring.is_ring_of_in(tx, ring.generation())? {
+                    let same_keys = self.keyring.is_ring_of_in(tx, ring.generation())?;
+                    if !same_keys || !drawn.list.belongs_in(tx, signer.key.kid())? {
                         return Ok(None);
                     }
                     self.record_in(tx, attempt, &drawn, signer.key.kid()).map(Some)
@@ -182,18 +185,27 @@ impl Issuer {
         let issued = row.issued.saturating_add(1);
         tx.put::<IssuanceTokens>(token, &IssuanceToken { issued, ..row })?;
         let Drawn { list, candidates, id } = drawn;
-        let place = self.standing.take_index_in(tx, list, candidates, id)?;
+        let holder_thumbprint = holder.thumbprint();
+        let expires = rounded(granted.credential_expires);
+        let entrant = Entrant {
+            credential: id,
+            type_name: &granted.type_name,
+            holder: &holder_thumbprint,
+            kid,
+            expires,
+        };
+        let place = self.standing.take_index_in(tx, list, candidates, &entrant)?;
         let record = IssuedCredential {
             organization: granted.organization.clone(),
             type_name: granted.type_name.clone(),
             vct: types::vct(self.site.type_authority(), &granted.type_name),
             person: granted.person,
-            holder_thumbprint: holder.thumbprint(),
+            holder_thumbprint,
             status_list: list.number,
             status_index: place.index,
             kid: kid.to_owned(),
             issued: now,
-            expires: granted.credential_expires,
+            expires,
             claims: granted.claims.clone(),
         };
         tx.put::<Credentials>(id, &record)?;

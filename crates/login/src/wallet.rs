@@ -17,7 +17,7 @@ use sekisho_openid4vp::request::{
 use sekisho_openid4vp::response::{
     self, ResponseCheck, VerifiedPresentation, WalletAnswer, WalletError,
 };
-use sekisho_profile::types::{self, LOGIN, MEMBER_REF};
+use sekisho_profile::types::{self, LOGIN, MEMBER_REF, VALID_THROUGH};
 use sekisho_profile::{Act, Channel, Code, Outcome, lifetimes};
 use sekisho_registry::RelyingParty;
 use sekisho_site::Refusal;
@@ -233,13 +233,14 @@ impl Logins {
             binding,
             trust: &trust.list,
             now,
-            organization_claims: &types::organization_claims(authority),
+            rules: &types::rules(authority),
         };
         let presentation = response::verify(vp_token, &check).map_err(|error| {
             let code = Code::from(&error);
             tracing::info!(%code, %error, "a presentation was refused");
             WalletRefusal::Code(code)
         })?;
+        self.check_end_is_open(asked, &presentation)?;
         let relied = relied(&presentation);
         let looked = self.standing.look(&relied, now).await;
         if let Some(fallen) = looked.fallen() {
@@ -276,6 +277,22 @@ impl Logins {
             auth_time: now,
             channel,
         })
+    }
+
+    /// A gate reads when an affiliation ends, and permits where the credential does not say it. Our own
+    /// issuers never hide that; of others, a credential that may hide it is refused.
+    fn check_end_is_open(
+        &self,
+        asked: &Asked,
+        presentation: &VerifiedPresentation,
+    ) -> Result<(), WalletRefusal> {
+        let Some(login) = presentation.credential(LOGIN) else { return Ok(()) };
+        let is_foreign = !self.site.origin().is_organization(login.issuer());
+        if is_foreign && asked.reads(LOGIN, VALID_THROUGH) && login.may_hide(VALID_THROUGH) {
+            tracing::info!("a foreign affiliation may hide {VALID_THROUGH}");
+            return Err(WalletRefusal::Code(Code::AgainstItsType));
+        }
+        Ok(())
     }
 
     /// Stores a verified answer under its login, unless there is one.
@@ -396,6 +413,7 @@ fn relied(presentation: &VerifiedPresentation) -> Vec<Relied> {
     let of = |(id, credential): (&str, &VerifiedCredential)| Relied {
         type_name: id.to_owned(),
         issuer: credential.issuer().to_owned(),
+        holder: Some(credential.holder_key().thumbprint()),
         digest: credential.digest(),
         status: credential.status().cloned(),
         expires: credential.expires(),
@@ -445,8 +463,8 @@ pub(crate) fn request_signer(ring: &Ring) -> Result<&ActiveKey, Refusal> {
     ring.active(&Purpose::RequestObject, Algorithm::Es256).ok_or(Refusal::NoKey)
 }
 
-/// The key that signs the requests of an open login.
+/// The key that signs the requests of an open login: the one with which it began, also while it is
+/// retiring.
 fn signer_of<'r>(ring: &'r Ring, asking: &Asking) -> Result<&'r ActiveKey, Refusal> {
-    let signer = request_signer(ring)?;
-    if key_tag(signer.key.kid()) == asking.signer { Ok(signer) } else { Err(Refusal::NoKey) }
+    ring.request_key(|kid| key_tag(kid) == asking.signer).ok_or(Refusal::NoKey)
 }

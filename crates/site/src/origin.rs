@@ -84,6 +84,15 @@ impl Origin {
         self.join(&paths::organization(corporate_number))
     }
 
+    /// Whether this is the issuer identifier of an organization here, whether or not the organization
+    /// exists.
+    pub fn is_organization(&self, issuer: &str) -> bool {
+        let prefix = self.organization("");
+        issuer
+            .strip_prefix(&prefix)
+            .is_some_and(|number| !number.is_empty() && !number.contains('/'))
+    }
+
     /// Returns the credential endpoint of an organization.
     pub fn credential_endpoint(&self, corporate_number: &str) -> String {
         self.join(&paths::fill(paths::CREDENTIAL, &[corporate_number]))

@@ -25,7 +25,7 @@ use sekisho_keyring::Keyring;
 use sekisho_registry::Registry;
 use sekisho_site::Site;
 
-pub use own::{OwnList, Place, StatusListError};
+pub use own::{Entrant, OwnList, Place, StatusListError};
 pub use question::{Fallen, Looked, Relied, Stands};
 
 use foreign::ForeignLists;

@@ -29,6 +29,9 @@ pub struct Relied {
     pub type_name: String,
     /// The identifier of its issuer.
     pub issuer: String,
+    /// RFC 7638 thumbprint of the holder's key; `None` in what an earlier version kept.
+    #[serde(default)]
+    pub holder: Option<String>,
     /// SHA-256 of the issuer-signed JWT; identifies the credential.
     pub digest: [u8; 32],
     /// Its entry in a status list; `None` if it has none and cannot be revoked.
@@ -119,6 +122,9 @@ impl Standing {
         if credential.expires.is_some_and(|end| end <= now) {
             return Some(Code::Expired);
         }
+        if !self.has_own_entry(credential) {
+            return Some(Code::EntryNotOurs);
+        }
         let reference = credential.status.as_ref()?;
         match self.status_of(credential, reference, now).await {
             Ok(status) => refusal(status),
@@ -151,6 +157,7 @@ impl Standing {
         for (credential, place) in own {
             let entry = tx.get::<tables::StatusEntries>(&place.row())?;
             let code = match &entry {
+                Some(entry) if !entry.is_of(credential) => Some(Code::EntryNotOurs),
                 Some(entry) => refusal(entry.status),
                 None => Some(Code::StatusUnknown),
             };

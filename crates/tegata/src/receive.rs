@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use sekisho_ambient::Text;
 use sekisho_credential::sd_jwt::{self, SdJwt};
+use sekisho_credential::types::Rules;
 use sekisho_credential::vc::{self, Binding, Check, Format, TrustList, TrustedIssuer};
 use sekisho_openid4vci::credential::{self, CredentialRequest};
 use sekisho_openid4vci::metadata::{self, IssuerMetadata};
@@ -272,7 +273,8 @@ impl Wallet {
             now: self.now(),
             trust: &trust,
             types: &types,
-            organization_claim: None,
+            // Whom the credential may speak for is its verifier's question.
+            rules: &Rules::new(),
             binding,
         };
         vc::verify(Format::DcSdJwt, &presentation, &check).map(|_| ()).map_err(|error| {

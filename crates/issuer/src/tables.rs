@@ -57,7 +57,7 @@ pub(crate) struct IssuanceToken {
     pub(crate) claims: PersonSealed,
     /// When the credential ends.
     pub(crate) credential_expires: Timestamp,
-    /// The client id of the wallet, if it named itself.
+    /// The client id of the wallet, if it named itself; registered or not.
     pub(crate) client_id: Option<String>,
     /// How many credentials were issued with this token.
     pub(crate) issued: u8,

@@ -38,7 +38,7 @@ const CRATES: &[CrateRow] = &[
     CrateRow { folder: "keyring", uses: &["ambient", "store", "jose", "profile", "site"] },
     CrateRow {
         folder: "standing",
-        uses: &["ambient", "store", "jose", "credential", "profile", "site", "registry", "keyring"],
+        uses: &["ambient", "store", "credential", "profile", "site", "registry", "keyring"],
     },
     CrateRow {
         folder: "grants",

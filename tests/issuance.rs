@@ -472,3 +472,172 @@ async fn word_27_a_wrong_transaction_code_is_told_from_a_used_offer() {
     let used = told(&wallet.redeem_offer(&offer, Some(&code)).await);
     assert!(used.contains("used") && !used.contains("transaction code"), "{used}");
 }
+
+/// Redeems the code of an offer with these further parameters.
+async fn redeem_with(world: &World, link: &str, more: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let offer = Wallet::new(NOW).read_offer(link).await;
+    let code = offer.pre_authorized.unwrap().code;
+    let grant = sekisho_openid4vci::offer::PRE_AUTHORIZED_CODE_GRANT;
+    let mut form = vec![("grant_type", grant), ("pre-authorized_code", code.as_str())];
+    form.extend(more);
+    http().post(format!("{}/token", world.origin)).form(&form)
+}
+
+/// VCI-21: wallets send one name to every issuer. Where a wallet may stay anonymous, a name that is
+/// registered nowhere is ignored; its proof may carry that name. Whoever claims to prove a name is
+/// refused, and so is a registered client that does not prove its own.
+#[tokio::test]
+async fn word_18_an_unregistered_name_of_a_wallet_is_ignored() {
+    let world = World::start().await;
+    let rp = world.rp().await;
+    let long = "x".repeat(2000);
+    for (name, iss, fits) in [
+        ("wallet.example", None, true),
+        ("wallet.example", Some("wallet.example"), true),
+        ("wallet.example", Some("other.example"), false),
+        ("https://wallet.example/app?a=b&c", Some("https://wallet.example/app?a=b&c"), true),
+        (long.as_str(), None, true),
+    ] {
+        let wallet = Wallet::new(NOW);
+        let link = world.offer(TENANT, "affiliation", affiliation()).await.uri;
+        let offer = wallet.read_offer(&link).await;
+        let answer = redeem_with(&world, &link, &[("client_id", name)]).await.send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{name}");
+        let token: Value = answer.json().await.unwrap();
+        let nonce = wallet.nonce(&offer).await;
+        let proof = proof::build(&wallet.key, &offer.credential_issuer, &nonce, iss, NOW).unwrap();
+        let token = token["access_token"].as_str().unwrap();
+        let answer = wallet.request_credential(&offer, token, &request(&proof)).await;
+        assert_eq!(answer.status == 200, fits, "{name} {iss:?}: {}", answer.body);
+    }
+    let link = world.offer(TENANT, "affiliation", affiliation()).await.uri;
+    let claims = &[("client_id", "wallet.example"), ("client_secret", "guessed")];
+    let registered = [("client_id", rp.client_id.as_str())];
+    for more in [&claims[..], &registered] {
+        let answer = redeem_with(&world, &link, more).await.send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{more:?}");
+        assert_eq!(error_of(&answer.json().await.unwrap()), "invalid_client");
+    }
+    let basic = redeem_with(&world, &link, &[]).await.basic_auth("wallet.example", Some("guessed"));
+    assert_eq!(basic.send().await.unwrap().status(), 401);
+    // For other grants a client has to be known.
+    let form =
+        [("grant_type", "authorization_code"), ("code", "x"), ("client_id", "wallet.example")];
+    let sent = http().post(format!("{}/token", world.origin)).form(&form).send().await.unwrap();
+    assert_eq!(sent.status(), 401);
+    assert_eq!(error_of(&sent.json().await.unwrap()), "invalid_client");
+}
+
+/// VCI-41: a media type is compared without regard to case, and with whatever parameters.
+#[tokio::test]
+async fn word_18_media_types_are_compared_without_regard_to_case() {
+    let world = World::start().await;
+    let url = format!("{}/credential", world.issuer(TENANT));
+    for media_type in [
+        "Application/JSON; charset=UTF-8",
+        "APPLICATION/JSON",
+        "application/json;charset=\"utf-8\"",
+        " application/json ; x=y",
+    ] {
+        let (wallet, offer, token) = redeemed(&world).await;
+        let body = wallet.honest_request(&offer).await.to_string();
+        let sent =
+            http().post(&url).bearer_auth(token).header("content-type", media_type).body(body);
+        assert_eq!(sent.send().await.unwrap().status(), 200, "{media_type}");
+    }
+    for media_type in ["application/jsonp", "text/json", "application/json, text/html", "json"] {
+        let (wallet, offer, token) = redeemed(&world).await;
+        let body = wallet.honest_request(&offer).await.to_string();
+        let sent =
+            http().post(&url).bearer_auth(token).header("content-type", media_type).body(body);
+        assert_eq!(sent.send().await.unwrap().status(), 400, "{media_type}");
+    }
+    let link = world.offer(TENANT, "affiliation", affiliation()).await.uri;
+    let form = redeem_with(&world, &link, &[]).await.build().unwrap();
+    let body = form.body().unwrap().as_bytes().unwrap().to_vec();
+    let sent = http()
+        .post(form.url().clone())
+        .header("content-type", "Application/X-WWW-Form-Urlencoded; Charset=UTF-8")
+        .body(body);
+    assert_eq!(sent.send().await.unwrap().status(), 200);
+}
+
+/// VCI-40: a member that is `null` is absent.
+#[tokio::test]
+async fn word_18_a_member_that_is_null_is_absent() {
+    let world = World::start().await;
+    let (wallet, offer, token) = redeemed(&world).await;
+    let mut body = wallet.honest_request(&offer).await;
+    for name in ["credential_identifier", "credential_response_encryption", "proof", "format"] {
+        body[name] = Value::Null;
+    }
+    body["proofs"]["di_vp"] = Value::Null;
+    body["proofs"]["attestation"] = Value::Null;
+    let answer = wallet.request_credential(&offer, &token, &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+
+    let mut claims = json!({"aud": offer.credential_issuer, "iat": NOW.unix(), "iss": null});
+    claims["nonce"] = json!(wallet.nonce(&offer).await);
+    let header =
+        Header::new(Algorithm::Es256, "openid4vci-proof+jwt").with_jwk(wallet.key.public_jwk());
+    let proof = sekisho_jose::sign(&wallet.key, &header, &claims).unwrap();
+    let answer = wallet.request_credential(&offer, &token, &request(&proof)).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+
+    // What is needed is still needed.
+    for name in ["credential_configuration_id", "proofs"] {
+        let mut body = wallet.honest_request(&offer).await;
+        body[name] = Value::Null;
+        assert_eq!(wallet.request_credential(&offer, &token, &body).await.status, 400, "{name}");
+    }
+}
+
+/// SDJ-3: `exp` is rounded like `iat`, so that the times of a credential do not tell who was served
+/// when. The end of a fiscal year is the same for everybody and stays.
+#[tokio::test]
+async fn word_10_the_end_of_a_credential_is_rounded_like_its_beginning() {
+    let world = World::start().await;
+    let times = async |days: Option<u32>| {
+        let offered =
+            world.offer_with(TENANT, "affiliation", affiliation(), |offer| offer.days = days).await;
+        let mut wallet = Wallet::new(world.broker.site().clock().now());
+        wallet.accept(&offered.uri, None).await;
+        let open = sekisho_credential::sd_jwt::SdJwt::parse(&wallet.held[0]).unwrap().claims();
+        let row = world.credentials().await.pop().unwrap();
+        let exp = open["exp"].as_i64().unwrap();
+        assert_eq!(offered.credential_expires.unix(), exp, "the operator is told the same");
+        (open["iat"].as_i64().unwrap(), exp, row)
+    };
+    let (first, _, _) = times(Some(30)).await;
+    world.clock.advance(1234);
+    for days in [None, Some(1), Some(30), Some(90)] {
+        let (iat, exp, _) = times(days).await;
+        assert_eq!((iat % 3600, exp % 3600), (0, 0), "{days:?}");
+        assert_eq!((exp - iat) % 86_400, 0, "{days:?}: whole days");
+        assert_eq!(iat, first, "in the same hour");
+    }
+    let year_end = sekisho_ambient::Timestamp::from_rfc3339("2027-03-31T14:59:59Z").unwrap();
+    world.clock.set(year_end.plus(-10 * 86_400 - 777));
+    assert_eq!(times(None).await.1, year_end.unix());
+}
+
+/// SDJ-7: in the metadata of a type, the words for a claim are its `label`, and those for the type its
+/// `name` (SD-JWT VC, sections 8 and 9.2). Each document of OpenID4VCI has its own words.
+#[tokio::test]
+async fn word_10_type_metadata_name_claims_by_label_alone() {
+    let world = World::start().await;
+    for name in ["affiliation", "organization", "ai-training"] {
+        let url = format!("{}/types/{name}/1", world.origin);
+        let document: Value = http().get(url).send().await.unwrap().json().await.unwrap();
+        let members =
+            |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+        for display in document["display"].as_array().unwrap() {
+            assert_eq!(members(display), ["locale", "name", "description", "rendering"]);
+        }
+        for claim in document["claims"].as_array().unwrap() {
+            for display in claim["display"].as_array().unwrap() {
+                assert_eq!(members(display), ["locale", "label"], "{}", claim["path"]);
+            }
+        }
+    }
+}

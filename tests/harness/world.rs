@@ -177,11 +177,7 @@ impl World {
     /// before.
     pub async fn of_two(seed: u64) -> Self {
         let world = Self::hostile(seed).await;
-        let (store, clock) =
-            (world.broker.site().store().clone(), world.broker.site().clock().clone());
-        let config = world.config.clone();
-        let twin = Broker::open(config, store, clock, Entropy::system()).await.unwrap();
-        world.nodes.add(sekisho_web::router(twin));
+        world.nodes.add(sekisho_web::router(world.open_again().await));
         world
     }
 
@@ -193,6 +189,13 @@ impl World {
         let opened = Broker::open(self.config.clone(), store, clock, Entropy::system());
         self.broker = opened.await.unwrap();
         self.nodes.replace(sekisho_web::router(self.broker.clone()));
+    }
+
+    /// Opens another broker on the same store, as after a restart.
+    pub async fn open_again(&self) -> Broker {
+        let site = self.broker.site();
+        let (store, clock) = (site.store().clone(), site.clock().clone());
+        Broker::open(self.config.clone(), store, clock, Entropy::system()).await.unwrap()
     }
 
     async fn on(store: Store, dir: TempDir, change: impl FnOnce(&mut Config)) -> Self {

@@ -7,12 +7,12 @@ import assert from 'node:assert/strict';
 import * as crypto from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, mock, test } from 'node:test';
 import * as credo from '@credo-ts/core';
 import { OpenId4VcModule } from '@credo-ts/openid4vc';
 import { setGlobalConfig } from '@openid4vc/oauth2';
 import * as client from 'openid-client';
-import { Browser, Stage, agree, crossLink, typeNumber, walletLink } from './stage.js';
+import { Browser, Rotating, Stage, agree, crossLink, typeNumber, walletLink } from './stage.js';
 
 const CURVE = { namedCurve: 'P-256', dsaEncoding: 'ieee-p1363' };
 
@@ -66,28 +66,6 @@ class Keys {
   }
 
   randomBytes(context, { length }) { return crypto.randomBytes(length); }
-}
-
-/**
- * Credo checks a status list with the key of the credential and of nobody else
- * (openwallet-foundation/credo-ts#2605); ours has a key of its own, as Token Status List, 13.5,
- * allows. So here a list is held to the certificate it brings, and that to the root.
- */
-class KeysThatKnowLists extends Keys {
-  constructor(root) {
-    super();
-    this.root = new crypto.X509Certificate(root);
-  }
-
-  async verify(context, asked) {
-    const text = Buffer.from(asked.data).toString();
-    // What certificates sign is no text.
-    const header = /^[\w-]+\.[\w-]+$/.test(text) ? JSON.parse(Buffer.from(text.split('.')[0], 'base64url')) : {};
-    if (header.typ !== 'statuslist+jwt') return super.verify(context, asked);
-    const leaf = new crypto.X509Certificate(Buffer.from(header.x5c[0], 'base64'));
-    if (!leaf.checkIssued(this.root) || !leaf.verify(this.root.publicKey)) return { verified: false };
-    return super.verify(context, { ...asked, key: { publicJwk: leaf.publicKey.export({ format: 'jwk' }) } });
-  }
 }
 
 /** Records in memory: what Credo leaves to a storage. */
@@ -190,51 +168,51 @@ async function present(agent, link) {
   return answer.redirectUri;
 }
 
+/** The relying party's request, to the page where a wallet is asked for. */
+async function begin(browser, { issuer, insecure, client: { client_id, client_secret, redirect_uris: [redirect_uri] } }) {
+  const config = await client.discovery(new URL(issuer), client_id, {}, client.ClientSecretBasic(client_secret), {
+    execute: insecure ? [client.allowInsecureRequests] : [],
+  });
+  const pkceCodeVerifier = client.randomPKCECodeVerifier();
+  const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()];
+  const url = client.buildAuthorizationUrl(config, {
+    redirect_uri,
+    scope: 'openid profile organization',
+    code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
+    state: expectedState,
+    nonce: expectedNonce,
+  });
+  const login = await browser.follow(await browser.get(url.href), redirect_uri);
+  const checks = { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true };
+  return { config, checks, login, redirect_uri };
+}
+
+/** Consent, and what the relying party learns. */
+async function finish(browser, { config, checks, redirect_uri }, page) {
+  page = await browser.follow(page, redirect_uri);
+  const location = new URL(page.location ?? await agree(browser, page));
+  const tokens = await client.authorizationCodeGrant(config, location, checks);
+  const claims = tokens.claims();
+  const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
+  assert.equal(userinfo.name, '山田 太郎');
+  assert.equal(userinfo.organization.corporate_number, '7900000000002');
+  return claims;
+}
+
 for (const [name, flags] of [['over http', []], ['over https', ['--tls']]]) {
   describe(name, () => {
-    let stage, root, agent;
+    let stage, root, agent, party;
     before(async () => {
       stage = await Stage.open(...flags);
       root = await readFile(stage.trust_file, 'utf8');
-      agent = await wallet(root, new KeysThatKnowLists(root), stage.insecure);
+      agent = await wallet(root, new Keys(), stage.insecure);
+      party = { issuer: stage.issuer, insecure: stage.insecure, client: stage.client('demo-rp') };
     }, { timeout: 60_000 });
     after(async () => {
       await agent.shutdown();
       await stage.close();
     }, { timeout: 60_000 });
-
-    /** The relying party's request, to the page where a wallet is asked for. */
-    async function begin(browser) {
-      const { client_id, client_secret, redirect_uris: [redirect_uri] } = stage.client('demo-rp');
-      const config = await client.discovery(new URL(stage.issuer), client_id, {}, client.ClientSecretBasic(client_secret), {
-        execute: stage.insecure ? [client.allowInsecureRequests] : [],
-      });
-      const pkceCodeVerifier = client.randomPKCECodeVerifier();
-      const [expectedState, expectedNonce] = [client.randomState(), client.randomNonce()];
-      const url = client.buildAuthorizationUrl(config, {
-        redirect_uri,
-        scope: 'openid profile organization',
-        code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
-        code_challenge_method: 'S256',
-        state: expectedState,
-        nonce: expectedNonce,
-      });
-      const login = await browser.follow(await browser.get(url.href), redirect_uri);
-      const checks = { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true };
-      return { config, checks, login, redirect_uri };
-    }
-
-    /** Consent, and what the relying party learns. */
-    async function finish(browser, { config, checks, redirect_uri }, page) {
-      page = await browser.follow(page, redirect_uri);
-      const location = new URL(page.location ?? await agree(browser, page));
-      const tokens = await client.authorizationCodeGrant(config, location, checks);
-      const claims = tokens.claims();
-      const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
-      assert.equal(userinfo.name, '山田 太郎');
-      assert.equal(userinfo.organization.corporate_number, '7900000000002');
-      return claims;
-    }
 
     test('an offer with a transaction code is accepted, and the credential is kept', { timeout: 60_000 }, async () => {
       const record = await accept(agent, stage.offer('affiliation'));
@@ -245,12 +223,9 @@ for (const [name, flags] of [['over http', []], ['over https', ['--tls']]]) {
       // Metadata of a type are fetched over https only, and held to vct#integrity.
       assert.equal(held.typeMetadata?.vct, stage.insecure ? undefined : held.firstCredential.payload.vct);
 
-      // When this is accepted, KeysThatKnowLists is no longer needed.
-      const alone = await wallet(root, new Keys(), stage.insecure);
-      const { isValid, error } = await alone.sdJwtVc.verify({ compactSdJwtVc: held.encoded });
-      assert.equal(isValid, false);
-      assert.match(error.message, /Status List JWT verification failed/);
-      await alone.shutdown();
+      // Its status list is checked with the key of the credential itself.
+      const { isValid } = await agent.sdJwtVc.verify({ compactSdJwtVc: held.encoded });
+      assert.equal(isValid, true);
     });
 
     test('an offer without one is accepted, too', { timeout: 60_000 }, async () => {
@@ -260,7 +235,7 @@ for (const [name, flags] of [['over http', []], ['over https', ['--tls']]]) {
 
     test('it logs in on this device', { timeout: 60_000 }, async () => {
       const browser = new Browser();
-      const begun = await begin(browser);
+      const begun = await begin(browser, party);
       const redirectUri = await present(agent, walletLink(begun.login));
       const claims = await finish(browser, begun, await browser.get(redirectUri));
       assert.equal(claims.acr, 'phr');
@@ -268,7 +243,7 @@ for (const [name, flags] of [['over http', []], ['over https', ['--tls']]]) {
 
     test('it logs in on another device', { timeout: 60_000 }, async () => {
       const browser = new Browser();
-      const begun = await begin(browser);
+      const begun = await begin(browser, party);
       const redirectUri = await present(agent, crossLink(begun.login));
       const claims = await finish(browser, begun, await typeNumber(browser, begun.login, redirectUri));
       assert.equal(claims.acr, undefined);
@@ -285,3 +260,47 @@ for (const [name, flags] of [['over http', []], ['over https', ['--tls']]]) {
     });
   });
 }
+
+describe('while the credential key of the issuer rotates', () => {
+  const keys = new Keys();
+  let broker, agent;
+  before(async () => {
+    broker = await Rotating.open();
+    // The wallet's clock is the broker's.
+    mock.timers.enable({ apis: ['Date'], now: broker.now });
+    agent = await wallet(broker.root, keys, true);
+  }, { timeout: 60_000 });
+  after(async () => {
+    await agent.shutdown();
+    mock.timers.reset();
+    await broker.close();
+  }, { timeout: 60_000 });
+
+  test('credentials of three keys are kept, verify and log in', { timeout: 120_000 }, async () => {
+    const held = [];
+    for (let rotations = 0; rotations <= 2; rotations += 1) {
+      if (rotations > 0) {
+        const { keys: ours, now } = await broker.say('rotate');
+        mock.timers.setTime(now);
+        assert.equal(ours.filter(({ state, signs_only_lists: only }) => state === 'retiring' && only).length, rotations);
+      }
+      held.push(await accept(agent, await broker.say('offer')));
+    }
+    const kids = held.map(({ firstCredential }) => firstCredential.header.kid);
+    assert.equal(new Set(kids).size, 3);
+    const kept = await agent.sdJwtVc.getAll();
+    assert.equal(kept.length, 3);
+    for (const { id, encoded } of kept) {
+      const { isValid, error } = await agent.sdJwtVc.verify({ compactSdJwtVc: encoded });
+      assert.equal(isValid, true, error?.message);
+      // Alone in the wallet, each logs in.
+      const only = await wallet(broker.root, keys, true);
+      await only.sdJwtVc.store({ record: kept.find((record) => record.id === id) });
+      const browser = new Browser();
+      const begun = await begin(browser, { ...broker, insecure: true });
+      const redirectUri = await present(only, walletLink(begun.login));
+      await finish(browser, begun, await browser.get(redirectUri));
+      await only.shutdown();
+    }
+  });
+});

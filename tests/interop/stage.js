@@ -77,6 +77,29 @@ export function bounded(promise, limit = LIMIT) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+/** A broker whose credential keys rotate by command, and with them its clock (tests/rotating.rs). */
+export class Rotating {
+  static async open() {
+    const child = spawn(join(binaries, 'examples', 'rotating'), { stdio: ['pipe', 'pipe', 'inherit'] });
+    const broker = new Rotating();
+    broker.ended = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
+    Object.assign(broker, { child, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() });
+    return Object.assign(broker, await broker.said());
+  }
+
+  async said() { return JSON.parse((await bounded(this.lines.next())).value); }
+
+  async say(command) {
+    this.child.stdin.write(`${command}\n`);
+    return this.said();
+  }
+
+  async close() {
+    this.child.stdin.end();
+    assert.deepEqual(await bounded(this.ended), { code: 0, signal: null });
+  }
+}
+
 /** Cookies and redirects, one at a time. */
 export class Browser {
   cookies = new Map();

@@ -102,6 +102,7 @@ impl Broker {
         let keyring = Keyring::open(site.clone(), KEY_POLICY, &organizations).await?;
         let rooms = (site.clone(), registry.clone(), keyring.clone());
         let standing = Standing::new(site.clone(), registry.clone(), keyring.clone());
+        standing.adopt_lists(&organizations).await?;
         let grants =
             Grants::new(rooms.0.clone(), rooms.1.clone(), rooms.2.clone(), standing.clone());
         let issuer = Issuer::new(rooms.0, rooms.1, rooms.2, standing.clone(), clock_ahead);

@@ -35,7 +35,7 @@ impl TokenEndpoint {
             }
             TokenRequest::PreAuthorizedCode { code, tx_code, .. } => {
                 let client = self.registry.authenticate_if_named(evidence).await?;
-                self.issuer.redeem_offer(client.as_ref(), code, tx_code.as_deref()).await
+                self.issuer.redeem_offer(&client, code, tx_code.as_deref()).await
             }
         }
     }

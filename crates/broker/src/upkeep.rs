@@ -7,9 +7,11 @@ use sekisho_store::StoreError;
 use crate::Broker;
 
 impl Broker {
-    /// Takes every step in the life cycle of our keys that is due.
+    /// Takes every step in the life cycle of our keys that is due, and lets retiring credential keys
+    /// end with their last credential.
     pub async fn sweep_keys(&self) -> Result<(), RotationError> {
-        self.keyring.sweep_keys().await
+        self.keyring.sweep_keys().await?;
+        self.standing.end_keys().await
     }
 
     /// Signs every status list in memory anew that is due.

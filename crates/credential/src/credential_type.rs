@@ -9,6 +9,8 @@ mod form;
 mod metadata;
 mod validate;
 
+use std::collections::BTreeMap;
+
 use sekisho_ambient::{Timestamp, Words};
 
 use crate::claim_path::{ClaimPath, PathElement};
@@ -23,6 +25,10 @@ pub const REGISTERED: [&str; 9] =
     ["iss", "iat", "nbf", "exp", "aud", "cnf", "vct", "vct#integrity", "status"];
 
 const DAY: i64 = 24 * 3600;
+
+/// The number of seconds to which the times of a credential are rounded down. Credentials of one
+/// batch, and of people who were served one after the other, then have the same times.
+const ROUND: i64 = 3600;
 
 /// Whether a claim is selectively disclosable (SD-JWT VC, section 9.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,16 +96,29 @@ impl ClaimRule {
     }
 }
 
+/// The rules of credential types, by `vct`.
+pub type Rules = BTreeMap<String, &'static CredentialType>;
+
 /// Returns the paths of the claims that the issuer must make selectively disclosable.
 pub fn disclosable(credential_type: &CredentialType) -> Vec<ClaimPath> {
     let always = credential_type.claims.iter().filter(|rule| rule.sd == Selective::Always);
     always.map(ClaimRule::claim_path).collect()
 }
 
-/// Returns the latest expiry of a credential issued at `issued_at`: the type's days later, or the
-/// end of the fiscal year (31 March 23:59:59 JST) if the type ends with it and it comes first.
+/// Rounds a time in a credential down to the beginning of its hour, so that it does not tell apart
+/// those who were served in one hour (OpenID4VCI 1.0, section 15.4.1). The end of a fiscal year, which
+/// is the same for everybody, stays as it is.
+pub fn rounded(time: Timestamp) -> Timestamp {
+    if time == time.fiscal_year_end() {
+        return time;
+    }
+    time.plus(-time.unix().rem_euclid(ROUND))
+}
+
+/// Returns the latest expiry of a credential issued at `issued_at`: the type's days later, rounded, or
+/// the end of the fiscal year (31 March 23:59:59 JST) if the type ends with it and it comes first.
 pub fn latest_expiry(credential_type: &CredentialType, issued_at: Timestamp) -> Timestamp {
-    let latest = issued_at.plus(credential_type.max_days.saturating_mul(DAY));
+    let latest = rounded(issued_at.plus(credential_type.max_days.saturating_mul(DAY)));
     if credential_type.ends_with_fiscal_year {
         latest.min(issued_at.fiscal_year_end())
     } else {
@@ -107,13 +126,13 @@ pub fn latest_expiry(credential_type: &CredentialType, issued_at: Timestamp) -> 
     }
 }
 
-/// Returns the expiry of a credential issued at `issued_at`: `wanted`, or [`latest_expiry`] if that
-/// comes first.
+/// Returns the expiry of a credential issued at `issued_at`: `wanted`, rounded, or [`latest_expiry`] if
+/// that comes first.
 pub fn expiry(
     credential_type: &CredentialType,
     issued_at: Timestamp,
     wanted: Option<Timestamp>,
 ) -> Timestamp {
     let latest = latest_expiry(credential_type, issued_at);
-    wanted.map_or(latest, |wanted| wanted.min(latest))
+    wanted.map_or(latest, |wanted| rounded(wanted).min(latest))
 }

@@ -22,8 +22,8 @@ pub mod vc;
 /// Types of credential: their claims with rules and with names in both languages.
 pub mod types {
     pub use crate::credential_type::{
-        ClaimRule, CredentialType, Form, REGISTERED, Selective, TypeError, disclosable, expiry,
-        forbidden, integrity, latest_expiry, metadata, validate,
+        ClaimRule, CredentialType, Form, REGISTERED, Rules, Selective, TypeError, disclosable,
+        expiry, forbidden, integrity, latest_expiry, metadata, rounded, validate,
     };
 
     /// 法人番号, the number of a Japanese corporation.

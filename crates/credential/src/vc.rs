@@ -5,6 +5,7 @@
 //! refused if its chain is valid, but for another issuer, type or organization. A key is never
 //! trusted because the credential names it.
 
+mod conform;
 mod error;
 mod issue;
 mod trust;

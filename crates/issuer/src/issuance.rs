@@ -6,6 +6,7 @@
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_credential::status::Status;
+use sekisho_credential::types::rounded;
 use sekisho_credential::vc::{self, Issuance};
 use sekisho_jose::{Algorithm, Claims, PublicJwk};
 use sekisho_keyring::{ActiveKey, Purpose};
@@ -19,7 +20,7 @@ use sekisho_profile::{Act, Code, Outcome, Reason, types};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_standing::own::Change;
-use sekisho_standing::{Holder, OwnList, Place};
+use sekisho_standing::{Entrant, Holder, OwnList, Place};
 use sekisho_store::{StoreError, Tx};
 use serde_json::Value;
 
@@ -135,21 +136,23 @@ impl Issuer {
     /// changed meanwhile, it reads them again and starts over.
     async fn allocate(&self, attempt: &Attempt<'_>) -> Result<Allocation, IssuanceFailure> {
         let Attempt { granted, now, .. } = *attempt;
-        let drawn = Drawn {
-            list: self.standing.open_list(&granted.organization).await?,
-            candidates: self.standing.draw_candidates(),
-            decoys: self.standing.draw_decoys(),
-            id: Handle::new(now, self.site.entropy()).expose().to_owned(),
-        };
+        let id = Handle::new(now, self.site.entropy()).expose().to_owned();
         for _ in 0..ATTEMPTS {
             let ring = self.keyring.ring();
             let purpose = Purpose::Credential { org: granted.organization.clone() };
             let signer = ring.active(&purpose, Algorithm::Es256).ok_or(Refusal::NoKey)?.clone();
+            let drawn = Drawn {
+                list: self.standing.open_list(&granted.organization, signer.key.kid()).await?,
+                candidates: self.standing.draw_candidates(),
+                decoys: self.standing.draw_decoys(),
+                id: id.clone(),
+            };
             let recorded = self
                 .site
                 .store()
                 .transact(|tx| {
-                    if !self.keyring.is_ring_of_in(tx, ring.generation())? {
+                    let same_keys = self.keyring.is_ring_of_in(tx, ring.generation())?;
+                    if !same_keys || !drawn.list.belongs_in(tx, signer.key.kid())? {
                         return Ok(None);
                     }
                     self.record_in(tx, attempt, &drawn, signer.key.kid()).map(Some)
@@ -193,7 +196,14 @@ impl Issuer {
         };
         let (issued, set) = (row.issued.saturating_add(1), Some(set));
         tx.put::<IssuanceTokens>(token, &IssuanceToken { issued, set: set.clone(), ..row })?;
-        let place = self.standing.take_index_in(tx, list, candidates, id)?;
+        let entrant = Entrant {
+            credential: id,
+            type_name: &granted.type_name,
+            holder: &attempt.holder.thumbprint(),
+            kid,
+            expires: rounded(granted.credential_expires),
+        };
+        let place = self.standing.take_index_in(tx, list, candidates, &entrant)?;
         self.standing.hold_in(tx, &place, &holder)?;
         tx.put::<Credentials>(id, &self.record(attempt, &place, kid, set))?;
         let actor = Actor::Person(granted.person);

@@ -9,7 +9,7 @@ use sekisho_openid4vci::offer::{self, CredentialOffer, InputMode, PreAuthorizedG
 use sekisho_openid4vci::pre_authorized::{PreAuthorized, TxCodeDigest, draw_tx_code};
 use sekisho_profile::types::{self, MEMBER_REF};
 use sekisho_profile::{Act, Outcome, lifetimes};
-use sekisho_registry::{Authenticated, TokenFailure};
+use sekisho_registry::{Named, TokenFailure};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_store::{StoreError, Tx};
@@ -26,6 +26,8 @@ const TX_CODE_KEY: &str = "tx-code";
 /// What a link begins with if the request names no wallet.
 const ANY_WALLET: &str = "openid-credential-offer://";
 const DAY: i64 = 86_400;
+/// The longest name of an anonymous wallet that is kept, in bytes. A longer one is ignored.
+const MAX_NAME: usize = 512;
 
 /// The offer that an operator asks for.
 pub struct OfferRequest<'a> {
@@ -216,11 +218,11 @@ impl Issuer {
         }
     }
 
-    /// Redeems a pre-authorized code for an access token. A wallet may stay anonymous; if it named
-    /// itself, `client` is the client that authenticated.
+    /// Redeems a pre-authorized code for an access token. A wallet may stay anonymous, also under a name
+    /// that is registered nowhere; its proof of possession may then carry that name or none.
     pub async fn redeem_offer(
         &self,
-        client: Option<&Authenticated>,
+        client: &Named,
         code: &str,
         tx_code: Option<&str>,
     ) -> Result<TokenResponse, TokenFailure> {
@@ -229,7 +231,10 @@ impl Issuer {
         if code.expires() <= now {
             return Err(TokenError::InvalidGrant.into());
         }
-        let client_id = client.map(|client| client.client_id().to_owned());
+        let client_id = match client {
+            Named::Client(client) => Some(client.client_id().to_owned()),
+            Named::Nobody(name) => name.clone().filter(|name| name.len() <= MAX_NAME),
+        };
         let token = Handle::new(now.plus(lifetimes::ISSUANCE_TOKEN), self.site.entropy());
         let mac_key = self.site.store().mac_key(TX_CODE_KEY);
         let outcome = self

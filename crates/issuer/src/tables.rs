@@ -66,7 +66,7 @@ pub(crate) struct IssuanceToken {
     /// The id of the credential that names the holder, if the offer named one.
     #[serde(default)]
     pub(crate) holder: Option<String>,
-    /// The client id of the wallet, if it named itself.
+    /// The client id of the wallet, if it named itself; registered or not.
     pub(crate) client_id: Option<String>,
     /// How often this token was used.
     pub(crate) issued: u8,

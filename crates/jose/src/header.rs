@@ -73,7 +73,7 @@ impl Header {
         Self { x5c, ..self }
     }
 
-    /// Adds the public key `jwk`.
+    /// Adds the public key `jwk`. Of its members, those of the key itself and `kid` are written.
     #[must_use]
     pub fn with_jwk(self, jwk: PublicJwk) -> Self {
         Self { jwk: Some(jwk), ..self }
@@ -91,7 +91,11 @@ impl Header {
             out.insert("kid".into(), kid.as_str().into());
         }
         if let Some(jwk) = &self.jwk {
-            out.insert("jwk".into(), jwk.minimal());
+            let mut member = jwk.minimal();
+            if let (Some(kid), Some(members)) = (jwk.kid(), member.as_object_mut()) {
+                members.insert("kid".into(), kid.into());
+            }
+            out.insert("jwk".into(), member);
         }
         if !self.x5c.is_empty() {
             let chain: Vec<Value> =

@@ -4,6 +4,9 @@
 //! prepared ──▶ published ──▶ active ──▶ retiring ──▶ retired
 //! (sealed,     (spare)       (signs)    (verifies)   (gone from every document)
 //!  unknown)        └──────────┴───────────┴──▶ compromised (the same, at once)
+//!
+//! While it is retiring, a credential key goes on signing its own status lists, a request key the
+//! requests of logins that it began, and both nothing else.
 //! ```
 //!
 //! A rotation marks the spare to become active as soon as every verifier can have fetched it.
@@ -11,7 +14,10 @@
 //! purpose and algorithm exactly one key is active and at least one spare is published; a key signs
 //! only after it was published for [`Policy::publish_ahead`], except the first key of a purpose; a
 //! key stays published while anything that it signed is valid, unless it was compromised. Only a
-//! key that signs or will sign has its private half.
+//! key that signs or will sign has its private half. Two kinds of retiring keys are such keys. Until
+//! its last credential has ended, a credential key signs the status lists of its credentials, because
+//! there are wallets that check a list with the key of the credential that refers to it. A request key
+//! signs the requests of the logins that were begun with it.
 //!
 //! If the active key is lost and every spare is too young to sign, nothing is signed until a spare
 //! is old enough. Verifiers could not check an earlier signature anyway.
@@ -27,7 +33,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod lifecycle;
 pub use lifecycle::{
-    Policy, Step, activation, apply, changes, compromise, request_rotation, sweep,
+    Policy, Step, activation, apply, changes, compromise, end_retiring, request_rotation, sweep,
 };
 
 /// What a key signs. Each purpose has keys of its own.
@@ -43,7 +49,8 @@ pub enum Purpose {
         /// The corporate number of the organization.
         org: String,
     },
-    /// Status lists of an organization.
+    /// Status lists of an organization, as an earlier version signed them. No key of this purpose
+    /// is made any more: a list is signed by the credential key to which it belongs.
     StatusList {
         /// The corporate number of the organization.
         org: String,
@@ -59,6 +66,24 @@ impl Purpose {
             Self::Credential { .. } => "credential",
             Self::StatusList { .. } => "status-list",
         }
+    }
+
+    /// Whether keys of this purpose still sign status lists after they stopped signing all else.
+    pub fn signs_lists(&self) -> bool {
+        matches!(self, Self::Credential { .. })
+    }
+
+    /// Whether a retiring key of this purpose keeps its private half: it finishes what it began. A
+    /// credential key signs its status lists, and the key of a request object the requests of logins
+    /// that were open when it was replaced, because they name it.
+    pub fn finishes(&self) -> bool {
+        self.signs_lists() || matches!(self, Self::RequestObject)
+    }
+
+    /// Whether an earlier version made keys of this purpose and this one does not. Such a key signs
+    /// nothing any more and leaves.
+    pub fn is_obsolete(&self) -> bool {
+        matches!(self, Self::StatusList { .. })
     }
 
     /// The corporate number of the organization, for purposes that belong to one.
@@ -137,13 +162,17 @@ pub enum KeyState {
         /// The private half, PKCS #8 DER.
         private: PrivateHalf,
     },
-    /// Still published, so that its signatures verify, but signing no more. Its private half is
-    /// deleted.
+    /// Still published, so that its signatures verify, but signing nothing new. Its private half is
+    /// deleted, unless it has to finish what it began ([`Purpose::finishes`]).
     Retiring {
         /// When it stopped signing.
         since: Timestamp,
         /// When it will leave the published documents.
         until: Timestamp,
+        /// The private half of a key that finishes what it began, PKCS #8 DER; `None` for keys of
+        /// other purposes, and for those that an earlier version retired.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        private: Option<PrivateHalf>,
     },
     /// No longer published, at the end of its regular life.
     Retired {
@@ -201,6 +230,12 @@ impl KeyRecord {
                 false
             }
         }
+    }
+
+    /// Whether the key signs nothing any more but the status lists of its own credentials.
+    pub fn signs_only_lists(&self) -> bool {
+        self.purpose.signs_lists()
+            && matches!(self.state, KeyState::Retiring { private: Some(_), .. })
     }
 
     fn is_active(&self) -> bool {

@@ -8,9 +8,10 @@
 //! | [`ring`] | the keys in memory, parsed once |
 //! | [`pki`] | the private certificate authority |
 //!
-//! Invariant: this process signs only with keys that the store says are active. The ring carries
-//! the generation at which it was read, and a transaction whose result will be signed compares it
-//! with the store's ([`Keyring::is_ring_of_in`]).
+//! Invariant: this process signs only with keys that the store says are active, and status lists
+//! also with credential keys that it says are retiring. The ring carries the generation at which it
+//! was read, and a transaction whose result will be signed compares it with the store's
+//! ([`Keyring::is_ring_of_in`]).
 //!
 //! Leaves to others: how long signed documents are valid (the caller passes a [`keys::Policy`]),
 //! and the documents in which keys are published.
@@ -27,7 +28,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use sekisho_site::Site;
 
 pub use keys::{KeyRecord, KeyState, Policy, Purpose};
-pub use ring::{ActiveKey, Ring};
+pub use ring::{ActiveKey, ListKey, Ring};
 pub use rotation::RotationError;
 
 /// Access to our keys. Cheap to clone; clones share the ring.

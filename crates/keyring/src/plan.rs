@@ -43,7 +43,10 @@ pub enum PlanAct {
     PublishSpare,
     /// The key that was active stops signing.
     Retire,
-    /// The key that was active leaves the published documents.
+    /// The credential key that was active goes on signing its own status lists, and nothing else.
+    #[serde(rename = "sign lists only")]
+    SignListsOnly,
+    /// The key that was active leaves the published documents, and signs nothing any more.
     Unpublish,
     /// The compromised key leaves the published documents at once.
     Withdraw,
@@ -55,6 +58,7 @@ impl fmt::Display for PlanAct {
             Self::Activate => "activate",
             Self::PublishSpare => "publish spare",
             Self::Retire => "retire",
+            Self::SignListsOnly => "sign lists only",
             Self::Unpublish => "unpublish",
             Self::Withdraw => "withdraw",
         })
@@ -127,10 +131,15 @@ impl Line<'_> {
             Some(kid) if compromised => steps.push(self.step(now, PlanAct::Withdraw, Some(kid))),
             Some(kid) => {
                 let gone = at.plus((policy.overlap)(self.purpose));
-                steps.push(self.step(at, PlanAct::Retire, Some(kid.clone())));
+                steps.push(self.step(at, self.retire(), Some(kid.clone())));
                 steps.push(self.step(gone, PlanAct::Unpublish, Some(kid)));
             }
         }
+    }
+
+    /// What becomes of the active key.
+    fn retire(&self) -> PlanAct {
+        if self.purpose.signs_lists() { PlanAct::SignListsOnly } else { PlanAct::Retire }
     }
 
     fn find<'r>(

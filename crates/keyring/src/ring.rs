@@ -1,7 +1,9 @@
 //! The keys in memory: parsed once, and replaced as a whole when a key changes.
 //!
 //! Invariant: for each purpose and algorithm, only the one active key signs; keys that are merely
-//! published do not.
+//! published do not. A retiring credential key comes out of the ring only as a [`ListKey`], with
+//! which status lists are signed and nothing else; a retiring request key only by its `kid`
+//! ([`Ring::request_key`]), which an open login names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,10 +28,30 @@ impl ActiveKey {
     }
 }
 
+/// A credential key for signing the status lists that belong to it. It may be active or retiring.
+#[derive(Clone)]
+pub struct ListKey(ActiveKey);
+
+impl ListKey {
+    /// The private key, with its `kid`. Sign nothing with it but status lists.
+    pub fn key(&self) -> &SigningKey {
+        &self.0.key
+    }
+
+    /// The certificate chain in DER, leaf first, without the root.
+    pub fn x5c(&self) -> Vec<Vec<u8>> {
+        self.0.x5c.clone()
+    }
+}
+
 /// All keys that sign or verify now.
 #[derive(Clone, Default)]
 pub struct Ring {
     active: BTreeMap<(Purpose, Algorithm), ActiveKey>,
+    /// Credential keys that are active or retiring, by organization and `kid`.
+    lists: BTreeMap<(String, String), ListKey>,
+    /// Request keys that are active or retiring.
+    requests: Vec<ActiveKey>,
     published: Vec<(Purpose, PublicJwk)>,
     hints: Vec<VerifyingKey>,
     /// The compromised keys of issuers: corporate number and thumbprint.
@@ -57,14 +79,30 @@ impl Ring {
             {
                 ring.compromised.insert((org.clone(), record.public.thumbprint()));
             }
-            if let KeyState::Active { private, .. } = &record.state {
-                let key = SigningKey::from_pkcs8_der(record.algorithm, private)?
-                    .with_kid(record.kid.clone());
-                let active = ActiveKey { key, x5c: record.x5c.clone() };
-                ring.active.insert((record.purpose.clone(), record.algorithm), active);
-            }
+            ring.add_signer(record)?;
         }
         Ok(ring)
+    }
+
+    /// Adds the key of the record if it signs.
+    fn add_signer(&mut self, record: &KeyRecord) -> Result<(), KeyError> {
+        let (KeyState::Active { private, .. } | KeyState::Retiring { private: Some(private), .. }) =
+            &record.state
+        else {
+            return Ok(());
+        };
+        let key = SigningKey::from_pkcs8_der(record.algorithm, private)?;
+        let signer = ActiveKey { key: key.with_kid(record.kid.clone()), x5c: record.x5c.clone() };
+        if let Purpose::Credential { org } = &record.purpose {
+            self.lists.insert((org.clone(), record.kid.clone()), ListKey(signer.clone()));
+        }
+        if record.purpose == Purpose::RequestObject {
+            self.requests.push(signer.clone());
+        }
+        if matches!(record.state, KeyState::Active { .. }) {
+            self.active.insert((record.purpose.clone(), record.algorithm), signer);
+        }
+        Ok(())
     }
 
     /// The generation of the keys in the store when they were read; each change adds one.
@@ -75,6 +113,28 @@ impl Ring {
     /// The active key for `purpose` and `algorithm`, if there is one.
     pub fn active(&self, purpose: &Purpose, algorithm: Algorithm) -> Option<&ActiveKey> {
         self.active.get(&(purpose.clone(), algorithm))
+    }
+
+    /// The key that signs the status lists of the organization which belong to the credential key
+    /// `kid`: that key while it is active or retiring, and afterwards, also when it was compromised,
+    /// the key that is active now. `None` if there is neither.
+    pub fn list_key(&self, organization: &str, kid: Option<&str>) -> Option<ListKey> {
+        let own = |kid: &str| self.lists.get(&(organization.to_owned(), kid.to_owned())).cloned();
+        let purpose = Purpose::Credential { org: organization.to_owned() };
+        let active = || self.active(&purpose, Algorithm::Es256).cloned().map(ListKey);
+        kid.and_then(own).or_else(active)
+    }
+
+    /// The request key that is active or retiring and for whose `kid` this returns true: the one
+    /// with which an open login was begun.
+    pub fn request_key(&self, named: impl Fn(&str) -> bool) -> Option<&ActiveKey> {
+        self.requests.iter().find(|key| named(key.key.kid()))
+    }
+
+    /// The organizations and `kid`s of the keys that sign nothing any more but status lists.
+    pub fn retiring_list_keys(&self) -> Vec<(String, String)> {
+        let is_active = |kid: &str| self.active.values().any(|active| active.key.kid() == kid);
+        self.lists.keys().filter(|(_, kid)| !is_active(kid)).cloned().collect()
     }
 
     /// The algorithms of the active keys for `purpose`.

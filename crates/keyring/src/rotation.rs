@@ -1,8 +1,8 @@
 //! Makes keys and applies the life cycle of [`crate::keys`] to the store.
 //!
 //! Keys and certificates are made before the transaction. The transaction writes only if the keys
-//! are still as they were when the plan was made. Invariant: this process signs only with keys that
-//! the store says are active; the ring is replaced after every change.
+//! are still as they were when the plan was made. Invariant: the ring, from which every signer comes,
+//! is replaced after every change.
 //!
 //! Leaves to others: which steps are due ([`crate::keys`]), and certificates ([`crate::pki`]).
 
@@ -62,11 +62,8 @@ const OWN_LINES: [(Purpose, Algorithm); 3] = [
     (Purpose::RequestObject, Algorithm::Es256),
 ];
 
-fn organization_lines(number: &str) -> [(Purpose, Algorithm); 2] {
-    [
-        (Purpose::Credential { org: number.to_owned() }, Algorithm::Es256),
-        (Purpose::StatusList { org: number.to_owned() }, Algorithm::Es256),
-    ]
+fn organization_lines(number: &str) -> [(Purpose, Algorithm); 1] {
+    [(Purpose::Credential { org: number.to_owned() }, Algorithm::Es256)]
 }
 
 impl Keyring {
@@ -242,6 +239,19 @@ impl Keyring {
             self.write(&before, &after, &log).await?;
         }
         Err(RotationError::Contended)
+    }
+
+    /// Lets the retiring key `kid` leave at `until`, if that is earlier than was planned: call it
+    /// when it is known that nothing which the key signed is valid for longer.
+    pub async fn end_retiring(&self, kid: &str, until: Timestamp) -> Result<(), RotationError> {
+        let before = self.records().await?;
+        let mut after = before.clone();
+        let Some(record) = after.iter_mut().find(|record| record.kid == kid) else { return Ok(()) };
+        if !keys::end_retiring(record, until) {
+            return Ok(());
+        }
+        let log = audit(&Step::Retire { kid: kid.to_owned(), until }, self.site.now());
+        self.write(&before, &after, &[log]).await
     }
 
     async fn write(

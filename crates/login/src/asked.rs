@@ -131,6 +131,13 @@ impl Asked {
         Query { credentials, credential_sets }
     }
 
+    /// Whether a decision reads this claim at the top of a credential.
+    pub(crate) fn reads(&self, type_name: &str, claim: &str) -> bool {
+        let is = |path: &Vec<String>| matches!(path.as_slice(), [name] if name == claim);
+        let wanted = self.wanted.get(type_name);
+        wanted.is_some_and(|wanted| wanted.needed.iter().chain(&wanted.welcome).any(is))
+    }
+
     /// All claims that are asked for, as `type/claim`.
     pub fn names(&self) -> Vec<String> {
         let names = self.wanted.iter().flat_map(|(type_name, wanted)| {

@@ -17,7 +17,7 @@ use sekisho_openid4vp::request::{
 use sekisho_openid4vp::response::{
     self, ResponseCheck, VerifiedPresentation, WalletAnswer, WalletError,
 };
-use sekisho_profile::types::{self, LOGIN, MEMBER_REF};
+use sekisho_profile::types::{self, LOGIN, MEMBER_REF, VALID_THROUGH};
 use sekisho_profile::{Act, Channel, Code, Outcome, lifetimes};
 use sekisho_registry::RelyingParty;
 use sekisho_site::Refusal;
@@ -233,7 +233,7 @@ impl Logins {
             binding,
             trust: &trust.list,
             now,
-            organization_claims: &types::organization_claims(authority),
+            rules: &types::rules(authority),
             ahead: self.wallets.clock_ahead,
         };
         let presentation = response::verify(vp_token, &check).map_err(|error| {
@@ -242,6 +242,7 @@ impl Logins {
             WalletRefusal::Code(code)
         })?;
         self.check_holder(&presentation).await?;
+        self.check_end_is_open(asked, &presentation)?;
         let relied = relied(&presentation);
         let looked = self.standing.look(&relied, now).await;
         if let Some(fallen) = looked.fallen() {
@@ -278,6 +279,22 @@ impl Logins {
             auth_time: now,
             channel,
         })
+    }
+
+    /// A gate reads when an affiliation ends, and permits where the credential does not say it. Our own
+    /// issuers never hide that; of others, a credential that may hide it is refused.
+    fn check_end_is_open(
+        &self,
+        asked: &Asked,
+        presentation: &VerifiedPresentation,
+    ) -> Result<(), WalletRefusal> {
+        let Some(login) = presentation.credential(LOGIN) else { return Ok(()) };
+        let is_foreign = self.site.origin().organization_of(login.issuer()).is_none();
+        if is_foreign && asked.reads(LOGIN, VALID_THROUGH) && login.may_hide(VALID_THROUGH) {
+            tracing::info!("a foreign affiliation may hide {VALID_THROUGH}");
+            return Err(WalletRefusal::Code(Code::AgainstItsType));
+        }
+        Ok(())
     }
 
     /// Stores a verified answer under its login, unless there is one.
@@ -440,8 +457,8 @@ pub(crate) fn request_signer(ring: &Ring) -> Result<&ActiveKey, Refusal> {
     ring.active(&Purpose::RequestObject, Algorithm::Es256).ok_or(Refusal::NoKey)
 }
 
-/// The key that signs the requests of an open login.
+/// The key that signs the requests of an open login: the one with which it began, also while it is
+/// retiring.
 fn signer_of<'r>(ring: &'r Ring, asking: &Asking) -> Result<&'r ActiveKey, Refusal> {
-    let signer = request_signer(ring)?;
-    if key_tag(signer.key.kid()) == asking.signer { Ok(signer) } else { Err(Refusal::NoKey) }
+    ring.request_key(|kid| key_tag(kid) == asking.signer).ok_or(Refusal::NoKey)
 }

@@ -151,10 +151,12 @@ impl CredentialRequestError {
 }
 
 impl CredentialRequest {
-    /// Parses a request body. Unknown members are ignored.
+    /// Parses a request body. Unknown members are ignored. A member that is `null` counts as absent,
+    /// because some wallets write every member that they know.
     pub fn parse(body: &[u8]) -> Result<Self, CredentialRequestError> {
-        let members = json::parse_object(body)
+        let mut members = json::parse_object(body)
             .map_err(|_| CredentialRequestError::Malformed("not a JSON object"))?;
+        members.retain(|_, member| !member.is_null());
         let identifier = text(&members, "credential_identifier")?;
         let configuration = text(&members, "credential_configuration_id")?;
         let requested = match (identifier, configuration) {

@@ -33,8 +33,8 @@ pub const MAX_AGE: i64 = 300;
 pub struct ProofCheck<'a> {
     /// The credential issuer identifier.
     pub issuer: &'a str,
-    /// The client that the access token was given to. `None` if the token was given anonymously;
-    /// then the proof must not name a client.
+    /// The client that the access token was given to, or the unregistered name with which an anonymous
+    /// wallet asked for it. `None` if the wallet named none; then the proof must not name one either.
     pub client_id: Option<&'a str>,
     /// The present time.
     pub now: Timestamp,
@@ -138,10 +138,10 @@ pub fn verify(proofs: Option<&Value>, check: &ProofCheck<'_>) -> Result<Verified
     Ok(VerifiedProof { key, nonce })
 }
 
-/// The only proof in `proofs`.
+/// The only proof in `proofs`. A kind of proof that is `null` is not there.
 fn single(proofs: Option<&Value>) -> Result<&str, ProofError> {
     let proofs = proofs.ok_or(ProofError::Missing)?.as_object().ok_or(ProofError::Form)?;
-    let mut types = proofs.iter();
+    let mut types = proofs.iter().filter(|(_, proofs)| !proofs.is_null());
     let (Some((name, proofs)), None) = (types.next(), types.next()) else {
         return Err(ProofError::Form);
     };
@@ -198,9 +198,10 @@ fn times(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
     Ok(numeric_date::check(claims, check.now, &rule)?)
 }
 
-/// `iss`, if present, is the client's identifier. An anonymous client must not send it.
+/// `iss`, if present, is the client's identifier, with which it got its token. A client that named none
+/// must not send it.
 fn issuer(claims: &Claims, check: &ProofCheck<'_>) -> Result<(), ProofError> {
-    let found = claims.get("iss");
+    let found = claims.get("iss").filter(|found| !found.is_null());
     let fits =
         found.is_none_or(|found| found.as_str().is_some() && found.as_str() == check.client_id);
     if fits { Ok(()) } else { Err(ProofError::Issuer) }

@@ -23,7 +23,9 @@ impl From<&CredentialError> for Code {
             E::Status(_) => Self::StatusUnknown,
             E::Algorithm(_) => Self::AlgorithmRefused,
             E::Forbidden(_) => Self::ForbiddenElement,
-            E::SdJwt(_) | E::Claim(_) | E::Time(_) | E::Endless => Self::BadSignature,
+            E::Hidden(_) | E::Claim(_) | E::Time(_) => Self::AgainstItsType,
+            E::Endless | E::Lifetime { .. } => Self::EndsTooLate,
+            E::SdJwt(_) => Self::BadSignature,
         }
     }
 }

@@ -3,10 +3,8 @@
 //! Invariant: the metadata of a type never changes, because issued credentials carry its hash. If
 //! the claims of a type change, it gets a new major version.
 
-use std::collections::BTreeMap;
-
 use sekisho_ambient::Words;
-use sekisho_credential::types::{ClaimRule, CredentialType, Form, Selective};
+use sekisho_credential::types::{ClaimRule, CredentialType, Form, Rules, Selective};
 
 use Selective::{Allowed, Always, Never};
 
@@ -16,6 +14,10 @@ pub const LOGIN: &str = AFFILIATION.name;
 pub const TRAINING: &str = AI_TRAINING.name;
 /// The claim of the login credential that distinguishes the people of one issuer.
 pub const MEMBER_REF: &str = "member_ref";
+
+/// The claim with the day on which what the credential attests ends. Where it is absent, there is no
+/// such day, so nobody may hide it.
+pub const VALID_THROUGH: &str = "valid_through";
 
 /// Makes the rule for a claim that need not be issued.
 const fn claim(
@@ -222,14 +224,9 @@ pub fn rule(type_name: &str, path: &[String]) -> Option<&'static ClaimRule> {
     find(type_name)?.claims.iter().find(|rule| rule.path == path)
 }
 
-/// Returns, by `vct` under `authority`, the claim that contains an organization's corporate number.
-/// The issuer must be trusted for that organization.
-pub fn organization_claims(authority: &str) -> BTreeMap<String, String> {
-    let claims = ALL.iter().filter_map(|credential_type| {
-        let claim = credential_type.organization_claim?;
-        Some((credential_type.vct(authority), claim.to_owned()))
-    });
-    claims.collect()
+/// Returns the rules of all types, by `vct` under `authority`.
+pub fn rules(authority: &str) -> Rules {
+    ALL.iter().map(|credential_type| (credential_type.vct(authority), credential_type)).collect()
 }
 
 #[cfg(test)]
@@ -259,9 +256,10 @@ mod tests {
         for credential_type in &ALL {
             let document = document(credential_type);
             let claims = document["claims"].as_array().unwrap();
-            let displays = claims.iter().map(|claim| &claim["display"]);
-            for display in displays.chain([&document["display"]]) {
-                let entry = |n: usize| (display[n]["locale"].as_str(), display[n]["name"].as_str());
+            let labels = claims.iter().map(|claim| (&claim["display"], "label", "name"));
+            for (display, word, other) in labels.chain([(&document["display"], "name", "label")]) {
+                let entry = |n: usize| (display[n]["locale"].as_str(), display[n][word].as_str());
+                assert!(display[0].get(other).is_none() && display[1].get(other).is_none());
                 assert_eq!((entry(0).0, entry(1).0), (Some("ja-JP"), Some("en-US")));
                 assert!(entry(0).1.is_some_and(|name| !name.is_empty()));
                 assert!(entry(1).1.is_some_and(str::is_ascii));

@@ -54,6 +54,15 @@ pub struct Authenticated {
     party: RelyingParty,
 }
 
+/// Who sends a request to an endpoint where a client may stay anonymous.
+#[derive(Clone, Debug)]
+pub enum Named {
+    /// A registered client that has proven its identity.
+    Client(Box<Authenticated>),
+    /// An anonymous client, with the name that it gave itself, if any. The name proves nothing.
+    Nobody(Option<String>),
+}
+
 impl Authenticated {
     /// The proof, for functions of the `oauth` crate.
     pub fn proof(&self) -> &AuthenticatedClient {
@@ -120,29 +129,48 @@ impl Registry {
         &self,
         evidence: &ClientEvidence<'_>,
     ) -> Result<Authenticated, TokenFailure> {
-        let named = self.authenticate_if_named(evidence).await?;
-        Ok(named.ok_or(TokenError::NotAuthenticated)?)
+        match self.authenticate_if_named(evidence).await? {
+            Named::Client(client) => Ok(*client),
+            Named::Nobody(None) => Err(TokenError::NotAuthenticated.into()),
+            Named::Nobody(Some(_)) => Err(TokenError::UnknownClient { basic: false }.into()),
+        }
     }
 
     /// Like `Registry::authenticate`, for endpoints where a client may stay anonymous (OpenID4VCI
-    /// 1.0, section 6.1): `None` if the request names no client.
+    /// 1.0, section 6.1): `Named::Nobody` if the request names no client, or gives only a name that is
+    /// registered nowhere, as wallets do that send one name to every issuer.
     pub async fn authenticate_if_named(
         &self,
         evidence: &ClientEvidence<'_>,
-    ) -> Result<Option<Authenticated>, TokenFailure> {
+    ) -> Result<Named, TokenFailure> {
         let presented = Presented::from_request(evidence.authorization, evidence.form)?;
-        let Some(client_id) = presented.client_id() else { return Ok(None) };
-        let party = self.find_client(client_id).await?;
-        let party = party.ok_or(TokenError::UnknownClient { basic: presented.is_basic() })?;
-        let proof = match &presented {
+        let Some(client_id) = presented.client_id() else { return Ok(Named::Nobody(None)) };
+        match (self.find_client(client_id).await?, &presented) {
+            (Some(party), _) => {
+                let client = self.prove(evidence, &presented, party).await?;
+                Ok(Named::Client(Box::new(client)))
+            }
+            (None, Presented::None { client_id }) => Ok(Named::Nobody(Some(client_id.clone()))),
+            (None, _) => Err(TokenError::UnknownClient { basic: presented.is_basic() }.into()),
+        }
+    }
+
+    /// Checks the proof of a registered client.
+    async fn prove(
+        &self,
+        evidence: &ClientEvidence<'_>,
+        presented: &Presented,
+        party: RelyingParty,
+    ) -> Result<Authenticated, TokenFailure> {
+        let proof = match presented {
             Presented::Assertion(assertion) => {
                 let endpoint = evidence.endpoint;
                 let verified = self.verify_assertion(assertion, &party.client, endpoint).await?;
                 self.use_up(verified).await?
             }
-            _ => authentication::authenticate(&presented, &party.client)?,
+            _ => authentication::authenticate(presented, &party.client)?,
         };
-        Ok(Some(Authenticated { proof, party }))
+        Ok(Authenticated { proof, party })
     }
 
     async fn verify_assertion(

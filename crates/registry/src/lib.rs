@@ -29,7 +29,7 @@ use sekisho_access::Policies;
 use sekisho_site::Site;
 use sekisho_store::StoreError;
 
-pub use authentication::{Authenticated, ClientEvidence, TokenFailure};
+pub use authentication::{Authenticated, ClientEvidence, Named, TokenFailure};
 pub use clients::RelyingParty;
 pub use organizations::Organization;
 pub use resources::{Resource, TokenFormat};

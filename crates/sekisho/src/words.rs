@@ -71,6 +71,7 @@ words! {
     STEP_ACTIVATE = "公開済みの予備鍵を使用", "use the published spare";
     STEP_PUBLISH_SPARE = "新しい予備鍵を公開", "publish a new spare";
     STEP_RETIRE = "旧鍵を検証専用にする", "keep the old key for verifying only";
+    STEP_SIGN_LISTS_ONLY = "旧鍵は自身の状態リストだけに署名", "let the old key sign its own status lists only";
     STEP_UNPUBLISH = "旧鍵を公開リストから外す", "take the old key off the documents";
     STEP_WITHDRAW = "旧鍵をすぐに取り消す", "withdraw the old key at once";
     // remarks
@@ -96,6 +97,7 @@ words! {
     SECRET_ONCE =
         "シークレットは今だけ表示しています。",
         "The secret is shown this once.";
+    SIGNS_ONLY_LISTS = "{state}（自身の状態リストだけに署名）", "{state} (signs only its own status lists)";
     TYPE_ID =
         "元に戻せません。続けるには {id} と入力してください: ",
         "This cannot be undone. Type {id} to go on: ";
@@ -107,6 +109,7 @@ pub(crate) fn step(step: PlanAct) -> Words {
         PlanAct::Activate => STEP_ACTIVATE,
         PlanAct::PublishSpare => STEP_PUBLISH_SPARE,
         PlanAct::Retire => STEP_RETIRE,
+        PlanAct::SignListsOnly => STEP_SIGN_LISTS_ONLY,
         PlanAct::Unpublish => STEP_UNPUBLISH,
         PlanAct::Withdraw => STEP_WITHDRAW,
     }

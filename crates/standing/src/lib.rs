@@ -28,7 +28,7 @@ use sekisho_registry::Registry;
 use sekisho_site::Site;
 
 pub use holders::Holder;
-pub use own::{OwnList, Place, StatusListError};
+pub use own::{Entrant, OwnList, Place, StatusListError};
 pub use question::{Fallen, Looked, Relied, Stands};
 
 use foreign::ForeignLists;

@@ -1,40 +1,44 @@
 //! Our own status lists: they are opened, computed from the store, signed, and cached until an
 //! entry changes (Token Status List, sections 5 and 8).
 //!
+//! A list belongs to the credential key under which its entries are issued, and is signed by it as
+//! long as it signs lists: some wallets check a list with the key of the credential that refers to
+//! it. So a new key gets new lists, and a list gets entries only while its key is active. When its
+//! key is gone, because the last credential ended or because it was compromised, the key that is
+//! active then signs the list; verifiers that follow the certificate can follow.
+//!
 //! A list should reveal as little as possible to outsiders (sections 12.2, 13.2). An organization
 //! therefore has several open lists, an index is drawn at random in one of them, and decoys
 //! (entries that belong to no credential) are set to revoked, when a list is opened and with each
 //! change.
 
+mod keys;
+mod opening;
+
 use sekisho_profile::lifetimes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sekisho_ambient::{Timestamp, sha256};
 use sekisho_credential::status::{
     self, IssueToken, Status, StatusList, StatusReference, VerifiedStatusList,
 };
-use sekisho_jose::Algorithm;
-use sekisho_keyring::{ActiveKey, Purpose};
+use sekisho_keyring::ListKey;
 use sekisho_site::Origin;
 use sekisho_site::audit::short;
 use sekisho_store::{StoreError, Tx};
 
-use crate::Standing;
-use crate::tables::{StatusEntries, StatusEntry, StatusListRow, StatusLists};
+use crate::tables::{Bearer, StatusEntries, StatusEntry, StatusListRow, StatusLists};
+use crate::{Relied, Standing};
+
+pub use opening::NewList;
 
 /// Entries of one list. Large enough for a holder to disappear in (HAIP 1.0, section 6.1).
 pub const LIST_SIZE: u64 = 1 << 17;
 /// Bits of one entry: 0 valid, 1 invalid, 2 suspended.
 const BITS: u8 = 2;
-/// When this many entries of a list are taken, the list gets no more credentials.
-const FULL: u64 = LIST_SIZE / 2;
-/// The number of lists that an organization keeps open.
-const OPEN: usize = 4;
 /// The most lists that are read for one organization.
 const MAX_LISTS: usize = 4096;
-/// For a new list, at least this many decoys are drawn, and fewer than twice as many.
-const DECOYS: u32 = 64;
 /// How many random indexes are drawn to find a free one.
 const CANDIDATES: u32 = 32;
 /// The most decoys that one change of a list adds.
@@ -75,6 +79,13 @@ impl OwnList {
     /// The key of the list's row.
     fn row(&self) -> (String, u64) {
         (self.organization.clone(), self.number)
+    }
+
+    /// Whether the list belongs to the credential key `kid`, so that it may get an entry for a
+    /// credential that this key signs.
+    pub fn belongs_in(&self, tx: &mut Tx, kid: &str) -> Result<bool, StoreError> {
+        let row = tx.get::<StatusLists>(&self.row())?;
+        Ok(row.is_some_and(|row| row.kid.as_deref() == Some(kid)))
     }
 
     /// Counts a change of an entry, and revokes those of `decoys` that belong to no credential.
@@ -132,25 +143,19 @@ impl Change {
     }
 }
 
-/// A list with its first decoys, ready to be opened.
-pub struct NewList {
-    list: OwnList,
-    decoys: BTreeSet<u64>,
-}
-
-impl NewList {
-    /// Opens the list. Returns `false` and writes nothing if it is open already.
-    pub fn open(&self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let allocated = u64::try_from(self.decoys.len()).unwrap_or(u64::MAX);
-        let row = StatusListRow { size: LIST_SIZE, allocated, version: 0 };
-        if !tx.insert::<StatusLists>(&self.list.row(), &row)? {
-            return Ok(false);
-        }
-        for &index in &self.decoys {
-            tx.put::<StatusEntries>(&self.list.at(index).row(), &StatusEntry::decoy())?;
-        }
-        Ok(true)
-    }
+/// The credential that an entry is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Entrant<'a> {
+    /// The id under which it is recorded.
+    pub credential: &'a str,
+    /// The name of its type.
+    pub type_name: &'a str,
+    /// RFC 7638 thumbprint of the holder's key.
+    pub holder: &'a str,
+    /// The `kid` of the key that will sign it.
+    pub kid: &'a str,
+    /// When it will end.
+    pub expires: Timestamp,
 }
 
 /// A signed list, as served.
@@ -189,8 +194,8 @@ pub enum StatusListError {
     /// The list does not exist.
     #[error("there is no such status list")]
     Unknown,
-    /// The organization has no active key for status lists.
-    #[error("no active status list key of {0}")]
+    /// The key of the list is gone, and the organization has no active credential key.
+    #[error("no key of {0} signs status lists now")]
     NoKey(String),
     /// The store did not answer.
     #[error(transparent)]
@@ -206,6 +211,17 @@ pub enum StatusListError {
 pub(crate) struct PublishedLists(Mutex<BTreeMap<OwnList, Arc<Published>>>);
 
 impl Standing {
+    /// Whether the credential refers to a list of its issuer, if that is an organization here: each
+    /// credential of ours has an entry in a list of ours, or it is not of ours.
+    pub(crate) fn has_own_entry(&self, credential: &Relied) -> bool {
+        let origin = self.site.origin();
+        if origin.organization_of(&credential.issuer).is_none() {
+            return true;
+        }
+        let list = credential.status.as_ref().and_then(|at| OwnList::from_uri(origin, &at.uri));
+        list.is_some_and(|list| origin.organization(&list.organization) == credential.issuer)
+    }
+
     /// Draws `number` random indexes of a list.
     fn draw_indexes(&self, number: u32) -> Vec<u64> {
         let size = u32::try_from(LIST_SIZE).unwrap_or(u32::MAX);
@@ -218,14 +234,18 @@ impl Standing {
         self.draw_indexes(CANDIDATES)
     }
 
-    /// Gives the first free index of `candidates` to the credential with this id.
+    /// Gives the first free index of `candidates` to this credential. The list must belong to the
+    /// key that will sign the credential.
     pub fn take_index_in(
         &self,
         tx: &mut Tx,
         list: &OwnList,
         candidates: &[u64],
-        credential: &str,
+        entrant: &Entrant<'_>,
     ) -> Result<Place, StoreError> {
+        if !list.belongs_in(tx, entrant.kid)? {
+            return Err(StoreError::Aborted("the list belongs to another key".to_owned()));
+        }
         let mut free = None;
         for place in candidates.iter().map(|index| list.at(*index)) {
             if free.is_none() && !tx.contains::<StatusEntries>(&place.row())? {
@@ -234,11 +254,19 @@ impl Standing {
         }
         let place =
             free.ok_or_else(|| StoreError::Aborted("no free status index was drawn".to_owned()))?;
-        let entry = StatusEntry { status: Status::Valid, credential: credential.to_owned() };
+        let entry = StatusEntry {
+            status: Status::Valid,
+            credential: entrant.credential.to_owned(),
+            bearer: Some(Bearer {
+                type_name: entrant.type_name.to_owned(),
+                holder: entrant.holder.to_owned(),
+            }),
+        };
         tx.put::<StatusEntries>(&place.row(), &entry)?;
         if let Some(row) = tx.get::<StatusLists>(&list.row())? {
             let allocated = row.allocated + 1;
-            tx.put::<StatusLists>(&list.row(), &StatusListRow { allocated, ..row })?;
+            let ends = row.ends.map(|ends| ends.max(entrant.expires));
+            tx.put::<StatusLists>(&list.row(), &StatusListRow { allocated, ends, ..row })?;
         }
         Ok(place)
     }
@@ -254,11 +282,15 @@ impl Standing {
         decoys: &[u64],
     ) -> Result<bool, StoreError> {
         let before = tx.get::<StatusEntries>(&place.row())?;
-        let revoked = before.is_some_and(|entry| entry.status == Status::Invalid);
+        let revoked = before.as_ref().is_some_and(|entry| entry.status == Status::Invalid);
         if revoked && change != Change::Revoke {
             return Ok(false);
         }
-        let entry = StatusEntry { status: change.to_entry(), credential: credential.to_owned() };
+        let entry = StatusEntry {
+            status: change.to_entry(),
+            credential: credential.to_owned(),
+            bearer: before.and_then(|entry| entry.bearer),
+        };
         tx.put::<StatusEntries>(&place.row(), &entry)?;
         place.list.change(tx, decoys)?;
         Ok(true)
@@ -278,37 +310,6 @@ impl Standing {
     /// Draws the indexes that may become decoys with the next change of a list.
     pub fn draw_decoys(&self) -> Vec<u64> {
         self.draw_indexes(self.site.entropy().below(MORE_DECOYS + 1))
-    }
-
-    /// The first lists of a new organization. They are not stored yet.
-    pub fn first_lists(&self, organization: &str) -> Vec<NewList> {
-        (0_u64..).take(OPEN).map(|number| self.new_list(organization, number)).collect()
-    }
-
-    fn new_list(&self, organization: &str, number: u64) -> NewList {
-        let list = OwnList { organization: organization.to_owned(), number };
-        let decoys = self.draw_indexes(DECOYS + self.site.entropy().below(DECOYS));
-        NewList { list, decoys: decoys.into_iter().collect() }
-    }
-
-    /// One of the organization's open lists, at random. Adds a list first if too few are open.
-    pub async fn open_list(&self, organization: &str) -> Result<OwnList, StoreError> {
-        let organization = organization.to_owned();
-        let lists = self.site.store().scan_prefix::<StatusLists>(&organization, MAX_LISTS).await?;
-        let mut open: Vec<u64> = lists
-            .iter()
-            .filter(|(_, row)| row.allocated < FULL)
-            .map(|((_, number), _)| *number)
-            .collect();
-        if open.len() < OPEN {
-            let next = lists.last().map_or(0, |((_, number), _)| number + 1);
-            let new = self.new_list(&organization, next);
-            self.site.store().transact(|tx| new.open(tx)).await?;
-            open.push(next);
-        }
-        let drawn = self.site.entropy().below(u32::try_from(open.len()).unwrap_or(u32::MAX));
-        let number = usize::try_from(drawn).ok().and_then(|drawn| open.get(drawn).copied());
-        Ok(OwnList { organization, number: number.unwrap_or_default() })
     }
 
     /// Signs every list in memory anew that is due, so that no reader has to wait for it.
@@ -336,19 +337,19 @@ impl Standing {
             let lists = self.lists.published.0.lock().unwrap_or_else(PoisonError::into_inner);
             lists.get(list).cloned()
         };
-        let ring = self.keyring.ring();
-        let purpose = Purpose::StatusList { org: list.organization.clone() };
-        let key = ring
-            .active(&purpose, Algorithm::Es256)
+        let key = self
+            .keyring
+            .ring()
+            .list_key(&list.organization, row.kid.as_deref())
             .ok_or_else(|| StatusListError::NoKey(list.organization.clone()))?;
         if let Some(kept) = kept
             && kept.version == row.version
-            && kept.kid == key.key.kid()
+            && kept.kid == key.key().kid()
             && now < kept.renew_at
         {
             return Ok(kept);
         }
-        let published = Arc::new(self.publish(list, &row, key, now).await?);
+        let published = Arc::new(self.publish(list, &row, &key, now).await?);
         let mut lists = self.lists.published.0.lock().unwrap_or_else(PoisonError::into_inner);
         lists.insert(list.clone(), Arc::clone(&published));
         Ok(published)
@@ -358,7 +359,7 @@ impl Standing {
         &self,
         list: &OwnList,
         row: &StatusListRow,
-        key: &ActiveKey,
+        key: &ListKey,
         now: Timestamp,
     ) -> Result<Published, StatusListError> {
         let mut bits = StatusList::new(BITS, row.size)?;
@@ -378,10 +379,9 @@ impl Standing {
             exp: Some(now.plus(lifetimes::STATUS_LIST)),
             ttl: Some(lifetimes::STATUS_LIST_TTL),
         };
-        let kid = key.key.kid().to_owned();
-        let header =
-            key.header("statuslist+jwt").with_jwk(key.key.public_jwk().with_kid(kid.as_str()));
-        let token = status::issue_token(&bits, &issue, &header, &key.key)?;
+        let kid = key.key().kid().to_owned();
+        let header = status::header(key.key(), key.x5c());
+        let token = status::issue_token(&bits, &issue, &header, key.key())?;
         let renew_at = now.plus(lifetimes::STATUS_LIST / 3);
         let etag = format!("\"{}\"", short(&sha256(token.as_bytes())));
         let version = row.version;

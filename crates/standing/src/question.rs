@@ -32,6 +32,9 @@ pub struct Relied {
     pub type_name: String,
     /// The identifier of its issuer.
     pub issuer: String,
+    /// RFC 7638 thumbprint of the holder's key; `None` in what an earlier version kept.
+    #[serde(default)]
+    pub holder: Option<String>,
     /// SHA-256 of the issuer-signed JWT; identifies the credential.
     pub digest: [u8; 32],
     /// Its entry in a status list; `None` if it has none and cannot be revoked.
@@ -55,6 +58,7 @@ impl Relied {
         Self {
             type_name: type_name.to_owned(),
             issuer: credential.issuer().to_owned(),
+            holder: Some(credential.holder_key().thumbprint()),
             digest: credential.digest(),
             status: credential.status().cloned(),
             expires: credential.expires(),
@@ -158,6 +162,9 @@ impl Standing {
         if self.is_compromised(credential) {
             return Some(Code::IssuerKeyCompromised);
         }
+        if !self.has_own_entry(credential) {
+            return Some(Code::EntryNotOurs);
+        }
         let reference = credential.status.as_ref()?;
         match self.status_of(credential, reference, now).await {
             Ok(status) => refusal(status),
@@ -207,6 +214,7 @@ impl Standing {
         for (credential, place) in own {
             let entry = tx.get::<tables::StatusEntries>(&place.row())?;
             let code = match &entry {
+                Some(entry) if !entry.is_of(credential) => Some(Code::EntryNotOurs),
                 Some(entry) => refusal(entry.status),
                 None => Some(Code::StatusUnknown),
             };

@@ -1,9 +1,11 @@
 //! The tables that this crate owns.
 
+use sekisho_ambient::Timestamp;
 use sekisho_credential::status::Status;
 use sekisho_store::table;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::Relied;
 use crate::holders::Holder;
 
 table!(/// Status lists: issuer's corporate number and number of the list → its size and version.
@@ -15,7 +17,7 @@ table!(/// Links of holders: `{corporate number}/{list}` and index of a credenti
     /// that its holder is.
     pub(crate) Holders = "holders_1": (String, u64) => Holder);
 
-/// A status list of an organization.
+/// A status list of an organization. It belongs to one credential key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StatusListRow {
     /// Number of entries, allocated or not.
@@ -24,6 +26,15 @@ pub(crate) struct StatusListRow {
     pub(crate) allocated: u64,
     /// Grows by one with every change of an entry.
     pub(crate) version: u64,
+    /// The `kid` of the credential key to which the list belongs: it signs the credentials that have
+    /// an entry here, and it signs the list. `None` in a row of an earlier version, until
+    /// `Standing::adopt_lists` gives the list to a key.
+    #[serde(default)]
+    pub(crate) kid: Option<String>,
+    /// When the last credential ends that has an entry here; 1970 while there is none. `None` in a
+    /// list of an earlier version, which did not write it down.
+    #[serde(default)]
+    pub(crate) ends: Option<Timestamp>,
 }
 
 /// One allocated entry of a status list.
@@ -34,12 +45,31 @@ pub(crate) struct StatusEntry {
     pub(crate) status: Status,
     /// The id of the credential; empty for a decoy.
     pub(crate) credential: String,
+    /// What the credential is. `None` for a decoy, and for an entry of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bearer: Option<Bearer>,
+}
+
+/// What tells the credential of an entry from the credentials of other entries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Bearer {
+    /// The name of its type.
+    pub(crate) type_name: String,
+    /// RFC 7638 thumbprint of its holder's key.
+    pub(crate) holder: String,
 }
 
 impl StatusEntry {
     /// An entry that belongs to no credential and looks revoked.
     pub(crate) fn decoy() -> Self {
-        Self { status: Status::Invalid, credential: String::new() }
+        Self { status: Status::Invalid, credential: String::new(), bearer: None }
+    }
+
+    /// Whether this can be the entry of that credential. What is not known of one of them, because an
+    /// earlier version wrote it, is not compared.
+    pub(crate) fn is_of(&self, credential: &Relied) -> bool {
+        let (Some(bearer), Some(holder)) = (&self.bearer, &credential.holder) else { return true };
+        bearer.type_name == credential.type_name && bearer.holder == *holder
     }
 }
 
@@ -58,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_status_is_stored_as_its_value() {
-        let entry = StatusEntry { status: Status::Suspended, credential: "c".to_owned() };
+        let credential = "c".to_owned();
+        let entry = StatusEntry { status: Status::Suspended, credential, bearer: None };
         let stored = serde_json::to_string(&entry).unwrap();
         assert_eq!(stored, r#"{"value":2,"credential":"c"}"#);
         assert_eq!(serde_json::from_str::<StatusEntry>(&stored).unwrap().status, entry.status);

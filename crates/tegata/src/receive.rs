@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use sekisho_ambient::{Text, constant_time_eq, sha256};
 use sekisho_credential::sd_jwt::{self, SdJwt};
+use sekisho_credential::types::Rules;
 use sekisho_credential::vc::{self, Binding, Check, Format, TrustList, TrustedIssuer};
 use sekisho_jose::{Ahead, b64u};
 use sekisho_openid4vci::credential::{self, CredentialRequest};
@@ -312,7 +313,8 @@ impl Wallet {
             now: self.now(),
             trust: &trust,
             types: &types,
-            organization_claim: None,
+            // Whom the credential may speak for is its verifier's question.
+            rules: &Rules::new(),
             binding,
             ahead: Ahead::default(),
         };

@@ -6,7 +6,7 @@ use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use sekisho_ambient::Handle;
 use sekisho_login::{Device, Logins, OpenLogin, Visitor};
 use sekisho_oauth::params::Params;
@@ -33,6 +33,14 @@ impl<S: Sync> FromRequestParts<S> for Query {
     }
 }
 
+/// Whether the body has this media type. Type and subtype are compared without regard to case, and
+/// parameters such as `charset` do not matter (RFC 9110, section 8.3.1).
+pub(crate) fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let found = value.split(';').next().unwrap_or_default();
+    found.trim().eq_ignore_ascii_case(media_type)
+}
+
 /// The parameters of a form body.
 pub(crate) struct Form(pub(crate) Params);
 
@@ -40,15 +48,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let form = "application/x-www-form-urlencoded";
-        let is_form = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| {
-                value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(form))
-            });
-        if !is_form {
+        if !is_of_type(request.headers(), "application/x-www-form-urlencoded") {
             return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
         }
         let body =

@@ -3,6 +3,7 @@
 use sekisho_ambient::Text;
 use sekisho_credential::types::corporate_number::{CorporateNumber, normalise_input};
 use sekisho_did::did_web;
+use sekisho_keyring::KeyState;
 use sekisho_profile::Act;
 use sekisho_registry::Organization;
 use serde::{Deserialize, Serialize};
@@ -59,14 +60,15 @@ impl Broker {
         } else {
             self.keyring.organization_keys(&number, now).await?
         };
-        let lists = self.standing.first_lists(&number);
+        let active = keys.iter().find(|key| matches!(key.state, KeyState::Active { .. }));
+        let lists = active.map(|key| self.standing.first_lists(&number, &key.kid));
         let changed = self
             .change(by, Change::new(Act::OrganizationAdd, &number), |tx| {
                 if !self.registry.add_organization_in(tx, &organization)? {
                     return Ok(Err(exists()));
                 }
                 self.keyring.add_keys_in(tx, &keys)?;
-                for list in &lists {
+                for list in lists.iter().flatten() {
                     list.open(tx)?;
                 }
                 Ok(Ok(row.clone()))

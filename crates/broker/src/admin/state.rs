@@ -54,10 +54,14 @@ pub struct KeyRow {
     pub algorithm: Algorithm,
     /// `prepared`, `published`, `active`, `retiring`, `retired` or `compromised`.
     pub state: String,
+    /// Whether it signs nothing any more but the status lists of its own credentials. A credential
+    /// key does so while it is retiring.
+    #[serde(default)]
+    pub signs_only_lists: bool,
     /// Since when the key is in that state.
     pub since: Option<Timestamp>,
     /// When the key changes next: when a spare becomes active, or a retiring key leaves the
-    /// documents.
+    /// documents and signs nothing any more.
     pub until: Option<Timestamp>,
 }
 
@@ -65,9 +69,9 @@ pub struct KeyRow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RotateKey {
-    /// `id-token`, `request-object`, `credential` or `status-list`.
+    /// `id-token`, `request-object` or `credential`.
     pub purpose: String,
-    /// The corporate number of the organization, for `credential` and `status-list`.
+    /// The corporate number of the organization, for `credential`.
     #[serde(default)]
     pub organization: Option<String>,
     /// The algorithm of the keys; all algorithms of the purpose if absent.
@@ -168,7 +172,7 @@ impl Broker {
                 Err(AdminError::Key(RotationError::Contended)) => {}
                 Ok(changed) if by.rehearsal => return Ok(changed),
                 Ok(changed) => {
-                    self.keyring.sweep_keys().await?;
+                    self.sweep_keys().await?;
                     return Ok(changed);
                 }
                 Err(error) => return Err(error),
@@ -215,10 +219,9 @@ fn purpose(rotate: &RotateKey) -> Result<Purpose, AdminError> {
         "id-token" => Purpose::IdToken,
         "request-object" => Purpose::RequestObject,
         "credential" => Purpose::Credential { org: number()? },
-        "status-list" => Purpose::StatusList { org: number()? },
         other => {
             return Err(AdminError::Invalid(format!(
-                "unknown purpose {other:?}: id-token, request-object, credential or status-list"
+                "unknown purpose {other:?}: id-token, request-object or credential"
             )));
         }
     };
@@ -245,7 +248,7 @@ fn row(record: &KeyRecord) -> KeyRow {
         KeyState::Active { since, .. }
         | KeyState::Retired { since }
         | KeyState::Compromised { since } => (Some(*since), None),
-        KeyState::Retiring { since, until } => (Some(*since), Some(*until)),
+        KeyState::Retiring { since, until, .. } => (Some(*since), Some(*until)),
     };
     KeyRow {
         kid: record.kid.clone(),
@@ -253,6 +256,7 @@ fn row(record: &KeyRecord) -> KeyRow {
         organization: record.purpose.organization().map(str::to_owned),
         algorithm: record.algorithm,
         state: record.state.name().to_owned(),
+        signs_only_lists: record.signs_only_lists(),
         since,
         until,
     }

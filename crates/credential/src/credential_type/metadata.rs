@@ -48,10 +48,10 @@ fn claim(rule: &ClaimRule) -> Value {
     })
 }
 
-/// Writes a text both as `label` (SD-JWT VC, section 9.2) and as `name` (OpenID4VCI 1.0, appendix
-/// B.2), so that a wallet that reads both documents with one reader finds it.
+/// Writes the text of a claim as `label` (SD-JWT VC, section 9.2). `name` is the word of the issuer's
+/// metadata (OpenID4VCI 1.0, appendix B.2), not of this document.
 fn label(locale: &str, text: &str) -> Value {
-    json!({"locale": locale, "label": text, "name": text})
+    json!({"locale": locale, "label": text})
 }
 
 /// Returns the hash of `bytes` in the form of `vct#integrity` (W3C Subresource Integrity, section

@@ -9,6 +9,7 @@ use super::disclosure::Disclosure;
 use super::key_binding::{self, Binding, KeyBindingError};
 use super::reveal::{self, DisclosureError};
 use super::{MAX_BYTES, MAX_DISCLOSURES};
+use crate::claim_path::Step;
 
 /// The reason why an SD-JWT was refused.
 #[derive(Debug, Error)]
@@ -67,6 +68,10 @@ pub struct Processed {
     pub claims: Claims,
     /// The holder's key, proven by the key binding; `None` if none was required.
     pub holder_key: Option<PublicJwk>,
+    /// The places of the values that the holder disclosed.
+    pub(crate) disclosed: Vec<Vec<Step>>,
+    /// The places of the objects and arrays in which the holder withheld something, or a decoy is.
+    pub(crate) withheld: Vec<Vec<Step>>,
 }
 
 impl<'a> Presentation<'a> {
@@ -145,7 +150,8 @@ pub fn process(
     let revealed = reveal::reveal(jwt.into_claims(), &disclosures)?;
     let holder_key =
         key_binding::check(presentation, &revealed.claims, requirements.binding.as_ref())?;
-    Ok(Processed { header, claims: revealed.claims, holder_key })
+    let reveal::Revealed { claims, places: disclosed, withheld } = revealed;
+    Ok(Processed { header, claims, holder_key, disclosed, withheld })
 }
 
 /// The algorithms that issuers may sign with (HAIP 1.0, section 7). Requests to wallets must offer

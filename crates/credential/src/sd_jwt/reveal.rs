@@ -95,6 +95,9 @@ pub(super) struct Revealed {
     pub(super) claims: Claims,
     /// The place of each disclosure in the claims, in the order of the disclosures.
     pub(super) places: Vec<Vec<Step>>,
+    /// The places of the objects and arrays with a digest that no disclosure fits: there, something
+    /// is withheld, or the digest is a decoy.
+    pub(super) withheld: Vec<Vec<Step>>,
 }
 
 /// Reads `disclosures` and puts them into the issuer's `payload`.
@@ -110,8 +113,9 @@ pub(super) fn reveal(
     }
     let mut walk = Walk::new(disclosures)?;
     let claims = walk.object(payload, &[])?;
-    let places = walk.places.into_iter().collect::<Option<Vec<_>>>();
-    Ok(Revealed { claims, places: places.ok_or(DisclosureError::Unreferenced)? })
+    let Walk { places, withheld, .. } = walk;
+    let places = places.into_iter().collect::<Option<Vec<_>>>();
+    Ok(Revealed { claims, places: places.ok_or(DisclosureError::Unreferenced)?, withheld })
 }
 
 /// The state of one walk over a payload.
@@ -119,6 +123,7 @@ struct Walk<'d> {
     by_digest: HashMap<String, (usize, &'d Disclosure)>,
     seen: HashSet<String>,
     places: Vec<Option<Vec<Step>>>,
+    withheld: Vec<Vec<Step>>,
 }
 
 impl<'d> Walk<'d> {
@@ -129,7 +134,8 @@ impl<'d> Walk<'d> {
                 return Err(DisclosureError::Repeated);
             }
         }
-        Ok(Self { by_digest, seen: HashSet::new(), places: vec![None; disclosures.len()] })
+        let places = vec![None; disclosures.len()];
+        Ok(Self { by_digest, seen: HashSet::new(), places, withheld: Vec::new() })
     }
 
     fn value(&mut self, value: Value, place: &[Step]) -> Result<Value, DisclosureError> {
@@ -172,7 +178,7 @@ impl<'d> Walk<'d> {
             let Value::String(digest) = digest else {
                 return Err(DisclosureError::MalformedDigests);
             };
-            let Some((position, disclosure)) = self.take(digest)? else { continue };
+            let Some((position, disclosure)) = self.take(digest, place)? else { continue };
             let name = disclosure.name.clone().ok_or(DisclosureError::ElementInObject)?;
             if place.is_empty() && PROTECTED.contains(&name.as_str()) {
                 return Err(DisclosureError::Protected(name));
@@ -199,7 +205,7 @@ impl<'d> Walk<'d> {
             match element_digest(&element)? {
                 None => out.push(self.value(element, &here)?),
                 Some(digest) => {
-                    let Some((position, disclosure)) = self.take(digest)? else { continue };
+                    let Some((position, disclosure)) = self.take(digest, place)? else { continue };
                     if disclosure.name.is_some() {
                         return Err(DisclosureError::MemberInArray);
                     }
@@ -210,10 +216,17 @@ impl<'d> Walk<'d> {
         Ok(out)
     }
 
-    /// Returns the disclosure with this `digest`, if the holder disclosed it. Records that the
-    /// digest was used.
-    fn take(&mut self, digest: String) -> Result<Option<(usize, &'d Disclosure)>, DisclosureError> {
+    /// Returns the disclosure with this `digest`, if the holder disclosed it, and else records that
+    /// something is withheld at `place`. Records that the digest was used.
+    fn take(
+        &mut self,
+        digest: String,
+        place: &[Step],
+    ) -> Result<Option<(usize, &'d Disclosure)>, DisclosureError> {
         let found = self.by_digest.get(&digest).copied();
+        if found.is_none() && !self.withheld.iter().any(|known| known == place) {
+            self.withheld.push(place.to_vec());
+        }
         if self.seen.insert(digest) { Ok(found) } else { Err(DisclosureError::DuplicateDigest) }
     }
 

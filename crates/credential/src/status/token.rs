@@ -88,9 +88,10 @@ impl VerifiedStatusList {
 }
 
 /// Makes the header of a token that `key` signs. It contains the chain for strict verifiers, and
-/// the key for verifiers that only check the signature (HAIP 1.0, section 6.1).
+/// the key for verifiers that only check the signature (HAIP 1.0, section 6.1). That key keeps its
+/// `kid`, by which such a verifier finds it (RFC 7515, section 4.1.4).
 pub fn header(key: &SigningKey, x5c: Vec<Vec<u8>>) -> Header {
-    Header::for_key(key, TYP).with_x5c(x5c).with_jwk(key.public_jwk())
+    Header::for_key(key, TYP).with_x5c(x5c).with_jwk(key.public_jwk().with_kid(key.kid()))
 }
 
 /// Signs `list` with `key` as a token.

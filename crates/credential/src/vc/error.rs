@@ -1,10 +1,11 @@
 //! Why a presented credential was refused.
 
+use sekisho_ambient::Timestamp;
 use sekisho_jose::{Algorithm, ClaimError, JwsError, JwtError};
 use thiserror::Error;
 
 use super::UntrustedError;
-use crate::sd_jwt::{KeyBindingError, SdJwtError};
+use crate::sd_jwt::{DisclosureError, KeyBindingError, SdJwtError};
 use crate::status::StatusError;
 
 /// The reason why a presented credential was refused.
@@ -34,9 +35,21 @@ pub enum CredentialError {
     /// `exp`, `nbf` or `iat` forbid the use of the credential now.
     #[error(transparent)]
     Time(#[from] ClaimError),
-    /// The credential has neither `exp` nor `status`, so it could never end.
-    #[error("neither exp nor status")]
+    /// The credential has no `exp` although its type has a longest life, or neither `exp` nor
+    /// `status`, so it could never end.
+    #[error("no exp")]
     Endless,
+    /// The credential ends later than its type allows.
+    #[error("expires at {}, the type allows {}", .found.to_rfc3339(), .latest.to_rfc3339())]
+    Lifetime {
+        /// `exp`.
+        found: Timestamp,
+        /// The latest time that the type allows.
+        latest: Timestamp,
+    },
+    /// A claim that its type never discloses selectively is behind a digest.
+    #[error("{0:?} must be in the open and is selectively disclosable")]
+    Hidden(String),
     /// `status` is malformed, or uses a mechanism that is not supported.
     #[error(transparent)]
     Status(#[from] StatusError),
@@ -51,6 +64,7 @@ impl From<SdJwtError> for CredentialError {
         match error {
             SdJwtError::KeyBinding(error) => Self::HolderKey(error),
             SdJwtError::Jwt(JwtError::Jws(JwsError::Algorithm(name))) => Self::Algorithm(name),
+            SdJwtError::Disclosure(DisclosureError::Protected(name)) => Self::Hidden(name),
             error => Self::SdJwt(error),
         }
     }

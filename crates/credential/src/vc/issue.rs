@@ -14,10 +14,6 @@ use crate::credential_type::{self, CredentialType, REGISTERED, TypeError};
 use crate::sd_jwt::{self, Issue, IssueError};
 use crate::status::StatusReference;
 
-/// The number of seconds to which issuance times are rounded down. Credentials of one batch, and of
-/// people who were served one after the other, then have the same time.
-const ROUND: i64 = 3600;
-
 /// The content of a credential to be issued.
 #[derive(Clone, Copy, Debug)]
 pub struct Issuance<'a> {
@@ -35,7 +31,8 @@ pub struct Issuance<'a> {
     pub status: Option<&'a StatusReference>,
     /// The present time. `iat` is the beginning of its hour.
     pub issued_at: Timestamp,
-    /// `exp`; if it is `None`, the credential gets the latest `exp` that the type allows.
+    /// `exp`, which is rounded like `iat`; if it is `None`, the credential gets the latest `exp` that
+    /// the type allows.
     pub expires: Option<Timestamp>,
     /// The number of decoy digests at each place with disclosures.
     pub decoys: u32,
@@ -84,7 +81,7 @@ fn all_claims(issuance: &Issuance<'_>) -> Result<Claims, IssuanceError> {
     }
     credential_type::validate(credential_type, claims)?;
     let latest = credential_type::latest_expiry(credential_type, issued_at);
-    let expires = issuance.expires.unwrap_or(latest);
+    let expires = issuance.expires.map_or(latest, credential_type::rounded);
     if expires <= issued_at || expires > latest {
         return Err(IssuanceError::Expiry { found: expires, latest });
     }
@@ -92,7 +89,7 @@ fn all_claims(issuance: &Issuance<'_>) -> Result<Claims, IssuanceError> {
     let mut out = Claims::new();
     let mut set = |name: &str, value| out.insert(name.to_owned(), value);
     set("iss", issuance.issuer.into());
-    set("iat", (issued_at.unix() - issued_at.unix().rem_euclid(ROUND)).into());
+    set("iat", credential_type::rounded(issued_at).unix().into());
     set("exp", expires.unix().into());
     set("vct", credential_type.vct(authority).into());
     set("vct#integrity", credential_type::integrity(&metadata).into());

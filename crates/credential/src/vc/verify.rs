@@ -1,12 +1,12 @@
 //! Verifies a presented credential (SD-JWT VC, sections 3.4 and 3.5; HAIP 1.0, section 6.1.1).
 
 use sekisho_ambient::{Timestamp, sha256};
-use sekisho_jose::{Ahead, Claims, Expected, PublicJwk, TimeRule, numeric_date};
+use sekisho_jose::{Ahead, Claims, Expected, PublicJwk, TimeRule, numeric_date, x5c};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CredentialError, TYP, TrustList, TrustedIssuer};
-use crate::credential_type;
+use super::{CredentialError, TYP, TrustList, TrustedIssuer, conform};
+use crate::credential_type::{self, CredentialType, Rules};
 use crate::sd_jwt::{self, ISSUER_ALGORITHMS, Presentation, Requirements};
 use crate::status::StatusReference;
 
@@ -19,9 +19,10 @@ pub struct Check<'a> {
     pub trust: &'a TrustList,
     /// The values of `vct` that were asked for.
     pub types: &'a [String],
-    /// For types about an organization: the name of the claim with its corporate number. The issuer
-    /// must be trusted to attest for that organization.
-    pub organization_claim: Option<&'a str>,
+    /// The rules of each type, by `vct`. A credential of a type about an organization is accepted
+    /// only if the issuer is trusted to attest for that organization. A credential of a type without
+    /// rules is not checked against any.
+    pub rules: &'a Rules,
     /// The request to which the holder must have bound the presentation.
     pub binding: Binding<'a>,
     /// How far the holder's clock may be ahead of ours.
@@ -83,6 +84,8 @@ pub struct VerifiedCredential {
     digest: [u8; 32],
     #[serde(skip)]
     signed: Signed,
+    #[serde(skip)]
+    withholds: bool,
 }
 
 impl VerifiedCredential {
@@ -116,6 +119,13 @@ impl VerifiedCredential {
         self.expires
     }
 
+    /// Whether a claim at the top may be there and withheld: it is absent, and there is a digest that
+    /// nothing was disclosed for. An issuer that keeps to the rules of its type hides nothing that
+    /// must be open, but an absent claim of another issuer is unknown.
+    pub fn may_hide(&self, name: &str) -> bool {
+        self.withholds && !self.claims.contains_key(name)
+    }
+
     /// Returns the SHA-256 of the issuer-signed JWT. It is the same in every presentation of the
     /// credential.
     pub fn digest(&self) -> [u8; 32] {
@@ -146,11 +156,12 @@ fn verify_sd_jwt(
     let presentation = Presentation::parse(presentation)?;
     let unverified_jwt = presentation.unverified_issuer_jwt()?;
     let unverified_claims = unverified_jwt.dangerous_claims().map_err(sd_jwt::SdJwtError::from)?;
-    let (issuer, vct) = (text(&unverified_claims, "iss")?, text(&unverified_claims, "vct")?);
+    let vct = text(&unverified_claims, "vct")?;
     if !check.types.contains(&vct) {
         return Err(CredentialError::Type(vct));
     }
     let x5c = &unverified_jwt.header().x5c;
+    let issuer = issuer(&unverified_claims, x5c)?;
     let (leaf, entries) = check.trust.signer(&issuer, &vct, x5c, check.now)?;
     let requirements = Requirements {
         issuer_jwt: Expected {
@@ -166,24 +177,59 @@ fn verify_sd_jwt(
         }),
     };
     let processed = sd_jwt::process(&presentation, &leaf.key, &requirements)?;
+    let rules = check.rules.get(&vct).copied();
+    let (status, expires) = check_life(&processed.claims, check.now, rules)?;
+    check_content(&processed.claims, rules, &entries)?;
+    if let Some(rules) = rules {
+        conform::check_open(rules, &processed)?;
+    }
+    let withholds = processed.withheld.contains(&Vec::new());
+    let sd_jwt::Processed { claims, holder_key, .. } = processed;
     let holder_key =
-        processed.holder_key.ok_or(CredentialError::HolderKey(sd_jwt::KeyBindingError::Missing))?;
-    let claims = processed.claims;
-    let (status, expires) = check_life(&claims, check.now)?;
-    check_content(&claims, check, &entries)?;
+        holder_key.ok_or(CredentialError::HolderKey(sd_jwt::KeyBindingError::Missing))?;
     let digest = sha256(presentation.issuer_jwt().as_bytes());
     let anchor = leaf.anchor.ok_or(CredentialError::Claim("x5c"))?;
     let signed = Signed { key: leaf.thumbprint, anchor };
-    Ok(VerifiedCredential { issuer, vct, claims, holder_key, status, expires, digest, signed })
+    Ok(VerifiedCredential {
+        issuer,
+        vct,
+        claims,
+        holder_key,
+        status,
+        expires,
+        digest,
+        signed,
+        withholds,
+    })
 }
 
-/// Checks `exp`, `nbf`, `iat` and `status`. At least one of `exp` and `status` is required (HAIP,
-/// 6.1).
+/// Returns the issuer: `iss`, or, where a credential does not say it, the one URI or the one DNS name
+/// in its certificate (SD-JWT VC, section 3.2.2.2: `iss` is optional where the certificate conveys
+/// the issuer). Whether the certificate speaks for that issuer is checked with its chain.
+fn issuer(unverified_claims: &Claims, x5c: &[Vec<u8>]) -> Result<String, CredentialError> {
+    if unverified_claims.contains_key("iss") {
+        return text(unverified_claims, "iss");
+    }
+    let leaf = x5c.first().and_then(|der| x5c::dangerous_leaf(der).ok());
+    let leaf = leaf.ok_or(CredentialError::Claim("iss"))?;
+    match (leaf.uris.as_slice(), leaf.dns_names.as_slice()) {
+        ([uri], _) => Ok(uri.clone()),
+        ([], [host]) => Ok(format!("https://{host}")),
+        _ => Err(CredentialError::Claim("iss")),
+    }
+}
+
+/// Checks `exp`, `nbf`, `iat` and `status`. A type with rules limits the life of its credentials; of
+/// others, at least one of `exp` and `status` is required (HAIP, 6.1).
 fn check_life(
     claims: &Claims,
     now: Timestamp,
+    rules: Option<&CredentialType>,
 ) -> Result<(Option<StatusReference>, Option<Timestamp>), CredentialError> {
     numeric_date::check(claims, now, &TimeRule::LENIENT)?;
+    if let Some(rules) = rules {
+        conform::check_end(rules, claims, now)?;
+    }
     let expires = numeric_date::read(claims, "exp")?;
     let status = claims.get("status").map(StatusReference::from_claim).transpose()?;
     if expires.is_none() && status.is_none() {
@@ -194,7 +240,7 @@ fn check_life(
 
 fn check_content(
     claims: &Claims,
-    check: &Check<'_>,
+    rules: Option<&CredentialType>,
     entries: &[&TrustedIssuer],
 ) -> Result<(), CredentialError> {
     if let Some(name) = credential_type::forbidden(claims) {
@@ -205,7 +251,7 @@ fn check_content(
     {
         return Err(CredentialError::Claim("vct#integrity"));
     }
-    let Some(name) = check.organization_claim else { return Ok(()) };
+    let Some(name) = rules.and_then(|rules| rules.organization_claim) else { return Ok(()) };
     let organization = claims.get(name).and_then(Value::as_str).unwrap_or_default();
     if entries.iter().flat_map(|entry| &entry.organizations).any(|own| own == organization) {
         return Ok(());

@@ -173,14 +173,17 @@ fn names_come_back_byte_for_byte() {
 #[test]
 fn an_affiliation_ends_within_ninety_days_and_with_the_fiscal_year() {
     let latest = |at: &Timestamp| types::latest_expiry(&AFFILIATION, *at).to_rfc3339();
-    assert_eq!(latest(&NOW), "2027-02-19T05:32:00Z");
+    assert_eq!(latest(&NOW), "2027-02-19T05:00:00Z", "in whole hours");
     let february = NOW.plus(90 * 86400);
     assert_eq!(latest(&february), "2027-03-31T14:59:59Z");
     let year_end = NOW.fiscal_year_end();
     assert_eq!(types::latest_expiry(&AFFILIATION, year_end.plus(-1)), year_end);
     assert_eq!(latest(&year_end.plus(1)), "2027-06-29T15:00:00Z");
-    assert_eq!(types::latest_expiry(&ORGANIZATION, february), february.plus(365 * 86400));
-    assert_eq!(types::expiry(&AFFILIATION, NOW, Some(NOW.plus(60))), NOW.plus(60));
+    let year_later = types::rounded(february.plus(365 * 86400));
+    assert_eq!(types::latest_expiry(&ORGANIZATION, february), year_later);
+    let day_later = types::rounded(NOW.plus(86400));
+    assert_eq!((day_later.unix() % 3600, NOW.plus(86400).since(day_later)), (0, NOW.unix() % 3600));
+    assert_eq!(types::expiry(&AFFILIATION, NOW, Some(NOW.plus(86400))), day_later);
     assert_eq!(types::expiry(&AFFILIATION, february, Some(february.plus(90 * 86400))), year_end);
 }
 
@@ -188,7 +191,7 @@ fn an_affiliation_ends_within_ninety_days_and_with_the_fiscal_year() {
 fn nothing_is_issued_that_outlives_its_type_or_is_over() {
     let latest = types::latest_expiry(&AFFILIATION, NOW);
     assert!(issue(&AFFILIATION, &yamada(), NOW, Some(latest)).is_ok());
-    for expires in [latest.plus(1), NOW, NOW.plus(-1)] {
+    for expires in [latest.plus(3600), NOW, NOW.plus(-1)] {
         let refused = issue(&AFFILIATION, &yamada(), NOW, Some(expires));
         assert!(matches!(refused, Err(IssuanceError::Expiry { .. })));
     }

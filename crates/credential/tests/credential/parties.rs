@@ -146,12 +146,21 @@ pub(crate) fn verify_at(
     presentation: &str,
     trust: &TrustList,
 ) -> Result<VerifiedCredential, CredentialError> {
-    let types = [types::vct(AUTHORITY, "affiliation")];
+    verify_types(now, presentation, trust, &[types::vct(AUTHORITY, "affiliation")])
+}
+
+/// The same for other types.
+pub(crate) fn verify_types(
+    now: Timestamp,
+    presentation: &str,
+    trust: &TrustList,
+    types: &[String],
+) -> Result<VerifiedCredential, CredentialError> {
     let check = Check {
         now,
         trust,
-        types: &types,
-        organization_claim: Some("org_corporate_number"),
+        types,
+        rules: &types::rules(AUTHORITY),
         binding: Binding {
             audience: CLIENT_ID,
             nonce: NONCE,

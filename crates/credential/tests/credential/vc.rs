@@ -1,15 +1,17 @@
 //! Tests of SD-JWT VC: which issuers a verifier trusts, and which credentials it refuses.
 
+use sekisho_ambient::sha256;
 use sekisho_credential::claim_path::ClaimPath;
 use sekisho_credential::sd_jwt::{self, SdJwt};
 use sekisho_credential::vc::{CredentialError, TrustList, UntrustedError};
-use sekisho_jose::{Algorithm, Claims, SigningKey};
+use sekisho_jose::{Algorithm, Claims, SigningKey, b64u};
 use sekisho_profile::{Code, types};
 use serde_json::{Value, json};
 
 use crate::mutations::Forge;
 use crate::parties::{
     AUTHORITY, CLIENT_ID, ISSUER, Issuer, NONCE, NOW, STATUS_URI, key, verify, verify_at,
+    verify_types,
 };
 
 fn holder() -> SigningKey {
@@ -49,7 +51,7 @@ fn a_credential_of_a_trusted_issuer_is_verified() {
     assert_eq!(verified.holder_key().minimal(), holder().public_jwk().minimal());
     assert_eq!(verified.status().unwrap().uri, STATUS_URI);
     assert_eq!(verified.status().unwrap().index, 7);
-    assert_eq!(verified.expires().unwrap().to_rfc3339(), "2027-02-19T05:32:00Z");
+    assert_eq!(verified.expires().unwrap().to_rfc3339(), "2027-02-19T05:00:00Z");
     let signed = presentation.split('~').next().unwrap();
     assert_eq!(verified.digest(), sekisho_ambient::sha256(signed.as_bytes()));
     let again = verify(&bind(&held.select(&[])), &issuer.trust()).unwrap();
@@ -167,6 +169,104 @@ fn another_type_than_asked_for_is_refused() {
     for (name, value) in [("iss", Value::Null), ("vct", json!(["x"])), ("iss", json!(""))] {
         let error = refused_with(|claims| claims[name] = value);
         assert!(matches!(error, CredentialError::Claim(found) if found == name));
+        assert_eq!(Code::from(&error), Code::AgainstItsType);
+    }
+}
+
+/// SD-JWT VC, 3.2.2.2: `iss` may be absent where the certificate says who issued.
+#[test]
+fn without_iss_the_issuer_is_the_one_that_the_certificate_names() {
+    let verified = |uris: &[&str], hosts: &[&str], trusted: &str| {
+        let issuer = Issuer::named(uris, hosts);
+        let mut trust = issuer.trust();
+        trust.0[0].issuer = trusted.to_owned();
+        let presentation = presented_with(&issuer, |claims| drop(claims.shift_remove("iss")));
+        verify(&presentation, &trust)
+    };
+    assert_eq!(verified(&[ISSUER], &["auth.example.jp"], ISSUER).unwrap().issuer(), ISSUER);
+    let host = "https://issuer.example";
+    assert_eq!(verified(&[], &["issuer.example"], host).unwrap().issuer(), host);
+    for (uris, hosts) in [
+        (&[ISSUER, "https://other.example"][..], &[][..]),
+        (&[], &[]),
+        (&[], &["a.example", "b.example"]),
+    ] {
+        let error = verified(uris, hosts, ISSUER).unwrap_err();
+        assert!(matches!(error, CredentialError::Claim("iss")), "{uris:?} {hosts:?}");
+    }
+    let other = verified(&["https://other.example"], &[], ISSUER).unwrap_err();
+    assert_eq!(Code::from(&other), Code::UntrustedIssuer);
+}
+
+/// SDJ-2: what a type keeps in the open is refused behind a digest, disclosed or, where everything must
+/// be open, withheld; also below the top.
+#[test]
+fn what_a_type_keeps_in_the_open_is_not_hidden() {
+    let issuer = Issuer::new();
+    let hiding = |path: &[&str], disclosed: bool| {
+        let mut forge = Forge::new(&issuer.affiliation(&holder()));
+        let organization = json!({
+            "vct": types::vct(AUTHORITY, "organization"),
+            "corporate_number": "7900000000002", "corporate_name": "x",
+            "verification": {"method": "registry", "checked_at": "2026-11-01", "by": "operator"},
+        });
+        forge.payload.extend(organization.as_object().unwrap().clone());
+        forge.payload.shift_remove("_sd");
+        forge.payload.shift_remove("roles");
+        let mut payload = Value::Object(forge.payload.clone());
+        let mut disclosures = String::new();
+        if let Some((last, parents)) = path.split_last() {
+            let parent = parents.iter().fold(&mut payload, |value, name| &mut value[*name]);
+            let value = parent.as_object_mut().unwrap().shift_remove(*last).unwrap();
+            let disclosure = b64u::encode(json!(["a salt of 128 bits", last, value]).to_string());
+            parent["_sd"] = json!([b64u::encode(sha256(disclosure.as_bytes()))]);
+            if disclosed {
+                disclosures = format!("{disclosure}~");
+            }
+        }
+        let signed = issuer.sign_plain(payload.as_object().unwrap());
+        let mut trust = issuer.trust();
+        trust.0[0].types = vec![types::vct(AUTHORITY, "organization")];
+        let types = trust.0[0].types.clone();
+        let presentation = bind(&format!("{signed}{disclosures}"));
+        verify_types(NOW, &presentation, &trust, &types)
+    };
+    assert!(hiding(&[], true).is_ok());
+    for path in [&["verification", "by"][..], &["verification"], &["corporate_name"]] {
+        let error = hiding(path, true).unwrap_err();
+        assert!(matches!(&error, CredentialError::Hidden(found) if *found == path.join("/")));
+        assert_eq!(Code::from(&error), Code::AgainstItsType);
+    }
+    let error = hiding(&["verification", "by"], false).unwrap_err();
+    assert!(matches!(&error, CredentialError::Hidden(found) if found == "verification"));
+    let error = hiding(&["corporate_name"], false).unwrap_err();
+    assert!(matches!(error, CredentialError::Claim("corporate_name")));
+    // Withheld at the top, a claim that not every credential has may be absent as well.
+    let verified = hiding(&["verification"], false).unwrap();
+    assert!(verified.may_hide("verification") && !verified.may_hide("corporate_name"));
+    assert!(!hiding(&[], true).unwrap().may_hide("street"));
+}
+
+/// SDJ-3: a credential ends as its type says, whatever it says itself.
+#[test]
+fn a_credential_does_not_outlive_its_type() {
+    let lives = |iat: Option<i64>, exp: i64| {
+        let issuer = Issuer::new();
+        let presentation = presented_with(&issuer, |claims| {
+            claims.shift_remove("iat");
+            claims.extend(iat.map(|iat| ("iat".to_owned(), (NOW.unix() + iat).into())));
+            claims["exp"] = (NOW.unix() + exp).into();
+        });
+        verify(&presentation, &issuer.trust()).map(|_| ())
+    };
+    let day = 86_400;
+    for (iat, exp) in [(Some(0), 90 * day), (None, 90 * day), (Some(-day), 89 * day)] {
+        assert!(lives(iat, exp).is_ok());
+    }
+    for (iat, exp) in [(Some(0), 91 * day), (None, 36_500 * day), (Some(-2 * day), 89 * day)] {
+        let error = lives(iat, exp).unwrap_err();
+        assert!(matches!(error, CredentialError::Lifetime { .. }));
+        assert_eq!(Code::from(&error), Code::EndsTooLate);
     }
 }
 
@@ -189,9 +289,10 @@ fn a_credential_counts_in_its_time_only() {
     };
     assert_eq!(presentation(NOW, later).unwrap_err(), Code::NotYetValid);
     let text: fn(&mut Claims) = |claims| claims["exp"] = "2000000000".into();
-    assert_eq!(presentation(NOW, text).unwrap_err(), Code::BadSignature);
+    assert_eq!(presentation(NOW, text).unwrap_err(), Code::AgainstItsType);
     let fraction: fn(&mut Claims) = |claims| {
-        claims["exp"] = serde_json::from_str("1805239120.5").unwrap();
+        let exp = format!("{}.5", NOW.unix() + 86400);
+        claims["exp"] = serde_json::from_str(&exp).unwrap();
     };
     assert!(presentation(NOW, fraction).is_ok());
 }
@@ -207,7 +308,7 @@ fn a_credential_that_could_never_end_is_refused() {
         });
         verify(&presentation, &issuer.trust())
     };
-    assert!(without(&["exp"]).is_ok());
+    assert!(matches!(without(&["exp"]), Err(CredentialError::Endless)));
     assert!(without(&["status"]).is_ok_and(|verified| verified.status().is_none()));
     assert!(matches!(without(&["exp", "status"]), Err(CredentialError::Endless)));
 }

@@ -33,14 +33,15 @@ pub enum Step {
         /// The `kid` of the spare.
         kid: String,
     },
-    /// The active key stops signing and its private half is deleted.
+    /// The active key signs nothing new. Its private half is deleted, unless it has to finish what
+    /// it began ([`Purpose::finishes`]).
     Retire {
         /// The `kid` of the key.
         kid: String,
         /// When it will leave the published documents.
         until: Timestamp,
     },
-    /// A key leaves the published documents.
+    /// A key leaves the published documents, and its private half is deleted if it still had one.
     Unpublish {
         /// The `kid` of the key.
         kid: String,
@@ -85,6 +86,18 @@ pub fn compromise(record: &mut KeyRecord, now: Timestamp) {
     record.state = KeyState::Compromised { since: now };
 }
 
+/// Lets a retiring key end earlier, because the last thing that it signed ends earlier. Returns
+/// whether this changes the record.
+pub fn end_retiring(record: &mut KeyRecord, at: Timestamp) -> bool {
+    match &mut record.state {
+        KeyState::Retiring { until, .. } if at < *until => {
+            *until = at;
+            true
+        }
+        _ => false,
+    }
+}
+
 /// The steps that are due now. If they are all applied, a second sweep at the same time returns
 /// none, with one exception: where a line starts with a prepared key, the first sweep publishes it
 /// and the second activates it.
@@ -96,6 +109,10 @@ pub fn sweep(records: &[KeyRecord], now: Timestamp, policy: &Policy) -> Vec<Step
         let keys = records.iter().filter(|record| record.serves(purpose, algorithm)).collect();
         let line = Line { purpose, algorithm, keys };
         line.unpublish(now, &mut steps);
+        if purpose.is_obsolete() {
+            line.end(now, policy, &mut steps);
+            continue;
+        }
         line.activate(now, policy, &mut steps);
         line.publish(&mut steps);
     }
@@ -114,6 +131,19 @@ impl Line<'_> {
         for record in &self.keys {
             if matches!(record.state, KeyState::Retiring { until, .. } if until <= now) {
                 steps.push(Step::Unpublish { kid: record.kid.clone() });
+            }
+        }
+    }
+
+    /// Ends the keys of a purpose that has none any more: the active key retires, and spares leave.
+    fn end(&self, now: Timestamp, policy: &Policy, steps: &mut Vec<Step>) {
+        for record in &self.keys {
+            let kid = record.kid.clone();
+            if record.is_active() {
+                let until = now.plus((policy.overlap)(self.purpose));
+                steps.push(Step::Retire { kid, until });
+            } else if record.is_spare() || record.is_prepared() {
+                steps.push(Step::Unpublish { kid });
             }
         }
     }
@@ -168,10 +198,16 @@ pub fn apply(record: &mut KeyRecord, step: &Step, now: Timestamp) {
         (Step::Activate { .. }, KeyState::Published { since, private, .. }) => {
             KeyState::Active { published: *since, since: now, private: private.clone() }
         }
-        (Step::Retire { until, .. }, KeyState::Active { .. }) => {
-            KeyState::Retiring { since: now, until: *until }
+        (Step::Retire { until, .. }, KeyState::Active { private, .. }) => {
+            let private = record.purpose.finishes().then(|| private.clone());
+            KeyState::Retiring { since: now, until: *until, private }
         }
         (Step::Unpublish { .. }, KeyState::Retiring { .. }) => KeyState::Retired { since: now },
+        (Step::Unpublish { .. }, KeyState::Prepared { .. } | KeyState::Published { .. })
+            if record.purpose.is_obsolete() =>
+        {
+            KeyState::Retired { since: now }
+        }
         _ => return,
     };
     record.state = state;

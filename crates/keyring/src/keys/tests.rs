@@ -49,12 +49,12 @@ struct World {
 }
 
 fn lines() -> [(Purpose, Algorithm); 4] {
-    let org = "1180301018771".to_owned();
+    let credential = |org: &str| Purpose::Credential { org: org.to_owned() };
     [
         (Purpose::IdToken, Algorithm::Es256),
-        (Purpose::IdToken, Algorithm::Rs256),
-        (Purpose::Credential { org: org.clone() }, Algorithm::Es256),
-        (Purpose::StatusList { org }, Algorithm::Es256),
+        (Purpose::RequestObject, Algorithm::Es256),
+        (credential("1180301018771"), Algorithm::Es256),
+        (credential("7900000000002"), Algorithm::Es256),
     ]
 }
 
@@ -144,8 +144,25 @@ impl World {
             let key = self.records.iter().find(|record| record.kid == signed.kid).unwrap();
             let lost = matches!(key.state, KeyState::Compromised { .. });
             assert!(key.is_published() || lost, "{} is orphaned", signed.kid);
+            let lists = key.is_active() || key.signs_only_lists() || lost;
+            assert!(
+                lists || !key.purpose.signs_lists(),
+                "nobody signs the lists of {}",
+                signed.kid
+            );
+        }
+        for record in &self.records {
+            let retiring = matches!(record.state, KeyState::Retiring { .. });
+            let finishes = retiring && record.purpose.finishes();
+            let signs = record.is_active() || record.is_spare() || finishes;
+            assert_eq!(has_private_half(record), signs, "{} {}", record.kid, record.state.name());
+            assert_eq!(record.signs_only_lists(), retiring && record.purpose.signs_lists());
         }
     }
+}
+
+fn has_private_half(record: &KeyRecord) -> bool {
+    serde_json::to_string(&record.state).unwrap().contains("private")
 }
 
 fn number(record: &KeyRecord) -> u64 {
@@ -306,18 +323,76 @@ fn a_step_that_does_not_fit_the_state_changes_nothing() {
 
 #[test]
 fn a_record_is_written_and_read_and_keeps_its_private_half_only_while_it_signs() {
-    let mut key = record(Purpose::StatusList { org: "1".to_owned() }, Algorithm::Es256, 1, START);
-    for (step, private) in [
-        (Step::Publish { kid: String::new() }, true),
-        (Step::Activate { kid: String::new() }, true),
-        (Step::Retire { kid: String::new(), until: START }, false),
-        (Step::Unpublish { kid: String::new() }, false),
-    ] {
-        apply(&mut key, &step, START);
-        let text = serde_json::to_string(&key).unwrap();
-        assert_eq!(text.contains("private"), private, "{}", key.state.name());
-        assert!(serde_json::from_str::<KeyRecord>(&text).unwrap() == key);
+    let credential = Purpose::Credential { org: "1".to_owned() };
+    for (purpose, finishes) in
+        [(Purpose::IdToken, false), (Purpose::RequestObject, true), (credential, true)]
+    {
+        let mut key = record(purpose, Algorithm::Es256, 1, START);
+        for (step, private) in [
+            (Step::Publish { kid: String::new() }, true),
+            (Step::Activate { kid: String::new() }, true),
+            (Step::Retire { kid: String::new(), until: START }, finishes),
+            (Step::Unpublish { kid: String::new() }, false),
+        ] {
+            apply(&mut key, &step, START);
+            assert_eq!(has_private_half(&key), private, "{}", key.state.name());
+            let text = serde_json::to_string(&key).unwrap();
+            assert!(serde_json::from_str::<KeyRecord>(&text).unwrap() == key);
+        }
     }
+}
+
+/// A key that an earlier version retired has no private half any more, whatever it signed.
+#[test]
+fn a_retiring_key_of_before_is_read() {
+    let mut key = record(Purpose::Credential { org: "1".to_owned() }, Algorithm::Es256, 1, START);
+    apply(&mut key, &Step::Activate { kid: String::new() }, START);
+    apply(&mut key, &Step::Retire { kid: String::new(), until: START }, START);
+    let mut row = serde_json::to_value(&key).unwrap();
+    assert!(row["state"].as_object_mut().unwrap().remove("private").is_some());
+    let read: KeyRecord = serde_json::from_value(row).unwrap();
+    assert_eq!(read.state.name(), "retiring");
+    assert!(!read.signs_only_lists());
+}
+
+#[test]
+fn a_retiring_key_may_end_earlier_and_never_later() {
+    let mut key = record(Purpose::Credential { org: "1".to_owned() }, Algorithm::Es256, 1, START);
+    assert!(!end_retiring(&mut key, START));
+    apply(&mut key, &Step::Activate { kid: String::new() }, START);
+    assert!(!end_retiring(&mut key, START));
+    apply(&mut key, &Step::Retire { kid: String::new(), until: START.plus(100) }, START);
+    assert!(!end_retiring(&mut key, START.plus(100)));
+    assert!(end_retiring(&mut key, START.plus(50)));
+    assert!(!end_retiring(&mut key, START.plus(60)));
+    let ends = |at| {
+        sweep(std::slice::from_ref(&key), at, &POLICY)
+            .contains(&Step::Unpublish { kid: key.kid.clone() })
+    };
+    assert!(ends(START.plus(50)) && !ends(START.plus(49)));
+}
+
+/// An earlier version made keys for status lists. They leave, and no spare follows them.
+#[test]
+fn keys_of_a_purpose_that_is_no_more_leave() {
+    let mut world = World::founded();
+    let lists = Purpose::StatusList { org: "1180301018771".to_owned() };
+    for number in [1, 2] {
+        world.records.push(record(lists.clone(), Algorithm::Es256, number, START));
+    }
+    let active = world.records.iter_mut().find(|record| record.kid == "key-1").unwrap();
+    apply(active, &Step::Activate { kid: String::new() }, START);
+    let states = |world: &World| {
+        let old = world.records.iter().filter(|record| record.purpose == lists);
+        old.map(|record| record.state.name()).collect::<Vec<_>>()
+    };
+    world.sweep();
+    assert_eq!(states(&world), ["retiring", "retired"]);
+    assert_eq!(world.sweep(), 0);
+    world.now = START.plus(validity(&lists));
+    world.sweep();
+    assert_eq!(states(&world), ["retired", "retired"]);
+    assert!(!world.records.iter().any(|r| r.purpose == lists && has_private_half(r)));
 }
 
 #[test]

@@ -79,10 +79,11 @@ pub fn parse(
     }
 }
 
-/// Reads the members of a decrypted answer (section 8.3).
+/// Reads the members of a decrypted answer (section 8.3). A member that is `null` counts as absent.
 fn read_payload(payload: &Claims) -> Result<WalletAnswer, ResponseError> {
     let state = text(payload, "state")?;
-    match (payload.get("vp_token"), text(payload, "error")?) {
+    let vp_token = payload.get("vp_token").filter(|vp_token| !vp_token.is_null());
+    match (vp_token, text(payload, "error")?) {
         (Some(vp_token), None) => {
             Ok(WalletAnswer::Presented { vp_token: read_vp_token(vp_token)?, state })
         }
@@ -95,18 +96,20 @@ fn read_payload(payload: &Claims) -> Result<WalletAnswer, ResponseError> {
     }
 }
 
-/// Reads an object whose values are arrays of presentations, none of them empty (section 8.1).
+/// Reads an object whose values are arrays of presentations, none of them empty (section 8.1). A
+/// credential that is `null` was not presented.
 fn read_vp_token(value: &Value) -> Result<VpToken, ResponseError> {
     const MALFORMED: ResponseError =
         ResponseError::Malformed("vp_token is not an object of non-empty arrays of strings");
-    let object = value.as_object().filter(|object| !object.is_empty()).ok_or(MALFORMED)?;
+    let object = value.as_object().filter(|object| object.values().any(|one| !one.is_null()));
     let read = |(id, presentations): (&String, &Value)| {
         let presentations = presentations.as_array().filter(|all| !all.is_empty());
         let text = |one: &Value| one.as_str().map(str::to_owned).ok_or(MALFORMED);
         let presentations = presentations.ok_or(MALFORMED)?.iter().map(text);
         Ok((id.clone(), presentations.collect::<Result<_, _>>()?))
     };
-    object.iter().map(read).collect()
+    let object = object.ok_or(MALFORMED)?.iter().filter(|(_, one)| !one.is_null());
+    object.map(read).collect()
 }
 
 fn one<'p>(params: &'p Params, name: &'static str) -> Result<Option<&'p str>, ResponseError> {
@@ -115,7 +118,7 @@ fn one<'p>(params: &'p Params, name: &'static str) -> Result<Option<&'p str>, Re
 
 fn text(payload: &Claims, name: &str) -> Result<Option<String>, ResponseError> {
     match payload.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(ResponseError::Malformed("a member is not a string")),
     }

@@ -10,11 +10,12 @@
 use std::collections::BTreeMap;
 
 use sekisho_ambient::Timestamp;
+use sekisho_credential::types::Rules;
 use sekisho_credential::vc::{self, Binding, Check, TrustList, VerifiedCredential};
 use sekisho_jose::Ahead;
 
 use super::{ResponseError, VpToken};
-use crate::dcql::{self, CredentialQuery, FORMAT, Query, Unsatisfied};
+use crate::dcql::{self, CredentialQuery, FORMAT, Query};
 
 /// The values that [`verify`] compares an answer with.
 pub struct ResponseCheck<'a> {
@@ -26,9 +27,8 @@ pub struct ResponseCheck<'a> {
     pub trust: &'a TrustList,
     /// The present time.
     pub now: Timestamp,
-    /// For each `vct` of a type that speaks about an organization: the claim with its corporate
-    /// number. The issuer must be allowed to attest for that number.
-    pub organization_claims: &'a BTreeMap<String, String>,
+    /// The rules of each credential type, by `vct`.
+    pub rules: &'a Rules,
     /// How far the holder's clock may be ahead of ours.
     pub ahead: Ahead,
 }
@@ -87,30 +87,16 @@ fn verify_one(
     query: &CredentialQuery,
     check: &ResponseCheck<'_>,
 ) -> Result<VerifiedCredential, ResponseError> {
-    // Types may name their organization in different claims. Each group with the same claim is
-    // tried in turn; the usual query has only one type.
-    let mut types_by_claim = BTreeMap::<Option<&str>, Vec<String>>::new();
-    for vct in &query.vct_values {
-        let claim = check.organization_claims.get(vct).map(String::as_str);
-        types_by_claim.entry(claim).or_default().push(vct.clone());
-    }
-    let mut outcome = Err(ResponseError::Query(Unsatisfied::Missing(query.id.clone())));
-    for (organization_claim, types) in &types_by_claim {
-        let check = Check {
-            now: check.now,
-            trust: check.trust,
-            types,
-            organization_claim: *organization_claim,
-            binding: check.binding,
-            ahead: check.ahead,
-        };
-        outcome = vc::verify(FORMAT, presentation, &check)
-            .map_err(|error| ResponseError::Credential { id: query.id.clone(), error });
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome
+    let check = Check {
+        now: check.now,
+        trust: check.trust,
+        types: &query.vct_values,
+        rules: check.rules,
+        binding: check.binding,
+        ahead: check.ahead,
+    };
+    vc::verify(FORMAT, presentation, &check)
+        .map_err(|error| ResponseError::Credential { id: query.id.clone(), error })
 }
 
 #[cfg(test)]

@@ -184,6 +184,21 @@ codes! {
         user: "端末の日付と時刻を自動設定にして、もう一度お試しください。" / "Let your device set its date and time automatically, then try again.",
         admin: "このサーバーの時刻同期 (NTP) を確認してください。許す進みは sekisho.toml の clock_ahead で決めます。" / "Check this server's time synchronisation (NTP). How far ahead a wallet's clock may be is clock_ahead in sekisho.toml.",
     }
+    AgainstItsType = "C-2021", 403, "access_denied" {
+        cause: "証明書が、その種類の決まりどおりに作られていません。" / "The credential is not made as its kind requires.",
+        user: "証明書の発行元に、証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again.",
+        admin: "ログの理由にある項目が欠けているか、形式が違うか、常に見えるべきなのに開示を選べるようになっています。発行元に伝えてください。" / "The claim named in the log is missing, malformed, or may be withheld although it must always be in the open. Tell the issuer.",
+    }
+    EndsTooLate = "C-2022", 403, "access_denied" {
+        cause: "証明書に有効期限がないか、その種類に認められるより後の有効期限があります。" / "The credential has no end, or ends later than its kind allows.",
+        user: "証明書の発行元に、期限の正しい証明書の再発行を依頼してください。" / "Ask the issuer of the credential to issue it again with a proper end.",
+        admin: "所属証明書は90日と年度末まで、組織証明書は1年、研修修了証は3年が上限です。発行元に伝えてください。" / "An affiliation lasts 90 days and never past the fiscal year, an organization one year, a training three. Tell the issuer.",
+    }
+    EntryNotOurs = "C-2023", 403, "access_denied" {
+        cause: "ここの組織が発行したとする証明書ですが、取り消しを確認する記録がここにありません。" / "The credential says that an organization here issued it, but its status entry is not one that was given out here for it.",
+        user: "発行元から証明書を受け取り直してください。" / "Get the credential again from its issuer.",
+        admin: "組織の鍵が他者の手にある疑いがあります。証明書の鍵を --compromised で取り消すことを検討してください。" / "The organization's key may be in other hands. Consider to withdraw its credential key with --compromised.",
+    }
     AffiliationNotAllowed = "P-3111", 403, "access_denied" {
         cause: "この利用が認められる所属区分ではありません。" / "Your type of affiliation is not allowed for this use.",
         user: "所属区分が正しいか、所属組織の管理者に確認してください。" / "Ask your organization's administrator whether your affiliation is recorded correctly.",

@@ -14,6 +14,9 @@ use crate::{Failure, words};
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Lists keys and their states
+    ///
+    /// A credential key signs the status lists of its credentials, and goes on doing so while it is
+    /// retiring, until the last of them ends.
     List {
         /// Those too that are gone from every document
         #[arg(long)]
@@ -26,7 +29,7 @@ pub(super) enum Command {
         /// What the keys sign
         #[arg(long, value_enum)]
         purpose: Purpose,
-        /// The organization, for credential and status-list
+        /// The organization, for credential
         #[arg(long, value_name = "NUMBER")]
         org: Option<String>,
         /// One algorithm only
@@ -50,10 +53,8 @@ pub(super) enum Purpose {
     IdToken,
     /// Presentation requests
     RequestObject,
-    /// Credentials of an organization
+    /// Credentials of an organization, and their status lists
     Credential,
-    /// Status lists of an organization
-    StatusList,
 }
 
 impl Purpose {
@@ -62,7 +63,6 @@ impl Purpose {
             Self::IdToken => "id-token",
             Self::RequestObject => "request-object",
             Self::Credential => "credential",
-            Self::StatusList => "status-list",
         }
     }
 }
@@ -104,12 +104,17 @@ impl Session<'_, '_> {
         ];
         let mut table = Table::new(headings.iter().map(|text| text.say(lang)));
         for row in rows {
+            let state = if row.signs_only_lists {
+                words::SIGNS_ONLY_LISTS.say(lang).replace("{state}", &row.state)
+            } else {
+                row.state
+            };
             table.row([
                 row.kid,
                 row.purpose,
                 row.organization.unwrap_or_default(),
                 row.algorithm.name().to_owned(),
-                row.state,
+                state,
                 row.since.map(time).unwrap_or_default(),
                 row.until.map(time).unwrap_or_default(),
             ]);

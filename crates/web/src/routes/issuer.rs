@@ -5,14 +5,13 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
 use sekisho_issuer::{IssuanceFailure, Issuer};
 use sekisho_oauth::userinfo::{BearerError, bearer_token};
 use sekisho_site::Refusal;
 use serde_json::json;
 
 use super::userinfo::refuse;
-use crate::extract::{Authorization, InPath, Query};
+use crate::extract::{Authorization, InPath, Query, is_of_type};
 use crate::reply::{bare, json};
 
 pub(crate) async fn offer(State(issuer): State<Issuer>, InPath(link): InPath) -> Response {
@@ -42,10 +41,7 @@ pub(crate) async fn credential(
         Ok(bearer) => bearer,
         Err(error) => return refuse(error),
     };
-    let is_json =
-        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-            value.split(';').next().is_some_and(|kind| kind.trim() == "application/json")
-        });
+    let is_json = is_of_type(&headers, "application/json");
     let body: &[u8] = if is_json { &body } else { b"" };
     match issuer.issue(&org, bearer, body).await {
         Ok(answer) => json(200, &answer),

@@ -55,6 +55,22 @@ fn an_encrypted_answer_is_read() {
 }
 
 #[test]
+fn word_18_a_member_that_is_null_is_absent() {
+    let mut payload = json!({"vp_token": {"login": ["a~b"], "training": null}, "state": STATE});
+    for name in ["error", "error_description", "presentation_submission"] {
+        payload[name] = Value::Null;
+    }
+    assert!(encrypted(&payload).unwrap() == presented());
+    let plain = r#"{"login":["a~b"],"training":null}"#;
+    assert!(read(PLAIN, &[("vp_token", plain), ("state", STATE)]).unwrap() == presented());
+    let refused = json!({"error": "access_denied", "vp_token": null, "state": null});
+    assert!(matches!(encrypted(&refused), Ok(WalletAnswer::Refused { state: None, .. })));
+    for nothing in [json!({"vp_token": null}), json!({"vp_token": {"login": null}})] {
+        assert!(matches!(refusal(encrypted(&nothing)), E::Malformed(_)));
+    }
+}
+
+#[test]
 fn a_plain_answer_is_refused_where_an_encrypted_one_was_asked_for() {
     let refused = refusal(read(ENCRYPTED, &[("vp_token", r#"{"login":["a~b"]}"#)]));
     assert!(matches!(refused, E::Mode), "{refused}");

@@ -4,7 +4,7 @@ use sekisho_ambient::Entropy;
 use sekisho_credential::vc::CredentialError;
 use sekisho_jose::SigningKey;
 use sekisho_oauth::params::Params;
-use sekisho_profile::types::{AFFILIATION, AI_TRAINING};
+use sekisho_profile::types::{self, AFFILIATION, AI_TRAINING};
 
 use super::*;
 use crate::fixture::{
@@ -26,8 +26,6 @@ fn check_with(
     query: &Query,
     now: Timestamp,
 ) -> Result<VerifiedPresentation, ResponseError> {
-    let organization_claims =
-        BTreeMap::from([(AFFILIATION.vct(AUTHORITY), "org_corporate_number".to_owned())]);
     verify(
         vp_token,
         &ResponseCheck {
@@ -40,7 +38,7 @@ fn check_with(
             },
             trust: &trust(issuer),
             now,
-            organization_claims: &organization_claims,
+            rules: &types::rules(AUTHORITY),
             ahead: Ahead::default(),
         },
     )
@@ -172,7 +170,7 @@ fn the_wallet_is_not_trusted_to_have_evaluated_the_query() {
 }
 
 #[test]
-fn types_with_different_organization_claims_are_tried_in_turn() {
+fn each_type_of_a_query_has_its_own_organization_claim() {
     let (issuer, holder) = (issuer(), key(1));
     let mut query = query();
     query.credential_sets.clear();
@@ -216,13 +214,12 @@ fn request_and_answer_fit_together() {
         assert_eq!(answer.state(), Some(STATE));
         let WalletAnswer::Presented { vp_token: received, .. } = answer else { panic!("refused") };
         assert_eq!(received, vp_token);
-        let organization_claims = BTreeMap::new();
         let check = ResponseCheck {
             query: &object.dcql_query,
             binding: object.binding(),
             trust: &trust(&issuer),
             now: NOW,
-            organization_claims: &organization_claims,
+            rules: &types::rules(AUTHORITY),
             ahead: Ahead::default(),
         };
         assert!(verify(&received, &check).is_ok());

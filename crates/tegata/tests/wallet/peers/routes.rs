@@ -1,6 +1,5 @@
 //! The peers' endpoints.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -153,10 +152,6 @@ async fn answer(State(peer): Shared, body: String) -> Response {
     let answer = match answer {
         WalletAnswer::Refused { error, .. } => Answer::Refused(error.to_string()),
         WalletAnswer::Presented { vp_token, .. } => {
-            let organization_claims = BTreeMap::from([(
-                types::AFFILIATION.vct(&peer.base),
-                "org_corporate_number".to_owned(),
-            )]);
             let verified = response::verify(
                 &vp_token,
                 &ResponseCheck {
@@ -164,7 +159,7 @@ async fn answer(State(peer): Shared, body: String) -> Response {
                     binding: asked.binding(),
                     trust: &peer.trust(),
                     now: peer.clock.now(),
-                    organization_claims: &organization_claims,
+                    rules: &types::rules(&peer.base),
                     ahead: Ahead::default(),
                 },
             );

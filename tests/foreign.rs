@@ -61,7 +61,8 @@ fn wallet_of(world: &World, authority: &str, status: Option<&str>) -> Wallet {
     let leaf = der(&fixture("issuer.pem"));
     let status = status.map(|uri| StatusReference { uri: uri.to_owned(), index: 7 });
     let holder = wallet.key.public_jwk();
-    let claims = affiliation();
+    let mut claims = affiliation();
+    claims["valid_through"] = serde_json::json!("2028-03-31");
     let issuance = Issuance {
         credential_type: types::find("affiliation").unwrap(),
         authority,

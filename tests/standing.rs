@@ -351,7 +351,7 @@ async fn word_01_a_permit_only_becomes_smaller() {
         .await;
     for details in told(&rp, &given).await {
         let figures = ["gpus", "gpu_hours", "walltime_h"].map(|name| details[name].clone());
-        assert_eq!(figures, [json!(16), json!(100), json!(8)]);
+        assert_eq!(figures, [json!(16), json!(16), json!(1)]);
         assert_eq!(details["expires"], hour.to_rfc3339(), "an hour after it was granted");
     }
 

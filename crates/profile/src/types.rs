@@ -293,8 +293,8 @@ mod tests {
     }
 
     const PINNED: [&str; 3] = [
-        "sha256-4X+JwrOYmCFrDG6weRUqnBsalCmZ6zerwoMIPCWxWK0=",
-        "sha256-pTkgvqu+wJZbxgiR5KYVgM4wLRslvsRMN1E4uR4pYwU=",
-        "sha256-jQP/IAtG5k0oRQNqKhgv6nMt9joncYjiI7+jDHZoaAs=",
+        "sha256-Ju5ZG8/vPy7vAE0xbp0jpebnJ0cgRrXZMCY7AM0UlYY=",
+        "sha256-kFBUawvt1LDx/GASASFfJZQ1SC330wX1qgxBrNwcAEk=",
+        "sha256-F8s4YIbASsy8JM0kjZVA4XGkwPtUObrtlIF2n3AbvPU=",
     ];
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     origin: String,
-    pub(super) listen: SocketAddr,
+    pub(super) listen: Listen,
     pub(super) data_dir: PathBuf,
     pub(super) admin_socket: Option<PathBuf>,
     pub(super) root_key: RootKeyEntry,
@@ -32,6 +32,23 @@ pub(super) struct File {
     #[serde(default)]
     gates: Vec<Gate>,
     wallets: Vec<WalletEntry>,
+}
+
+/// `"ADDRESS:PORT"`, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected \"ADDRESS:PORT\" or a list of them")]
+pub(super) enum Listen {
+    One(SocketAddr),
+    Each(Vec<SocketAddr>),
+}
+
+impl Listen {
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::One(address) => vec![*address],
+            Self::Each(addresses) => addresses.clone(),
+        }
+    }
 }
 
 /// `"systemd"` or `{ file = "…" }`.

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use sekisho_ambient::Lang;
+use sekisho_ambient::{Lang, plain_text};
 use serde_json::json;
 
 use crate::{Surroundings, Wallet, WalletError, read_anchors};
@@ -214,13 +214,16 @@ impl Session<'_, '_> {
     }
 }
 
+/// Reads a text file. The error of one in another encoding than UTF-8 says what it is.
 fn read_file(path: impl AsRef<std::path::Path>) -> Result<Vec<u8>, WalletError> {
     let path = path.as_ref();
-    std::fs::read(path).map_err(|source| WalletError::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })
+    let read = || -> std::io::Result<Vec<u8>> {
+        let bytes = std::fs::read(path)?;
+        let plain = plain_text(&bytes).map(|_| ());
+        plain.map_err(|found| std::io::Error::new(std::io::ErrorKind::InvalidData, found))?;
+        Ok(bytes)
+    };
+    read().map_err(|source| WalletError::File { action: "read", path: path.to_owned(), source })
 }
 
 fn default_dir() -> Option<PathBuf> {

@@ -24,6 +24,7 @@ mod foreign;
 mod hostile;
 mod issuance;
 mod jose;
+mod lists;
 mod login;
 mod logout;
 mod mutants;

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -296,3 +297,122 @@ test('whoever declines in the wallet gives nothing', { timeout: 120_000 }, () =>
     await person.look('declined');
     await person.leave();
   }));
+
+/** A service's page at this address; it notes what comes back, by GET or by POST. */
+async function service(host) {
+  const came = [];
+  const server = createServer((request, answer) => {
+    let body = '';
+    request.on('data', (chunk) => { body += chunk; });
+    request.on('end', () => {
+      const url = new URL(request.url, 'http://service');
+      if (url.pathname === '/callback') came.push(new URLSearchParams(body || url.search));
+      answer.setHeader('content-type', 'text/html');
+      answer.end('<!DOCTYPE html><title>service</title><p id="service">here</p>');
+    });
+  });
+  await new Promise((resolve) => server.listen(0, host, resolve));
+  const { port } = server.address();
+  return { came, port, close: () => new Promise((resolve) => server.close(resolve)) };
+}
+
+/** Registers a client with this redirect URI; gives the URLs that begin a login and a log-out. */
+async function client(stage, id, redirect_uri, mode = 'query') {
+  await stage.sekisho(
+    'client', 'add', '--id', id, '--native', '--auth', 'none', '--redirect-uri', redirect_uri,
+    '--post-logout-redirect-uri', redirect_uri, '--scope', 'openid profile', '--cross-device',
+    '--name-ja', '試験', '--name-en', 'Test', '--purpose-ja', '試験のため', '--purpose-en', 'To test',
+  );
+  const query = new URLSearchParams({
+    client_id: id, redirect_uri, response_type: 'code', scope: 'openid profile', state: 's&t', prompt: 'consent',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256',
+    response_mode: mode,
+  });
+  const out = new URLSearchParams({ client_id: id, post_logout_redirect_uri: redirect_uri });
+  return { begin: `${stage.issuer}/authorize?${query}`, leave: `${stage.issuer}/logout?${out}` };
+}
+
+/** Everything that leads away from us by a form: cancel, deny, allow, log-out. `arrived` waits for
+ *  the browser to be where it should be. */
+async function waysBack(person, { begin, leave }, arrived) {
+  const { page } = person;
+  const press = async (id) => {
+    const there = arrived();
+    await page.click(id, { noWaitAfter: true });
+    await there;
+  };
+  await page.goto(begin);
+  await press('#login-cancel');
+  for (const decision of ['#consent-deny', '#consent-allow']) {
+    await page.goto(begin);
+    if (await page.locator('#wallet-open').count()) await person.show();
+    await page.waitForSelector(decision);
+    await press(decision);
+  }
+  if (!leave) return;
+  await page.goto(leave);
+  await press('#logout-yes');
+}
+
+/** A person with an affiliation, whose complaints are those about our policies alone. */
+async function member(stage, more) {
+  const person = await Person.at(stage, 'en', DESKTOP, more);
+  await person.accept('affiliation');
+  return person;
+}
+
+const policies = (person) => person.complaints.filter((text) => /Content Security Policy|Refused/i.test(text));
+
+for (const host of ['127.0.0.1', '::1']) {
+  const name = host.includes(':') ? `[${host}]` : host;
+  test(`word_20 every form leads back to http://${name}`, { timeout: 120_000 }, () => play(async (stage) => {
+    const rp = await service(host);
+    try {
+      const urls = await client(stage, 'native', `http://${name}:${rp.port}/callback`);
+      const person = await member(stage);
+      await waysBack(person, urls, () => person.page.waitForURL((url) => url.hostname === name && url.pathname === '/callback'));
+      const errors = rp.came.map((answer) => answer.get('error') ?? (answer.has('code') ? 'code' : 'out'));
+      assert.deepEqual(errors, ['access_denied', 'access_denied', 'code', 'out']);
+      assert.deepEqual(policies(person), []);
+      await person.context.close();
+    } finally {
+      await rp.close();
+    }
+  }));
+}
+
+test('word_20 every form leads back to https and to a private scheme', { timeout: 120_000 }, () => play(async (stage) => {
+  const person = await member(stage);
+  await person.context.route('https://rp.example.jp/**', (route) =>
+    route.fulfill({ contentType: 'text/html', body: '<p id="service">here</p>' }));
+  const web = await client(stage, 'web', 'https://rp.example.jp/callback');
+  await waysBack(person, web, () => person.page.waitForURL((url) => url.hostname === 'rp.example.jp'));
+
+  // No program here owns the scheme: Chromium asks for it, and stays on the page.
+  const own = await client(stage, 'own', 'com.example.app:/callback');
+  const asked = () => person.page.waitForEvent('request', (request) => request.url().startsWith('com.example.app:'));
+  await waysBack(person, own, asked);
+  assert.deepEqual(policies(person), []);
+  await person.context.close();
+}));
+
+for (const [name, more] of [['by its script', {}], ['by its button', PLAIN]]) {
+  test(`word_25 an answer is posted ${name}`, { timeout: 120_000 }, () => play(async (stage) => {
+    const rp = await service('127.0.0.1');
+    try {
+      const { begin } = await client(stage, 'form', `http://127.0.0.1:${rp.port}/callback`, 'form_post');
+      const person = await member(stage, more);
+      const arrived = async () => {
+        if (more.javaScriptEnabled === false) await person.page.click('#post-back button');
+        await person.page.waitForSelector('#service');
+      };
+      await waysBack(person, { begin }, arrived);
+      assert.deepEqual(rp.came.map((answer) => answer.get('error')), ['access_denied', 'access_denied', null]);
+      for (const answer of rp.came) assert.deepEqual([answer.get('state'), answer.get('iss')], ['s&t', stage.issuer]);
+      assert.deepEqual(policies(person), []);
+      await person.context.close();
+    } finally {
+      await rp.close();
+    }
+  }));
+}

@@ -102,12 +102,17 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Whether a character chooses a variant of the one before.
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
 /// Whether every character of a name can be seen. A variation selector behind a character that has
 /// variants is part of it: people and places in Japan are written so.
 pub fn is_visible(text: &str) -> bool {
     let mut before = None;
     text.chars().all(|c| {
-        let selects = matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+        let selects = is_selector(c)
             && before.is_some_and(|last: char| !last.is_ascii() && !is_invisible(last));
         before = Some(c);
         selects || !is_invisible(c)
@@ -120,7 +125,7 @@ pub fn shown(text: &str, most: usize) -> String {
     let mut out = String::with_capacity(text.len().min(most));
     for c in text.chars() {
         let before = out.len();
-        if is_invisible(c) {
+        if is_invisible(c) && !is_selector(c) {
             out.extend(c.escape_unicode());
         } else {
             out.push(c);

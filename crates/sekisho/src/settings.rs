@@ -148,7 +148,12 @@ impl Settings {
             }
             TlsEntry::Proxy(addresses) => Tls::Proxy(addresses.clone()),
         };
-        let listen = file.listen.addresses();
+        let listen = file.listen.addresses().map_err(|wrong| {
+            refuse(
+                "listen",
+                format!("listen: {wrong:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"),
+            )
+        })?;
         if listen.is_empty() {
             return Err(refuse("listen", "listen names no address".to_owned()));
         }

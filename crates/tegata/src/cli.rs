@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use sekisho_ambient::{Lang, plain_text};
+use sekisho_ambient::{Lang, listen_address, plain_text};
 use serde_json::json;
 
 use crate::{Surroundings, Wallet, WalletError, read_anchors};
@@ -90,7 +90,7 @@ enum Command {
     /// Serves the wallet's page to browsers on this machine
     Serve {
         /// Where to listen; an address of this machine only
-        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790", value_parser = parse_address)]
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790", value_parser = listen_address)]
         listen: SocketAddr,
         /// Answers with yes without asking, for scripts, where an authority vouches for the verifier
         #[arg(long)]
@@ -103,13 +103,6 @@ enum Command {
 
 fn parse_lang(text: &str) -> Result<Lang, &'static str> {
     Lang::parse(text).ok_or("expected ja or en")
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, std::net::AddrParseError> {
-    match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}").parse(),
-        None => text.parse(),
-    }
 }
 
 /// The program's standard input, output and error.

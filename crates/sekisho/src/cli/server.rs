@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use sekisho_ambient::listen_address;
 use sekisho_broker::admin::BrokerState;
 use sekisho_site::Origin;
 use serde_json::json;
@@ -33,7 +34,7 @@ pub(super) struct Init {
     origin: String,
     /// Where the server listens; once for each address [default: the origin's port, on this machine
     /// only for http]
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
     listen: Vec<SocketAddr>,
     /// The folder of the store, from the folder of the configuration file
     #[arg(long, value_name = "DIR", default_value = "data")]

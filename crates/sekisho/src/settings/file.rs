@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use sekisho_access::Gate;
+use sekisho_ambient::listen_address;
 use sekisho_broker::config::{Config, ConfigError};
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
 use sekisho_registry::Service;
@@ -38,16 +39,18 @@ pub(super) struct File {
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "expected \"ADDRESS:PORT\" or a list of them")]
 pub(super) enum Listen {
-    One(SocketAddr),
-    Each(Vec<SocketAddr>),
+    One(String),
+    Each(Vec<String>),
 }
 
 impl Listen {
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        match self {
-            Self::One(address) => vec![*address],
-            Self::Each(addresses) => addresses.clone(),
-        }
+    /// The addresses; the text of the first one that is none.
+    pub(super) fn addresses(&self) -> Result<Vec<SocketAddr>, &str> {
+        let texts = match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Each(texts) => texts,
+        };
+        texts.iter().map(|text| listen_address(text).map_err(|_| text.as_str())).collect()
     }
 }
 

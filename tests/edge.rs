@@ -203,15 +203,12 @@ async fn word_25_a_long_state_comes_back() {
         let more = [("state", long.as_str()), ("response_mode", mode)];
         url.query_pairs_mut().clear().extend_pairs(kept).extend_pairs(more);
         let page = Browser::new().get(url.as_str()).await;
-        match page.location.as_deref() {
-            Some(location) => {
-                assert_eq!(parameter(location, "error").as_deref(), Some("invalid_request"));
-                assert_eq!(parameter(location, "state").as_ref(), Some(&long));
-            }
-            None => {
-                assert_eq!(mode, "form_post");
-                assert!(page.body.contains(&"s".repeat(5000)), "{}", page.body);
-            }
+        if let Some(location) = page.location.as_deref() {
+            assert_eq!(parameter(location, "error").as_deref(), Some("invalid_request"));
+            assert_eq!(parameter(location, "state").as_ref(), Some(&long));
+        } else {
+            assert_eq!(mode, "form_post");
+            assert!(page.body.contains(&"s".repeat(5000)), "{}", page.body);
         }
     }
 }

@@ -21,7 +21,10 @@ const MAX_CLIENTS: usize = 100_000;
 
 /// The copy, and when it was read.
 #[derive(Default)]
-pub(crate) struct Origins(Mutex<Option<(Timestamp, Arc<BTreeSet<String>>)>>);
+pub(crate) struct Origins(Mutex<Option<Kept>>);
+
+/// The origins, and when they were read.
+type Kept = (Timestamp, Arc<BTreeSet<String>>);
 
 impl Origins {
     fn fresh(&self, now: Timestamp) -> Option<Arc<BTreeSet<String>>> {
@@ -30,7 +33,7 @@ impl Origins {
         (0..MAX_AGE).contains(&now.since(*at)).then(|| Arc::clone(origins))
     }
 
-    fn keep(&self, kept: Option<(Timestamp, Arc<BTreeSet<String>>)>) {
+    fn keep(&self, kept: Option<Kept>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept;
     }
 }

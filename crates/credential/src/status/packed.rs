@@ -24,8 +24,11 @@ pub(super) struct PackedList {
     length: usize,
     blocks: Arc<[Box<[u8]>]>,
     /// The block that was read last, since who reads one entry may read its neighbour.
-    open: Arc<Mutex<Option<(usize, Vec<u8>)>>>,
+    open: Arc<Mutex<Option<Open>>>,
 }
+
+/// An inflated block, and its number.
+type Open = (usize, Vec<u8>);
 
 impl PackedList {
     /// Reads `{"bits", "lst"}`. A list that would inflate to more than `max_bytes` is refused before

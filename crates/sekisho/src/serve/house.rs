@@ -240,8 +240,8 @@ fn subscriber(peer: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn address(text: &str) -> Option<IpAddr> {
-        Some(text.parse().unwrap())
+    fn at(text: &str) -> IpAddr {
+        text.parse().unwrap()
     }
 
     fn left(guest: &Guest, now: Instant) -> bool {
@@ -255,11 +255,11 @@ mod tests {
     #[test]
     fn an_address_has_its_share() {
         let (house, now) = (House::new(4 * PER_ADDRESS), Instant::now());
-        let other = house.admit_at(address("2001:db8:0:1::1"), now).unwrap();
-        let one = address("2001:db8::1");
+        let other = house.admit_at(Some(at("2001:db8:0:1::1")), now).unwrap();
+        let one = Some(at("2001:db8::1"));
         let held: Vec<_> = (0..PER_ADDRESS).map(|_| house.admit_at(one, now).unwrap()).collect();
         let busy: Vec<_> = held.iter().map(Guest::visit).collect();
-        let beside = address("2001:db8::ffff:1");
+        let beside = Some(at("2001:db8::ffff:1"));
         assert_eq!(house.admit(beside).err(), Some(Full::Address), "the same subscriber");
         drop(busy);
         assert!(house.admit(beside).is_ok());
@@ -268,8 +268,7 @@ mod tests {
         drop((held, other));
         let register = house.lock();
         assert!(register.guests.is_empty() && register.held.is_empty(), "nobody is remembered");
-        let mapped = subscriber("::ffff:192.0.2.1".parse().unwrap());
-        assert_eq!(mapped, "192.0.2.1".parse::<IpAddr>().unwrap());
+        assert_eq!(subscriber(at("::ffff:192.0.2.1")), at("192.0.2.1"));
     }
 
     /// Some networks of one attacker take all places and stay idle: who comes next gets a place, and
@@ -277,7 +276,7 @@ mod tests {
     #[test]
     fn a_full_house_lets_the_longest_idle_go() {
         let (house, now) = (House::new(3), Instant::now());
-        let admit = |text, after: u32| house.admit_at(address(text), now + SECOND * after);
+        let admit = |text, after: u32| house.admit_at(Some(at(text)), now + SECOND * after);
         let first = admit("192.0.2.1", 0).unwrap();
         let visit = first.visit();
         let second = admit("192.0.2.2", 1).unwrap();

@@ -227,8 +227,8 @@ fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
     };
     let answer = vec![("code", make("c0de")), ("state", make("s")), ("iss", make("https://a.jp"))];
     let posted = way_back(make("https://gpu.example.jp/callback"), answer);
-    let mut refused = error_view(lang, Code::Revoked, make);
-    refused.way_back = Some(posted.clone());
+    let mut refused_by_form = error_view(lang, Code::Revoked, make);
+    refused_by_form.way_back = Some(posted.clone());
     let out = SignedOutView { lang, return_url: Some(make("https://gpu.example.jp/")) };
     vec![
         ("login", login(&login_view(lang, make))),
@@ -246,7 +246,7 @@ fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
             denied(&DeniedView { way_back: Some(posted.clone()), ..denied_view(lang, make) })
         }),
         ("error", error(&error_view(lang, Code::Revoked, make))),
-        ("error-by-form", error(&refused)),
+        ("error-by-form", error(&refused_by_form)),
         ("form-post", form_post(&posted, lang)),
         ("logout", logout_confirm(&logout)),
         ("signed-out", signed_out(&out)),

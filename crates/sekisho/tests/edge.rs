@@ -271,6 +271,48 @@ async fn word_09_the_log_bounds_and_escapes_what_a_wallet_wrote() {
     }
 }
 
+/// Large requests are rows before a wallet has answered: one address gets its share of them, and
+/// leaves the others theirs.
+#[test]
+fn word_04_large_requests_are_counted_by_address() {
+    let home = Home::new();
+    home.init();
+    register(&home);
+    let server = home.serve();
+    let to: SocketAddr =
+        format!("127.0.0.1:{}", server.text("issuer").rsplit(':').next().unwrap()).parse().unwrap();
+    let begin = |last: u8| {
+        let socket = rustix::net::socket(
+            rustix::net::AddressFamily::INET,
+            rustix::net::SocketType::STREAM,
+            None,
+        );
+        let socket = socket.unwrap();
+        rustix::net::bind(&socket, &SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
+        rustix::net::connect(&socket, &to).unwrap();
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        let request = format!(
+            "GET /authorize?client_id=portal&redirect_uri=https://rp.example/cb&response_type=code\
+             &scope=openid&login_hint={} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+            "s".repeat(4000)
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let leads_to_login = |answer: &str| answer.contains("\r\nlocation: /login/");
+    for number in 0..32 {
+        assert!(leads_to_login(&begin(1)), "{number}");
+    }
+    let beyond = begin(1);
+    assert!(!leads_to_login(&beyond), "{beyond}");
+    let other = begin(2);
+    assert!(leads_to_login(&other), "{other}");
+    assert_eq!(server.stop(), 0);
+}
+
 /// The root key is in the memory of the server: no core dump of it may come onto the disk.
 #[test]
 fn word_09_a_crash_leaves_no_memory_behind() {

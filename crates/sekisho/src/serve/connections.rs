@@ -26,6 +26,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::Watcher;
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sekisho_web::PeerAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -251,7 +252,8 @@ async fn told(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// The router, with each request counted as in flight until its answer is sent.
+/// The router, with each request counted as in flight until its answer is sent. It is told from where
+/// the request comes.
 #[derive(Clone)]
 struct Counted {
     router: Router,
@@ -271,7 +273,10 @@ where
         Service::<Request<B>>::poll_ready(&mut self.router, context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(address) = self.guest.address() {
+            request.extensions_mut().insert(PeerAddress(address));
+        }
         let visit = self.guest.visit();
         let answer = self.router.call(request);
         Box::pin(async move {

@@ -64,6 +64,7 @@ impl Entry {
 pub(super) struct Guest {
     house: House,
     number: u64,
+    address: Option<IpAddr>,
     leave: Arc<Notify>,
 }
 
@@ -121,7 +122,7 @@ impl House {
             *register.held.entry(address).or_default() += 1;
         }
         drop(register);
-        Ok(Guest { house: self.clone(), number, leave })
+        Ok(Guest { house: self.clone(), number, address, leave })
     }
 
     /// Tells the connection that has been idle longest to leave. Used when the system has no more
@@ -178,6 +179,11 @@ impl Register {
 }
 
 impl Guest {
+    /// The address of the peer, of IPv6 its first 64 bits; `None` behind a proxy.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// Counts a request until the returned value is dropped.
     pub(super) fn visit(&self) -> Visit {
         if let Some(entry) = self.house.lock().guests.get_mut(&self.number) {

@@ -26,6 +26,7 @@ mod holders;
 mod hostile;
 mod issuance;
 mod jose;
+mod lists;
 mod login;
 mod logout;
 mod mutants;

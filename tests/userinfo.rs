@@ -87,7 +87,7 @@ async fn discovery_says_what_is_mounted_and_nothing_else() {
     };
     // Tests in `token.rs`, `authorization.rs` or `issuance.rs` use each of these.
     assert_eq!(list("response_types_supported"), ["code"]);
-    assert_eq!(list("response_modes_supported"), ["query"]);
+    assert_eq!(list("response_modes_supported"), ["query", "form_post"]);
     assert_eq!(list("code_challenge_methods_supported"), ["S256"]);
     assert_eq!(list("subject_types_supported"), ["pairwise"]);
     let mut algorithms = list("id_token_signing_alg_values_supported");

@@ -3,8 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -303,7 +305,7 @@ test('word_07: a page of another server does not reach through the wallet', { ti
     // Another server on this machine: to the browser it is the same site, so that it gets every cookie.
     let fetched = 0;
     let trap = '';
-    const server = createServer((request, response) => {
+    const server = http.createServer((request, response) => {
       if (request.url === '/inside') fetched += 1;
       response.setHeader('content-type', 'text/html');
       response.end(request.url === '/page' ? trap : '');
@@ -344,3 +346,125 @@ test('word_07: a page of another server does not reach through the wallet', { ti
     await context.close();
     server.close();
   }));
+
+/** A service's page at this address; it notes what comes back, by GET or by POST. */
+async function service(host, tls) {
+  const came = [];
+  const visit = (request, answer) => {
+    let body = '';
+    request.on('data', (chunk) => { body += chunk; });
+    request.on('end', () => {
+      const url = new URL(request.url, 'http://service');
+      if (url.pathname === '/callback') came.push(new URLSearchParams(body || url.search));
+      answer.setHeader('content-type', 'text/html');
+      answer.end('<!DOCTYPE html><title>service</title><p id="service">here</p>');
+    });
+  };
+  const server = tls ? https.createServer(tls, visit) : http.createServer(visit);
+  await new Promise((resolve) => server.listen(0, host, resolve));
+  const name = host.includes(':') ? `[${host}]` : host;
+  const origin = `${tls ? 'https' : 'http'}://${name}:${server.address().port}`;
+  return { came, origin, close: () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); }) };
+}
+
+/** Registers a client with this redirect URI; gives the URLs that begin a login and a log-out. */
+async function client(stage, id, redirect_uri, mode = 'query') {
+  await stage.sekisho(
+    'client', 'add', '--id', id, '--native', '--auth', 'none', '--redirect-uri', redirect_uri,
+    '--post-logout-redirect-uri', redirect_uri, '--scope', 'openid profile', '--cross-device',
+    '--name-ja', '試験', '--name-en', 'Test', '--purpose-ja', '試験のため', '--purpose-en', 'To test',
+  );
+  const query = new URLSearchParams({
+    client_id: id, redirect_uri, response_type: 'code', scope: 'openid profile', state: 's&t', prompt: 'consent',
+    code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256',
+    response_mode: mode,
+  });
+  const out = new URLSearchParams({ client_id: id, post_logout_redirect_uri: redirect_uri });
+  return { begin: `${stage.issuer}/authorize?${query}`, leave: `${stage.issuer}/logout?${out}` };
+}
+
+/** Everything that leads away from us by a form: cancel, deny, allow, log-out. `arrived` waits for
+ *  the browser to be where it should be. */
+async function waysBack(person, { begin, leave }, arrived) {
+  const press = async (id) => {
+    const there = arrived();
+    await person.page.click(id, { noWaitAfter: true });
+    await there;
+  };
+  const open = async (url) => {
+    await person.page.close();
+    person.page = await person.context.newPage();
+    await person.page.goto(url);
+  };
+  await open(begin);
+  await press('#login-cancel');
+  for (const decision of ['#consent-deny', '#consent-allow']) {
+    await open(begin);
+    if (await person.page.locator('#wallet-open').count()) await person.show();
+    await person.page.waitForSelector(decision);
+    await press(decision);
+  }
+  if (!leave) return;
+  await open(leave);
+  await press('#logout-yes');
+}
+
+/** A person with an affiliation, whose complaints are those about our policies alone. */
+async function member(stage, more) {
+  const person = await Person.at(stage, 'en', DESKTOP, more);
+  await person.accept('affiliation');
+  return person;
+}
+
+const policies = (person) => person.complaints.filter((text) => /Content Security Policy|Refused/i.test(text));
+
+const keys = new URL('../../keys-dev/', import.meta.url);
+const TLS = { key: readFileSync(new URL('localhost.key', keys)), cert: readFileSync(new URL('localhost.pem', keys)) };
+
+for (const [host, tls] of [['127.0.0.1'], ['::1'], ['127.0.0.1', TLS], ['::1', TLS]]) {
+  test(`word_20 every form leads back to ${tls ? 'https' : 'http'} at ${host}`, { timeout: 120_000 }, () => play(async (stage) => {
+    const rp = await service(host, tls);
+    try {
+      const urls = await client(stage, 'native', `${rp.origin}/callback`);
+      const person = await member(stage, { ignoreHTTPSErrors: true });
+      await waysBack(person, urls, () => person.page.waitForURL((url) => url.href.startsWith(`${rp.origin}/callback`)));
+      const errors = rp.came.map((answer) => answer.get('error') ?? (answer.has('code') ? 'code' : 'out'));
+      assert.deepEqual(errors, ['access_denied', 'access_denied', 'code', 'out']);
+      assert.deepEqual(policies(person), []);
+      await person.context.close();
+    } finally {
+      await rp.close();
+    }
+  }));
+}
+
+test('word_20 every form leads back to a private scheme', { timeout: 120_000 }, () => play(async (stage) => {
+  // No program here owns the scheme. What counts is that Chromium sets out for it.
+  const person = await member(stage);
+  const urls = await client(stage, 'own', 'com.example.app:/callback');
+  await waysBack(person, urls, () =>
+    person.page.waitForEvent('request', (request) => request.url().startsWith('com.example.app:')));
+  assert.deepEqual(policies(person), []);
+  await person.context.close();
+}));
+
+for (const [name, more] of [['by its script', {}], ['by its button', PLAIN]]) {
+  test(`word_25 an answer is posted ${name}`, { timeout: 120_000 }, () => play(async (stage) => {
+    const rp = await service('127.0.0.1');
+    try {
+      const { begin } = await client(stage, 'form', `${rp.origin}/callback`, 'form_post');
+      const person = await member(stage, more);
+      const arrived = async () => {
+        if (more.javaScriptEnabled === false) await person.page.click('#post-back button');
+        await person.page.waitForSelector('#service');
+      };
+      await waysBack(person, { begin }, arrived);
+      assert.deepEqual(rp.came.map((answer) => answer.get('error')), ['access_denied', 'access_denied', null]);
+      for (const answer of rp.came) assert.deepEqual([answer.get('state'), answer.get('iss')], ['s&t', stage.issuer]);
+      assert.deepEqual(policies(person), []);
+      await person.context.close();
+    } finally {
+      await rp.close();
+    }
+  }));
+}

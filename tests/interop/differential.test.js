@@ -238,8 +238,7 @@ const TABLE = [
   }, 'RFC 6749, 4.1.2.1: theirs knows the type, and not for this client'],
   ['response_mode=fragment', (s) => s.authorize({ response_mode: 'fragment' }),
     refused('invalid_request'), 'Multiple Response Types, 2.1: ours announces query alone'],
-  ['response_mode=form_post', (s) => s.authorize({ response_mode: 'form_post' }),
-    refused('invalid_request'), 'Multiple Response Types, 2.1: ours announces query alone'],
+  ['response_mode=form_post', (s) => s.authorize({ response_mode: 'form_post', prompt: 'none' })],
   ['an unknown response_mode', (s) => s.authorize({ response_mode: 'pigeon' }), {
     error: ['invalid_request', 'unsupported_response_mode'],
   }, 'RFC 6749, 4.1.2.1: an unsupported value; theirs has a name that is not registered'],

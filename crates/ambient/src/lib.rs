@@ -11,6 +11,7 @@ mod digest;
 mod entropy;
 mod handle;
 mod localhost;
+mod plain;
 mod secret;
 mod text;
 
@@ -18,6 +19,7 @@ pub use clock::{Clock, ManualClock, Timestamp};
 pub use digest::{constant_time_eq, hmac_sha256, sha256};
 pub use entropy::Entropy;
 pub use handle::{Handle, HandleKey};
-pub use localhost::LOCALHOST;
+pub use localhost::{LOCALHOST, listen_address};
+pub use plain::{NotPlain, is_invisible, is_visible, plain_text, shown};
 pub use secret::Secret;
 pub use text::{Lang, Text, Words};

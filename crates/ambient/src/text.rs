@@ -85,6 +85,11 @@ impl Text {
         if first.is_empty() { second } else { first }
     }
 
+    /// Whether every character of both languages can be seen.
+    pub fn is_visible(&self) -> bool {
+        crate::is_visible(&self.ja) && crate::is_visible(&self.en)
+    }
+
     /// Whether there is no text at all.
     pub fn is_empty(&self) -> bool {
         self.ja.is_empty() && self.en.is_empty()

@@ -101,6 +101,11 @@ impl AdminError {
         Self::Exists { kind, id: id.to_owned() }
     }
 
+    /// A text that people will see has characters that cannot be seen.
+    pub(crate) fn invisible(what: &str) -> Self {
+        Self::Invalid(format!("{what} has a control character, or one that cannot be seen"))
+    }
+
     /// The name of the error in the admin API.
     pub fn name(&self) -> &'static str {
         match self {

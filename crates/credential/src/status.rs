@@ -7,6 +7,7 @@
 //! Leaves to others: fetching lists, keeping them, and choosing indexes.
 
 mod list;
+mod packed;
 mod token;
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,8 @@
 //!
 //! Leaves to others: fetching (https only, no redirects, public addresses, bounded), and DNS.
 
+use std::net::Ipv6Addr;
+
 use crate::DidError;
 
 const METHOD: &str = "did:web";
@@ -18,14 +20,17 @@ pub fn did_web(origin: &str, path: &[&str]) -> Result<String, DidError> {
     let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
     let rest = rest.ok_or_else(malformed)?;
     let authority = rest.strip_suffix('/').unwrap_or(rest);
-    let (host, port) = match authority.split_once(':') {
-        Some((host, port)) => (host, Some(port)),
+    let host_end = authority.find(']').map_or(0, |bracket| bracket + 1);
+    let (host, port) = match authority.get(host_end..).and_then(|rest| rest.split_once(':')) {
+        Some((host, port)) => {
+            (authority.get(..host_end + host.len()).unwrap_or_default(), Some(port))
+        }
         None => (authority, None),
     };
-    if !is_host(host) || port.is_some_and(|port| !is_port(port)) {
+    if !(is_host(host) || is_ipv6(host)) || port.is_some_and(|port| !is_port(port)) {
         return Err(malformed());
     }
-    let mut did = format!("{PREFIX}{host}");
+    let mut did = format!("{PREFIX}{}", encode_host(host));
     if let Some(port) = port {
         did.push_str("%3A");
         did.push_str(port);
@@ -48,11 +53,9 @@ pub fn did_web_url(did: &str) -> Result<String, DidError> {
     }
     let mut parts = id.split(':');
     let authority = parts.next().unwrap_or_default();
-    let (host, port) = match authority.split_once("%3A") {
-        Some((host, port)) => (host, Some(port)),
-        None => (authority, None),
-    };
-    if !is_host(host) {
+    let (host, port) = split_encoded(authority);
+    let host = decode_host(host);
+    if !(is_host(&host) || is_ipv6(&host)) {
         return Err(refused("a host that is not lower-case letters, digits, dots and hyphens"));
     }
     if port.is_some_and(|port| !is_port(port)) {
@@ -83,6 +86,36 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label)
 }
 
+/// Whether the text is an IPv6 address in brackets, in its only canonical form (RFC 5952).
+fn is_ipv6(host: &str) -> bool {
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inner.is_some_and(|inner| {
+        inner.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == inner)
+    })
+}
+
+/// An IPv6 address has characters that a DID cannot have.
+fn encode_host(host: &str) -> String {
+    host.replace('[', "%5B").replace(']', "%5D").replace(':', "%3A")
+}
+
+/// The host as it stands in a URL. Only an IPv6 address is encoded.
+fn decode_host(host: &str) -> String {
+    let inner = host.strip_prefix("%5B").and_then(|rest| rest.strip_suffix("%5D"));
+    inner.map_or_else(|| host.to_owned(), |inner| format!("[{}]", inner.replace("%3A", ":")))
+}
+
+/// Host and port of an authority whose colons are encoded.
+fn split_encoded(authority: &str) -> (&str, Option<&str>) {
+    let host_end = authority.find("%5D").map_or(0, |bracket| bracket + 3);
+    match authority.get(host_end..).and_then(|rest| rest.split_once("%3A")) {
+        Some((host, port)) => {
+            (authority.get(..host_end + host.len()).unwrap_or_default(), Some(port))
+        }
+        None => (authority, None),
+    }
+}
+
 fn is_port(port: &str) -> bool {
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
     digits && !port.starts_with('0') && port.parse::<u16>().is_ok()
@@ -108,6 +141,16 @@ mod tests {
             "did:web:auth.example.jp:orgs:7900000000002"
         );
         assert_eq!(did("http://127.0.0.1:8080", &["orgs"]), "did:web:127.0.0.1%3A8080:orgs");
+        for (origin, made) in [
+            ("https://[::1]:8080", "did:web:%5B%3A%3A1%5D%3A8080:orgs"),
+            ("https://[2001:db8::1]", "did:web:%5B2001%3Adb8%3A%3A1%5D:orgs"),
+        ] {
+            assert_eq!(did(origin, &["orgs"]), made);
+            assert_eq!(did_web_url(made).unwrap(), format!("{origin}/orgs/did.json"));
+        }
+        for other in ["%5B0%3A%3A1%5D", "%5B%3A%3A1", "%5b%3A%3A1%5D", "%5B%3A%3A1%5Dx", "%5B%5D"] {
+            assert!(did_web_url(&format!("did:web:{other}")).is_err(), "{other}");
+        }
     }
 
     #[test]
@@ -122,7 +165,9 @@ mod tests {
             "https://a.example:0",
             "https://a.example:65536",
             "https://a.example:",
-            "https://[::1]:8080",
+            "https://[0::1]:8080",
+            "https://::1",
+            "https://[::1",
             "https://a.example?x",
             "https://a..example",
         ] {

@@ -1,7 +1,7 @@
 //! The userinfo endpoint, and the claims that a grant releases (OpenID Connect Core 1.0, section
 //! 5.3).
 
-use sekisho_ambient::{Handle, Timestamp};
+use sekisho_ambient::{Handle, Timestamp, is_invisible};
 use sekisho_jose::Claims;
 use sekisho_oauth::userinfo::BearerError;
 use sekisho_profile::scopes;
@@ -99,11 +99,26 @@ impl Grants {
 }
 
 /// Removes the groups that begin with `gpu:` from the credential's roles. Only a gate may give such
-/// a group, so a tenant gains nothing by writing one into its credentials.
+/// a group, so a tenant gains nothing by writing one into its credentials, however it is written.
 fn drop_gate_groups(released: &mut Claims) {
     if let Some(Value::Array(groups)) = released.get_mut("groups") {
-        groups.retain(|group| !group.as_str().is_some_and(|name| name.starts_with("gpu:")));
+        groups.retain(|group| !group.as_str().is_some_and(is_gate_group));
     }
+}
+
+/// Whether a service could take the group for one of a gate: in other cases, full-width, or with
+/// characters that cannot be seen.
+fn is_gate_group(name: &str) -> bool {
+    let seen = name.chars().filter(|c| !is_invisible(*c) && !c.is_whitespace());
+    let folded = seen.map(|c| match c {
+        '\u{ff01}'..='\u{ff5e}' => {
+            u32::from(c).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(c)
+        }
+        '\u{fe13}' | '\u{fe55}' | '\u{a789}' | '\u{2236}' => ':',
+        c => c,
+    });
+    let folded: String = folded.flat_map(char::to_lowercase).take("gpu:".len()).collect();
+    folded == "gpu:"
 }
 
 /// Adds the groups of a permit to those of the credential.
@@ -114,6 +129,33 @@ fn merge_groups(released: &mut Claims, granted: &[String]) {
             if !groups.iter().any(|present| present.as_str() == Some(group)) {
                 groups.push(group.clone().into());
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gates_group_is_known_however_it_is_written() {
+        for name in [
+            "gpu:console",
+            "GPU:console",
+            "Gpu:",
+            "g\u{200b}pu:console",
+            "\u{feff}gpu:console",
+            "\u{202e}gpu:x",
+            " gpu:x",
+            "\tgpu :x",
+            "\u{ff47}\u{ff50}\u{ff55}\u{ff1a}x",
+            "gpu\u{ff1a}x",
+            "\u{ff27}PU:x",
+        ] {
+            assert!(is_gate_group(name), "{name:?}");
+        }
+        for name in ["gpu-user", "lead", "agpu:x", "gp", "", "研究:gpu"] {
+            assert!(!is_gate_group(name), "{name:?}");
         }
     }
 }

@@ -7,6 +7,7 @@ use sekisho_grants::Evidence;
 use sekisho_oauth::authorization::{
     AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, ResponseBody,
 };
+use sekisho_oauth::redirect_uri;
 use sekisho_openid4vp::presentation::{
     BrowserBound, MatchNumber, NumberOutcome, PresentationState,
 };
@@ -107,11 +108,10 @@ impl OpenLogin {
         format!("{}?{}", paths::AUTHORIZE, self.request.to_query())
     }
 
-    /// The origin of the relying party's redirect URI, which the page's policy must allow as a
-    /// target of its forms; `None` if the URI has no origin.
+    /// What the page's policy must allow as a target of its forms: where the relying party's
+    /// redirect URI is.
     pub fn return_origin(&self) -> Option<String> {
-        let origin = url::Url::parse(&self.request.redirect_uri).ok()?.origin();
-        origin.is_tuple().then(|| origin.ascii_serialization())
+        redirect_uri::form_action(&self.request.redirect_uri)
     }
 
     /// Whether the person is asked for consent now.

@@ -1,6 +1,6 @@
 //! Client authentication at the token, introspection and revocation endpoints (RFC 6749, 2.3; Core, 9).
 //!
-//! Invariant: a request authenticates by one method, and it is the one that the client registered.
+//! Invariant: a request authenticates by one method, and it is one that the client registered.
 //! [`AuthenticatedClient`] is made by [`authenticate`] alone.
 
 use base64::Engine as _;
@@ -134,9 +134,11 @@ pub fn authenticate(
             return Ok(AuthenticatedClient(client.clone()));
         }
         (Presented::Basic { secret, .. }, ClientAuthentication::SecretBasic { digest })
-        | (Presented::Post { secret, .. }, ClientAuthentication::SecretPost { digest }) => {
-            (secret, digest)
-        }
+        | (Presented::Post { secret, .. }, ClientAuthentication::SecretPost { digest })
+        | (
+            Presented::Basic { secret, .. } | Presented::Post { secret, .. },
+            ClientAuthentication::Secret { digest },
+        ) => (secret, digest),
         _ => return Err(TokenError::OtherMethod { basic: presented.is_basic() }),
     };
     if !constant_time_eq(&sha256(secret.expose().as_bytes()), digest) {
@@ -190,7 +192,9 @@ pub(crate) mod tests {
         let secret = Secret::new("s3cret".to_owned());
         let presented = match client.authentication {
             ClientAuthentication::None => Presented::None { client_id: id },
-            ClientAuthentication::SecretBasic { .. } => Presented::Basic { id, secret },
+            ClientAuthentication::SecretBasic { .. } | ClientAuthentication::Secret { .. } => {
+                Presented::Basic { id, secret }
+            }
             ClientAuthentication::SecretPost { .. } => Presented::Post { id, secret },
             ClientAuthentication::PrivateKeyJwt { .. } => panic!("see crate::assertion"),
         };
@@ -213,6 +217,22 @@ pub(crate) mod tests {
         assert_eq!(run(Some(&lower), "", &client()), Ok(()));
         assert_eq!(run(None, "client_id=portal&client_secret=s3cret", &post()), Ok(()));
         assert_eq!(run(None, "client_id=portal", &public()), Ok(()));
+    }
+
+    #[test]
+    fn a_secret_may_be_registered_for_header_and_body() {
+        let ClientAuthentication::SecretBasic { digest } = client().authentication else {
+            panic!()
+        };
+        let both = Client { authentication: ClientAuthentication::Secret { digest }, ..client() };
+        let (basic, body) = (header("portal:s3cret"), "client_id=portal&client_secret=s3cret");
+        assert_eq!(run(Some(&basic), "", &both), Ok(()));
+        assert_eq!(run(None, body, &both), Ok(()));
+        assert_eq!(run(Some(&basic), body, &both), Err(TokenError::SeveralMethods));
+        let wrong = header("portal:other");
+        assert_eq!(run(Some(&wrong), "", &both), Err(TokenError::WrongSecret { basic: true }));
+        let none = run(None, "client_id=portal", &both);
+        assert_eq!(none, Err(TokenError::OtherMethod { basic: false }));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Relying parties as they are registered (OpenID Connect Registration 1.0, 2; RFC 7591, 2).
 //!
-//! Invariant: a client that passes [`validate_registration`] is public or authenticates in exactly
-//! one way. Answers may go to each of its redirect URIs, and its ID token algorithm is published.
+//! Invariant: a client that passes [`validate_registration`] is public or authenticates in one way,
+//! which for a secret may leave open where it is sent. Answers may go to each of its redirect URIs, and its ID token algorithm is published.
 //! Only the SHA-256 of its secret is known here. The callers store clients.
 
 use sekisho_ambient::{Text, Timestamp, sha256};
@@ -34,6 +34,12 @@ pub enum ClientAuthentication {
     },
     /// `client_secret_post`: the secret is sent in the body.
     SecretPost {
+        /// SHA-256 of the secret, which has 256 bits of randomness.
+        digest: [u8; 32],
+    },
+    /// Either of the two: the secret is sent in the header or in the body. For programs that choose
+    /// by themselves, or that nobody can configure.
+    Secret {
         /// SHA-256 of the secret, which has 256 bits of randomness.
         digest: [u8; 32],
     },
@@ -128,6 +134,9 @@ pub enum RegistrationError {
     /// A name is missing or too long.
     #[error("client_name is needed in Japanese and English, 200 characters at most")]
     ClientName,
+    /// A name has a character that cannot be seen, or that changes how others are seen.
+    #[error("client_name has a control character, or one that cannot be seen")]
+    InvisibleName,
     /// There is no redirect URI.
     #[error("at least one redirect_uri is needed")]
     NoRedirectUri,
@@ -170,11 +179,12 @@ impl ClientAuthentication {
         Self::SecretPost { digest: sha256(secret.as_bytes()) }
     }
 
-    /// The method's name in `token_endpoint_auth_method`.
+    /// The method's name in `token_endpoint_auth_method`; `client_secret` is ours.
     pub fn method(&self) -> &'static str {
         match self {
             Self::SecretBasic { .. } => "client_secret_basic",
             Self::SecretPost { .. } => "client_secret_post",
+            Self::Secret { .. } => "client_secret",
             Self::PrivateKeyJwt { .. } => "private_key_jwt",
             Self::None => "none",
         }
@@ -224,6 +234,9 @@ pub fn validate_registration(
     let names = [&client.client_name.ja, &client.client_name.en];
     if names.iter().any(|name| name.trim().is_empty() || name.chars().count() > 200) {
         return Err(RegistrationError::ClientName);
+    }
+    if !client.client_name.is_visible() {
+        return Err(RegistrationError::InvisibleName);
     }
     check_redirect_uris(client)?;
     check_keys(client)?;
@@ -328,6 +341,9 @@ pub(crate) mod tests {
         assert_eq!(refused(|c| c.client_id = "a\"b".to_owned()), E::ClientId);
         assert_eq!(refused(|c| c.client_id = "x".repeat(256)), E::ClientId);
         assert_eq!(refused(|c| c.client_name.en = " ".to_owned()), E::ClientName);
+        for hidden in ["a\nb", "a\u{1b}[31mb", "a\u{202e}b", "a\u{200b}b", "\u{feff}a"] {
+            assert_eq!(refused(|c| c.client_name.ja = hidden.to_owned()), E::InvisibleName);
+        }
         assert_eq!(refused(|c| c.client_name.ja = "字".repeat(201)), E::ClientName);
         assert_eq!(refused(|c| c.redirect_uris.clear()), E::NoRedirectUri);
         assert_eq!(refused(|c| c.scopes.push("admin".to_owned())), E::Scope("admin".to_owned()));

@@ -195,7 +195,7 @@ mod tests {
             "revocation_endpoint": "https://auth.example.jp/revoke",
             "end_session_endpoint": "https://auth.example.jp/logout",
             "response_types_supported": ["code"],
-            "response_modes_supported": ["query"],
+            "response_modes_supported": ["query", "form_post"],
             "grant_types_supported": [
                 "authorization_code", "refresh_token",
                 "urn:ietf:params:oauth:grant-type:pre-authorized_code",

@@ -104,6 +104,19 @@ fn is_normal(uri: &str, url: &Url) -> bool {
     [Some(url.as_str()), url.as_str().strip_suffix('/')].contains(&Some(uri))
 }
 
+/// The source expression by which a page's `form-action` allows a form to end at `uri` (Content
+/// Security Policy Level 3, section 2.3.1), the narrowest that there is: the origin; where a source
+/// cannot name the host, which is so for IPv6 addresses, and for a private scheme, the scheme.
+pub fn form_action(uri: &str) -> Option<String> {
+    let url = Url::parse(uri).ok()?;
+    match (url.scheme(), url.host()) {
+        ("https" | "http", Some(Host::Ipv6(_))) => Some(format!("{}:", url.scheme())),
+        ("https" | "http", Some(_)) => Some(url.origin().ascii_serialization()),
+        ("https" | "http", None) => None,
+        (scheme, _) => Some(format!("{scheme}:")),
+    }
+}
+
 /// Whether the `requested` URI is one of the `registered` ones.
 pub fn matches(registered: &[String], kind: ApplicationType, requested: &str) -> bool {
     registered.iter().any(|uri| {
@@ -126,7 +139,8 @@ fn after_port(text: &str) -> Option<&str> {
         Some(text) => {
             let digits = text.bytes().take_while(u8::is_ascii_digit).count();
             let (port, rest) = text.split_at_checked(digits)?;
-            port.parse::<u16>().ok().filter(|port| *port != 0)?;
+            // Written as a browser writes it: `08888` is another string than `8888`.
+            port.parse::<u16>().ok().filter(|number| *number != 0 && !port.starts_with('0'))?;
             rest
         }
         None => text,
@@ -236,6 +250,22 @@ mod tests {
         }
         let escaped = web("https://rp.example/cb?%63ode=x");
         assert_eq!(escaped, Err(RedirectUriError::AnswerParameter("code".to_owned())));
+    }
+
+    #[test]
+    fn a_form_may_end_at_the_redirect_uri_and_at_as_little_else_as_can_be_said() {
+        for (uri, source) in [
+            ("https://rp.example/cb?a=b;c,d", "https://rp.example"),
+            ("https://rp.example:8443/cb", "https://rp.example:8443"),
+            ("http://127.0.0.1:4000/cb", "http://127.0.0.1:4000"),
+            ("http://localhost", "http://localhost"),
+            ("http://[::1]:4000/cb", "http:"),
+            ("https://[2001:db8::1]/cb", "https:"),
+            ("jp.example.app:/cb", "jp.example.app:"),
+        ] {
+            assert_eq!(form_action(uri).as_deref(), Some(source), "{uri}");
+        }
+        assert_eq!(form_action("no uri"), None);
     }
 
     #[test]

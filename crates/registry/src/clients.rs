@@ -5,11 +5,12 @@ use std::ops::Bound;
 use sekisho_ambient::Text;
 use sekisho_oauth::client::Client;
 use sekisho_profile::Code;
-use sekisho_site::Refusal;
+use sekisho_site::{Refusal, is_loopback};
 use sekisho_store::{StoreError, Tx};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use url::Url;
 
 use crate::{Registry, tables};
 
@@ -60,17 +61,30 @@ impl<'de> Deserialize<'de> for RelyingParty {
         let Beside { service, purpose, cross_device, sector, generation } =
             Beside::deserialize(&row).map_err(D::Error::custom)?;
         // Rows written before `sector` existed: compute it as it was computed then.
-        let sector = sector.or_else(|| sector_of(&client.redirect_uris));
+        let sector = sector.or_else(|| host_of(&client.redirect_uris));
         let sector = sector.ok_or_else(|| D::Error::custom("no redirect URI gives a sector"))?;
         Ok(Self { client, service, purpose, cross_device, sector, generation })
     }
 }
 
-/// The sector of a client with these redirect URIs: the host of the first URI, or the whole URI if
-/// it has no host (native clients). `None` if the list is empty.
-pub fn sector_of(redirect_uris: &[String]) -> Option<String> {
+/// The sector of a new client with these redirect URIs: the host of the first URI. Programs on
+/// people's own devices share their hosts (`127.0.0.1`, `localhost`, `[::1]`) and may share a private
+/// scheme, so each of them is a sector of its own: two programs on one machine could compare their
+/// users otherwise. `None` if the list is empty.
+pub fn sector_of(client_id: &str, redirect_uris: &[String]) -> Option<String> {
+    let first = Url::parse(redirect_uris.first()?).ok()?;
+    match first.host_str() {
+        // No host begins so, and no URI of a client of before.
+        None => Some(format!("client:{client_id}")),
+        Some(host) if is_loopback(host) => Some(format!("client:{client_id}")),
+        Some(host) => Some(host.to_owned()),
+    }
+}
+
+/// The sector as it was computed before each native client had its own.
+fn host_of(redirect_uris: &[String]) -> Option<String> {
     let first = redirect_uris.first()?;
-    let host = url::Url::parse(first).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let host = Url::parse(first).ok().and_then(|url| url.host_str().map(str::to_owned));
     Some(host.unwrap_or_else(|| first.clone()))
 }
 
@@ -164,10 +178,21 @@ mod tests {
     }
 
     #[test]
-    fn the_sector_is_a_host_or_the_uri_of_a_native_client() {
-        let sector = |uri: &str| sector_of(&[uri.to_owned()]);
+    fn the_sector_is_a_host_or_the_client_itself_on_peoples_devices() {
+        let sector = |uri: &str| sector_of("cli", &[uri.to_owned()]);
         assert_eq!(sector("https://rp.example:8443/cb").as_deref(), Some("rp.example"));
-        assert_eq!(sector("jp.example.app:/cb").as_deref(), Some("jp.example.app:/cb"));
-        assert_eq!(sector_of(&[]), None);
+        for own in [
+            "jp.example.app:/cb",
+            "http://127.0.0.1:4000/cb",
+            "http://localhost/cb",
+            "http://[::1]:1/cb",
+            "https://localhost:8443/cb",
+        ] {
+            assert_eq!(sector(own).as_deref(), Some("client:cli"), "{own}");
+        }
+        assert_eq!(sector_of("cli", &[]), None);
+        let before = |uri: &str| host_of(&[uri.to_owned()]);
+        assert_eq!(before("jp.example.app:/cb").as_deref(), Some("jp.example.app:/cb"));
+        assert_eq!(before("http://127.0.0.1:4000/cb").as_deref(), Some("127.0.0.1"));
     }
 }

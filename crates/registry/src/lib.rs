@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`clients`] | relying parties |
 //! | [`authentication`] | how a client proves itself, once a request |
+//! | `origins` | where their pages stand |
 //! | [`organizations`] | tenants and the operator |
 //! | [`trust`] | whose credentials count, for what |
 //! | [`resources`] | whom access tokens are for |
@@ -18,6 +19,7 @@
 pub mod authentication;
 pub mod clients;
 pub mod organizations;
+mod origins;
 pub mod resources;
 pub mod services;
 mod tables;
@@ -37,6 +39,7 @@ pub use services::{Service, Services, ServicesError};
 pub use trust::TrustSnapshot;
 
 use authentication::PublishedKeys;
+use origins::Origins;
 
 /// Access to everything that is registered. Cheap to clone; clones share the data in memory.
 #[derive(Clone)]
@@ -50,6 +53,7 @@ struct Inner {
     policies: Policies,
     trust: RwLock<Arc<TrustSnapshot>>,
     client_keys: PublishedKeys,
+    origins: Origins,
 }
 
 /// Why the registry cannot be opened.
@@ -71,6 +75,7 @@ impl Registry {
             services,
             trust: RwLock::default(),
             client_keys: PublishedKeys::default(),
+            origins: Origins::default(),
         };
         let registry = Self { site, inner: Arc::new(inner) };
         registry.reload_trust().await?;

@@ -35,12 +35,23 @@ pub struct Service {
     pub tos_uri: Option<String>,
 }
 
+impl Service {
+    fn is_visible(&self) -> bool {
+        let always = [&self.name, &self.operator, &self.residency];
+        let told = [&self.retention, &self.transfer_abroad].into_iter().flatten();
+        always.into_iter().chain(told).all(Text::is_visible)
+    }
+}
+
 /// Why services and gates are refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ServicesError {
     /// An id is malformed, or two entries have the same id.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// A text of a service that people will see has characters that cannot be seen.
+    #[error("service {0:?}: a text has a control character, or one that cannot be seen")]
+    Invisible(String),
     /// A gate names a service that is not configured.
     #[error("gate {gate:?} names service {service:?}, which is not configured")]
     GateWithoutService {
@@ -63,6 +74,9 @@ impl Services {
     pub fn new(services: Vec<Service>, gates: Vec<Gate>) -> Result<Self, ServicesError> {
         check_names("service", services.iter().map(|service| service.id.as_str()))?;
         check_names("gate", gates.iter().map(|gate| gate.id.as_str()))?;
+        if let Some(service) = services.iter().find(|service| !service.is_visible()) {
+            return Err(ServicesError::Invisible(service.id.clone()));
+        }
         let all = Self { services, gates };
         match all.gates.iter().find(|gate| all.service(&gate.service).is_none()) {
             Some(gate) => {

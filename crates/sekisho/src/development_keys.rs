@@ -38,7 +38,8 @@ pub(crate) async fn refuse(settings: &Settings, broker: &Broker) -> Result<(), F
 }
 
 fn reaches_only_this_machine(settings: &Settings) -> bool {
-    settings.broker.origin.is_loopback() && is_loopback(settings.listen.ip())
+    settings.broker.origin.is_loopback()
+        && settings.listen.iter().all(|address| is_loopback(address.ip()))
 }
 
 fn is_loopback(address: IpAddr) -> bool {

@@ -35,7 +35,7 @@ pub(crate) async fn init(
     let broker = opening::open_or_make(&settings, surroundings).await?;
     let root = Api::of(broker).root().await?;
     let ca_file = settings.ca_file();
-    std::fs::write(&ca_file, root).map_err(Failure::file("write", &ca_file))?;
+    put(&ca_file, root.as_bytes()).map_err(Failure::file("write", &ca_file))?;
     write_new(path, &text)?;
     Ok(settings)
 }
@@ -87,12 +87,24 @@ fn make_root_key(settings: &Settings, surroundings: &Surroundings) -> Result<(),
     Ok(())
 }
 
+/// Writes a file that only its owner may write, whatever the umask is. What stood there goes first,
+/// because a file keeps the mode that it was made with.
+fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 /// Writes a new file, whole or not at all. Never replaces a file.
 pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let mut part = path.to_owned().into_os_string();
     part.push(".part");
     let part = PathBuf::from(part);
-    let written = std::fs::write(&part, text)
+    let written = put(&part, text.as_bytes())
         .and_then(|()| std::fs::set_permissions(&part, Permissions::from_mode(0o644)))
         .and_then(|()| std::fs::hard_link(&part, path));
     let _ = std::fs::remove_file(&part);

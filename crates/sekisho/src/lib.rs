@@ -11,10 +11,12 @@ mod demo;
 mod development_keys;
 mod failure;
 mod init;
+pub mod log;
 mod opening;
 mod serve;
 pub mod settings;
 mod table;
+mod text_file;
 mod words;
 
 pub use failure::Failure;

@@ -5,31 +5,29 @@ use std::io::{BufReader, stderr, stdin, stdout};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use sekisho::Surroundings;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sekisho::cli::{Arguments, Terminal, run};
+use sekisho::{Surroundings, log};
 use sekisho_ambient::{Clock, Entropy};
-use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log();
+    log::begin();
+    keep_memory();
     let surroundings = Surroundings { clock: Clock::system(), entropy: Entropy::system() };
     let mut input = BufReader::new(stdin());
     let mut terminal = Terminal { input: &mut input, output: &mut stdout(), notes: &mut stderr() };
     ExitCode::from(run(arguments, surroundings, &mut terminal).await)
 }
 
-/// Sends logs to standard error. By default they are this program's from `info` on and libraries'
-/// from `warn` on; `SEKISHO_LOG` can say otherwise.
-fn log() {
-    // The names of all our crates begin with that of the program.
-    let quiet = || EnvFilter::new("warn,sekisho=info");
-    let filter = EnvFilter::try_from_env("SEKISHO_LOG").unwrap_or_else(|_| quiet());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
-    if std::env::var_os("SEKISHO_LOG_JSON").is_some() {
-        log.json().init();
-    } else {
-        log.with_ansi(false).init();
+/// Lets nobody read the memory of this process, which holds the root key: no core dump is written,
+/// and no other process of the same user may look into it (prctl(2), `PR_SET_DUMPABLE`).
+fn keep_memory() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let limited = setrlimit(Resource::Core, none);
+    if let Err(error) = limited.and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
+    {
+        tracing::warn!(%error, "a crash may write the memory, keys included, to the disk");
     }
 }

@@ -11,8 +11,8 @@ use sekisho_ambient::{Clock, Entropy};
 use sekisho_broker::Broker;
 use sekisho_store::{Backend, Options, RootKey, Store, StoreError};
 
-use crate::Failure;
 use crate::settings::{RootKeyPlace, Settings};
+use crate::{Failure, text_file};
 
 /// What the program gets from outside: the clock and randomness.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ pub(crate) fn origin_file(data_dir: &Path) -> PathBuf {
 /// Refuses a folder that was made for another origin than the configured one.
 pub(crate) fn check_origin(settings: &Settings) -> Result<(), Failure> {
     let path = origin_file(&settings.data_dir);
-    let found = match std::fs::read_to_string(&path) {
+    let found = match text_file::read(&path) {
         Ok(found) => found.trim().to_owned(),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Err(Failure::NotInitialised(settings.data_dir.clone()));

@@ -6,15 +6,17 @@
 
 mod admin_socket;
 mod connections;
-mod crowd;
+mod house;
 mod tls;
 mod upkeep;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 use sekisho_broker::Broker;
 use sekisho_store::StoreError;
 use tokio::net::{TcpListener, UnixStream};
@@ -25,25 +27,29 @@ use crate::{Failure, Surroundings, development_keys, opening};
 use admin_socket::AdminSocket;
 use connections::{Entrance, Peers};
 
+/// How many connections may wait in the system's queue.
+const BACKLOG: i32 = 1024;
 /// How long running requests may take to end once the server is told to stop.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// A server whose address is bound. It has opened no store yet.
+/// A server whose addresses are bound. It has opened no store yet.
 pub(crate) struct Server {
     settings: Settings,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
 }
 
 impl Server {
-    /// Binds the configured address.
-    pub(crate) async fn bind(settings: Settings) -> Result<Self, Failure> {
-        let listener = listen(settings.listen).await?;
-        Ok(Self { settings, listener })
+    /// Binds the configured addresses.
+    pub(crate) fn bind(settings: Settings) -> Result<Self, Failure> {
+        let both = settings.listen.len() > 1;
+        let bound = settings.listen.iter().map(|address| listen_apart(*address, both));
+        let listeners = bound.collect::<Result<_, _>>()?;
+        Ok(Self { settings, listeners })
     }
 
     /// Takes a listener that is bound already.
     pub(crate) fn with_listener(settings: Settings, listener: TcpListener) -> Self {
-        Self { settings, listener }
+        Self { settings, listeners: vec![listener] }
     }
 
     /// Opens the store, signals `ready`, and serves until `stop` completes.
@@ -53,7 +59,7 @@ impl Server {
         ready: oneshot::Sender<()>,
         stop: impl Future<Output = ()>,
     ) -> Result<(), Failure> {
-        let Self { settings, listener } = self;
+        let Self { settings, listeners } = self;
         let broker = open(&settings, surroundings).await?;
         development_keys::refuse(&settings, &broker).await?;
         let tls = tls::Identity::load(&settings, &broker).await?.map(Arc::new);
@@ -63,7 +69,7 @@ impl Server {
         connections::raise_limits();
         let acceptor = tls.as_ref().map(|identity| identity.acceptor());
         let router = sekisho_web::router(broker.clone());
-        let entrance = Entrance::new(listener, acceptor, Peers::of(&settings.tls), router);
+        let entrance = Entrance::new(listeners, acceptor, Peers::of(&settings.tls), router);
         let public = tokio::spawn(entrance.serve(stopped.clone()));
         let router = sekisho_web::admin::router(broker.clone());
         let admin = tokio::spawn(socket.serve(router, stopped.clone()));
@@ -85,14 +91,32 @@ impl Server {
 
 /// Serves `router` without TLS at `listener` until told to stop.
 pub(crate) async fn plain(listener: TcpListener, router: Router, stopped: watch::Receiver<bool>) {
-    Entrance::new(listener, None, Peers::All, router).serve(stopped).await;
+    Entrance::new(vec![listener], None, Peers::All, router).serve(stopped).await;
 }
 
 /// Binds an address and listens at it.
-pub(crate) async fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|source| Failure::Listen { address: address.to_string(), source })
+}
+
+/// Binds an address and listens at it. With `apart`, an IPv6 address takes no IPv4 connections, which
+/// have an address of their own.
+fn listen_apart(address: SocketAddr, apart: bool) -> Result<TcpListener, Failure> {
+    let bind = || -> std::io::Result<TcpListener> {
+        let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        if address.is_ipv6() {
+            sockopt::set_ipv6_v6only(&socket, apart)?;
+        }
+        rustix::net::bind(&socket, &address)?;
+        rustix::net::listen(&socket, BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    bind().map_err(|source| Failure::Listen { address: address.to_string(), source })
 }
 
 /// Reads the certificates of a PEM file, each as DER.
@@ -120,13 +144,13 @@ fn announce(settings: &Settings) {
     let origin = &settings.broker.origin;
     tracing::info!(
         issuer = origin.as_str(),
-        listen = %settings.listen,
+        listen = %settings.addresses(),
         admin_socket = %settings.admin_socket.display(),
         "serving"
     );
-    if !origin.is_secure() && !settings.listen.ip().is_loopback() {
+    if !origin.is_secure() && !settings.listen.iter().all(|address| address.ip().is_loopback()) {
         tracing::warn!(
-            listen = %settings.listen,
+            listen = %settings.addresses(),
             "http without TLS is reachable from other machines: listen at 127.0.0.1"
         );
     }

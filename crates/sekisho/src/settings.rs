@@ -13,6 +13,7 @@ use sekisho_broker::config::{Config, ConfigError};
 use sekisho_login::WalletsError;
 use sekisho_registry::ServicesError;
 
+use crate::text_file;
 use file::{File, RootKeyEntry, TlsEntry};
 pub(crate) use template::{Sample, TlsSample, template};
 
@@ -21,8 +22,8 @@ pub(crate) use template::{Sample, TlsSample, template};
 pub struct Settings {
     /// The path of the configuration file.
     pub path: PathBuf,
-    /// The address at which the server listens.
-    pub listen: SocketAddr,
+    /// The addresses at which the server listens, at least one.
+    pub listen: Vec<SocketAddr>,
     /// The folder of the store.
     pub data_dir: PathBuf,
     /// The path of the admin API's socket.
@@ -112,7 +113,7 @@ fn place(path: &Path, line: Option<usize>) -> String {
 impl Settings {
     /// Reads and parses the file at `path`.
     pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path)
+        let text = text_file::read(path)
             .map_err(|source| SettingsError::Read { path: path.to_owned(), source })?;
         Self::parse(path, &text)
     }
@@ -147,7 +148,15 @@ impl Settings {
             }
             TlsEntry::Proxy(addresses) => Tls::Proxy(addresses.clone()),
         };
-        let listen = file.listen;
+        let listen = file.listen.addresses().map_err(|wrong| {
+            refuse(
+                "listen",
+                format!("listen: {wrong:?} is not ADDRESS:PORT, such as 127.0.0.1:8080"),
+            )
+        })?;
+        if listen.is_empty() {
+            return Err(refuse("listen", "listen names no address".to_owned()));
+        }
         let broker =
             file.into_broker(folder).map_err(|error| refuse(&named(&error), error.to_string()))?;
         broker.check().map_err(|error| refuse(&named(&error), error.to_string()))?;
@@ -156,6 +165,11 @@ impl Settings {
             .map_err(|error| refuse("gates", format!("gates: {error}")))?;
         let path = path.to_owned();
         Ok(Self { path, listen, data_dir, admin_socket, tls, root_key, broker })
+    }
+
+    /// The addresses at which the server listens, as text.
+    pub(crate) fn addresses(&self) -> String {
+        self.listen.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
     }
 
     /// The path of the store's file.
@@ -190,7 +204,9 @@ fn named(error: &ConfigError) -> String {
         ConfigError::Origin(error) => error.text(),
         ConfigError::Services(ServicesError::Name(error))
         | ConfigError::Wallets(WalletsError::Name(error)) => error.name(),
-        ConfigError::Services(ServicesError::GateWithoutService { service, .. }) => service,
+        ConfigError::Services(
+            ServicesError::GateWithoutService { service, .. } | ServicesError::Invisible(service),
+        ) => service,
         ConfigError::Wallets(WalletsError::Endpoint { name }) => name,
         ConfigError::Wallets(WalletsError::Preferred(_)) => return "[[wallets]]".to_owned(),
     };

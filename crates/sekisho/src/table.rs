@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sekisho_ambient::is_invisible;
 use unicode_width::UnicodeWidthStr as _;
 
 /// A table: headings and rows.
@@ -15,10 +16,10 @@ impl Table {
         Self { rows: vec![headings.into_iter().map(str::to_owned).collect()] }
     }
 
-    /// Adds a row. Control characters in it are removed.
+    /// Adds a row. Characters in it that cannot be seen are removed.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let clean = |cell: String| {
-            let cell: String = cell.chars().filter(|c| !c.is_control()).collect();
+            let cell: String = cell.chars().filter(|c| !is_invisible(*c)).collect();
             if cell.is_empty() { "-".to_owned() } else { cell }
         };
         self.rows.push(cells.into_iter().map(clean).collect());
@@ -52,7 +53,7 @@ mod tests {
     #[test]
     fn wide_letters_take_two_columns() {
         let mut table = Table::new(["番号", "Name"]);
-        table.row(["1".to_owned(), "a\u{1b}[2Jb".to_owned()]);
+        table.row(["1".to_owned(), "a\u{1b}[2J\u{202e}b".to_owned()]);
         table.row(["瀬戸内".to_owned(), String::new()]);
         assert_eq!(table.to_string(), "番号    Name\n1       a[2Jb\n瀬戸内  -\n");
     }

@@ -12,6 +12,7 @@ mod admin;
 mod by_hand;
 mod console;
 mod demo;
+mod edge;
 mod exposed;
 mod operator;
 mod support;

@@ -6,7 +6,7 @@
 
 use std::fmt::Display;
 
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Timestamp, shown};
 use sekisho_jose::Claims;
 use sekisho_profile::{Act, Outcome};
 use sekisho_store::AuditEntry;
@@ -67,6 +67,9 @@ pub fn entry(
     }
 }
 
+/// The longest reason, in bytes. The error that gives it may quote what a stranger wrote.
+const MAX_REASON: usize = 512;
+
 /// Adds a reason or further facts to an entry.
 pub trait Detail {
     /// Adds the reason of a refusal or an end: a code, or an error's name.
@@ -79,7 +82,7 @@ pub trait Detail {
 
 impl Detail for AuditEntry {
     fn because(mut self, reason: impl Display) -> Self {
-        self.reason = Some(reason.to_string());
+        self.reason = Some(shown(&reason.to_string(), MAX_REASON));
         self
     }
 

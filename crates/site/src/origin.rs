@@ -23,6 +23,7 @@ pub struct Origin {
     text: String,
     host: String,
     authority: String,
+    port: Option<u16>,
     secure: bool,
 }
 
@@ -45,7 +46,7 @@ impl Origin {
                 "write it as scheme://host[:port], without a path or a default port",
             ));
         }
-        Ok(Self { text: canonical, host, authority, secure })
+        Ok(Self { text: canonical, host, authority, port: url.port(), secure })
     }
 
     /// Returns the origin as text, such as `https://auth.example.jp`. It is also the issuer
@@ -57,6 +58,11 @@ impl Origin {
     /// Returns the host without its port.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Returns the port, if the origin names one.
+    pub fn port(&self) -> Option<u16> {
+        self.port
     }
 
     /// Returns host and port in the form of a Host header.

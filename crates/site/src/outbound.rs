@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sekisho_ambient::LOCALHOST;
+use sekisho_ambient::{LOCALHOST, plain_text};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -69,7 +69,8 @@ impl Outbound {
             .resolve_to_addrs("localhost", &LOCALHOST)
             .no_proxy();
         if let Some(path) = &config.ca_file {
-            let pem = std::fs::read(path).map_err(setup)?;
+            let pem = std::fs::read(path).map_err(|error| setup(format!("{path}: {error}")))?;
+            plain_text(&pem).map_err(|found| setup(format!("{path}: {found}")))?;
             for root in reqwest::Certificate::from_pem_bundle(&pem).map_err(setup)? {
                 builder = builder.add_root_certificate(root);
             }

@@ -1,26 +1,48 @@
 //! Status lists of other issuers: fetched through the guarded client, refreshed by a timer, and
 //! used until their `ttl` is over, never longer (Token Status List, section 8).
+//!
+//! Invariant: what an issuer makes us keep has a bound in bytes, for each issuer and in all. Beyond
+//! it, the list goes that was asked for longest ago, of the same issuer first, so one issuer never
+//! drives out the lists of another by more than its share.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sekisho_ambient::Timestamp;
 use sekisho_credential::status::{self, CheckToken, Status, StatusReference, VerifiedStatusList};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::{OwnList, Relied, Standing};
 
-/// The most foreign lists that are kept.
-const KEPT: usize = 256;
+/// How many bytes all foreign lists may take.
+const BUDGET: usize = 64 << 20;
+/// How many bytes the lists of one issuer may take. A larger list is refused.
+const SHARE: usize = 8 << 20;
+/// What a list takes beside its entries: its URI, its times, and its place in the map.
+const BESIDE: usize = 4096;
+/// The longest URI of a list, in bytes.
+const MAX_URI: usize = 2048;
+/// How many lists of one issuer are fetched at once. Each takes up to four mebibytes while it is
+/// read.
+const FETCHED_AT_ONCE: usize = 4;
 /// The longest time for which a foreign list is used, in seconds, whatever its `ttl`.
 const MAX_AGE: i64 = 900;
 
 /// A list that no decision needed for this many seconds is not refreshed any more.
 const ASKED: i64 = 8 * 3600;
 
-/// The foreign lists in memory, by URI.
+/// The foreign lists in memory.
 #[derive(Default)]
-pub(crate) struct ForeignLists(Mutex<BTreeMap<String, Kept>>);
+pub(crate) struct ForeignLists {
+    /// The lists by URI.
+    kept: Mutex<BTreeMap<String, Kept>>,
+    /// How often a list was used. Times are too coarse to tell which was used last.
+    uses: AtomicU64,
+    /// How many lists of each trusted issuer may be fetched at present.
+    fetching: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+}
 
 /// A verified list with its times.
 #[derive(Clone)]
@@ -32,6 +54,8 @@ struct Kept {
     until: Timestamp,
     /// When a decision last used it.
     asked: Timestamp,
+    /// The number of its last use, among those of all lists.
+    used: u64,
     /// Who has to have signed it.
     signer: Signer,
 }
@@ -51,13 +75,28 @@ impl Signer {
 
 impl ForeignLists {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a list of this issuer may be fetched.
+    async fn turn(&self, issuer: &str) -> Option<OwnedSemaphorePermit> {
+        let turns = {
+            let mut all = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+            let fresh = || Arc::new(Semaphore::new(FETCHED_AT_ONCE));
+            Arc::clone(all.entry(issuer.to_owned()).or_insert_with(fresh))
+        };
+        turns.acquire_owned().await.ok()
+    }
+
+    fn next_use(&self) -> u64 {
+        self.uses.fetch_add(1, Ordering::Relaxed)
     }
 
     fn fresh(&self, uri: &str, now: Timestamp) -> Option<Arc<VerifiedStatusList>> {
         let mut lists = self.lock();
         let kept = lists.get_mut(uri).filter(|kept| now < kept.until)?;
         kept.asked = now;
+        kept.used = self.next_use();
         Some(Arc::clone(&kept.list))
     }
 
@@ -67,17 +106,19 @@ impl ForeignLists {
         self.lock().get(uri).map(|kept| kept.list.issued_at())
     }
 
-    fn keep(&self, uri: &str, now: Timestamp, mut kept: Kept) {
+    fn keep(&self, uri: &str, mut kept: Kept) {
         let mut lists = self.lock();
-        if let Some(before) = lists.get(uri) {
+        kept.used = self.next_use();
+        if let Some(before) = lists.remove(uri) {
             kept.asked = kept.asked.max(before.asked);
+            // The timer's fetch is no use.
+            kept.used = if kept.asked > before.asked { kept.used } else { before.used };
         }
-        if lists.len() >= KEPT {
-            lists.retain(|_, other| now < other.until);
-        }
-        if lists.len() < KEPT || lists.contains_key(uri) {
-            lists.insert(uri.to_owned(), kept);
-        }
+        let (issuer, size) = (kept.signer.issuer.clone(), kept.size());
+        let of_issuer = |other: &Kept| other.signer.issuer == issuer;
+        make_room(&mut lists, SHARE.saturating_sub(size), of_issuer);
+        make_room(&mut lists, BUDGET.saturating_sub(size), |_| true);
+        lists.insert(uri.to_owned(), kept);
     }
 
     /// The lists that the timer has to fetch now.
@@ -92,12 +133,35 @@ impl ForeignLists {
     }
 }
 
+/// Drops lists among those that fit, the one that was asked for longest ago first, until the rest
+/// takes no more than `most` bytes.
+fn make_room(lists: &mut BTreeMap<String, Kept>, most: usize, fits: impl Fn(&Kept) -> bool) {
+    let mut held: Vec<(u64, usize, String)> = lists
+        .iter()
+        .filter(|(_, kept)| fits(kept))
+        .map(|(uri, kept)| (kept.used, kept.size(), uri.clone()))
+        .collect();
+    let mut total: usize = held.iter().map(|(_, size, _)| size).sum();
+    held.sort_unstable();
+    for (_, size, uri) in held {
+        if total <= most {
+            return;
+        }
+        total = total.saturating_sub(size);
+        lists.remove(&uri);
+    }
+}
+
 impl Kept {
+    fn size(&self) -> usize {
+        self.list.size().saturating_add(BESIDE)
+    }
+
     fn new(list: VerifiedStatusList, now: Timestamp, asked: Timestamp, signer: Signer) -> Self {
         let age = list.ttl().unwrap_or(MAX_AGE).clamp(0, MAX_AGE);
         let until = list.expires().map_or(now.plus(age), |end| end.min(now.plus(age)));
         let refresh = now.plus(until.since(now) / 2);
-        Self { list: Arc::new(list), refresh, until, asked, signer }
+        Self { list: Arc::new(list), refresh, until, asked, used: 0, signer }
     }
 }
 
@@ -152,13 +216,25 @@ impl Standing {
         now: Timestamp,
         asked: Timestamp,
     ) -> Result<Arc<VerifiedStatusList>, StatusFault> {
+        if uri.len() > MAX_URI {
+            return Err(StatusFault::TooLarge(MAX_URI));
+        }
+        let foreign = &self.lists.foreign;
+        let _turn = foreign.turn(&signer.issuer).await;
+        // Another decision may have fetched it while this one waited.
+        if let Some(list) = foreign.fresh(uri, now).filter(|_| now == asked) {
+            return Ok(list);
+        }
         let body = self.site.outbound().fetch(uri, "application/statuslist+jwt").await?;
         let token = String::from_utf8(body).map_err(|_| StatusFault::NotText)?;
-        let newest = self.lists.foreign.newest(uri);
+        let newest = foreign.newest(uri);
         let list = self.verify_list(&token, uri, &signer, now, newest)?;
         let kept = Kept::new(list, now, asked, signer);
+        if kept.size() > SHARE {
+            return Err(StatusFault::TooLarge(SHARE));
+        }
         let list = Arc::clone(&kept.list);
-        self.lists.foreign.keep(uri, now, kept);
+        foreign.keep(uri, kept);
         Ok(list)
     }
 
@@ -213,6 +289,9 @@ pub(crate) enum StatusFault {
     /// The response is not UTF-8 text.
     #[error("the list is not text")]
     NotText,
+    /// The list, or its URI, is larger than what is kept. The number is the limit in bytes.
+    #[error("the list or its URI takes more than {0} bytes")]
+    TooLarge(usize),
     /// The list does not verify, or has no entry at this index.
     #[error(transparent)]
     Status(#[from] sekisho_credential::status::StatusError),

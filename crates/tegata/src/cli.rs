@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use sekisho_ambient::Lang;
+use sekisho_ambient::{Lang, listen_address, plain_text};
 use serde_json::json;
 
 use crate::{Surroundings, Wallet, WalletError, read_anchors};
@@ -93,7 +93,7 @@ enum Command {
     /// it
     Serve {
         /// Where to listen; an address of this machine only
-        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790", value_parser = parse_address)]
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8790", value_parser = listen_address)]
         listen: SocketAddr,
         /// Answers with yes without asking, for scripts, where an authority vouches for the verifier
         #[arg(long)]
@@ -106,13 +106,6 @@ enum Command {
 
 fn parse_lang(text: &str) -> Result<Lang, &'static str> {
     Lang::parse(text).ok_or("expected ja or en")
-}
-
-fn parse_address(text: &str) -> Result<SocketAddr, std::net::AddrParseError> {
-    match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}").parse(),
-        None => text.parse(),
-    }
 }
 
 /// The program's standard input, output and error.
@@ -217,13 +210,16 @@ impl Session<'_, '_> {
     }
 }
 
+/// Reads a text file. The error of one in another encoding than UTF-8 says what it is.
 fn read_file(path: impl AsRef<std::path::Path>) -> Result<Vec<u8>, WalletError> {
     let path = path.as_ref();
-    std::fs::read(path).map_err(|source| WalletError::File {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    })
+    let read = || -> std::io::Result<Vec<u8>> {
+        let bytes = std::fs::read(path)?;
+        let plain = plain_text(&bytes).map(|_| ());
+        plain.map_err(|found| std::io::Error::new(std::io::ErrorKind::InvalidData, found))?;
+        Ok(bytes)
+    };
+    read().map_err(|source| WalletError::File { action: "read", path: path.to_owned(), source })
 }
 
 fn default_dir() -> Option<PathBuf> {

@@ -51,6 +51,10 @@
   var timers = document.querySelectorAll('[data-left]');
   for (var i = 0; i < timers.length; i += 1) { count(timers[i]); }
 
+  /* Posts an answer to the service. Without a script, the person presses the form's button. */
+  var post = document.getElementById('post-back');
+  if (post) { post.submit(); }
+
   /* Shows the button that copies the link, where the browser can. */
   var copy = document.getElementById('copy');
   var link = document.getElementById('qr-link');

@@ -6,6 +6,7 @@ use sekisho_broker::token::TokenEndpoint;
 use sekisho_grants::Grants;
 use sekisho_issuer::Issuer;
 use sekisho_login::Logins;
+use sekisho_registry::Registry;
 use sekisho_site::Site;
 use sekisho_standing::Standing;
 
@@ -40,6 +41,12 @@ impl FromRef<App> for Issuer {
 impl FromRef<App> for Standing {
     fn from_ref(app: &App) -> Self {
         app.0.standing().clone()
+    }
+}
+
+impl FromRef<App> for Registry {
+    fn from_ref(app: &App) -> Self {
+        app.0.registry().clone()
     }
 }
 

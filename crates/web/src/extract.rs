@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use sekisho_ambient::Handle;
 use sekisho_login::{Device, Logins, OpenLogin, Visitor};
 use sekisho_oauth::params::Params;
-use sekisho_oauth::token::TokenError;
+use sekisho_oauth::token::{GrantType, TokenError};
 use sekisho_profile::Code;
 use sekisho_registry::ClientEvidence;
 use sekisho_site::{Refusal, Site};
@@ -283,6 +283,11 @@ pub(crate) struct ClientRequest {
 }
 
 impl ClientRequest {
+    /// Whether the request redeems an offer, which wallets do (OpenID4VCI 1.0, section 6.1).
+    pub(crate) fn is_of_wallet(&self) -> bool {
+        self.form.one("grant_type").ok().flatten() == Some(GrantType::PreAuthorizedCode.name())
+    }
+
     /// The evidence by which a client authenticates at the endpoint of this path.
     pub(crate) fn evidence<'a>(&'a self, endpoint: &'a str) -> ClientEvidence<'a> {
         ClientEvidence { endpoint, authorization: self.authorization.as_deref(), form: &self.form }

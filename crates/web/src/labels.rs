@@ -8,11 +8,11 @@ use sekisho_ambient::{Handle, Text, Words};
 use sekisho_grants::GrantedPermit;
 use sekisho_login::consent::{ConsentQuestion, ReleasedClaim};
 use sekisho_login::{DeniedLogin, ServiceFacts, asked as ask};
-use sekisho_oauth::authorization::{AuthorizationResponse, Encoded};
+use sekisho_oauth::authorization::AuthorizationResponse;
 use sekisho_site::paths;
 use serde_json::Value;
 
-use crate::pages::{ClaimItem, ConsentView, DeniedView, Fact, Lang, Reason, ServiceCard};
+use crate::pages::{ClaimItem, ConsentView, DeniedView, Fact, Lang, Reason, ServiceCard, WayBack};
 use crate::texts;
 
 /// The card of the service that asks.
@@ -52,7 +52,6 @@ pub(crate) fn denied_view(
         action: say(lang, &reason.action),
         link: None,
     };
-    let Encoded::Redirect(url) = answer.encode();
     DeniedView {
         lang,
         service: service_card(facts, lang),
@@ -62,7 +61,7 @@ pub(crate) fn denied_view(
         total: denied.conditions,
         reference: login.key().reference(),
         time: denied.time,
-        return_url: Some(url),
+        way_back: Some(WayBack::from(answer.encode())),
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod admin;
 mod app;
 mod cookies;
+mod cors;
 mod extract;
 mod headers;
 mod labels;
@@ -14,7 +15,7 @@ mod reply;
 mod routes;
 mod texts;
 
-use axum::Router;
+use axum::{Router, middleware};
 use sekisho_broker::Broker;
 
 use app::App;
@@ -23,5 +24,8 @@ pub use extract::PeerAddress;
 /// The public surface of a broker.
 pub fn router(broker: Broker) -> Router {
     let app = App(broker);
-    routes::router().layer(axum::middleware::from_fn(headers::secure)).with_state(app)
+    routes::router(&app)
+        .layer(middleware::from_fn(headers::one_host))
+        .layer(middleware::from_fn_with_state(app.clone(), headers::secure))
+        .with_state(app)
 }

@@ -18,12 +18,14 @@
 //! | number entry | `{login_path}/number` | `form_token`, `number` |
 //! | consent | `{consent_path}` | `form_token`, `decision` = `allow`, `deny`; `optional` repeated |
 //! | log-out question | `{logout_path}` | `form_token`, `decision` = `yes`, `no` |
+//! | answer by form, and the ways back of error and denial | the redirect URI | the answer, no `form_token` |
 
 mod answered;
 mod assets;
 mod consent;
 mod denied;
 mod error;
+mod form_post;
 mod language;
 mod layout;
 mod login;
@@ -38,6 +40,7 @@ pub use assets::ASSETS;
 pub use consent::{ClaimItem, ConsentView, Fact, consent};
 pub use denied::{DeniedView, Reason, ReasonLink, denied};
 pub use error::{ErrorView, error};
+pub use form_post::{WayBack, form_post};
 pub use language::{Lang, choose_language, from_accept_language, from_ui_locales};
 pub use login::{CrossDevice, LoginView, ServiceCard, WalletLink, login};
 pub use message::{

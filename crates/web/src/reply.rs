@@ -7,12 +7,13 @@ use http::{HeaderMap, StatusCode};
 use sekisho_ambient::Handle;
 use sekisho_login::LoginCookie;
 use sekisho_oauth::authorization::{AuthorizationResponse, Encoded};
+use sekisho_oauth::redirect_uri;
 use sekisho_profile::{Code, lifetimes};
 use sekisho_site::Refusal;
 use serde_json::Value;
 
 use crate::extract::Browser;
-use crate::headers::page_policy;
+use crate::headers::{page_policy, post_policy};
 use crate::{cookies, pages};
 
 /// How long the chosen language is kept, in seconds: one year.
@@ -27,6 +28,8 @@ pub(crate) struct Page {
 enum What {
     /// HTML with its status. `form_target` is for the page's content security policy.
     Html { status: StatusCode, body: String, form_target: Option<String> },
+    /// A page with a form that the browser posts to the relying party.
+    Post(pages::WayBack),
     /// A redirect to this URL.
     To(String),
 }
@@ -68,9 +71,11 @@ impl Page {
 
     /// The answer to a relying party, sent in the way that its mode says.
     pub(crate) fn respond(answer: &AuthorizationResponse) -> Self {
-        match answer.encode() {
-            Encoded::Redirect(url) => Self::to(url),
-        }
+        let what = match answer.encode() {
+            Encoded::Redirect(url) => What::To(url),
+            Encoded::Form { to, fields } => What::Post(pages::WayBack { url: to, fields }),
+        };
+        Self { what, cookies: Vec::new() }
     }
 
     /// The same, and sets a cookie that expires with its handle.
@@ -128,8 +133,12 @@ impl Browser {
         };
         let mut response = match what {
             What::To(url) => see_other(&url),
+            What::Post(way) => {
+                let policy = post_policy(redirect_uri::form_action(&way.url).as_deref());
+                self.html(StatusCode::OK, pages::form_post(&way, self.lang), &policy)
+            }
             What::Html { status, body, form_target } => {
-                self.html(status, body, form_target.as_deref())
+                self.html(status, body, &page_policy(form_target.as_deref()))
             }
         };
         let (headers, origin) = (response.headers_mut(), self.site.origin());
@@ -157,10 +166,8 @@ impl Browser {
             Refusal::NotFound => StatusCode::NOT_FOUND,
             _ => status_of(code),
         };
-        let retry_link = back.map(|back| {
-            let Encoded::Redirect(url) = back.encode();
-            url
-        });
+        let way_back = back.map(|back| pages::WayBack::from(back.encode()));
+        let target = way_back.as_ref().and_then(|way| redirect_uri::form_action(&way.url));
         let view = pages::ErrorView {
             lang: self.lang,
             code,
@@ -168,19 +175,20 @@ impl Browser {
             time: self.site.now(),
             status: status.as_u16(),
             again,
-            retry_link,
+            way_back,
         };
-        let mut response = self.html(status, pages::error(&view), None);
+        let policy = page_policy(target.as_deref());
+        let mut response = self.html(status, pages::error(&view), &policy);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
         }
         response
     }
 
-    fn html(&self, status: StatusCode, body: String, form_target: Option<&str>) -> Response {
+    fn html(&self, status: StatusCode, body: String, policy: &str) -> Response {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-        if let Ok(policy) = HeaderValue::from_str(&page_policy(form_target)) {
+        if let Ok(policy) = HeaderValue::from_str(policy) {
             headers.insert(CONTENT_SECURITY_POLICY, policy);
         }
         if self.chosen {
@@ -197,12 +205,6 @@ pub(crate) fn see_other(url: &str) -> Response {
         Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
-}
-
-/// The origin of a URL, for the policy of a page whose form leads there.
-pub(crate) fn origin_of(url: &str) -> Option<String> {
-    let origin = url::Url::parse(url).ok()?.origin();
-    origin.is_tuple().then(|| origin.ascii_serialization())
 }
 
 /// A JSON answer with this status.

@@ -10,9 +10,9 @@ mod token;
 mod userinfo;
 mod wallet;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 use sekisho_site::paths::{
     AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, INTROSPECT,
     ISSUER, ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE,
@@ -21,6 +21,7 @@ use sekisho_site::paths::{
 };
 
 use crate::app::App;
+use crate::cors;
 
 /// The longest body of a request, in bytes.
 const MAX_BODY: usize = 256 * 1024;
@@ -28,11 +29,21 @@ const MAX_BODY: usize = 256 * 1024;
 /// query.
 const MAX_POSTED_REQUEST: usize = 16 * 1024;
 
-pub(crate) fn router() -> Router<App> {
-    let router = Router::new()
-        // browsers
-        .route(AUTHORIZE, get(authorize::by_query))
-        .route(AUTHORIZE, post(authorize::by_form).layer(DefaultBodyLimit::max(MAX_POSTED_REQUEST)))
+pub(crate) fn router(app: &App) -> Router<App> {
+    let open = wallets().merge(documents()).route_layer(middleware::from_fn(cors::anybody));
+    let clients =
+        of_clients().route_layer(middleware::from_fn_with_state(app.clone(), cors::of_clients));
+    let router = browsers().merge(open).merge(clients).layer(DefaultBodyLimit::max(MAX_BODY));
+    crate::pages::ASSETS.iter().fold(router, |router, (path, content_type, body)| {
+        router.route(path, get(move || std::future::ready(documents::asset(content_type, body))))
+    })
+}
+
+/// What browsers open, and what is for a client's server alone. No page of another origin reads it.
+fn browsers() -> Router<App> {
+    let short = DefaultBodyLimit::max(MAX_POSTED_REQUEST);
+    Router::new()
+        .route(AUTHORIZE, get(authorize::by_query).merge(post(authorize::by_form).layer(short)))
         .route(LOGIN, get(login::page))
         .route(COMPLETE, get(login::complete))
         .route(NUMBER, post(login::number))
@@ -41,22 +52,31 @@ pub(crate) fn router() -> Router<App> {
         .route(PHONE, get(login::phone))
         .route(PHONE_DECLINED, get(login::phone_declined))
         .route(CONSENT, get(consent::page).post(consent::answer))
-        .route(LOGOUT, get(logout::by_query))
-        .route(LOGOUT, post(logout::by_form).layer(DefaultBodyLimit::max(MAX_POSTED_REQUEST)))
+        .route(LOGOUT, get(logout::by_query).merge(post(logout::by_form).layer(short)))
         .route(LOGOUT_CONFIRM, get(logout::question).post(logout::answer))
         .route(LOGOUT_DONE, get(logout::done))
-        // wallets
+        .route(INTROSPECT, post(token::introspect))
+}
+
+/// What relying parties call, also from their pages.
+fn of_clients() -> Router<App> {
+    Router::new()
+        .route(TOKEN, post(token::token))
+        .route(REVOKE, post(token::revoke))
+        .route(USERINFO, get(userinfo::by_get).post(userinfo::by_post))
+}
+
+fn wallets() -> Router<App> {
+    Router::new()
         .route(REQUEST, get(wallet::request).post(wallet::request_by_post))
         .route(RESPONSE, post(wallet::response))
         .route(OFFER, get(issuer::offer))
         .route(NONCE, post(issuer::nonce))
         .route(CREDENTIAL, post(issuer::credential))
-        // relying parties
-        .route(TOKEN, post(token::token))
-        .route(INTROSPECT, post(token::introspect))
-        .route(REVOKE, post(token::revoke))
-        .route(USERINFO, get(userinfo::by_get).post(userinfo::by_post))
-        // documents
+}
+
+fn documents() -> Router<App> {
+    Router::new()
         .route(OPENID_CONFIGURATION, get(documents::discovery))
         .route(AUTHORIZATION_SERVER, get(documents::discovery))
         .route(JWKS, get(documents::jwks))
@@ -67,8 +87,4 @@ pub(crate) fn router() -> Router<App> {
         .route(JWT_VC_ISSUER, get(documents::jwt_vc_issuer))
         .route(STATUS_LIST, get(documents::status_list))
         .route(TYPE, get(documents::credential_type))
-        .layer(DefaultBodyLimit::max(MAX_BODY));
-    crate::pages::ASSETS.iter().fold(router, |router, (path, content_type, body)| {
-        router.route(path, get(move || std::future::ready(documents::asset(content_type, body))))
-    })
 }

@@ -25,6 +25,10 @@ texts! {
     CODE: "コード", "Code";
     BACK_TO_SERVICE: "サービスに戻る", "Return to the service";
 
+    // The page that carries an answer by a form.
+    POST_TITLE: "サービスに戻ります", "Returning to the service";
+    POST_LEAD: "自動で戻らないときは、ボタンを押してください。", "If you are not taken back by yourself, press the button.";
+
     // The service's card.
     SERVICE: "ログイン先", "Logging in to";
     PURPOSE: "目的", "Purpose";

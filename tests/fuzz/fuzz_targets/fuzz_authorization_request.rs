@@ -47,8 +47,16 @@ fuzz_target!(|text: &str| {
         }
         Err(AuthorizationError::Redirect(error)) => {
             assert!(is_registered(&error.redirect_uri), "{}", error.redirect_uri);
-            let Encoded::Redirect(url) = AuthorizationResponse::from(error.clone()).encode();
-            assert!(url.starts_with(&error.redirect_uri) && url.contains("iss="));
+            match AuthorizationResponse::from(error.clone()).encode() {
+                Encoded::Redirect(url) => {
+                    assert!(url.starts_with(&error.redirect_uri) && url.contains("iss="));
+                }
+                Encoded::Form { to, fields } => {
+                    assert!(
+                        to == error.redirect_uri && fields.iter().any(|(name, _)| *name == "iss")
+                    );
+                }
+            }
         }
         Err(AuthorizationError::Page(_)) => {}
     }

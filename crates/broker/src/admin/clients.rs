@@ -1,7 +1,7 @@
 //! Administration of relying parties: add, list and remove.
 
-use sekisho_ambient::{Secret, Text, sha256};
-use sekisho_jose::{Algorithm, JwkSet};
+use sekisho_ambient::{Secret, Text, sha256, shown};
+use sekisho_jose::{Algorithm, JwkError, JwkSet, PublicJwk};
 use sekisho_oauth::client::{
     self, ApplicationType, Client, ClientAuthentication, ClientKeys, Profile, RegistrationError,
 };
@@ -29,7 +29,8 @@ pub struct AddClient {
     pub redirect_uris: Vec<String>,
     /// The scopes that the client may ask for.
     pub scopes: Vec<String>,
-    /// `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `none`.
+    /// `client_secret_basic`, `client_secret_post`, `client_secret` (either of the two),
+    /// `private_key_jwt` or `none`.
     pub token_endpoint_auth_method: String,
     /// The client's public keys, for `private_key_jwt`: a JWK Set (RFC 7517, section 5).
     #[serde(default)]
@@ -116,23 +117,31 @@ impl Broker {
         }
         let secret = self.site.entropy().token();
         let party = self.relying_party(add, &secret)?;
+        if !party.purpose.is_visible() {
+            return Err(AdminError::invisible("purpose"));
+        }
         client::validate_registration(&party.client, &scopes::supported())
             .map_err(AdminError::invalid)?;
         let id = &party.client.client_id;
         let has_secret = matches!(
             party.client.authentication,
-            ClientAuthentication::SecretBasic { .. } | ClientAuthentication::SecretPost { .. }
+            ClientAuthentication::SecretBasic { .. }
+                | ClientAuthentication::SecretPost { .. }
+                | ClientAuthentication::Secret { .. }
         );
         let added = AddedClient {
             client_id: id.clone(),
             client_secret: (has_secret && !by.rehearsal).then(|| secret.expose().clone()),
             redirect_uris: party.client.redirect_uris.clone(),
         };
-        self.change(by, Change::new(Act::ClientAdd, id), |tx| {
-            let fresh = self.registry.add_client_in(tx, &party)?;
-            Ok(if fresh { Ok(added.clone()) } else { Err(AdminError::exists("client", id)) })
-        })
-        .await
+        let changed = self
+            .change(by, Change::new(Act::ClientAdd, id), |tx| {
+                let fresh = self.registry.add_client_in(tx, &party)?;
+                Ok(if fresh { Ok(added.clone()) } else { Err(AdminError::exists("client", id)) })
+            })
+            .await;
+        self.registry.forget_client_origins();
+        changed
     }
 
     fn relying_party(
@@ -144,6 +153,7 @@ impl Broker {
         let authentication = match add.token_endpoint_auth_method.as_str() {
             "client_secret_basic" => ClientAuthentication::SecretBasic { digest },
             "client_secret_post" => ClientAuthentication::SecretPost { digest },
+            "client_secret" => ClientAuthentication::Secret { digest },
             "private_key_jwt" => ClientAuthentication::PrivateKeyJwt { keys: client_keys(add)? },
             "none" => ClientAuthentication::None,
             other => return Err(AdminError::Invalid(format!("unknown method {other:?}"))),
@@ -170,7 +180,7 @@ impl Broker {
         };
         let no_uri = || AdminError::Invalid(RegistrationError::NoRedirectUri.to_string());
         Ok(RelyingParty {
-            sector: sector_of(&client.redirect_uris).ok_or_else(no_uri)?,
+            sector: sector_of(&client.client_id, &client.redirect_uris).ok_or_else(no_uri)?,
             service: add.service.clone(),
             purpose: add.purpose.clone(),
             cross_device: add.cross_device,
@@ -191,11 +201,14 @@ impl Broker {
         by: &By,
         client_id: &str,
     ) -> Result<Changed<ClientRow>, AdminError> {
-        self.change(by, Change::new(Act::ClientRemove, client_id), |tx| {
-            let removed = self.registry.remove_client_in(tx, client_id)?;
-            Ok(removed.map(row).ok_or_else(|| AdminError::not_found("client", client_id)))
-        })
-        .await
+        let changed = self
+            .change(by, Change::new(Act::ClientRemove, client_id), |tx| {
+                let removed = self.registry.remove_client_in(tx, client_id)?;
+                Ok(removed.map(row).ok_or_else(|| AdminError::not_found("client", client_id)))
+            })
+            .await;
+        self.registry.forget_client_origins();
+        changed
     }
 }
 
@@ -204,12 +217,31 @@ fn client_keys(add: &AddClient) -> Result<ClientKeys, AdminError> {
     let wrong = |text: &str| AdminError::Invalid(text.to_owned());
     match (&add.jwks, &add.jwks_uri) {
         (Some(jwks), None) => {
+            refuse_private(jwks)?;
             let set = JwkSet::from_value(jwks).map_err(AdminError::invalid)?;
             Ok(ClientKeys::Jwks(set.keys))
         }
         (None, Some(uri)) => Ok(ClientKeys::JwksUri(uri.clone())),
         _ => Err(wrong("private_key_jwt needs jwks or jwks_uri, and not both")),
     }
+}
+
+/// Refuses a set with a private key, and says so: whoever sent it has shown it to us, and it is in a
+/// file that was meant to be public.
+fn refuse_private(jwks: &Value) -> Result<(), AdminError> {
+    let alone = std::slice::from_ref(jwks);
+    let keys = jwks.get("keys").and_then(Value::as_array).map_or(alone, Vec::as_slice);
+    for (place, key) in keys.iter().enumerate() {
+        if let Err(JwkError::Private(member)) = PublicJwk::from_value(key) {
+            let kid = key.get("kid").and_then(Value::as_str).unwrap_or_default();
+            return Err(AdminError::Invalid(format!(
+                "key {} of jwks ({}) is a private key (it has the member {member:?}): make a new key, keep its private half to yourself, and give the public half",
+                place.saturating_add(1),
+                shown(kid, 64),
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn row(party: RelyingParty) -> ClientRow {

@@ -46,6 +46,9 @@ impl Broker {
             .map_err(AdminError::invalid)?
             .as_str()
             .to_owned();
+        if !add.name.is_visible() {
+            return Err(AdminError::invisible("name"));
+        }
         let exists = || AdminError::exists("organization", &number);
         // Making keys takes a while, so check first that the organization is new.
         if self.registry.organization(&number).await?.is_some() {

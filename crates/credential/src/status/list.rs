@@ -70,23 +70,15 @@ impl StatusList {
 
     /// Returns the number of entries, which fill whole bytes.
     pub fn entries(&self) -> u64 {
-        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX).saturating_mul(self.per_byte())
-    }
-
-    fn per_byte(&self) -> u64 {
-        u64::from(8 / self.bits.max(1))
-    }
-
-    fn mask(&self) -> u8 {
-        u8::MAX >> (8 - self.bits.clamp(1, 8))
+        u64::try_from(self.bytes.len()).unwrap_or(u64::MAX).saturating_mul(per_byte(self.bits))
     }
 
     /// Returns the byte that contains an entry, and its shift in bits: the first entry is in the
     /// least significant bits.
     fn place(&self, index: u64) -> Result<(usize, u32), StatusError> {
         let entries = self.entries();
-        let byte = usize::try_from(index / self.per_byte()).ok();
-        let shift = u32::try_from(index % self.per_byte()).ok();
+        let byte = usize::try_from(index / per_byte(self.bits)).ok();
+        let shift = u32::try_from(index % per_byte(self.bits)).ok();
         match (byte, shift) {
             (Some(byte), Some(shift)) if index < entries => {
                 Ok((byte, shift * u32::from(self.bits)))
@@ -97,14 +89,14 @@ impl StatusList {
 
     /// Returns the meaning of the entry at `index`.
     pub fn status(&self, index: u64) -> Result<Status, StatusError> {
-        let (byte, shift) = self.place(index)?;
+        let (byte, _) = self.place(index)?;
         let byte = self.bytes.get(byte).copied().unwrap_or_default();
-        Ok(Status::from((byte >> shift) & self.mask()))
+        Ok(Status::from(entry_of(byte, self.bits, index)))
     }
 
     /// Sets the entry at `index` to `value`.
     pub fn set(&mut self, index: u64, value: u8) -> Result<(), StatusError> {
-        let mask = self.mask();
+        let mask = mask(self.bits);
         if value & mask != value {
             return Err(StatusError::Value { value, bits: self.bits });
         }
@@ -126,12 +118,33 @@ impl StatusList {
     /// Reads `{"bits", "lst"}`. A list that would inflate to more than `max_bytes` is refused
     /// before it is inflated completely.
     pub fn from_value(value: &Value, max_bytes: usize) -> Result<Self, StatusError> {
-        let bits = value.get("bits").and_then(Value::as_u64).ok_or(StatusError::List)?;
-        let bits = check_bits(bits)?;
-        let lst = value.get("lst").and_then(Value::as_str).ok_or(StatusError::List)?;
-        let compressed = b64u::decode(lst).map_err(|_| StatusError::Compression)?;
+        let (bits, compressed) = members(value)?;
         Ok(Self { bits, bytes: inflate(&compressed, max_bytes)? })
     }
+}
+
+/// Reads `bits` and `lst`, which is not inflated yet.
+pub(super) fn members(value: &Value) -> Result<(u8, Vec<u8>), StatusError> {
+    let bits = value.get("bits").and_then(Value::as_u64).ok_or(StatusError::List)?;
+    let bits = check_bits(bits)?;
+    let lst = value.get("lst").and_then(Value::as_str).ok_or(StatusError::List)?;
+    let compressed = b64u::decode(lst).map_err(|_| StatusError::Compression)?;
+    Ok((bits, compressed))
+}
+
+/// How many entries of `bits` bits a byte holds.
+pub(super) fn per_byte(bits: u8) -> u64 {
+    u64::from(8 / bits.clamp(1, 8))
+}
+
+/// The entry at `index`, which stands in `byte`: the first one is in the least significant bits.
+pub(super) fn entry_of(byte: u8, bits: u8, index: u64) -> u8 {
+    let shift = u32::try_from(index % per_byte(bits)).unwrap_or_default() * u32::from(bits);
+    byte.checked_shr(shift).unwrap_or_default() & mask(bits)
+}
+
+fn mask(bits: u8) -> u8 {
+    u8::MAX >> (8 - bits.clamp(1, 8))
 }
 
 fn check_bits(bits: u64) -> Result<u8, StatusError> {

@@ -6,6 +6,7 @@ use sekisho_jose::{
 };
 use serde_json::Value;
 
+use super::packed::PackedList;
 use super::{Status, StatusError, StatusList};
 use crate::sd_jwt::ISSUER_ALGORITHMS;
 use crate::vc::TrustList;
@@ -54,7 +55,7 @@ pub struct CheckToken<'a> {
 /// it.
 #[derive(Clone, Debug)]
 pub struct VerifiedStatusList {
-    list: StatusList,
+    list: PackedList,
     issued_at: Timestamp,
     expires: Option<Timestamp>,
     ttl: Option<i64>,
@@ -69,6 +70,11 @@ impl VerifiedStatusList {
     /// Returns the number of entries.
     pub fn entries(&self) -> u64 {
         self.list.entries()
+    }
+
+    /// Returns the number of bytes that the list takes in memory. It is kept compressed.
+    pub fn size(&self) -> usize {
+        self.list.size()
     }
 
     /// Returns `iat`.
@@ -129,7 +135,7 @@ pub fn verify_token(
     check_names(&claims, check)?;
     let (issued_at, expires, ttl) = check_times(&claims, check)?;
     let list = claims.get("status_list").ok_or(StatusError::List)?;
-    let list = StatusList::from_value(list, MAX_LIST_BYTES)?;
+    let list = PackedList::from_value(list, MAX_LIST_BYTES)?;
     Ok(VerifiedStatusList { list, issued_at, expires, ttl })
 }
 

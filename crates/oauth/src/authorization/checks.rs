@@ -85,6 +85,7 @@ impl<'a> Draft<'a> {
     fn refuse(&self, error: Code, description: &str) -> AuthorizationError {
         AuthorizationError::Redirect(ErrorRedirect {
             redirect_uri: self.request.redirect_uri.clone(),
+            mode: self.request.response_mode,
             error,
             description: Description::new(description),
             state: self.request.state.clone(),
@@ -101,16 +102,30 @@ fn redirect_uri(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let uri = registered.ok_or(AuthorizationError::Page(PageErrorCode::RedirectUri))?;
     uri.clone_into(&mut draft.request.redirect_uri);
     draft.request.redirect_uri_in_request = true;
+    // From here on errors are sent as the request wants its answer, if that is possible.
+    let named = draft.params.one("response_mode").ok().flatten();
+    draft.request.response_mode = named.and_then(|name| mode(draft, name)).unwrap_or_default();
     Ok(())
 }
 
-/// `state` is accepted whole or refused. It is checked early, so that later errors can echo it.
+/// The mode of this name, if an answer can be sent so: a form can be posted to web addresses only.
+fn mode(draft: &Draft<'_>, name: &str) -> Option<ResponseMode> {
+    let mode = ResponseMode::ALL.into_iter().find(|mode| mode.name() == name)?;
+    let to = &draft.request.redirect_uri;
+    let web = to.starts_with("https:") || to.starts_with("http:");
+    (mode != ResponseMode::FormPost || web).then_some(mode)
+}
+
+/// `state` is accepted whole or refused. It is checked early, so that later errors can echo it; the
+/// error about its length echoes it too, or the client could not tell to what it belongs (RFC 6749,
+/// 4.1.2.1).
 fn state(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let state = draft.one("state")?;
-    if state.is_some_and(|state| state.len() > MAX_ECHO) {
-        return Err(draft.refuse(Code::InvalidRequest, "state is too long"));
-    }
     draft.request.state = state.map(ToOwned::to_owned);
+    if state.is_some_and(|state| state.len() > MAX_ECHO) {
+        let why = format!("state is longer than {MAX_ECHO} bytes");
+        return Err(draft.refuse(Code::InvalidRequest, &why));
+    }
     Ok(())
 }
 
@@ -122,15 +137,14 @@ fn duplicates(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     }
 }
 
-/// Only `query`, which is also the default for `code`. An error about the mode is sent in the query
-/// too.
+/// `query`, which is the default for `code`, or `form_post`. An error about the mode is sent in the
+/// query.
 fn response_mode(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
-    let supported = |name: &str| ResponseMode::ALL.into_iter().find(|mode| mode.name() == name);
-    let Some(name) = draft.one("response_mode")? else { return Ok(()) };
-    draft.request.response_mode = supported(name).ok_or_else(|| {
-        draft.refuse(Code::InvalidRequest, "response_mode is not supported, only query is")
-    })?;
-    Ok(())
+    match draft.one("response_mode")? {
+        Some(name) if mode(draft, name).is_none() => Err(draft
+            .refuse(Code::InvalidRequest, "response_mode is query, or form_post to a web address")),
+        _ => Ok(()),
+    }
 }
 
 /// Requests by value, by reference and self-registration are not supported (Core, 3.1.2.6).

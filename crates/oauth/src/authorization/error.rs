@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::ResponseMode;
 use crate::description::Description;
 
 /// Why a request was refused.
@@ -32,6 +33,8 @@ pub enum PageErrorCode {
 pub struct ErrorRedirect {
     /// A URI that the client registered.
     pub redirect_uri: String,
+    /// How the error is sent.
+    pub mode: ResponseMode,
     /// The error code, sent as `error`.
     pub error: AuthorizationErrorCode,
     /// An explanation for the client's developer, sent as `error_description`.

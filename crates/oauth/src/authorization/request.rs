@@ -71,13 +71,17 @@ pub enum Prompt {
     SelectAccount,
 }
 
-/// `response_mode` (OAuth 2.0 Multiple Response Type Encoding Practices, 2.1).
+/// `response_mode` (OAuth 2.0 Multiple Response Type Encoding Practices, 2.1; OAuth 2.0 Form Post
+/// Response Mode, 1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseMode {
     /// The answer is added to the query of the redirect URI.
     #[default]
     Query,
+    /// The answer is a form that the browser posts to the redirect URI (OAuth 2.0 Form Post Response
+    /// Mode).
+    FormPost,
 }
 
 impl Prompt {
@@ -97,12 +101,13 @@ impl Prompt {
 
 impl ResponseMode {
     /// Every mode that is supported.
-    pub const ALL: [Self; 1] = [Self::Query];
+    pub const ALL: [Self; 2] = [Self::Query, Self::FormPost];
 
     /// The mode as written in `response_mode`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Query => "query",
+            Self::FormPost => "form_post",
         }
     }
 }

@@ -46,6 +46,13 @@ pub enum ResponseBody {
 pub enum Encoded {
     /// The browser is sent to this URL.
     Redirect(String),
+    /// The browser posts a form (OAuth 2.0 Form Post Response Mode, 2).
+    Form {
+        /// The URI that the form is posted to.
+        to: String,
+        /// The names and values of the form's fields.
+        fields: Vec<(&'static str, String)>,
+    },
 }
 
 impl AuthorizationRequest {
@@ -74,9 +81,9 @@ impl AuthorizationRequest {
 
 impl From<ErrorRedirect> for AuthorizationResponse {
     fn from(refused: ErrorRedirect) -> Self {
-        let ErrorRedirect { redirect_uri, error, description, state, iss } = refused;
+        let ErrorRedirect { redirect_uri, mode, error, description, state, iss } = refused;
         let body = ResponseBody::Error { error, description: Some(description) };
-        Self { to: redirect_uri, mode: ResponseMode::default(), state, iss, body }
+        Self { to: redirect_uri, mode, state, iss, body }
     }
 }
 
@@ -85,23 +92,31 @@ impl AuthorizationResponse {
     pub fn encode(&self) -> Encoded {
         match self.mode {
             ResponseMode::Query => Encoded::Redirect(self.in_query()),
+            ResponseMode::FormPost => {
+                Encoded::Form { to: self.to.clone(), fields: self.parameters() }
+            }
         }
+    }
+
+    /// The parameters of the answer, the same in every mode.
+    fn parameters(&self) -> Vec<(&'static str, String)> {
+        let mut parameters = Vec::new();
+        match &self.body {
+            ResponseBody::Code(code) => parameters.push(("code", code.clone())),
+            ResponseBody::Error { error, description } => {
+                parameters.push(("error", error.name().to_owned()));
+                let description = description.as_ref().map(Description::as_str);
+                parameters.extend(description.map(|text| ("error_description", text.to_owned())));
+            }
+        }
+        parameters.extend(self.state.clone().map(|state| ("state", state)));
+        parameters.push(("iss", self.iss.clone()));
+        parameters
     }
 
     fn in_query(&self) -> String {
         let mut query = Serializer::new(String::new());
-        match &self.body {
-            ResponseBody::Code(code) => {
-                query.append_pair("code", code);
-            }
-            ResponseBody::Error { error, description } => {
-                query.append_pair("error", error.name());
-                let description = description.as_ref().map(Description::as_str);
-                query.extend_pairs(description.map(|text| ("error_description", text)));
-            }
-        }
-        query.extend_pairs(self.state.as_deref().map(|state| ("state", state)));
-        query.append_pair("iss", &self.iss);
+        query.extend_pairs(self.parameters());
         let separator = match self.to.split_once('?') {
             None => "?",
             Some((_, query)) if query.is_empty() || query.ends_with('&') => "",

@@ -49,8 +49,10 @@ fn public() -> Client {
 
 /// Where the browser is sent.
 fn sent_to(answer: &AuthorizationResponse) -> String {
-    let Encoded::Redirect(url) = answer.encode();
-    url
+    match answer.encode() {
+        Encoded::Redirect(url) => url,
+        Encoded::Form { .. } => panic!("a form"),
+    }
 }
 
 /// The error that is redirected.
@@ -248,11 +250,55 @@ fn long_states_and_nonces_are_echoed_whole_or_refused() {
         assert_eq!(kept, Some(long));
         assert_eq!(code(&[(name, Some(&longer))]), "invalid_request");
     }
+    // What it belongs to has to be known even then.
+    let longer = "x".repeat(4097);
+    let params = request(&[("state", Some(&longer))]);
+    let error = redirected(validate(&params, Some(&confidential()), &rules()));
+    assert_eq!(error.state, Some(longer));
+}
+
+/// OAuth 2.0 Form Post Response Mode, 2: code and errors alike are sent as fields of a form.
+#[test]
+fn a_form_carries_code_and_errors() {
+    let request = run(&[("response_mode", Some("form_post"))]).unwrap();
+    assert_eq!(request.response_mode, ResponseMode::FormPost);
+    let Encoded::Form { to, fields } =
+        request.answer(ISS, ResponseBody::Code("c0de".to_owned())).encode()
+    else {
+        panic!("a form")
+    };
+    let state = request.state.unwrap();
+    let sent = |name: &'static str, value: &str| (name, value.to_owned());
+    assert_eq!(to, "https://rp.example/cb");
+    let iss = sent("iss", ISS);
+    assert_eq!(fields, [sent("code", "c0de"), sent("state", &state), iss]);
+    for (name, value) in [
+        ("scope", "\""),
+        ("nonce", &"x".repeat(4097)),
+        ("max_age", "x"),
+        ("state", &"x".repeat(4097)),
+    ] {
+        let params = self::request(&[("response_mode", Some("form_post")), (name, Some(value))]);
+        let error = redirected(validate(&params, Some(&confidential()), &rules()));
+        let Encoded::Form { fields, .. } = AuthorizationResponse::from(error).encode() else {
+            panic!("a form for {name}")
+        };
+        assert!(fields.iter().any(|(name, _)| *name == "error"));
+    }
+    let registered = vec!["jp.example.app:/cb".to_owned()];
+    let native =
+        Client { application_type: ApplicationType::Native, redirect_uris: registered, ..public() };
+    let params = self::request(&[
+        ("redirect_uri", Some("jp.example.app:/cb")),
+        ("response_mode", Some("form_post")),
+    ]);
+    let error = redirected(validate(&params, Some(&native), &rules()));
+    assert_eq!((error.error.name(), error.mode), ("invalid_request", ResponseMode::Query));
 }
 
 #[test]
 fn other_response_modes_and_types_are_refused() {
-    for mode in ["form_post", "fragment", "query.jwt", "jwt", "web_message", "Query"] {
+    for mode in ["FORM_POST", "fragment", "query.jwt", "jwt", "web_message", "Query"] {
         assert_eq!(code(&[("response_mode", Some(mode))]), "invalid_request", "{mode}");
     }
     for kind in ["token", "id_token", "code id_token", "none", "CODE", "code code"] {

@@ -9,7 +9,7 @@ use super::Rehearsal;
 use super::session::{Session, body};
 use crate::api::{Call, segment};
 use crate::table::Table;
-use crate::{Failure, words};
+use crate::{Failure, text_file, words};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -57,7 +57,7 @@ pub(super) struct Add {
     /// What it may ask for
     #[arg(long, value_name = "SCOPES", default_value = "openid", value_delimiter = ' ')]
     scope: Vec<String>,
-    /// How it authenticates at the token endpoint
+    /// How it authenticates at the token endpoint; client_secret: in the header or in the body
     #[arg(long, value_enum, default_value_t = Method::ClientSecretBasic)]
     auth: Method,
     /// A JSON file with its public keys (JWK Set), for private_key_jwt
@@ -103,6 +103,7 @@ pub(super) struct Add {
 enum Method {
     ClientSecretBasic,
     ClientSecretPost,
+    ClientSecret,
     PrivateKeyJwt,
     None,
 }
@@ -112,6 +113,7 @@ impl Method {
         match self {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::ClientSecret => "client_secret",
             Self::PrivateKeyJwt => "private_key_jwt",
             Self::None => "none",
         }
@@ -148,8 +150,8 @@ impl Add {
 }
 
 fn read_jwks(path: &str) -> Result<serde_json::Value, Failure> {
-    let bytes = std::fs::read(path).map_err(Failure::file("read", path))?;
-    sekisho_jose::json::parse(&bytes)
+    let text = text_file::read(path).map_err(Failure::file("read", path))?;
+    sekisho_jose::json::parse(text.as_bytes())
         .map_err(|error| Failure::Usage(format!("{path}: no JSON: {error}")))
 }
 

@@ -1,6 +1,7 @@
 //! `sekisho credential`.
 
 use clap::{Args, Subcommand};
+use sekisho_ambient::plain_text;
 use sekisho_broker::admin::{ChangeStatus, CredentialRow, OfferCredential, Offered};
 use sekisho_jose::Claims;
 use sekisho_profile::Status;
@@ -10,7 +11,7 @@ use super::Rehearsal;
 use super::session::{Session, body, read, time};
 use crate::api::{Call, segment};
 use crate::table::Table;
-use crate::{Failure, words};
+use crate::{Failure, text_file, words};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -172,11 +173,11 @@ impl Session<'_, '_> {
                 let mut bytes = Vec::new();
                 let read = self.terminal.input.read_to_end(&mut bytes);
                 read.map_err(Failure::file("read", "-"))?;
-                parse_claims("-", &bytes)?
+                let text = plain_text(&bytes);
+                parse_claims("-", text.map_err(|found| Failure::Usage(format!("-: {found}")))?)?
             }
             Some(path) => {
-                let bytes = std::fs::read(path).map_err(Failure::file("read", path))?;
-                parse_claims(path, &bytes)?
+                parse_claims(path, &text_file::read(path).map_err(Failure::file("read", path))?)?
             }
         };
         for claim in &offer.claim {
@@ -240,8 +241,8 @@ impl Session<'_, '_> {
     }
 }
 
-fn parse_claims(path: &str, bytes: &[u8]) -> Result<Claims, Failure> {
-    sekisho_jose::json::parse_object(bytes)
+fn parse_claims(path: &str, text: &str) -> Result<Claims, Failure> {
+    sekisho_jose::json::parse_object(text.as_bytes())
         .map_err(|error| Failure::Usage(format!("{path}: no JSON object of claims: {error}")))
 }
 

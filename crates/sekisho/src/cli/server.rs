@@ -1,9 +1,10 @@
 //! `sekisho init`, `serve` and `status`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use sekisho_ambient::listen_address;
 use sekisho_broker::admin::BrokerState;
 use sekisho_site::Origin;
 use serde_json::json;
@@ -22,16 +23,19 @@ const PORT: u16 = 8080;
 #[derive(Args)]
 #[command(after_help = "Examples:
   sekisho init
+  sekisho init --origin 'http://[::1]:8080'
   sekisho init --origin https://auth.example.jp --tls own
+  sekisho init --origin https://auth.example.jp --listen 0.0.0.0:443 --listen '[::]:443'
   sekisho init --origin https://auth.example.jp --tls files --certificate tls.pem --key tls.key
   sekisho --config /etc/sekisho/sekisho.toml init --origin https://auth.example.jp --tls proxy --proxy 10.0.0.2 --listen 10.0.0.1:8080 --data-dir /var/lib/sekisho")]
 pub(super) struct Init {
     /// Where people reach the broker: scheme, host, port. Cannot be changed later
     #[arg(long, value_name = "URL", default_value_t = format!("http://localhost:{PORT}"))]
     origin: String,
-    /// Where the server listens [default: the origin's port, on this machine only for http]
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    listen: Option<SocketAddr>,
+    /// Where the server listens; once for each address [default: the origin's port, on this machine
+    /// only for http]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen_address)]
+    listen: Vec<SocketAddr>,
     /// The folder of the store, from the folder of the configuration file
     #[arg(long, value_name = "DIR", default_value = "data")]
     data_dir: PathBuf,
@@ -93,9 +97,14 @@ impl Session<'_, '_> {
     pub(super) async fn init(&mut self, arguments: &Init) -> Result<(), Failure> {
         let origin = Origin::parse(&arguments.origin)
             .map_err(|error| Failure::Usage(format!("--origin: {error}")))?;
+        let addresses = if arguments.listen.is_empty() {
+            vec![listen(&origin)]
+        } else {
+            arguments.listen.clone()
+        };
         let sample = Sample {
             origin: origin.as_str(),
-            listen: arguments.listen.unwrap_or_else(|| listen(&origin)).to_string(),
+            listen: addresses,
             data_dir: &arguments.data_dir,
             systemd: arguments.root_key == RootKeyKind::Systemd,
             tls: arguments.tls(origin.is_secure()),
@@ -132,7 +141,7 @@ impl Session<'_, '_> {
             "admin_socket": settings.admin_socket.display().to_string(),
         });
         let stop = told_to_stop()?;
-        let server = Server::bind(settings).await?;
+        let server = Server::bind(settings)?;
         let (ready, is_ready) = oneshot::channel();
         let surroundings = self.surroundings.clone();
         let serving = server.run(&surroundings, ready, stop);
@@ -176,9 +185,13 @@ impl Session<'_, '_> {
 /// The default address to listen on for this origin. Without TLS, only this machine can reach it.
 fn listen(origin: &Origin) -> SocketAddr {
     let standard = if origin.is_secure() { 443 } else { 80 };
-    let port = origin.authority().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-    let address = if origin.is_secure() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-    SocketAddr::from((address, port.unwrap_or(standard)))
+    let address = match (origin.is_secure(), origin.host()) {
+        (true, _) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        (false, "[::1]") => IpAddr::from(Ipv6Addr::LOCALHOST),
+        (false, _) => IpAddr::from(Ipv4Addr::LOCALHOST),
+    };
+    let port = origin.port().unwrap_or(standard);
+    SocketAddr::new(address, port)
 }
 
 #[cfg(test)]
@@ -191,6 +204,7 @@ mod tests {
         assert_eq!(at("http://localhost:8080"), "127.0.0.1:8080");
         assert_eq!(at("https://auth.example.jp"), "0.0.0.0:443");
         assert_eq!(at("https://auth.example.jp:8443"), "0.0.0.0:8443");
-        assert_eq!(at("http://[::1]"), "127.0.0.1:80");
+        assert_eq!(at("http://[::1]"), "[::1]:80");
+        assert_eq!(at("http://[::1]:8080"), "[::1]:8080");
     }
 }

@@ -9,7 +9,7 @@ use super::Rehearsal;
 use super::session::{Session, body};
 use crate::api::Call;
 use crate::table::Table;
-use crate::{Failure, words};
+use crate::{Failure, text_file, words};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -62,9 +62,8 @@ impl Session<'_, '_> {
                 } else {
                     organizations
                 };
-                let read = |path: PathBuf| {
-                    std::fs::read_to_string(&path).map_err(Failure::file("read", path))
-                };
+                let read =
+                    |path: PathBuf| text_file::read(&path).map_err(Failure::file("read", path));
                 let anchors_pem = anchors.map(read).transpose()?;
                 let issuer = self.issuer(issuer)?;
                 let add = AddTrust { issuer, types, organizations, anchors_pem };

@@ -140,7 +140,7 @@ async fn settings(
     let secure = notes.origin.starts_with("https:");
     let sample = Sample {
         origin: &notes.origin,
-        listen: notes.listen.to_string(),
+        listen: vec![notes.listen],
         data_dir: Path::new("data"),
         systemd: false,
         tls: if secure { TlsSample::Own } else { TlsSample::None },

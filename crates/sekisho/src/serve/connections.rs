@@ -2,29 +2,38 @@
 //! is the time for the handshake, the headers and the request.
 //!
 //! Invariant: a peer that sends nothing, or sends slowly, holds its place for at most [`PATIENCE`]
-//! at each step and [`REQUEST`] for a body. No address can hold all places.
+//! at each step and [`REQUEST`] for a body. What a connection without a request may do is in
+//! [`super::house`].
 
+use std::convert::Infallible;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::CONNECTION;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use http_body::{Frame, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::server::graceful::Watcher;
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sekisho_web::PeerAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use tower::Service;
 
-use super::crowd::Crowd;
+use super::house::{Full, Guest, House, Visit};
 use crate::settings::Tls;
 
 /// How many connections may be open at once.
@@ -33,7 +42,11 @@ const CONNECTIONS: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a request may take, including its body. No request of ours works that long.
 const REQUEST: Duration = Duration::from_secs(20);
-/// How long to wait when the system has no more file descriptors.
+/// How long a connection that has to leave may take to say so.
+const FAREWELL: Duration = Duration::from_millis(250);
+/// File descriptors that are not for connections: the store, logs, sockets, and fetches.
+const RESERVED: u64 = 128;
+/// How long to wait when all places are taken, or when the system has no more file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
 /// How many requests one HTTP/2 connection may make at once.
 const STREAMS: u32 = 64;
@@ -66,82 +79,103 @@ impl Peers {
     }
 }
 
-/// The public address, and the router that answers there.
+/// The public addresses, and the router that answers there.
 pub(super) struct Entrance {
-    pub(super) listener: TcpListener,
-    pub(super) tls: Option<TlsAcceptor>,
-    pub(super) peers: Peers,
-    pub(super) router: Router,
-    crowd: Crowd,
+    listeners: Vec<TcpListener>,
+    tls: Option<TlsAcceptor>,
+    peers: Peers,
+    router: Router,
+    house: House,
 }
 
 impl Entrance {
     pub(super) fn new(
-        listener: TcpListener,
+        listeners: Vec<TcpListener>,
         tls: Option<TlsAcceptor>,
         peers: Peers,
         router: Router,
     ) -> Self {
         let router = router.layer(middleware::from_fn(in_time));
-        Self { listener, tls, peers, router, crowd: Crowd::default() }
+        Self { listeners, tls, peers, router, house: House::new(places()) }
     }
 
     /// Accepts connections until told to stop, and returns when the last request has ended.
-    pub(super) async fn serve(self, mut stopped: watch::Receiver<bool>) {
-        let graceful = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+    pub(super) async fn serve(mut self, stopped: watch::Receiver<bool>) {
+        let listeners = std::mem::take(&mut self.listeners);
+        let entrance = Arc::new(self);
+        let mut doors = tokio::task::JoinSet::new();
+        for listener in listeners {
+            doors.spawn(Arc::clone(&entrance).attend(listener, stopped.clone()));
+        }
+        doors.join_all().await;
+        entrance.house.empty().await;
+    }
+
+    /// Accepts connections at one address until told to stop.
+    async fn attend(self: Arc<Self>, listener: TcpListener, mut stopped: watch::Receiver<bool>) {
         loop {
-            let next = async {
-                // If all places are taken, the next connection waits in the system's queue.
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, self.listener.accept().await)
+            let next = tokio::select! {
+                next = self.next(&listener) => next,
+                _ = stopped.wait_for(|stopped| *stopped) => return,
             };
-            let (place, accepted) = tokio::select! {
-                next = next => next,
-                _ = stopped.wait_for(|stopped| *stopped) => break,
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(BREATH).await;
-                    continue;
-                }
-            };
-            if !self.peers.admit(peer.ip()) {
-                tracing::warn!(peer = %peer.ip(), "not the proxy");
-                continue;
-            }
-            let admitted = match &self.peers {
-                Peers::All => self.crowd.admit(peer.ip()).map(Some),
-                // All connections come from the proxy, which has to limit its own clients.
-                Peers::Only(_) => Some(None),
-            };
-            let Some(admitted) = admitted else {
-                tracing::debug!(peer = %peer.ip(), "too many connections from one address");
-                continue;
-            };
+            let Some((stream, guest)) = next else { continue };
             let _ = stream.set_nodelay(true);
             let connection = Connection {
                 tls: self.tls.clone(),
                 router: self.router.clone(),
-                watcher: graceful.watcher(),
+                guest: Arc::new(guest),
                 stopped: stopped.clone(),
             };
-            tokio::spawn(async move {
-                connection.serve(stream).await;
-                drop((admitted, place));
-            });
+            tokio::spawn(connection.serve(stream));
         }
-        drop(self.listener);
-        graceful.shutdown().await;
     }
+
+    /// The next connection that has a place. `None` if one was refused.
+    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, Guest)> {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                self.house.make_room();
+                tokio::time::sleep(BREATH).await;
+                return None;
+            }
+        };
+        if !self.peers.admit(peer.ip()) {
+            tracing::warn!(peer = %peer.ip(), "not the proxy");
+            return None;
+        }
+        // Behind a proxy all connections come from it, and it has to limit its own clients.
+        let address = matches!(self.peers, Peers::All).then_some(peer.ip());
+        loop {
+            match self.house.admit(address) {
+                Ok(guest) => return Some((stream, guest)),
+                Err(Full::Address) => {
+                    tracing::debug!(peer = %peer.ip(), "too many requests from one address");
+                    return None;
+                }
+                // Every place has a request in flight. The next connections wait in the system's
+                // queue.
+                Err(Full::House) => {
+                    let _ = tokio::time::timeout(BREATH, self.house.freed()).await;
+                }
+            }
+        }
+    }
+}
+
+/// How many connections may be open: fewer than [`CONNECTIONS`] where the system allows fewer open
+/// files.
+fn places() -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files.saturating_sub(RESERVED).max(1))
+        .map_or(CONNECTIONS, |n| n.min(CONNECTIONS))
 }
 
 struct Connection {
     tls: Option<TlsAcceptor>,
     router: Router,
-    watcher: Watcher,
+    guest: Arc<Guest>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -154,25 +188,127 @@ impl Connection {
             spoken = tokio::time::timeout(PATIENCE, stream.peek(&mut first)) => {
                 matches!(spoken, Ok(Ok(1..)))
             }
+            () = self.guest.dismissed() => false,
             _ = self.stopped.wait_for(|stopped| *stopped) => false,
         };
         if !spoken {
             return;
         }
-        let Some(tls) = self.tls else {
-            return http(stream, Version::One, self.router, self.watcher).await;
+        let Some(tls) = self.tls.clone() else {
+            return self.http(stream, Version::One).await;
         };
-        match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(PATIENCE, tls.accept(stream)) => shaken,
+            () = self.guest.dismissed() => return,
+        };
+        match shaken {
             Ok(Ok(stream)) => {
                 let version = match stream.get_ref().1.alpn_protocol() {
                     Some(b"h2") => Version::Two,
                     _ => Version::One,
                 };
-                http(stream, version, self.router, self.watcher).await;
+                self.http(stream, version).await;
             }
             Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
             Err(_) => tracing::debug!("TLS handshake took too long"),
         }
+    }
+
+    /// Serves the connection until it ends, or has to leave.
+    async fn http<I>(mut self, stream: I, version: Version)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let service = Counted { router: self.router, guest: Arc::clone(&self.guest) };
+        let builder = builder(version);
+        let connection =
+            builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let mut connection = pin!(connection);
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                    return;
+                }
+                () = self.guest.dismissed() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = tokio::time::timeout(FAREWELL, connection.as_mut()).await;
+                    return;
+                }
+                () = told(&mut self.stopped), if !stopping => {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+/// Completes when the server is told to stop.
+async fn told(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// The router, with each request counted as in flight until its answer is sent. It is told from where
+/// the request comes.
+#[derive(Clone)]
+struct Counted {
+    router: Router,
+    guest: Arc<Guest>,
+}
+
+impl<B> Service<Request<B>> for Counted
+where
+    Router: Service<Request<B>, Response = Response, Error = Infallible>,
+    <Router as Service<Request<B>>>::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<Request<B>>::poll_ready(&mut self.router, context)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(address) = self.guest.address() {
+            request.extensions_mut().insert(PeerAddress(address));
+        }
+        let visit = self.guest.visit();
+        let answer = self.router.call(request);
+        Box::pin(async move {
+            let response = answer.await?;
+            Ok(response.map(|body| Body::new(InFlight { body, _visit: visit })))
+        })
+    }
+}
+
+/// The body of an answer whose request is in flight.
+struct InFlight {
+    body: Body,
+    _visit: Visit,
+}
+
+impl http_body::Body for InFlight {
+    type Data = axum::body::Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -202,11 +338,8 @@ pub(super) enum Version {
     Two,
 }
 
-/// Serves one connection until it ends.
-pub(super) async fn http<I>(stream: I, version: Version, router: Router, watcher: Watcher)
-where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+/// The limits of a connection of this version.
+fn builder(version: Version) -> Builder<TokioExecutor> {
     let builder = Builder::new(TokioExecutor::new());
     let mut builder = match version {
         Version::One => builder.http1_only(),
@@ -220,6 +353,15 @@ where
         .keep_alive_timeout(PATIENCE)
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(HEADERS);
+    builder
+}
+
+/// Serves one connection of the admin socket until it ends.
+pub(super) async fn http<I>(stream: I, version: Version, router: Router, watcher: Watcher)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let builder = builder(version);
     let connection =
         builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     if let Err(error) = watcher.watch(connection.into_owned()).await {

@@ -11,11 +11,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use sekisho_ambient::Secret;
 use sekisho_broker::Broker;
 use tokio_rustls::TlsAcceptor;
 
-use crate::Failure;
 use crate::settings::{Settings, Tls};
+use crate::{Failure, text_file};
 
 /// The server's certificate and key.
 pub(super) struct Identity {
@@ -132,14 +133,17 @@ fn from_files(
         Failure::Tls(format!("{}: {error}", path.display()))
     };
     let chain = chain(certificate)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| at(key, &error))?;
+    let text = Secret::new(text_file::read(key).map_err(|error| at(key, &error))?);
+    let private =
+        PrivateKeyDer::from_pem_slice(text.expose().as_bytes()).map_err(|error| at(key, &error))?;
     CertifiedKey::from_der(chain, private, provider).map_err(|error| at(certificate, &error))
 }
 
 /// Reads the certificates of a PEM file.
 pub(super) fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let at = |error: &dyn std::fmt::Display| Failure::Tls(format!("{}: {error}", path.display()));
-    let read = CertificateDer::pem_file_iter(path).map_err(|error| at(&error))?;
+    let text = text_file::read(path).map_err(|error| at(&error))?;
+    let read = CertificateDer::pem_slice_iter(text.as_bytes());
     let chain: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| at(&error))?;
     if chain.is_empty() { Err(at(&"no certificate found")) } else { Ok(chain) }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use sekisho_access::Gate;
+use sekisho_ambient::listen_address;
 use sekisho_broker::config::{Config, ConfigError};
 use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
@@ -16,7 +17,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     origin: String,
-    pub(super) listen: SocketAddr,
+    pub(super) listen: Listen,
     pub(super) data_dir: PathBuf,
     pub(super) admin_socket: Option<PathBuf>,
     pub(super) root_key: RootKeyEntry,
@@ -35,6 +36,25 @@ pub(super) struct File {
     #[serde(default)]
     gates: Vec<Gate>,
     wallets: Vec<WalletEntry>,
+}
+
+/// `"ADDRESS:PORT"`, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected \"ADDRESS:PORT\" or a list of them")]
+pub(super) enum Listen {
+    One(String),
+    Each(Vec<String>),
+}
+
+impl Listen {
+    /// The addresses; the text of the first one that is none.
+    pub(super) fn addresses(&self) -> Result<Vec<SocketAddr>, &str> {
+        let texts = match self {
+            Self::One(text) => std::slice::from_ref(text),
+            Self::Each(texts) => texts,
+        };
+        texts.iter().map(|text| listen_address(text).map_err(|_| text.as_str())).collect()
+    }
 }
 
 /// `"systemd"` or `{ file = "…" }`.

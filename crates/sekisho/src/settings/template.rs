@@ -1,15 +1,15 @@
 //! The commented `sekisho.toml` that `init` writes.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// The values that `init` fills in.
 pub(crate) struct Sample<'a> {
     /// The origin at which people reach the broker.
     pub(crate) origin: &'a str,
-    /// The address at which the server listens, `host:port`.
-    pub(crate) listen: String,
+    /// The addresses at which the server listens.
+    pub(crate) listen: Vec<SocketAddr>,
     /// The folder of the store.
     pub(crate) data_dir: &'a Path,
     /// Whether the root key is passed as a systemd credential.
@@ -39,7 +39,7 @@ pub(crate) fn template(sample: &Sample<'_>) -> String {
     };
     let values = [
         ("{origin}", quoted(sample.origin)),
-        ("{listen}", quoted(&sample.listen)),
+        ("{listen}", listen(&sample.listen)),
         ("{data_dir}", quoted(&data_dir)),
         ("{root_key}", root_key),
         ("{tls}", tls(&sample.tls)),
@@ -63,6 +63,15 @@ pub(crate) fn template(sample: &Sample<'_>) -> String {
     }
     out.push_str(rest);
     out
+}
+
+fn listen(addresses: &[SocketAddr]) -> String {
+    let quoted: Vec<String> =
+        addresses.iter().map(|address| quoted(&address.to_string())).collect();
+    match quoted.as_slice() {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    }
 }
 
 fn tls(sample: &TlsSample) -> String {
@@ -126,7 +135,7 @@ const TEMPLATE: &str = r#"# sekisho.toml — the settings of one Sekisho.
 # only (localhost, 127.0.0.1).
 origin = {origin}
 
-# The address and port that `sekisho serve` listens at.
+# The address and port that `sekisho serve` listens at, or a list: ["0.0.0.0:443", "[::]:443"].
 listen = {listen}
 
 # Store, certificates and admin socket; only the server's user may read it (mode 0700).

@@ -6,7 +6,7 @@ use super::*;
 fn sample(origin: &str, tls: TlsSample, wallet: Option<&str>) -> String {
     template(&Sample {
         origin,
-        listen: "127.0.0.1:8080".to_owned(),
+        listen: vec!["127.0.0.1:8080".parse().unwrap()],
         data_dir: Path::new("data"),
         systemd: false,
         tls,

@@ -4,6 +4,7 @@ use askama::Template;
 use sekisho_ambient::Timestamp;
 use sekisho_profile::Code;
 
+use super::form_post::WayBack;
 use super::layout::{self, Page};
 use super::{Lang, ServiceCard};
 use crate::texts;
@@ -53,8 +54,8 @@ pub struct DeniedView {
     pub reference: String,
     /// When the request was denied.
     pub time: Timestamp,
-    /// The URL that tells the service about the refusal (`error=access_denied`).
-    pub return_url: Option<String>,
+    /// The way back, which tells the service about the refusal (`error=access_denied`).
+    pub way_back: Option<WayBack>,
 }
 
 #[derive(Template)]

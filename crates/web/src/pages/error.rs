@@ -5,6 +5,7 @@ use sekisho_ambient::Timestamp;
 use sekisho_profile::Code;
 
 use super::Lang;
+use super::form_post::WayBack;
 use super::layout::{self, Page};
 use crate::texts;
 
@@ -23,8 +24,8 @@ pub struct ErrorView {
     pub status: u16,
     /// The path that begins the login again here, if that can help.
     pub again: Option<String>,
-    /// A link back to the service, which says there that nobody logged in.
-    pub retry_link: Option<String>,
+    /// The way back to the service, which says there that nobody logged in.
+    pub way_back: Option<WayBack>,
 }
 
 #[derive(Template)]

@@ -195,7 +195,10 @@ fn denied_view(lang: Lang, make: Make<'_>) -> DeniedView {
         total: 8,
         reference: make("7Q2M-9T4B"),
         time: Timestamp::from_unix(1_795_239_120),
-        return_url: Some(make("https://gpu.example.jp/callback?error=access_denied&state=s")),
+        way_back: Some(way_back(
+            make("https://gpu.example.jp/callback?error=access_denied&state=s"),
+            Vec::new(),
+        )),
     }
 }
 
@@ -207,8 +210,12 @@ fn error_view(lang: Lang, code: Code, make: Make<'_>) -> ErrorView {
         time: Timestamp::from_unix(1_795_239_120),
         status: 400,
         again: None,
-        retry_link: Some(make("https://gpu.example.jp/login")),
+        way_back: Some(way_back(make("https://gpu.example.jp/login"), Vec::new())),
     }
+}
+
+fn way_back(url: String, fields: Vec<(&'static str, String)>) -> WayBack {
+    WayBack { url, fields }
 }
 
 fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
@@ -218,6 +225,10 @@ fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
         form_token: make("tok"),
         service_name: Some(make(pick(lang, "北海GPUクラウド", "Hokkai GPU Cloud"))),
     };
+    let answer = vec![("code", make("c0de")), ("state", make("s")), ("iss", make("https://a.jp"))];
+    let posted = way_back(make("https://gpu.example.jp/callback"), answer);
+    let mut refused_by_form = error_view(lang, Code::Revoked, make);
+    refused_by_form.way_back = Some(posted.clone());
     let out = SignedOutView { lang, return_url: Some(make("https://gpu.example.jp/")) };
     vec![
         ("login", login(&login_view(lang, make))),
@@ -231,7 +242,12 @@ fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
         ("denied-with-own-words", {
             denied(&DeniedView { what: make("拒否"), ..denied_view(lang, make) })
         }),
+        ("denied-by-form", {
+            denied(&DeniedView { way_back: Some(posted.clone()), ..denied_view(lang, make) })
+        }),
         ("error", error(&error_view(lang, Code::Revoked, make))),
+        ("error-by-form", error(&refused_by_form)),
+        ("form-post", form_post(&posted, lang)),
         ("logout", logout_confirm(&logout)),
         ("signed-out", signed_out(&out)),
         ("declined", message(&MessageView { lang, message: Message::DeclinedOnPhone })),
@@ -338,7 +354,9 @@ fn a_link_with_a_script_leads_nowhere() {
     };
     for lang in [Lang::Ja, Lang::En] {
         for (name, html) in pages(lang, &make) {
-            assert!(!html.contains("href=\"javascript:"), "{name}");
+            for attribute in ["href", "action"] {
+                assert!(!html.contains(&format!("{attribute}=\"javascript:")), "{name}");
+            }
         }
     }
 }
@@ -360,6 +378,12 @@ fn every_form_posts_with_a_token() {
     for (name, _, html) in honest() {
         for form in html.split("<form").skip(1) {
             let form = form.split("</form>").next().unwrap();
+            // The answer to a relying party is its own proof.
+            if form.contains("name=\"code\"") {
+                assert!(form.contains("method=\"post\" action=\"https://gpu.example.jp"), "{name}");
+                assert!(form.contains("name=\"iss\"") && !form.contains("form_token"), "{name}");
+                continue;
+            }
             assert!(form.contains("method=\"post\" action=\"/"), "{name}");
             assert!(form.contains("name=\"form_token\" value=\"tok\""), "{name}");
         }

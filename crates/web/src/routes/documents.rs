@@ -6,9 +6,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
-};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 use sekisho_grants::Grants;
 use sekisho_issuer::Issuer;
@@ -30,7 +28,6 @@ fn public(content_type: &'static str, max_age: i64, body: impl Into<Bytes>) -> R
     let headers = [
         (CONTENT_TYPE, content_type.to_owned()),
         (CACHE_CONTROL, format!("public, max-age={max_age}")),
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*".to_owned()),
     ];
     (headers, body.into()).into_response()
 }

@@ -5,12 +5,13 @@ use axum::response::Response;
 use sekisho_login::Logins;
 use sekisho_login::logout::Logout;
 use sekisho_oauth::params::Params;
+use sekisho_oauth::redirect_uri;
 use sekisho_site::paths::{LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE};
 
 use crate::cookies::SESSION;
 use crate::extract::{Browser, OwnLogoutForm, PageForm, PageQuery};
 use crate::pages;
-use crate::reply::{Page, Refused, origin_of, see_other};
+use crate::reply::{Page, Refused, see_other};
 
 pub(crate) async fn by_query(
     State(logins): State<Logins>,
@@ -44,7 +45,7 @@ pub(crate) async fn question(
                 form_token: browser.logout_token(),
                 service_name: client_name.map(|name| name.say(browser.lang).to_owned()),
             };
-            let target = back.as_deref().and_then(origin_of);
+            let target = back.as_deref().and_then(redirect_uri::form_action);
             Page::html(pages::logout_confirm(&view)).leading_to(target)
         }
         Logout::Done(back) => leave(back),

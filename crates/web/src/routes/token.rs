@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use sekisho_broker::token::TokenEndpoint;
 use sekisho_grants::Grants;
 use sekisho_oauth::token::TokenError;
@@ -18,13 +18,19 @@ pub(crate) async fn token(
     State(endpoint): State<TokenEndpoint>,
     request: ClientRequest,
 ) -> Response {
-    match endpoint.token(&request.evidence(TOKEN)).await {
+    let mut response = match endpoint.token(&request.evidence(TOKEN)).await {
         Ok(answer) => match serde_json::to_value(&answer) {
             Ok(body) => json(200, &body),
             Err(_) => refuse(TokenError::ServerError.into()),
         },
         Err(failure) => refuse(failure),
+    };
+    // Wallets are registered nowhere, and some are pages.
+    if request.is_of_wallet() {
+        let any = HeaderValue::from_static("*");
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
     }
+    response
 }
 
 pub(crate) async fn introspect(State(grants): State<Grants>, request: ClientRequest) -> Response {

@@ -10,6 +10,13 @@ use serde_json::json;
 use crate::extract::{Form, LinkInPath};
 use crate::reply::{json, log};
 
+/// The longest `wallet_nonce`, in bytes. Wallets send 16 to 64.
+const MAX_NONCE: usize = 256;
+
+fn is_nonce(text: &str) -> bool {
+    text.len() <= MAX_NONCE && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Media type of a request object (RFC 9101, section 9.1).
 const REQUEST_OBJECT: &str = "application/oauth-authz-req+jwt";
 
@@ -25,8 +32,18 @@ pub(crate) async fn request_by_post(
     LinkInPath(link): LinkInPath,
     Form(form): Form,
 ) -> Response {
-    let nonce = form.one("wallet_nonce").ok().flatten();
-    object(&logins, &link, nonce).await
+    // It comes back in the signed request, which is kept until it expires (OpenID4VP 1.0, section
+    // 5.10): whatever a stranger writes there is as long as we let it be.
+    match form.one("wallet_nonce") {
+        Ok(nonce) if nonce.is_none_or(is_nonce) => object(&logins, &link, nonce).await,
+        _ => json(
+            400,
+            &json!({
+                "error": "invalid_request",
+                "error_description": format!("wallet_nonce is not 1 to {MAX_NONCE} characters of ASCII"),
+            }),
+        ),
+    }
 }
 
 async fn object(logins: &Logins, link: &str, wallet_nonce: Option<&str>) -> Response {

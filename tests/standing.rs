@@ -52,6 +52,14 @@ fn trust(types: &[&str], organizations: &[&str], anchors_pem: Option<String>) ->
     }
 }
 
+/// A root certificate that has nothing to do with the issuer.
+fn another_root() -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.self_signed(&key).unwrap().pem()
+}
+
 /// When an issuer is trusted no longer, or for less, what stands on its credentials is dead at
 /// every step.
 #[tokio::test]
@@ -61,7 +69,7 @@ async fn word_01_trust_that_is_taken_away_counts_at_every_step() {
         ("removed", None),
         ("fewer types", Some(trust(&["organization"], &[TENANT], root()))),
         ("fewer organizations", Some(trust(&["affiliation"], &[OPERATOR], root()))),
-        ("another root", Some(trust(&["affiliation"], &[TENANT], None))),
+        ("another root", Some(trust(&["affiliation"], &[TENANT], Some(another_root())))),
     ] {
         let world = foreign::world_with(open_gate).await;
         let rp = world.rp().await;

@@ -71,8 +71,8 @@ fn assert_set_up(home: &Home) {
     let counts = ["organizations", "clients", "trusted"].map(|name| status[name].clone());
     assert_eq!(counts, [1, 1, 1].map(Value::from));
     let keys = home.json(&["key", "list"]);
-    // Two keys for each purpose and algorithm: three such pairs of the broker, two of the issuer.
-    assert_eq!(keys["keys"].as_array().unwrap().len(), 10);
+    // Two keys for each purpose and algorithm: three such pairs of the broker, one of the issuer.
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 8);
     assert_eq!(home.json(&["audit", "verify"])["fault"], Value::Null);
     let tail = home.json(&["audit", "tail", "-n", "4"]);
     let actions: Vec<&str> = tail["records"]
@@ -169,7 +169,7 @@ fn a_dry_run_changes_nothing() {
         .iter()
         .map(|step| step["step"].as_str().unwrap())
         .collect();
-    assert_eq!(steps, ["activate", "publish spare", "retire", "unpublish"]);
+    assert_eq!(steps, ["activate", "publish spare", "sign lists only", "unpublish"]);
     let told = home.run(&[&rotate[..], &["--lang", "ja"]].concat());
     assert!(told.stdout.contains("公開済みの予備鍵を使用"), "{told:?}");
     assert!(told.stderr.contains("計画"), "{told:?}");

@@ -376,12 +376,14 @@ fn the_holder_s_proof_has_a_code_of_its_own() {
         issued.clone(),
         sd_jwt::bind(&issued, "x509_hash:other", NONCE, NOW, &holder()).unwrap(),
         sd_jwt::bind(&issued, CLIENT_ID, "other", NOW, &holder()).unwrap(),
-        sd_jwt::bind(&issued, CLIENT_ID, NONCE, NOW.plus(-301), &holder()).unwrap(),
         sd_jwt::bind(&issued, CLIENT_ID, NONCE, NOW, &key(3)).unwrap(),
     ] {
         let error = verify(&presentation, &issuer.trust()).unwrap_err();
         assert_eq!(Code::from(&error), Code::HolderKey, "{error}");
     }
+    let old = sd_jwt::bind(&issued, CLIENT_ID, NONCE, NOW.plus(-301), &holder()).unwrap();
+    let error = verify(&old, &issuer.trust()).unwrap_err();
+    assert_eq!(Code::from(&error), Code::HolderClock, "{error}");
 }
 
 #[test]

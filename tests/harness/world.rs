@@ -77,9 +77,9 @@ fn config(origin: &str) -> Config {
         services: vec![Service {
             id: "console".to_owned(),
             name: text("GPU コンソール", "GPU Console"),
-            operator: text("北海AI計算基盤株式会社", "Hokkai AI Compute"),
-            operator_number: OPERATOR.to_owned(),
-            residency: text("北海道石狩市", "Ishikari, Hokkaido"),
+            operator: Some(text("北海AI計算基盤株式会社", "Hokkai AI Compute")),
+            operator_number: Some(OPERATOR.to_owned()),
+            residency: Some(text("北海道石狩市", "Ishikari, Hokkaido")),
             retention: None,
             transfer_abroad: None,
             policy_uri: None,
@@ -95,6 +95,7 @@ fn config(origin: &str) -> Config {
         client_id_prefix: ClientIdPrefix::X509Hash,
         response_mode: ResponseMode::DirectPostJwt,
         outbound: OutboundConfig::default(),
+        operator: None,
     }
 }
 

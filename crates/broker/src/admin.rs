@@ -20,7 +20,7 @@ use serde_json::Value;
 pub use clients::{AddClient, AddedClient, ClientRow};
 pub use credentials::{ChangeStatus, CredentialRow, OfferCredential, Offered};
 pub use organizations::{AddOrganization, OrganizationRow};
-pub use state::{AuditVerified, BrokerState, KeyRow, RotateKey, RotationPlan};
+pub use state::{AuditFound, AuditVerified, BrokerState, KeyRow, RotateKey, RotationPlan};
 pub use trust::{AddTrust, TrustRow};
 
 use crate::Broker;

@@ -160,7 +160,7 @@ mod tests {
         ];
         for code in Code::ALL {
             assert!(known.contains(&code.entry().oauth_error), "{code}");
-            assert!([400, 401, 403, 500, 503].contains(&code.entry().status), "{code}");
+            assert!([400, 401, 403, 404, 500, 503].contains(&code.entry().status), "{code}");
         }
     }
 }

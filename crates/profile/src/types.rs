@@ -36,7 +36,7 @@ const fn must(rule: ClaimRule) -> ClaimRule {
 /// All credential types.
 pub static ALL: [CredentialType; 3] = [AFFILIATION, ORGANIZATION, AI_TRAINING];
 
-/// 社員証: states that a person belongs to an organization.
+/// 所属証明書: states that a person belongs to an organization.
 pub const AFFILIATION: CredentialType = CredentialType {
     name: "affiliation",
     major: 1,
@@ -71,8 +71,8 @@ pub const AFFILIATION: CredentialType = CredentialType {
                 "student",
                 "visiting",
             ]),
-            "所属の種類",
-            "Kind of affiliation",
+            "所属区分",
+            "Type of affiliation",
         )),
         claim(
             &["home_org_corporate_number"],
@@ -154,14 +154,8 @@ pub const AI_TRAINING: CredentialType = CredentialType {
     max_days: 3 * 365,
     ends_with_fiscal_year: false,
     claims: &[
-        must(claim(&["achievement_id"], Never, Form::Text, "研修の識別子", "Achievement")),
-        must(claim(
-            &["achievement_name"],
-            Never,
-            Form::Text,
-            "修了内容",
-            "Name of the achievement",
-        )),
+        must(claim(&["achievement_id"], Never, Form::Text, "研修ID", "Training ID")),
+        must(claim(&["achievement_name"], Never, Form::Text, "研修名", "Training")),
         must(claim(
             &["framework"],
             Never,
@@ -295,8 +289,8 @@ mod tests {
     }
 
     const PINNED: [&str; 3] = [
-        "sha256-4X+JwrOYmCFrDG6weRUqnBsalCmZ6zerwoMIPCWxWK0=",
+        "sha256-u3qBPN+Aosfn53WNiz7GIoTl9lmj+/n6E2eht6JZlyg=",
         "sha256-pTkgvqu+wJZbxgiR5KYVgM4wLRslvsRMN1E4uR4pYwU=",
-        "sha256-jQP/IAtG5k0oRQNqKhgv6nMt9joncYjiI7+jDHZoaAs=",
+        "sha256-JJ6ew/AdmoJqCarddntO2GbMXvPm6LtcEI072YGo0vI=",
     ];
 }

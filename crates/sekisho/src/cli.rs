@@ -16,7 +16,7 @@ mod trust;
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use sekisho_ambient::Lang;
 use serde_json::json;
 
@@ -62,9 +62,19 @@ struct Common {
     /// Prints JSON
     #[arg(long, global = true)]
     json: bool,
+    /// text, or json as --json does [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", conflicts_with = "json")]
+    output: Option<Output>,
     /// ja or en [default: from LC_ALL, LC_MESSAGES or LANG]
     #[arg(long, global = true, value_parser = parse_lang)]
     lang: Option<Lang>,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Text,
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -133,7 +143,8 @@ pub async fn run(
     surroundings: Surroundings,
     terminal: &mut Terminal<'_>,
 ) -> u8 {
-    let Common { config, json, lang } = arguments.common;
+    let Common { config, json, output, lang } = arguments.common;
+    let json = json || output == Some(Output::Json);
     let chosen = lang;
     let lang = lang.unwrap_or_else(environment_lang);
     let mut session = Session { terminal, json, lang, chosen, config, surroundings };

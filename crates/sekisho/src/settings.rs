@@ -192,6 +192,7 @@ fn named(error: &ConfigError) -> String {
         | ConfigError::Wallets(WalletsError::Name(error)) => error.name(),
         ConfigError::Services(ServicesError::GateWithoutService { service, .. }) => service,
         ConfigError::Wallets(WalletsError::Endpoint { name }) => name,
+        ConfigError::OperatorUri(uri) => uri,
         ConfigError::Wallets(WalletsError::Preferred(_)) => return "[[wallets]]".to_owned(),
     };
     format!("\"{value}\"")

@@ -10,8 +10,10 @@
 
 mod admin;
 mod by_hand;
+mod commands;
 mod console;
 mod demo;
 mod exposed;
 mod operator;
+mod references;
 mod support;

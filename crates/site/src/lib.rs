@@ -8,6 +8,7 @@
 
 pub mod audit;
 mod digests;
+mod faults;
 mod names;
 mod origin;
 mod outbound;
@@ -20,6 +21,7 @@ use sekisho_ambient::{Clock, Entropy, HandleKey, Timestamp};
 use sekisho_store::{Store, StoreError, Table};
 
 pub use digests::Digests;
+pub use faults::{LINES, Mismatch, printable, registered_list, sent_uri};
 pub use names::{NameError, check_names};
 pub use origin::{Origin, OriginError, is_loopback};
 pub use outbound::{Outbound, OutboundConfig, OutboundError};
@@ -40,6 +42,7 @@ struct Inner {
     entropy: Entropy,
     digests: Digests,
     outbound: Outbound,
+    faults: faults::Faults,
 }
 
 impl Site {
@@ -58,7 +61,9 @@ impl Site {
         entropy: Entropy,
     ) -> Result<Self, OutboundError> {
         let (digests, outbound) = (Digests::new(&store), Outbound::new(outbound)?);
-        let inner = Inner { origin, type_authority, store, clock, entropy, digests, outbound };
+        let faults = faults::Faults::default();
+        let inner =
+            Inner { origin, type_authority, store, clock, entropy, digests, outbound, faults };
         Ok(Self(Arc::new(inner)))
     }
 

@@ -6,6 +6,7 @@ use sekisho_broker::token::TokenEndpoint;
 use sekisho_grants::Grants;
 use sekisho_issuer::Issuer;
 use sekisho_login::Logins;
+use sekisho_registry::Registry;
 use sekisho_site::Site;
 use sekisho_standing::Standing;
 
@@ -22,6 +23,12 @@ impl FromRef<App> for Site {
 impl FromRef<App> for Logins {
     fn from_ref(app: &App) -> Self {
         app.0.logins().clone()
+    }
+}
+
+impl FromRef<App> for Registry {
+    fn from_ref(app: &App) -> Self {
+        app.0.registry().clone()
     }
 }
 

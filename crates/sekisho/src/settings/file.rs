@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use sekisho_access::Gate;
-use sekisho_broker::config::{Config, ConfigError};
+use sekisho_broker::config::{Config, ConfigError, Operator};
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
 use sekisho_registry::Service;
 use sekisho_site::{Origin, OutboundConfig};
@@ -31,6 +31,7 @@ pub(super) struct File {
     services: Vec<Service>,
     #[serde(default)]
     gates: Vec<Gate>,
+    operator: Option<Operator>,
     wallets: Vec<WalletEntry>,
 }
 
@@ -68,6 +69,7 @@ impl File {
             client_id_prefix: self.client_id_prefix,
             response_mode: self.response_mode,
             outbound: OutboundConfig { ca_file, ..self.outbound },
+            operator: self.operator,
             origin,
         })
     }

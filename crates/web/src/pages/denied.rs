@@ -55,6 +55,8 @@ pub struct DeniedView {
     pub time: Timestamp,
     /// The URL that tells the service about the refusal (`error=access_denied`).
     pub return_url: Option<String>,
+    /// Anti-CSRF token of the form that asks the wallet again, if another credential can help.
+    pub again: Option<String>,
 }
 
 #[derive(Template)]

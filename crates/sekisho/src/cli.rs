@@ -91,7 +91,7 @@ enum Command {
     /// Relying parties
     #[command(subcommand)]
     Client(client::Command),
-    /// Whose credentials are believed
+    /// Trusted issuers
     #[command(subcommand)]
     Trust(trust::Command),
     /// Credentials of our organizations

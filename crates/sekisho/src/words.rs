@@ -32,7 +32,7 @@ words! {
     HTTP_STATUS = "HTTP ステータス", "HTTP status";
     ID = "ID", "ID";
     ISSUED = "発行", "Issued";
-    ISSUER = "発行者", "Issuer";
+    ISSUER = "発行元", "Issuer";
     KEY = "鍵", "Key";
     KEYS = "鍵", "Keys";
     LINK = "リンク", "Link";
@@ -55,7 +55,7 @@ words! {
     STATE = "状態", "State";
     STEP = "手順", "Step";
     TIME = "日本時間", "Time (JST)";
-    TRUSTED = "信頼する発行者", "Trusted issuers";
+    TRUSTED = "信頼する発行元", "Trusted issuers";
     TX_CODE = "受け取りコード", "Transaction code";
     TYPE = "種類", "Type";
     UNTIL = "次の変更", "Until";

@@ -502,3 +502,49 @@ fn word_26_no_text_names_a_command_that_does_not_exist() {
     assert!(faults.is_empty(), "{faults:#?}");
     assert!(seen > 60, "{seen}");
 }
+
+/// Words that have a better one, in texts for people: one word for one thing.
+const RETIRED: [&str; 26] = [
+    "見せ",
+    "確かめ",
+    "写し",
+    "写す",
+    "スマートフォンに出た",
+    "国内所在",
+    "渡さずに",
+    "必ず渡す",
+    "残り時間",
+    "先に進めませんでした",
+    "求めがありました",
+    "社員証",
+    "所属の種類",
+    "申し込",
+    "受け取り番号",
+    "修了内容",
+    "研修の識別子",
+    "証明書の連鎖",
+    "発行者",
+    "枚",
+    "何も読み込みません",
+    "Do not give",
+    "Give and log in",
+    "Check what you give",
+    "Residency in Japan",
+    "Believes",
+];
+
+#[test]
+fn word_29_texts_use_one_word_for_one_thing() {
+    let mut files = vec![PathBuf::from(format!("{ROOT}/README.md"))];
+    for folder in ["crates/access", "crates/profile", "crates/sekisho", "crates/web", "spec"] {
+        texts(&Path::new(ROOT).join(folder), &mut files);
+    }
+    let mut faults = Vec::new();
+    for file in files.iter().filter(|file| !file.ends_with("tests/commands.rs")) {
+        for line in std::fs::read_to_string(file).unwrap().lines() {
+            let said = RETIRED.iter().filter(|word| line.contains(**word));
+            faults.extend(said.map(|word| format!("{}: {word}: {line}", file.display())));
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}

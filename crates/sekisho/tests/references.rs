@@ -151,21 +151,19 @@ async fn word_28_a_flood_of_wrong_requests_does_not_flood_the_log() {
     let client = http().build().unwrap();
     let long = format!("{}%E2%80%AE%1b%5B2J", "x".repeat(150));
     let longer = "y".repeat(5000);
-    let asked = std::time::Instant::now();
     for turn in 0..400 {
         let id = if turn % 2 == 0 { &long } else { &longer };
         let url = format!("{origin}/authorize?client_id={id}");
         assert_eq!(client.get(url).send().await.unwrap().status(), 400);
     }
-    // Ten a second, and one for the time at either end.
-    let seconds = asked.elapsed().as_secs() + 2;
     let log = log(&home);
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("R-4001")).collect();
-    assert!(
-        !lines.is_empty() && lines.len() as u64 <= seconds * 10,
-        "{} in {seconds}",
-        lines.len()
-    );
+    // A line begins with its time. The broker's second and the log's may differ by one line's time.
+    let mut seconds = std::collections::BTreeMap::<&str, u32>::new();
+    for line in &lines {
+        *seconds.entry(&line[..19]).or_default() += 1;
+    }
+    assert!(!lines.is_empty() && seconds.values().all(|lines| *lines <= 12), "{seconds:?}");
     assert!(lines.iter().all(|line| line.len() < 700), "{lines:?}");
     assert!(!log.contains('\u{202e}') && !log.contains('\u{1b}'), "{log}");
     // A registered client's line is written although strangers fill the log.

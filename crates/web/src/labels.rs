@@ -43,7 +43,7 @@ pub(crate) fn denied_view(
     denied: &DeniedLogin,
     login: &Handle,
     answer: &AuthorizationResponse,
-    form_token: String,
+    again: String,
     lang: Lang,
 ) -> DeniedView {
     let reason = |reason: &sekisho_access::Reason| Reason {
@@ -65,7 +65,7 @@ pub(crate) fn denied_view(
         reference: login.key().reference(),
         time: denied.time,
         return_url: Some(url),
-        again: denied.reasons.iter().any(|reason| presentable(reason.code)).then_some(form_token),
+        again: denied.reasons.iter().any(|reason| presentable(reason.code)).then_some(again),
     }
 }
 

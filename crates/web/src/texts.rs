@@ -178,35 +178,6 @@ mod tests {
         }
     }
 
-    /// One word for one thing: these words have a better one.
-    #[test]
-    fn word_29_the_pages_use_one_word_for_one_thing() {
-        let retired = [
-            "見せ",
-            "確かめ",
-            "写し",
-            "写す",
-            "国内所在",
-            "渡さずに",
-            "残り時間",
-            "先に進め",
-            "求めがありました",
-            "社員証",
-            "所属の種類",
-            "申し込",
-            "受け取り番号",
-            "出た番号",
-            "修了内容",
-            "連鎖",
-        ];
-        let english =
-            ["Do not give", "Give and log in", "Check what you give", "Residency in Japan"];
-        for (name, text) in ALL {
-            assert!(!retired.iter().any(|word| text.ja.contains(word)), "{name}: {}", text.ja);
-            assert!(!english.iter().any(|word| text.en.contains(word)), "{name}: {}", text.en);
-        }
-    }
-
     #[test]
     fn no_text_is_empty_or_in_the_other_language() {
         let japanese = |text: &str| text.chars().any(|c| ('\u{3000}'..='\u{9fff}').contains(&c));

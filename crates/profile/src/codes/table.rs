@@ -181,7 +181,7 @@ codes! {
     }
     PartitionNotOffered = "P-3301", 403, "access_denied" {
         cause: "この区画または機種は、この入口では使えません。" / "This partition or GPU model is not offered here.",
-        user: "サービスの案内にある区画と機種を選び、もう一度申請してください。" / "Choose a partition and a model that the service offers, and ask again.",
+        user: "サービスの案内にある区画と機種を選び、もう一度申請してください。" / "Choose a partition and a model that the service offers, and request again.",
         admin: "ゲートの partitions と gpu_models の設定を確認してください。" / "See partitions and gpu_models of the gate.",
     }
     RequestTooLarge = "P-3501", 403, "access_denied" {

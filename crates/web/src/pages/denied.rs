@@ -55,7 +55,7 @@ pub struct DeniedView {
     pub time: Timestamp,
     /// The URL that tells the service about the refusal (`error=access_denied`).
     pub return_url: Option<String>,
-    /// Anti-CSRF token of the form that asks the wallet again, if another credential can help.
+    /// The path that begins the login again and asks the wallet, if another credential can help.
     pub again: Option<String>,
 }
 

@@ -198,7 +198,7 @@ fn denied_view(lang: Lang, make: Make<'_>) -> DeniedView {
         reference: make("7Q2M-9T4B"),
         time: Timestamp::from_unix(1_795_239_120),
         return_url: Some(make("https://gpu.example.jp/callback?error=access_denied&state=s")),
-        again: Some(make("tok")),
+        again: Some(make("/authorize?client_id=portal")),
     }
 }
 

@@ -40,8 +40,8 @@ async fn show(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
         Screen::Consent => return Ok(Page::to(paths::consent(login.handle().expose()))),
         Screen::Denied { facts, denied, answer } => {
             let (handle, lang) = (login.handle(), browser.lang);
-            let token = browser.form_token(login);
-            pages::denied(&labels::denied_view(&facts, &denied, handle, &answer, token, lang))
+            let again = login.again();
+            pages::denied(&labels::denied_view(&facts, &denied, handle, &answer, again, lang))
         }
         Screen::Over { code, answer } => {
             return Err(Refused::with_way_back(told(login, code), answer).or_again(login.again()));

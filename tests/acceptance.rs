@@ -31,6 +31,7 @@ mod login;
 mod logout;
 mod mutants;
 mod openidconnect;
+mod people;
 mod presentation;
 mod refresh;
 mod rotation;

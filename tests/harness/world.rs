@@ -81,9 +81,9 @@ fn config(origin: &str) -> Config {
         services: vec![Service {
             id: "console".to_owned(),
             name: text("GPU コンソール", "GPU Console"),
-            operator: text("北海AI計算基盤株式会社", "Hokkai AI Compute"),
-            operator_number: OPERATOR.to_owned(),
-            residency: text("北海道石狩市", "Ishikari, Hokkaido"),
+            operator: Some(text("北海AI計算基盤株式会社", "Hokkai AI Compute")),
+            operator_number: Some(OPERATOR.to_owned()),
+            residency: Some(text("北海道石狩市", "Ishikari, Hokkaido")),
             retention: None,
             transfer_abroad: None,
             policy_uri: None,
@@ -100,6 +100,7 @@ fn config(origin: &str) -> Config {
         response_mode: ResponseMode::DirectPostJwt,
         clock_ahead: Ahead::default(),
         outbound: OutboundConfig::default(),
+        operator: None,
     }
 }
 

@@ -83,8 +83,8 @@ fn affiliation(facts: &Facts<'_>, found: Option<&Affiliation>) -> Findings {
             found: not_presented(),
             needed,
             action: text(
-                "所属組織に所属証明書の発行を依頼し、ウォレットに受け取ってください。",
-                "Ask your organization for an affiliation credential and receive it in your wallet.",
+                "所属証明書をお持ちなら、もう一度提示し、ウォレットで選んでください。お持ちでないときは、所属組織に発行を依頼し、ウォレットに受け取ってください。",
+                "If you have an affiliation credential, present again and choose it in the wallet. If not, ask your organization for one and receive it in your wallet.",
             ),
         };
     };
@@ -96,8 +96,8 @@ fn affiliation(facts: &Facts<'_>, found: Option<&Affiliation>) -> Findings {
             ),
             needed,
             action: text(
-                "もう一度ログインし、ウォレットで所属区分の提示を許可してください。",
-                "Log in again and allow your wallet to present the type of affiliation.",
+                "もう一度提示し、ウォレットで所属区分の提示を許可してください。",
+                "Present again and allow your wallet to present the type of affiliation.",
             ),
         };
     }
@@ -159,8 +159,14 @@ fn training(facts: &Facts<'_>, found: Option<&Training>) -> Findings {
         ),
     };
     let complete = text(
-        format!("{}を修了し、実施機関から修了証をウォレットに受け取ってください。", course.ja),
-        format!("Complete {} and receive the certificate in your wallet.", course.en),
+        format!(
+            "修了証をお持ちなら、もう一度提示し、ウォレットで選んでください。お持ちでないときは、{}を修了し、実施機関から修了証をウォレットに受け取ってください。",
+            course.ja
+        ),
+        format!(
+            "If you have the certificate, present again and choose it in the wallet. If not, complete {} and receive the certificate in your wallet.",
+            course.en
+        ),
     );
     let Some(found) = found else {
         return Findings { found: not_presented(), needed, action: complete };

@@ -24,7 +24,7 @@ pub use organizations::{AddOrganization, OrganizationRow};
 pub use sessions::{
     EndGrant, EndSession, EndedSession, GrantRow, Listing, Part, SessionRow, WhichSessions,
 };
-pub use state::{AuditVerified, BrokerState, KeyRow, RotateKey, RotationPlan};
+pub use state::{AuditFound, AuditVerified, BrokerState, KeyRow, RotateKey, RotationPlan};
 pub use trust::{AddTrust, TrustRow};
 
 use crate::Broker;

@@ -1,10 +1,12 @@
 //! The configuration, as far as the broker needs it.
 
 use sekisho_access::Gate;
+use sekisho_ambient::Text;
 use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry, Wallets, WalletsError};
 use sekisho_registry::{Service, Services, ServicesError};
 use sekisho_site::{Origin, OriginError, OutboundConfig};
+use serde::Deserialize;
 
 /// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,38 @@ pub enum ConfigError {
     /// The wallets are wrong.
     #[error(transparent)]
     Wallets(#[from] WalletsError),
+    /// A URL of the operator cannot be a link of the pages.
+    #[error("operator: {0:?} is no https URL, nor for contact_uri a mailto URL")]
+    OperatorUri(String),
+}
+
+/// Who operates this broker, as every page says it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// The name of the organization.
+    pub name: Text,
+    /// Where people ask for help: an https or mailto URL.
+    #[serde(default)]
+    pub contact_uri: Option<String>,
+    /// How it handles personal information: an https URL.
+    #[serde(default)]
+    pub privacy_uri: Option<String>,
+}
+
+impl Operator {
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |uri: &&String, schemes: &[&str]| {
+            !schemes.iter().any(|scheme| uri.starts_with(scheme))
+                || uri.contains(char::is_whitespace)
+        };
+        let contact = self.contact_uri.iter().find(|uri| wrong(uri, &["https://", "mailto:"]));
+        let privacy = self.privacy_uri.iter().find(|uri| wrong(uri, &["https://"]));
+        match contact.or(privacy) {
+            Some(uri) => Err(ConfigError::OperatorUri(uri.clone())),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What the operator configured.
@@ -41,12 +75,15 @@ pub struct Config {
     pub clock_ahead: Ahead,
     /// Which hosts may be called, and how.
     pub outbound: OutboundConfig,
+    /// Who operates this broker, for the foot of every page.
+    pub operator: Option<Operator>,
 }
 
 impl Config {
     /// Checks the configuration, and returns the parts that other crates need.
     pub fn check(&self) -> Result<(Services, Wallets), ConfigError> {
         let services = Services::new(self.services.clone(), self.gates.clone())?;
+        self.operator.as_ref().map_or(Ok(()), Operator::check)?;
         let entries = self.wallets.clone();
         let wallets =
             Wallets::new(entries, self.client_id_prefix, self.response_mode, self.clock_ahead)?;

@@ -18,6 +18,8 @@ pub mod config;
 pub mod token;
 pub mod upkeep;
 
+use std::sync::Arc;
+
 use sekisho_ambient::{Clock, Entropy};
 use sekisho_grants::Grants;
 use sekisho_issuer::Issuer;
@@ -29,7 +31,7 @@ use sekisho_site::{OutboundError, Site};
 use sekisho_standing::Standing;
 use sekisho_store::{Store, StoreError};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Operator};
 use crate::token::TokenEndpoint;
 
 /// The most rows that one answer lists.
@@ -45,6 +47,7 @@ pub struct Broker {
     grants: Grants,
     issuer: Issuer,
     logins: Logins,
+    operator: Option<Arc<Operator>>,
 }
 
 /// Why a broker does not start.
@@ -93,7 +96,8 @@ impl Broker {
         entropy: Entropy,
     ) -> Result<Self, StartError> {
         let (services, wallets) = config.check()?;
-        let Config { origin, type_authority, outbound, clock_ahead, .. } = config;
+        let Config { origin, type_authority, outbound, clock_ahead, operator, .. } = config;
+        let operator = operator.map(Arc::new);
         let site = Site::new(origin, type_authority, &outbound, store, clock, entropy)?;
         let registry = Registry::open(site.clone(), services).await?;
         let organizations = registry.list_organizations(MAX_ROWS).await?;
@@ -114,12 +118,17 @@ impl Broker {
             grants.clone(),
             wallets,
         );
-        Ok(Self { site, registry, keyring, standing, grants, issuer, logins })
+        Ok(Self { site, registry, keyring, standing, grants, issuer, logins, operator })
     }
 
     /// The installation: origin, store, clock and randomness.
     pub fn site(&self) -> &Site {
         &self.site
+    }
+
+    /// Who operates this broker, if the configuration says it.
+    pub fn operator(&self) -> Option<Arc<Operator>> {
+        self.operator.clone()
     }
 
     /// Registered clients, organizations, trust and services.

@@ -90,8 +90,9 @@ impl Grants {
             released.insert("authorization_details".to_owned(), details.into());
             merge_groups(&mut released, &permit.groups);
             let service = party.service.as_deref();
-            if let Some(service) = service.and_then(|id| self.registry.services().service(id)) {
-                released.insert("svc_residency".to_owned(), service.residency.ja.clone().into());
+            let service = service.and_then(|id| self.registry.services().service(id));
+            if let Some(residency) = service.and_then(|service| service.residency.as_ref()) {
+                released.insert("svc_residency".to_owned(), residency.ja.clone().into());
             }
         }
         Ok(released)

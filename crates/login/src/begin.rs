@@ -6,11 +6,12 @@ use sekisho_oauth::authorization::{
     self, AuthorizationError, AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse,
     Prompt, ServerRules,
 };
+use sekisho_oauth::client::Client;
 use sekisho_oauth::params::Params;
 use sekisho_profile::acr::PHISHING_RESISTANT;
 use sekisho_profile::{Code, lifetimes, scopes};
 use sekisho_registry::RelyingParty;
-use sekisho_site::Refusal;
+use sekisho_site::{Mismatch, Refusal, registered_list, sent_uri};
 
 use crate::asked::{AskError, Asked, asked_name};
 use crate::session::{self, End};
@@ -47,17 +48,20 @@ impl Logins {
     /// [`Refusal::Code`] if the client or the redirect URI is wrong, so that the browser must not
     /// be redirected.
     pub async fn begin(&self, params: &Params, visitor: &Visitor) -> Result<Begin, Refusal> {
-        let client_id = authorization::client_id(params).map_err(page)?;
+        let client_id = authorization::client_id(params);
+        let client_id = client_id.map_err(|code| page(code, params, None))?;
         let party = self.registry.find_client(client_id).await?;
         let client = party.as_ref().map(|party| &party.client);
         let request = match authorization::validate(params, client, &self.authorization_rules()) {
             Ok(request) => request,
-            Err(AuthorizationError::Page(code)) => return Err(page(code)),
+            Err(AuthorizationError::Page(code)) => return Err(page(code, params, client)),
             Err(AuthorizationError::Redirect(error)) => {
                 return Ok(Begin::Respond(error.into()));
             }
         };
-        let Some(party) = party else { return Err(Refusal::code(Code::UnknownClient, "")) };
+        let Some(party) = party else {
+            return Err(page(authorization::PageErrorCode::UnknownClient, params, None));
+        };
         let asked = match Asked::new(&self.registry, &party, &request) {
             Ok(asked) => asked,
             Err(error) => return Ok(self.refuse_ask(&request, &error)),
@@ -312,8 +316,16 @@ struct FromSession<'a> {
     session: Session,
 }
 
-fn page(code: authorization::PageErrorCode) -> Refusal {
-    Refusal::code(code.into(), "")
+/// A refusal that is told on a page, because the browser must not be sent to the redirect URI.
+fn page(code: authorization::PageErrorCode, params: &Params, client: Option<&Client>) -> Refusal {
+    let one = |name| params.one(name).ok().flatten();
+    let facts = Mismatch {
+        client: one("client_id").map(str::to_owned),
+        known: client.is_some(),
+        sent: one("redirect_uri").map(sent_uri),
+        registered: client.map(|client| registered_list(&client.redirect_uris)),
+    };
+    Refusal::client(code.into(), facts)
 }
 
 /// Whether the claims kept with a session suffice for this request. A credential that was not

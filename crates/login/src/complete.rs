@@ -5,7 +5,7 @@
 use sekisho_ambient::{Handle, HandleKey, Timestamp, constant_time_eq};
 use sekisho_grants::Evidence;
 use sekisho_oauth::authorization::{
-    AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, ResponseBody,
+    AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, Prompt, ResponseBody,
 };
 use sekisho_oauth::redirect_uri;
 use sekisho_openid4vp::presentation::{
@@ -103,9 +103,15 @@ impl OpenLogin {
         self.request.ui_locales.join(" ")
     }
 
-    /// The path and query that repeat the authorization request.
+    /// The path and query that repeat the authorization request. After a denial the wallet is asked
+    /// again, because the session has the credentials that did not suffice.
     pub fn again(&self) -> String {
-        format!("{}?{}", paths::AUTHORIZE, self.request.to_query())
+        let denied = matches!(self.state(), Some(LoginState::Denied(_)));
+        let mut request = self.request.clone();
+        if denied && !request.prompt.contains(&Prompt::Login) {
+            request.prompt.push(Prompt::Login);
+        }
+        format!("{}?{}", paths::AUTHORIZE, request.to_query())
     }
 
     /// What the page's policy must allow as a target of its forms: where the relying party's

@@ -8,7 +8,7 @@ use sekisho_oauth::client::Client;
 use sekisho_oauth::id_token::{self, Hint};
 use sekisho_oauth::params::Params;
 use sekisho_profile::Code;
-use sekisho_site::Refusal;
+use sekisho_site::{Mismatch, Refusal, registered_list, sent_uri};
 
 use crate::session::{self, End};
 use crate::tables::{Session, Sessions};
@@ -94,10 +94,11 @@ impl Logins {
     }
 
     async fn read_logout(&self, params: &Params) -> Result<Request, Refusal> {
+        let contradiction = || Refusal::client(Code::LogoutRequest, sent_by(params));
         if params.duplicate(&[]).is_some() {
-            return Err(Refusal::code(Code::LogoutRequest, ""));
+            return Err(contradiction());
         }
-        let one = |name| params.one(name).map_err(|_| Refusal::code(Code::LogoutRequest, ""));
+        let one = |name| params.one(name).map_err(|_| contradiction());
         let hint = one("id_token_hint")?;
         let read = hint.and_then(|hint| {
             let origin = self.site.origin().as_str();
@@ -111,23 +112,43 @@ impl Logins {
         if let (Some(named), Some(hinted)) = (&named, &hinted)
             && named != hinted
         {
-            return Err(Refusal::code(Code::LogoutRequest, ""));
+            return Err(contradiction());
         }
         let client = match hinted.or(named) {
             None => None,
-            Some(id) => Some(self.registry.client(&id).await?.client),
+            Some(id) => {
+                let party = self.registry.find_client(&id).await?;
+                let unknown = || Refusal::client(Code::UnknownClient, sent_by(params));
+                Some(party.ok_or_else(unknown)?.client)
+            }
         };
         let uri = one("post_logout_redirect_uri")?;
         let back = match (&client, uri) {
             (Some(client), Some(uri)) => {
                 if !client.post_logout_redirect_uris.iter().any(|registered| registered == uri) {
-                    return Err(Refusal::code(Code::RedirectUri, ""));
+                    let facts = Mismatch {
+                        client: Some(client.client_id.clone()),
+                        known: true,
+                        registered: Some(registered_list(&client.post_logout_redirect_uris)),
+                        ..sent_by(params)
+                    };
+                    return Err(Refusal::client(Code::RedirectUri, facts));
                 }
                 Some(with_state(uri, one("state")?))
             }
             _ => None,
         };
         Ok(Request { client, hint: read, back })
+    }
+}
+
+/// What a refused request sent, for the log.
+fn sent_by(params: &Params) -> Mismatch {
+    let one = |name| params.one(name).ok().flatten();
+    Mismatch {
+        client: one("client_id").map(str::to_owned),
+        sent: one("post_logout_redirect_uri").map(sent_uri),
+        ..Mismatch::default()
     }
 }
 

@@ -123,11 +123,12 @@ impl Logins {
         let service = match service {
             Some(service) => ServiceDescription {
                 name: service.name.clone(),
-                operator: Some(Operator {
-                    name: service.operator.clone(),
-                    corporate_number: service.operator_number.clone(),
-                }),
-                residency: Some(service.residency.clone()),
+                operator: service
+                    .operator
+                    .clone()
+                    .zip(service.operator_number.clone())
+                    .map(|(name, corporate_number)| Operator { corporate_number, name }),
+                residency: service.residency.clone(),
             },
             None => ServiceDescription {
                 name: party.client.client_name.clone(),

@@ -88,6 +88,16 @@ impl Presented {
         }
     }
 
+    /// The name of the method that the request uses.
+    pub fn method(&self) -> &'static str {
+        match self {
+            Self::Basic { .. } => "client_secret_basic",
+            Self::Post { .. } => "client_secret_post",
+            Self::None { .. } | Self::Anonymous => "none",
+            Self::Assertion(_) => "private_key_jwt",
+        }
+    }
+
     /// Whether a refusal has to carry `WWW-Authenticate: Basic` (RFC 6749, 5.2).
     pub fn is_basic(&self) -> bool {
         matches!(self, Self::Basic { .. })

@@ -38,7 +38,7 @@ const fn must(rule: ClaimRule) -> ClaimRule {
 /// All credential types.
 pub static ALL: [CredentialType; 3] = [AFFILIATION, ORGANIZATION, AI_TRAINING];
 
-/// 社員証: states that a person belongs to an organization.
+/// 所属証明書: states that a person belongs to an organization.
 pub const AFFILIATION: CredentialType = CredentialType {
     name: "affiliation",
     major: 1,
@@ -73,8 +73,8 @@ pub const AFFILIATION: CredentialType = CredentialType {
                 "student",
                 "visiting",
             ]),
-            "所属の種類",
-            "Kind of affiliation",
+            "所属区分",
+            "Type of affiliation",
         )),
         claim(
             &["home_org_corporate_number"],
@@ -156,14 +156,8 @@ pub const AI_TRAINING: CredentialType = CredentialType {
     max_days: 3 * 365,
     ends_with_fiscal_year: false,
     claims: &[
-        must(claim(&["achievement_id"], Never, Form::Text, "研修の識別子", "Achievement")),
-        must(claim(
-            &["achievement_name"],
-            Never,
-            Form::Text,
-            "修了内容",
-            "Name of the achievement",
-        )),
+        must(claim(&["achievement_id"], Never, Form::Text, "研修ID", "Training ID")),
+        must(claim(&["achievement_name"], Never, Form::Text, "研修名", "Training")),
         must(claim(
             &["framework"],
             Never,
@@ -293,8 +287,8 @@ mod tests {
     }
 
     const PINNED: [&str; 3] = [
-        "sha256-Ju5ZG8/vPy7vAE0xbp0jpebnJ0cgRrXZMCY7AM0UlYY=",
+        "sha256-s+iNUQRyn1wjTJdDzhqwFTX4x9tZ3+fsh+hQMzqaWPs=",
         "sha256-kFBUawvt1LDx/GASASFfJZQ1SC330wX1qgxBrNwcAEk=",
-        "sha256-F8s4YIbASsy8JM0kjZVA4XGkwPtUObrtlIF2n3AbvPU=",
+        "sha256-FRB+zJG9Mj0TUQ1nEccyChuzVqfFIUHYJU5O67IAJfA=",
     ];
 }

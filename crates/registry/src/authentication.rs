@@ -9,10 +9,9 @@ use sekisho_jose::{JwkSet, PublicJwk, json};
 use sekisho_oauth::assertion::{self, Assertion, AssertionCheck, VerifiedAssertion};
 use sekisho_oauth::authentication::{self, AuthenticatedClient, Presented};
 use sekisho_oauth::client::{Client, ClientAuthentication, ClientKeys};
-use sekisho_oauth::token::TokenError;
-
 use sekisho_oauth::params::Params;
-use sekisho_site::{Refusal, paths};
+use sekisho_oauth::token::TokenError;
+use sekisho_site::{Mismatch, Refusal, paths, registered_list, sent_uri};
 use sekisho_store::StoreError;
 
 use crate::{Registry, RelyingParty, tables};
@@ -173,6 +172,21 @@ impl Registry {
         Ok(Authenticated { proof, party })
     }
 
+    /// What a refused request of a client sent, against what the client registered: for the log.
+    pub async fn mismatch(&self, evidence: &ClientEvidence<'_>, error: &TokenError) -> Mismatch {
+        let presented = Presented::from_request(evidence.authorization, evidence.form).ok();
+        let named = presented.as_ref().and_then(Presented::client_id);
+        let named = named.or_else(|| evidence.form.one("client_id").ok().flatten());
+        let party = match named {
+            Some(id) => self.find_client(id).await.ok().flatten(),
+            None => None,
+        };
+        let client = party.as_ref().map(|party| &party.client);
+        let (sent, registered) = compare(evidence.form, presented.as_ref(), client, error);
+        let client = named.map(str::to_owned);
+        Mismatch { client, known: party.is_some(), sent, registered }
+    }
+
     async fn verify_assertion(
         &self,
         assertion: &Assertion,
@@ -244,5 +258,37 @@ impl Registry {
         } else {
             Err(TokenError::Assertion("it was used before").into())
         }
+    }
+}
+
+/// The two values that an error is about, if they say more than the error itself. Neither is a
+/// secret.
+fn compare(
+    form: &Params,
+    presented: Option<&Presented>,
+    client: Option<&Client>,
+    error: &TokenError,
+) -> (Option<String>, Option<String>) {
+    let one = |name| form.one(name).ok().flatten();
+    match error {
+        TokenError::OtherRedirectUri => (
+            Some(one("redirect_uri").map_or_else(|| "none".to_owned(), sent_uri)),
+            client.map(|client| registered_list(&client.redirect_uris)),
+        ),
+        TokenError::InvalidScope => {
+            (one("scope").map(str::to_owned), client.map(|client| registered_list(&client.scopes)))
+        }
+        TokenError::UnsupportedGrantType | TokenError::UnauthorizedClient => {
+            (one("grant_type").map(str::to_owned), None)
+        }
+        TokenError::NotAuthenticated
+        | TokenError::OtherMethod { .. }
+        | TokenError::WrongSecret { .. }
+        | TokenError::Assertion(_)
+        | TokenError::UnknownKey => (
+            presented.map(|presented| presented.method().to_owned()),
+            client.map(|client| client.authentication.method().to_owned()),
+        ),
+        _ => (None, None),
     }
 }

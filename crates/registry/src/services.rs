@@ -15,12 +15,15 @@ pub struct Service {
     pub id: String,
     /// The name shown to people.
     pub name: Text,
-    /// The name of the company that operates it.
-    pub operator: Text,
+    /// The name of the company that operates it; `None` if it is not stated.
+    #[serde(default)]
+    pub operator: Option<Text>,
     /// The corporate number (法人番号) of that company.
-    pub operator_number: String,
+    #[serde(default)]
+    pub operator_number: Option<String>,
     /// Where its machines are, e.g. `北海道石狩市` / `Ishikari, Hokkaido`.
-    pub residency: Text,
+    #[serde(default)]
+    pub residency: Option<Text>,
     /// How long it keeps the data that it receives; shown before consent.
     #[serde(default)]
     pub retention: Option<Text>,
@@ -37,9 +40,8 @@ pub struct Service {
 
 impl Service {
     fn is_visible(&self) -> bool {
-        let always = [&self.name, &self.operator, &self.residency];
-        let told = [&self.retention, &self.transfer_abroad].into_iter().flatten();
-        always.into_iter().chain(told).all(Text::is_visible)
+        let told = [&self.operator, &self.residency, &self.retention, &self.transfer_abroad];
+        self.name.is_visible() && told.into_iter().flatten().all(Text::is_visible)
     }
 }
 

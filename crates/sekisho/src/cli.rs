@@ -65,17 +65,20 @@ struct Common {
     /// Prints JSON; the same as --output json
     #[arg(long, global = true)]
     json: bool,
-    /// How results are printed: json is one document, jsonl one for each row of a list
-    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    /// How results are printed: text, json (one document) or jsonl (one for each row of a list)
+    /// [default: text]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", conflicts_with = "json")]
     output: Option<Output>,
     /// ja or en [default: from LC_ALL, LC_MESSAGES or LANG]
     #[arg(long, global = true, value_parser = parse_lang)]
     lang: Option<Lang>,
 }
 
-/// How results are printed for machines.
+/// How results are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Output {
+    /// For people
+    Text,
     /// One JSON document
     Json,
     /// One JSON document on each line
@@ -96,7 +99,7 @@ enum Command {
     /// Relying parties
     #[command(subcommand)]
     Client(client::Command),
-    /// Whose credentials are believed
+    /// Trusted issuers
     #[command(subcommand)]
     Trust(trust::Command),
     /// Credentials of our organizations
@@ -155,7 +158,8 @@ pub async fn run(
     terminal: &mut Terminal<'_>,
 ) -> u8 {
     let Common { config, json, output, lang } = arguments.common;
-    let (json, lines) = (json || output.is_some(), output == Some(Output::Jsonl));
+    let machine = output.is_some_and(|output| output != Output::Text);
+    let (json, lines) = (json || machine, output == Some(Output::Jsonl));
     let chosen = lang;
     let lang = lang.unwrap_or_else(environment_lang);
     let mut session = Session { terminal, json, lines, lang, chosen, config, surroundings };

@@ -208,6 +208,7 @@ fn named(error: &ConfigError) -> String {
             ServicesError::GateWithoutService { service, .. } | ServicesError::Invisible(service),
         ) => service,
         ConfigError::Wallets(WalletsError::Endpoint { name }) => name,
+        ConfigError::OperatorUri(uri) => uri,
         ConfigError::Wallets(WalletsError::Preferred(_)) => return "[[wallets]]".to_owned(),
     };
     format!("\"{value}\"")

@@ -36,7 +36,7 @@ words! {
     HTTP_STATUS = "HTTP ステータス", "HTTP status";
     ID = "ID", "ID";
     ISSUED = "発行", "Issued";
-    ISSUER = "発行者", "Issuer";
+    ISSUER = "発行元", "Issuer";
     KEY = "鍵", "Key";
     KEYS = "鍵", "Keys";
     LINK = "リンク", "Link";
@@ -62,7 +62,7 @@ words! {
     STATE = "状態", "State";
     STEP = "手順", "Step";
     TIME = "日本時間", "Time (JST)";
-    TRUSTED = "信頼する発行者", "Trusted issuers";
+    TRUSTED = "信頼する発行元", "Trusted issuers";
     TX_CODE = "受け取りコード", "Transaction code";
     TYPE = "種類", "Type";
     UNTIL = "次の変更", "Until";
@@ -80,8 +80,14 @@ words! {
         "監査記録 {records} 件に誤りはありません。最後の記録: {hash}",
         "All {records} records of the audit log are sound. The last is {hash}";
     INIT_DONE =
-        "{config} と {data_dir} を作りました。\n\n次の手順:\n  1. {config} を確かめる（サービス、条件、ウォレット）\n  2. sekisho --config {config} serve\n  3. sekisho --config {config} org add 法人番号 --name-ja … --name-en …\n  4. sekisho --config {config} client add …\n\n{data_dir}/root.key がないと保管データは開きません。別の場所に控えを取ってください。\n{ca_file} は、このブローカーのルート証明書です。ウォレットに渡してください。",
+        "{config} と {data_dir} を作りました。\n\n次の手順:\n  1. {config} を確認する（サービス、条件、ウォレット）\n  2. sekisho --config {config} serve\n  3. sekisho --config {config} org add 法人番号 --name-ja … --name-en …\n  4. sekisho --config {config} client add …\n\n{data_dir}/root.key がないと保管データは開きません。別の場所に控えを取ってください。\n{ca_file} は、このブローカーのルート証明書です。ウォレットに渡してください。",
         "Made {config} and {data_dir}.\n\nNext:\n  1. look through {config} (services, gates, wallets)\n  2. sekisho --config {config} serve\n  3. sekisho --config {config} org add NUMBER --name-ja … --name-en …\n  4. sekisho --config {config} client add …\n\nWithout {data_dir}/root.key the store does not open: keep a copy elsewhere.\n{ca_file} is the root of this broker's certificates: give it to wallets.";
+    MORE =
+        "続きがあります: --after {next} を付けてください。",
+        "There are more: add --after {next}.";
+    NO_RECORD =
+        "この参照番号の監査記録はありません。ウォレットが回答する前の失敗は監査記録に残りません。サーバーのログで {reference} を探してください。",
+        "No audit record has this reference. What failed before a wallet answered is in no record: look for {reference} in the server's log.";
     NOT_CONFIRMED =
         "同じ文字が入力されなかったため、何も変更していません。スクリプトでは --yes を付けてください。",
         "Nothing was changed: what was typed is not the same. In scripts, add --yes.";

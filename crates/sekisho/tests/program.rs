@@ -10,9 +10,11 @@
 
 mod admin;
 mod by_hand;
+mod commands;
 mod console;
 mod demo;
 mod edge;
 mod exposed;
 mod operator;
+mod references;
 mod support;

@@ -8,6 +8,7 @@
 
 pub mod audit;
 mod digests;
+mod faults;
 mod names;
 mod origin;
 mod outbound;
@@ -21,6 +22,7 @@ use sekisho_ambient::{Clock, Entropy, HandleKey, Timestamp};
 use sekisho_store::{Store, StoreError, Table};
 
 pub use digests::Digests;
+pub use faults::{LINES, Mismatch, printable, registered_list, sent_uri};
 pub use names::{NameError, check_names};
 pub use origin::{Origin, OriginError, is_loopback};
 pub use outbound::{Outbound, OutboundConfig, OutboundError};
@@ -42,6 +44,7 @@ struct Inner {
     entropy: Entropy,
     digests: Digests,
     outbound: Outbound,
+    faults: faults::Faults,
 }
 
 impl Site {
@@ -60,7 +63,9 @@ impl Site {
         entropy: Entropy,
     ) -> Result<Self, OutboundError> {
         let (digests, outbound) = (Digests::new(&store), Outbound::new(outbound)?);
-        let inner = Inner { origin, type_authority, store, clock, entropy, digests, outbound };
+        let faults = faults::Faults::default();
+        let inner =
+            Inner { origin, type_authority, store, clock, entropy, digests, outbound, faults };
         Ok(Self(Arc::new(inner)))
     }
 

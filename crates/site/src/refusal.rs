@@ -3,6 +3,8 @@
 use sekisho_profile::Code;
 use sekisho_store::{PersonKeyError, StoreError};
 
+use crate::Mismatch;
+
 /// The reason why a use-case did not do what was asked: a code that people are told, with a
 /// reference that finds it in the log, or an internal failure.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +16,15 @@ pub enum Refusal {
         code: Code,
         /// A reference by which the operator finds the refusal in the log.
         reference: String,
+    },
+    /// A request of a client that cannot be answered at its redirect URI, so that people see the
+    /// code.
+    #[error("{code}")]
+    Client {
+        /// The code that people are told.
+        code: Code,
+        /// What was sent against what is registered, for the log.
+        facts: Box<Mismatch>,
     },
     /// The object does not exist, or does not belong to this browser. The answer does not say
     /// which.
@@ -36,10 +47,15 @@ impl Refusal {
         Self::Code { code, reference: reference.into() }
     }
 
+    /// Makes a refusal of a client's request, with what the log says about it.
+    pub fn client(code: Code, facts: Mismatch) -> Self {
+        Self::Client { code, facts: Box::new(facts) }
+    }
+
     /// Returns the code that people are told.
     pub fn told(&self) -> Code {
         match self {
-            Self::Code { code, .. } => *code,
+            Self::Code { code, .. } | Self::Client { code, .. } => *code,
             Self::NotFound => Code::PageNotFound,
             Self::Store(StoreError::Busy) => Code::Busy,
             Self::Store(_) | Self::Person(_) => Code::Store,

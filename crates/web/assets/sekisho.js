@@ -39,9 +39,10 @@
   function count(timer) {
     var end = new Date().getTime() + Number(timer.getAttribute('data-left')) * 1000;
     var form = timer.getAttribute('data-form');
+    var short = timer.getAttribute('data-short');
     var tick = window.setInterval(function () {
       var left = Math.max(0, Math.round((end - new Date().getTime()) / 1000));
-      timer.textContent = form.replace('{m}', Math.floor(left / 60)).replace('{s}', left % 60);
+      timer.textContent = (left < 60 ? short : form).replace('{m}', Math.floor(left / 60)).replace('{s}', left % 60);
       if (left === 0) {
         window.clearInterval(tick);
         if (path && !over) { over = true; window.setTimeout(again, 1500); }
@@ -54,6 +55,13 @@
   /* Posts an answer to the service. Without a script, the person presses the form's button. */
   var post = document.getElementById('post-back');
   if (post) { post.submit(); }
+
+  /* A wide screen shows the QR code; old browsers cannot be told so by the style sheet alone. */
+  var elsewhere = document.querySelector('details.elsewhere');
+  var styled = window.CSS && window.CSS.supports && window.CSS.supports('selector(::details-content)');
+  if (elsewhere && !styled && window.matchMedia && window.matchMedia('(min-width: 900px)').matches) {
+    elsewhere.open = true;
+  }
 
   /* Shows the button that copies the link, where the browser can. */
   var copy = document.getElementById('copy');

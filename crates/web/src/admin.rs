@@ -49,6 +49,7 @@ pub fn router(broker: Broker) -> Router {
         .route("/v1/keys", get(keys))
         .route("/v1/keys/rotate", post(rotate_key))
         .route("/v1/audit", get(audit))
+        .route("/v1/audit/query", get(audit_query))
         .route("/v1/audit/verify", get(audit_verify))
         .fallback(|| async { Failed::NoSuchPath })
         .method_not_allowed_fallback(|| async { Failed::NoSuchMethod })
@@ -128,6 +129,14 @@ struct WhichKeys {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Page {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WithReference {
+    reference: String,
     after: Option<u64>,
     limit: Option<usize>,
 }
@@ -337,6 +346,15 @@ async fn rotate_key(
 
 async fn audit(State(broker): State<Broker>, _: Caller, Asked(page): Asked<Page>) -> Answer {
     list("records", broker.audit_tail(page.after, page.limit.unwrap_or(TAIL)).await)
+}
+
+async fn audit_query(
+    State(broker): State<Broker>,
+    _: Caller,
+    Asked(asked): Asked<WithReference>,
+) -> Answer {
+    let limit = asked.limit.unwrap_or(TAIL);
+    answer(broker.audit_query(&asked.reference, asked.after, limit).await)
 }
 
 async fn audit_verify(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {

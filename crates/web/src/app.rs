@@ -26,6 +26,12 @@ impl FromRef<App> for Logins {
     }
 }
 
+impl FromRef<App> for Registry {
+    fn from_ref(app: &App) -> Self {
+        app.0.registry().clone()
+    }
+}
+
 impl FromRef<App> for Grants {
     fn from_ref(app: &App) -> Self {
         app.0.grants().clone()
@@ -41,12 +47,6 @@ impl FromRef<App> for Issuer {
 impl FromRef<App> for Standing {
     fn from_ref(app: &App) -> Self {
         app.0.standing().clone()
-    }
-}
-
-impl FromRef<App> for Registry {
-    fn from_ref(app: &App) -> Self {
-        app.0.registry().clone()
     }
 }
 

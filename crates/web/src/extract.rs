@@ -1,6 +1,7 @@
 //! Typed extractors. Each parses one part of a request, so that handlers get typed values.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
@@ -8,17 +9,18 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use sekisho_ambient::Handle;
+use sekisho_broker::config::Operator;
 use sekisho_login::{Device, Logins, OpenLogin, Visitor};
 use sekisho_oauth::params::Params;
 use sekisho_oauth::token::{GrantType, TokenError};
 use sekisho_profile::Code;
-use sekisho_registry::ClientEvidence;
-use sekisho_site::{Refusal, Site};
+use sekisho_registry::{ClientEvidence, Registry, TokenFailure};
+use sekisho_site::{Mismatch, Refusal, Site};
 
 use crate::app::App;
 use crate::cookies;
 use crate::pages::{Lang, choose_language, from_ui_locales};
-use crate::reply::json;
+use crate::reply::{Refused, token_error};
 
 /// The parameters of the query.
 pub(crate) struct Query(pub(crate) Params);
@@ -124,6 +126,8 @@ pub(crate) struct Browser {
     /// Whether the person chose the language, in this request or before.
     own_choice: bool,
     pub(crate) site: Site,
+    /// The operator of this broker, whom every page names.
+    pub(crate) operator: Option<Arc<Operator>>,
 }
 
 impl FromRequestParts<App> for Browser {
@@ -149,7 +153,8 @@ impl FromRequestParts<App> for Browser {
         let locales = query.one("ui_locales").ok().flatten();
         let accept = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let lang = choose_language(wanted.as_deref(), locales, accept);
-        Ok(Self { visitor, lang, chosen, own_choice, site })
+        let operator = app.0.operator();
+        Ok(Self { visitor, lang, chosen, own_choice, site, operator })
     }
 }
 
@@ -248,7 +253,7 @@ impl FromRequest<App> for OwnLogoutForm {
         let digests = browser.site.digests();
         if !digests.is_form_token(form_token(&form), LOGOUT_FORM, browser.session()) {
             let refusal = Refusal::code(Code::OtherBrowser, "");
-            return Err(browser.answer(Err(refusal.into())));
+            return Err(browser.answer(Err(Refused::log_out(refusal))));
         }
         Ok(Self { browser, query, form })
     }
@@ -276,10 +281,13 @@ impl<S: Sync> FromRequestParts<S> for Authorization {
     }
 }
 
-/// The parts of a request by which a client authenticates. Errors are answered as JSON.
+/// The parts of a request by which a client authenticates. Errors are answered as JSON, and leave a
+/// line in the log with the reference that the answer names.
 pub(crate) struct ClientRequest {
     authorization: Option<String>,
     form: Params,
+    site: Site,
+    registry: Registry,
 }
 
 impl ClientRequest {
@@ -292,19 +300,46 @@ impl ClientRequest {
     pub(crate) fn evidence<'a>(&'a self, endpoint: &'a str) -> ClientEvidence<'a> {
         ClientEvidence { endpoint, authorization: self.authorization.as_deref(), form: &self.form }
     }
+
+    /// The answer to a request that failed, with its line in the log.
+    pub(crate) async fn refuse(&self, failure: TokenFailure) -> Response {
+        let (site, reference) = (&self.site, self.site.fresh_reference());
+        let error = match failure {
+            TokenFailure::Token(error) => {
+                let facts = self.registry.mismatch(&self.evidence(""), &error).await;
+                site.log_refusal(&reference, &error.to_string(), &facts);
+                error
+            }
+            TokenFailure::Store(error) => {
+                tracing::error!(reference, %error, "the store did not answer a client's request");
+                TokenError::TemporarilyUnavailable
+            }
+            TokenFailure::Broker(error) => {
+                tracing::error!(reference, %error, "a client's request failed");
+                TokenError::ServerError
+            }
+        };
+        token_error(&error, &reference)
+    }
 }
 
-impl<S: Send + Sync> FromRequest<S> for ClientRequest {
+impl FromRequest<App> for ClientRequest {
     type Rejection = Response;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let unreadable =
-            |unread: Response| json(unread.status().as_u16(), &TokenError::Unreadable.body());
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (site, registry) = (Site::from_ref(app), Registry::from_ref(app));
+        let unreadable = |unread: Response| {
+            let (error, reference) = (TokenError::Unreadable, site.fresh_reference());
+            site.log_refusal(&reference, &error.to_string(), &Mismatch::default());
+            let mut response = token_error(&error, &reference);
+            *response.status_mut() = unread.status();
+            response
+        };
         let (mut parts, body) = request.into_parts();
-        let authorization = Authorization::from_request_parts(&mut parts, state).await;
+        let authorization = Authorization::from_request_parts(&mut parts, app).await;
         let Authorization(authorization) = authorization.map_err(unreadable)?;
-        let form = Form::from_request(Request::from_parts(parts, body), state).await;
+        let form = Form::from_request(Request::from_parts(parts, body), app).await;
         let Form(form) = form.map_err(unreadable)?;
-        Ok(Self { authorization, form })
+        Ok(Self { authorization, form, site, registry })
     }
 }

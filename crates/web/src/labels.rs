@@ -9,6 +9,7 @@ use sekisho_grants::GrantedPermit;
 use sekisho_login::consent::{ConsentQuestion, ReleasedClaim};
 use sekisho_login::{DeniedLogin, ServiceFacts, asked as ask};
 use sekisho_oauth::authorization::AuthorizationResponse;
+use sekisho_profile::Code;
 use sekisho_site::paths;
 use serde_json::Value;
 
@@ -27,9 +28,9 @@ pub(crate) fn service_card(facts: &ServiceFacts, lang: Lang) -> ServiceCard {
     };
     let Some(service) = &facts.service else { return card };
     ServiceCard {
-        operator_name: say(lang, &service.operator),
-        corporate_number: Some(service.operator_number.clone()),
-        residency: Some(say(lang, &service.residency)),
+        operator_name: service.operator.as_ref().map(|name| say(lang, name)).unwrap_or_default(),
+        corporate_number: service.operator_number.clone(),
+        residency: service.residency.as_ref().map(|place| say(lang, place)),
         policy_url: service.policy_uri.clone(),
         tos_url: service.tos_uri.clone(),
         ..card
@@ -42,6 +43,7 @@ pub(crate) fn denied_view(
     denied: &DeniedLogin,
     login: &Handle,
     answer: &AuthorizationResponse,
+    again: String,
     lang: Lang,
 ) -> DeniedView {
     let reason = |reason: &sekisho_access::Reason| Reason {
@@ -62,7 +64,13 @@ pub(crate) fn denied_view(
         reference: login.key().reference(),
         time: denied.time,
         way_back: Some(WayBack::from(answer.encode())),
+        again: denied.reasons.iter().any(|reason| presentable(reason.code)).then_some(again),
     }
+}
+
+/// Whether the person may meet the condition by choosing another credential in the wallet.
+fn presentable(code: Code) -> bool {
+    matches!(code, Code::AffiliationNotAllowed | Code::TrainingMissing)
 }
 
 /// The page that asks for consent.
@@ -82,7 +90,7 @@ pub(crate) fn consent_view(
         id: claim.name.clone(),
         label: released_label(&claim.name)
             .map_or_else(|| claim.name.clone(), |label| label.say(lang).to_owned()),
-        value: readable(&claim.value, lang),
+        value: released(&claim.name, &claim.value, lang),
     };
     let purpose = &question.facts.party.purpose;
     ConsentView {
@@ -119,9 +127,11 @@ fn gpu_facts(permit: &GrantedPermit, lang: Lang) -> Vec<Fact> {
     rows.iter()
         .filter_map(|(member, label)| {
             let value = permit.details.get(*member)?;
+            let plain = readable(value, lang);
             let value = match *member {
                 "actions" => actions(value, lang),
-                _ => readable(value, lang),
+                "gpus" => texts::GPU_COUNTED.fill(lang, &[("value", &plain)]),
+                _ => plain,
             };
             Some(Fact { label: label.say(lang).to_owned(), value })
         })
@@ -154,6 +164,15 @@ fn released_label(name: &str) -> Option<Words> {
         "training" => texts::CLAIM_TRAINING,
         _ => return None,
     })
+}
+
+/// The value of a released claim as a person reads it.
+fn released(name: &str, value: &Value, lang: Lang) -> String {
+    match (name, value) {
+        ("email_verified", Value::Bool(true)) => texts::VERIFIED.say(lang).to_owned(),
+        ("email_verified", Value::Bool(false)) => texts::NOT_VERIFIED.say(lang).to_owned(),
+        _ => readable(value, lang),
+    }
 }
 
 /// A value as a person reads it: a text unchanged, a list or object as its values.
@@ -226,6 +245,12 @@ mod tests {
     fn values_are_read_without_their_syntax() {
         let value = json!({"name": "瀬戸内工業", "roles": ["gpu-user", "lead"], "verified": true});
         assert_eq!(readable(&value, Lang::En), "瀬戸内工業, gpu-user, lead, Yes");
+    }
+
+    #[test]
+    fn an_address_is_verified_or_not() {
+        let said = |verified: bool| released("email_verified", &json!(verified), Lang::Ja);
+        assert_eq!((said(true).as_str(), said(false).as_str()), ("確認済み", "未確認"));
     }
 
     #[test]

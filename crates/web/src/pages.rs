@@ -31,6 +31,7 @@ mod layout;
 mod login;
 mod message;
 mod number;
+mod operator;
 mod qr;
 #[cfg(test)]
 mod samples;
@@ -47,3 +48,4 @@ pub use message::{
     LogoutView, Message, MessageView, SignedOutView, logout_confirm, message, signed_out,
 };
 pub use number::{NumberEntryView, NumberShowView, number_entry, number_show};
+pub(crate) use operator::signed_by;

@@ -2,14 +2,17 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, StatusCode};
 use sekisho_ambient::Handle;
 use sekisho_login::LoginCookie;
 use sekisho_oauth::authorization::{AuthorizationResponse, Encoded};
 use sekisho_oauth::redirect_uri;
+use sekisho_oauth::token::TokenError;
 use sekisho_profile::{Code, lifetimes};
-use sekisho_site::Refusal;
+use sekisho_site::{Mismatch, Refusal, Site};
 use serde_json::Value;
 
 use crate::extract::Browser;
@@ -104,12 +107,18 @@ pub(crate) struct Refused {
     refusal: Refusal,
     back: Option<AuthorizationResponse>,
     again: Option<String>,
+    logging_out: bool,
 }
 
 impl Refused {
     /// A refusal with an answer that leads back to the relying party.
     pub(crate) fn with_way_back(refusal: Refusal, back: AuthorizationResponse) -> Self {
-        Self { refusal, back: Some(back), again: None }
+        Self { back: Some(back), ..Self::from(refusal) }
+    }
+
+    /// A refusal of a request to log out.
+    pub(crate) fn log_out(refusal: Refusal) -> Self {
+        Self { logging_out: true, ..Self::from(refusal) }
     }
 
     /// The same, with the path that begins the login again.
@@ -120,7 +129,7 @@ impl Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, back: None, again: None }
+        Self { refusal, back: None, again: None, logging_out: false }
     }
 }
 
@@ -159,9 +168,13 @@ impl Browser {
     }
 
     fn refuse(&self, refused: Refused) -> Response {
-        let Refused { refusal, back, again } = refused;
-        log(&refusal);
+        let Refused { refusal, back, again, logging_out } = refused;
         let code = refusal.told();
+        let reference = match refusal.reference() {
+            "" => self.site.fresh_reference(),
+            reference => reference.to_owned(),
+        };
+        log_page(&self.site, &refusal, &reference);
         let status = match refusal {
             Refusal::NotFound => StatusCode::NOT_FOUND,
             _ => status_of(code),
@@ -171,11 +184,12 @@ impl Browser {
         let view = pages::ErrorView {
             lang: self.lang,
             code,
-            reference: refusal.reference().to_owned(),
+            reference,
             time: self.site.now(),
             status: status.as_u16(),
             again,
             way_back,
+            logging_out,
         };
         let policy = page_policy(target.as_deref());
         let mut response = self.html(status, pages::error(&view), &policy);
@@ -186,6 +200,7 @@ impl Browser {
     }
 
     fn html(&self, status: StatusCode, body: String, policy: &str) -> Response {
+        let body = pages::signed_by(self.operator.as_deref(), body, self.lang);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         if let Ok(policy) = HeaderValue::from_str(policy) {
@@ -213,6 +228,24 @@ pub(crate) fn json(status: u16, body: &Value) -> Response {
     (status, Json(body)).into_response()
 }
 
+/// The error of an endpoint at which clients authenticate. Its description names the reference.
+pub(crate) fn token_error(error: &TokenError, reference: &str) -> Response {
+    let mut body = error.body();
+    let told = error.description();
+    let told = format!("{} (reference {reference})", told.as_str());
+    if let Some(description) = body.get_mut("error_description") {
+        *description = told.into();
+    }
+    let mut response = json(error.status(), &body);
+    if let Some(challenge) = error.www_authenticate() {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    response
+}
+
 /// The answer to a program when a use-case failed: 404 if it was not found, otherwise 503. It has
 /// no body.
 pub(crate) fn bare(refusal: &Refusal) -> Response {
@@ -228,12 +261,31 @@ fn status_of(code: Code) -> StatusCode {
     StatusCode::from_u16(code.entry().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Logs a failure. Refusals by the rules are not logged here; they are in the audit log.
-pub(crate) fn log(refusal: &Refusal) {
+/// Logs why a page is an error, with the reference that the page shows.
+fn log_page(site: &Site, refusal: &Refusal, reference: &str) {
+    let unknown = Mismatch::default();
+    let facts = match refusal {
+        Refusal::Client { facts, .. } => facts,
+        _ => &unknown,
+    };
     match refusal {
-        Refusal::Code { .. } | Refusal::NotFound => {}
-        Refusal::Store(error) => tracing::error!(%error, "the store did not answer"),
-        Refusal::Person(error) => tracing::error!(%error, "sealed claims do not open"),
-        Refusal::NoKey => tracing::error!("a key that must be there is not"),
+        Refusal::Code { .. } | Refusal::Client { .. } | Refusal::NotFound => {
+            site.log_refusal(reference, refusal.told().id(), facts);
+        }
+        _ => log_failure(refusal, Some(reference)),
+    }
+}
+
+/// Logs a failure of ours. Refusals by the rules are not logged here.
+pub(crate) fn log(refusal: &Refusal) {
+    log_failure(refusal, None);
+}
+
+fn log_failure(refusal: &Refusal, reference: Option<&str>) {
+    match refusal {
+        Refusal::Code { .. } | Refusal::Client { .. } | Refusal::NotFound => {}
+        Refusal::Store(error) => tracing::error!(reference, %error, "the store did not answer"),
+        Refusal::Person(error) => tracing::error!(reference, %error, "sealed claims do not open"),
+        Refusal::NoKey => tracing::error!(reference, "a key that must be there is not"),
     }
 }

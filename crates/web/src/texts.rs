@@ -18,8 +18,9 @@ texts! {
     // Every page.
     SKIP: "本文へ移動", "Skip to content";
     LANGUAGE: "表示言語", "Language";
-    FOOTER: "この画面は、ほかのサイトから何も読み込みません。", "This page loads nothing from any other site.";
-    LEFT: "{m}分{s}秒", "{m} min {s} s";
+    CONTACT: "お問い合わせ", "Contact";
+    LEFT_SECONDS: "残り{s}秒", "{s} s left";
+    LEFT: "残り{m}分{s}秒", "{m} min {s} s left";
     REFERENCE: "参照番号", "Reference";
     TIME: "日時", "Time";
     CODE: "コード", "Code";
@@ -34,7 +35,7 @@ texts! {
     PURPOSE: "目的", "Purpose";
     OPERATOR: "運営者", "Operator";
     CORPORATE_NUMBER: "法人番号", "Corporate number";
-    RESIDENCY: "国内所在", "Residency in Japan";
+    RESIDENCY: "所在地", "Location";
     RESIDENCY_UNKNOWN: "確認されていません", "Not attested";
     POLICY: "個人情報の取り扱い", "Privacy policy";
     TERMS: "利用規約", "Terms of use";
@@ -42,7 +43,7 @@ texts! {
 
     // Login.
     LOGIN_TITLE: "ウォレットでログイン", "Log in with your wallet";
-    LOGIN_LEAD: "パスワードは使いません。スマートフォンのウォレットにある証明書を見せてログインします。", "No password. You log in by showing a credential from the wallet on your phone.";
+    LOGIN_LEAD: "パスワードは使いません。スマートフォンのウォレットにある証明書を提示してログインします。", "No password. You log in by presenting a credential from the wallet on your phone.";
     WALLET_HERE: "この端末のウォレットを使う", "Use a wallet on this device";
     WALLET_OPEN: "ウォレットを開く", "Open the wallet";
     WALLET_CHOOSE: "ウォレットを選ぶ", "Choose a wallet";
@@ -50,30 +51,28 @@ texts! {
     WALLET_NONE: "この画面から開けるウォレットがありません。サービスの運営者に確認してください。(A-1003)", "There is no wallet that this page can open. Ask the service's operator. (A-1003)";
     CROSS_TITLE: "別の端末のウォレットを使う", "Use a wallet on another device";
     STEP_OPEN: "スマートフォンのウォレットを開きます。", "Open the wallet on your phone.";
-    STEP_SCAN: "QRコードを読み取り、見せる証明書を確かめます。", "Scan the QR code and check what you will show.";
-    STEP_TYPE: "スマートフォンに出た番号を、この画面に入力します。", "Type the number on your phone into this screen.";
+    STEP_SCAN: "QRコードを読み取り、提示する証明書を確認します。", "Scan the QR code and check what you will present.";
+    STEP_TYPE: "スマートフォンに表示された番号を、この画面に入力します。", "Type the number shown on your phone into this screen.";
     QR_ALT: "ログイン用のQRコード。スマートフォンのウォレットで読み取ります。", "QR code for this login, to be scanned with the wallet on your phone.";
     QR_TOO_LONG: "QRコードを表示できません。下のリンクを使ってください。", "The QR code cannot be shown. Use the link below.";
-    QR_LEFT: "残り", "Time left";
     QR_UNTIL: "{time}まで", "until {time}";
     QR_EXPIRED: "時間が過ぎたため、QRコードを使えなくなりました。新しいQRコードを表示してください。(A-1008)", "The QR code has expired. Show a new QR code. (A-1008)";
     QR_RENEW: "新しいQRコードを表示する", "Show a new QR code";
     QR_HELP: "QRコードを読み取れないとき", "If you cannot scan the QR code";
     QR_LINK: "このリンクを、ウォレットのある端末で開いてください。", "Open this link on the device that has your wallet.";
     QR_OPEN: "リンクを開く", "Open the link";
-    COPY: "リンクを写す", "Copy the link";
-    COPIED: "リンクを写しました。", "The link was copied.";
-    WAITING: "ウォレットで見せ終わると、この画面は次に進みます。", "This screen moves on when you have finished in your wallet.";
-    CHECK_NOW: "今すぐ確かめる", "Check now";
+    COPY: "リンクをコピー", "Copy the link";
+    COPIED: "リンクをコピーしました。", "The link was copied.";
+    WAITING: "ウォレットでの提示が終わると、この画面は次に進みます。", "This screen moves on when you have presented in your wallet.";
+    CHECK_NOW: "今すぐ確認する", "Check now";
     CANCEL: "ログインをやめる", "Cancel this login";
 
     // The number.
-    ENTRY_TITLE: "スマートフォンに出た番号を入力してください", "Type the number shown on your phone";
-    ENTRY_LEAD: "ウォレットからの提示を受け取りました。ログインするのが本人であることを確かめます。", "Your wallet has answered. The number shows that it is you who logs in here.";
+    ENTRY_TITLE: "スマートフォンに表示された番号を入力してください", "Type the number shown on your phone";
+    ENTRY_LEAD: "ウォレットからの提示を受け取りました。ご本人の確認のため、番号を入力してください。", "Your wallet has answered. Type the number to confirm that it is you.";
     ENTRY_LABEL: "{digits}桁の番号", "Number of {digits} digits";
     ENTRY_TRIES: "入力できるのは、あと{tries}回です。", "Tries left: {tries}.";
-    ENTRY_WRONG: "番号が違います。スマートフォンの画面をもう一度確かめてください。", "That is not the number. Look at your phone again.";
-    ENTRY_LEFT: "残り時間", "Time left";
+    ENTRY_WRONG: "番号が違います。スマートフォンの画面をもう一度確認してください。", "That is not the number. Look at your phone again.";
     ENTRY_SUBMIT: "ログインする", "Log in";
     SHOW_TITLE: "この番号を、ログインを始めた画面に入力してください", "Type this number into the screen on which you began";
     SHOW_PLACE: "始めた場所", "Began at";
@@ -82,27 +81,30 @@ texts! {
     SHOW_NOT_YOU: "自分で始めていないときは、何も入力せずにこの画面を閉じてください。", "If you did not begin this login, type nothing and close this page.";
 
     // Consent.
-    CONSENT_TITLE: "渡す情報を確かめてください", "Check what you give";
-    CONSENT_LEAD: "「{service}」に、次の情報を渡します。", "The following is given to “{service}”.";
-    CONSENT_REQUIRED: "必ず渡す情報", "What must be given";
-    CONSENT_OPTIONAL: "渡すかどうかを選べる情報", "What you may give";
-    CONSENT_OPTIONAL_HELP: "渡してもよいものだけを選んでください。選ばなくてもログインできます。", "Choose only what you want to give. You can log in without any of it.";
-    CONSENT_GPU: "認められるGPUの利用", "GPU use that is granted";
+    CONSENT_TITLE: "サービスに渡す情報を確認してください", "Review what you share";
+    CONSENT_LEAD: "「{service}」に、次の情報を渡します。", "The following is shared with “{service}”.";
+    CONSENT_REQUIRED: "必須の情報", "Required information";
+    CONSENT_OPTIONAL: "任意の情報", "Optional information";
+    CONSENT_OPTIONAL_HELP: "渡してもよいものだけを選んでください。選ばなくてもログインできます。", "Choose only what you want to share. You can log in without any of it.";
+    CONSENT_GPU: "許可されるGPU利用", "GPU use that is allowed";
     CONSENT_USE: "情報の扱い", "How it is handled";
     CONSENT_RETENTION: "保存する期間", "Kept for";
     CONSENT_ABROAD: "国外への移転", "Transfer abroad";
     CONSENT_OFFLINE: "不在のときの利用", "While you are away";
     CONSENT_OFFLINE_YES: "サービスは、最長30日間、あなたがいないときも同じ情報を読み直せます。証明書が失効すると読めなくなります。", "For up to 30 days, the service may read the same again without you. This ends when your credential is revoked.";
-    CONSENT_NOT_GIVEN: "渡さない情報", "What is not given";
+    CONSENT_NOT_GIVEN: "渡さない情報", "What is not shared";
     NOT_TOLD: "サービスは示していません", "Not stated by the service";
     YES: "はい", "Yes";
     NO: "いいえ", "No";
     GPU_ACTIONS: "できること", "Actions";
+    VERIFIED: "確認済み", "verified";
+    NOT_VERIFIED: "未確認", "not verified";
     GPU_PARTITION: "区画", "Partition";
     GPU_MODEL: "GPUの機種", "GPU model";
     GPU_COUNT: "GPUの数", "GPUs";
     GPU_HOURS: "GPU時間", "GPU hours";
     GPU_WALLTIME: "1回の最長時間（時間）", "Longest run (hours)";
+    GPU_COUNTED: "{value}基", "{value}";
     CLAIM_NAME: "氏名", "Name";
     CLAIM_NAME_KANJI: "氏名（漢字）", "Name (kanji)";
     CLAIM_NAME_KANA: "氏名（カナ）", "Name (kana)";
@@ -110,7 +112,7 @@ texts! {
     CLAIM_USERNAME: "このサービスだけで使う利用者名", "User name, for this service only";
     CLAIM_LOCALE: "言語", "Language";
     CLAIM_EMAIL: "メールアドレス", "Email address";
-    CLAIM_EMAIL_VERIFIED: "メールアドレスは確認済みか", "Whether the email address was verified";
+    CLAIM_EMAIL_VERIFIED: "メールアドレスの確認", "Email address check";
     CLAIM_ORGANIZATION: "所属組織", "Organization";
     CLAIM_GROUPS: "役割", "Roles";
     CLAIM_TRAINING: "修了した研修", "Completed training";
@@ -118,8 +120,8 @@ texts! {
     VALUE_LEVEL: "レベル{value}以上", "level {value} or higher";
     VALUE_UNTIL: "{value}まで有効", "valid until {value}";
     LIST_COMMA: "、", ", ";
-    CONSENT_DENY: "渡さずにやめる", "Do not give";
-    CONSENT_ALLOW: "渡してログインする", "Give and log in";
+    CONSENT_DENY: "同意しない", "Don't share";
+    CONSENT_ALLOW: "同意してログイン", "Share and log in";
 
     // Denied.
     DENIED_WHAT: "GPUを割り当てられませんでした。", "No GPU was allocated.";
@@ -129,10 +131,13 @@ texts! {
     DENIED_FOUND: "現在", "Found";
     DENIED_NEEDED: "必要", "Needed";
     DENIED_ACTION: "次にすること", "What to do";
+    DENIED_AGAIN: "もう一度提示する", "Present again";
     DENIED_ASK: "問い合わせるときは、次の番号を伝えてください。", "If you ask for help, give this number.";
 
     // Errors.
-    ERROR_TITLE: "先に進めませんでした", "This could not continue";
+    ERROR_TITLE: "ログインできませんでした", "You could not log in";
+    ERROR_LOGOUT_TITLE: "ログアウトできませんでした", "You could not log out";
+    ERROR_PAGE_TITLE: "ページを表示できませんでした", "This page could not be shown";
     ERROR_ACTION: "次にすること", "What to do";
     ERROR_RETRY: "もう一度始める", "Begin again";
     ERROR_ADMIN: "管理者、開発者の方へ", "For administrators and developers";
@@ -140,7 +145,7 @@ texts! {
     // Log-out and messages.
     LOGOUT_TITLE: "ログアウトしますか", "Log out?";
     LOGOUT_LEAD: "このブラウザーでのログインを終えます。", "This ends your login in this browser.";
-    LOGOUT_SERVICE: "「{service}」から、ログアウトの求めがありました。", "“{service}” asked to log you out.";
+    LOGOUT_SERVICE: "「{service}」からログアウトが要求されました。", "“{service}” asked to log you out.";
     LOGOUT_YES: "ログアウトする", "Log out";
     LOGOUT_NO: "ログインを続ける", "Stay logged in";
     SIGNED_OUT_TITLE: "ログアウトしました", "You are logged out";

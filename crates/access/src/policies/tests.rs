@@ -172,8 +172,8 @@ fn a_missing_training_is_a_reason_with_the_way_to_get_it() {
             "A valid certificate of training dss-l-1, level 2 or higher",
         )),
         action: Text::from(Words::new(
-            "研修「dss-l-1」レベル2以上を修了し、実施機関から修了証をウォレットに受け取ってください。",
-            "Complete training dss-l-1, level 2 or higher and receive the certificate in your wallet.",
+            "修了証をお持ちなら、もう一度提示し、ウォレットで選んでください。お持ちでないときは、研修「dss-l-1」レベル2以上を修了し、実施機関から修了証をウォレットに受け取ってください。",
+            "If you have the certificate, present again and choose it in the wallet. If not, complete training dss-l-1, level 2 or higher and receive the certificate in your wallet.",
         )),
     };
     assert_eq!(case.denied().reasons, [expected]);

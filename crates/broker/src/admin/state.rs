@@ -16,6 +16,11 @@ use crate::{Broker, MAX_ROWS};
 /// How often a rotation is tried again after another broker changed the keys meanwhile.
 const ATTEMPTS: usize = 8;
 
+/// How many records are read at a time to find those with a reference.
+const AUDIT_PAGE: usize = 1000;
+/// The fewest characters of a reference that are looked for.
+const SHORTEST_REFERENCE: usize = 4;
+
 /// The answer of `status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BrokerState {
@@ -88,6 +93,15 @@ pub struct RotateKey {
 pub struct RotationPlan {
     /// The steps, in order of time.
     pub steps: Vec<PlanStep>,
+}
+
+/// The records of the audit log that name a reference.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AuditFound {
+    /// The records, oldest first.
+    pub records: Vec<AuditRecord>,
+    /// The number after which to ask for the next ones; `None` if there are no more.
+    pub next: Option<u64>,
 }
 
 /// The result of verifying the audit log.
@@ -197,6 +211,37 @@ impl Broker {
         Ok(records)
     }
 
+    /// Up to `limit` records that name a reference which begins with `reference`, oldest first,
+    /// after the record numbered `after`.
+    pub async fn audit_query(
+        &self,
+        reference: &str,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<AuditFound, AdminError> {
+        let wanted = reference.trim().to_ascii_lowercase();
+        if wanted.len() < SHORTEST_REFERENCE {
+            let reason = format!("a reference has at least {SHORTEST_REFERENCE} characters");
+            return Err(AdminError::Invalid(reason));
+        }
+        let limit = limit.clamp(1, MAX_ROWS);
+        let (mut records, mut after) = (Vec::new(), after.unwrap_or_default());
+        loop {
+            let page = self.site.store().audit_page(after, AUDIT_PAGE).await?;
+            let Some(last) = page.last().map(|record| record.seq) else {
+                return Ok(AuditFound { records, next: None });
+            };
+            for record in page.into_iter().filter(|record| names(record, &wanted)) {
+                if records.len() == limit {
+                    let next = records.last().map(|record: &AuditRecord| record.seq);
+                    return Ok(AuditFound { records, next });
+                }
+                records.push(record);
+            }
+            after = last;
+        }
+    }
+
     /// Reads the whole audit log and checks its hash chain.
     pub async fn audit_verify(&self) -> Result<AuditVerified, AdminError> {
         Ok(match self.site.store().audit_verify().await {
@@ -260,4 +305,12 @@ fn row(record: &KeyRecord) -> KeyRow {
         since,
         until,
     }
+}
+
+/// Whether a record is about an object, or names another one, whose reference begins so.
+fn names(record: &AuditRecord, reference: &str) -> bool {
+    let entry = &record.entry;
+    let begins = |text: &str| text.to_ascii_lowercase().starts_with(reference);
+    let details = entry.details.values().filter_map(serde_json::Value::as_str);
+    begins(&entry.object) || details.into_iter().any(begins)
 }

@@ -202,16 +202,16 @@ codes! {
     AffiliationNotAllowed = "P-3111", 403, "access_denied" {
         cause: "この利用が認められる所属区分ではありません。" / "Your type of affiliation is not allowed for this use.",
         user: "所属区分が正しいか、所属組織の管理者に確認してください。" / "Ask your organization's administrator whether your affiliation is recorded correctly.",
-        admin: "ゲートの allowed_affiliation_types と、社員証の所属区分を確認してください。" / "Compare the gate's allowed_affiliation_types with the affiliation credential.",
+        admin: "ゲートの allowed_affiliation_types と、所属証明書の所属区分を確認してください。" / "Compare the gate's allowed_affiliation_types with the affiliation credential.",
     }
     TrainingMissing = "P-3201", 403, "access_denied" {
         cause: "必要な研修の水準または修了日を満たしていません。" / "The required training level or date is not met.",
-        user: "必要な研修を修了し、修了証をウォレットに受け取ってください。" / "Complete the training and receive its certificate in your wallet.",
+        user: "修了証をお持ちなら、もう一度提示し、ウォレットで選んでください。お持ちでないときは、必要な研修を修了し、修了証をウォレットに受け取ってください。" / "If you have the certificate, present again and choose it in the wallet. If not, complete the training and receive the certificate in your wallet.",
         admin: "ゲートの training の設定と、修了証の水準と修了日を確認してください。" / "Compare the gate's training settings with the level and date of the certificate.",
     }
     PartitionNotOffered = "P-3301", 403, "access_denied" {
         cause: "この区画または機種は、この入口では使えません。" / "This partition or GPU model is not offered here.",
-        user: "サービスの案内にある区画と機種を選び、もう一度申し込んでください。" / "Choose a partition and a model that the service offers, and ask again.",
+        user: "サービスの案内にある区画と機種を選び、もう一度申請してください。" / "Choose a partition and a model that the service offers, and request again.",
         admin: "ゲートの partitions と gpu_models の設定を確認してください。" / "See partitions and gpu_models of the gate.",
     }
     RequestTooLarge = "P-3501", 403, "access_denied" {
@@ -257,7 +257,7 @@ codes! {
     Clock = "S-5002", 503, "server_error" {
         cause: "サーバーの時計が正しくないため、処理を止めました。" / "The server's clock is not right, so the request was stopped.",
         user: "しばらく待ってから、もう一度試してください。" / "Wait a while and try again.",
-        admin: "時刻同期 (NTP) を直し、`sekisho doctor` で確認してください。" / "Repair time synchronisation (NTP), then run `sekisho doctor`.",
+        admin: "時刻同期 (NTP) を直してから、`sekisho status` で応答を確認してください。" / "Repair time synchronisation (NTP), then see with `sekisho status` that the server answers.",
     }
     KeyUnavailable = "S-5003", 503, "server_error" {
         cause: "署名に使う鍵を利用できませんでした。" / "A key needed for signing is not available.",
@@ -272,6 +272,6 @@ codes! {
     PolicyFault = "S-5005", 500, "server_error" {
         cause: "利用条件を判定できなかったため、許可しませんでした。" / "The conditions could not be evaluated, so access was not allowed.",
         user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
-        admin: "`sekisho policy check` でポリシーの誤りを確認してください。" / "Find the fault in the policy with `sekisho policy check`.",
+        admin: "サーバーのログで参照番号を探し、sekisho.toml のゲートの設定を確認してください。" / "Look for the reference in the server's log, and check the gates in sekisho.toml.",
     }
 }

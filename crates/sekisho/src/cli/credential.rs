@@ -19,7 +19,7 @@ pub(super) enum Command {
     ///
     /// Example: sekisho credential offer --org 7900000000002 --type affiliation --claims taro.json --tx-code
     ///
-    /// Example: sekisho credential offer --org 8900000000001 --type ai-training --subject m-0001 --claim achievement_id=ai-safety-basic --claim level:=2
+    /// Example: sekisho credential offer --org 8900000000001 --type ai-training --subject m-0001 --claim achievement_id=ai-safety-basic --claim 'achievement_name=AI安全研修（基礎）' --claim framework=internal --claim valid_through=2099-03-31 --claim level:=2 --claim level_gte_1:=true --claim completed_on=2026-10-01
     Offer(Offer),
     /// Lists issued credentials
     List {
@@ -48,7 +48,7 @@ pub(super) enum Command {
     },
     /// Suspends a credential, with all of the same offer: no decision stands on it until it is resumed
     ///
-    /// Example: sekisho credential suspend AAAAAGqW…  --reason 'device lost'
+    /// Example: sekisho credential suspend AAAAAGqW… --reason 'device lost'
     Suspend {
         /// Its id in the list
         id: String,

@@ -34,7 +34,7 @@ pub(super) enum Command {
     /// Ends a grant: its code, its access tokens and its refresh tokens are no longer good; the
     /// session lives on
     ///
-    /// Example: sekisho grant end 9a8e7f604b1f0c2d --reason 'service closed' --yes
+    /// Example: sekisho grant end 9a8e7f604b1f0c2d --reason 'service closed'
     End {
         /// Its id in the list
         id: String,

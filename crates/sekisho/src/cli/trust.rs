@@ -13,7 +13,7 @@ use crate::{Failure, text_file, words};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Believes an issuer: its types, for these organizations, under these roots
+    /// Trusts an issuer for these types and organizations, under these roots
     ///
     /// What was said of the issuer before is replaced. What stands on credentials that are covered no
     /// longer ends at once: sessions, codes and tokens.
@@ -36,10 +36,9 @@ pub(super) enum Command {
         #[command(flatten)]
         rehearsal: Rehearsal,
     },
-    /// Lists whose credentials are believed
+    /// Lists trusted issuers
     List,
-    /// Believes an issuer no longer; sessions, codes and tokens that stand on its credentials end at
-    /// once
+    /// Trusts an issuer no longer; sessions, codes and tokens that stand on its credentials end at once
     ///
     /// Example: sekisho trust remove https://issuer.example.jp --yes
     Remove {

@@ -36,32 +36,32 @@ struct Words {
 
 const JA: Words = Words {
     title: "GPU コンソール",
-    lead: "使いたいGPUを申し込みます。ログインは、お使いのウォレットで行います。",
+    lead: "使いたいGPUを申請します。ログインは、お使いのウォレットで行います。",
     gpus: "GPUの数",
     hours: "GPU時間の合計",
-    ask: "申し込む",
+    ask: "申請する",
     other: "English",
     other_lang: "en",
     granted: "GPUが割り当てられました",
     who: "利用者",
-    again: "もう一度申し込む",
+    again: "もう一度申請する",
     logout: "ログアウト",
     refused: "GPUを割り当てられませんでした",
     code: "コード",
-    retry: "申し込みに戻る",
+    retry: "申請に戻る",
 };
 
 const EN: Words = Words {
     title: "GPU Console",
-    lead: "Ask for the GPUs that you want to use. You log in with your wallet.",
+    lead: "Request the GPUs that you want to use. You log in with your wallet.",
     gpus: "GPUs",
     hours: "GPU hours in total",
-    ask: "Ask",
+    ask: "Request GPUs",
     other: "日本語",
     other_lang: "ja",
     granted: "Your GPUs are allocated",
     who: "User",
-    again: "Ask again",
+    again: "Request again",
     logout: "Log out",
     refused: "No GPU was allocated",
     code: "Code",
@@ -148,7 +148,7 @@ fn rows(lang: Lang, session: &Session) -> Vec<(&'static str, String)> {
 }
 
 fn residency(lang: Lang, userinfo: &Map<String, Value>) -> Option<(&'static str, String)> {
-    let label = if lang == Lang::Ja { "国内所在" } else { "Residency in Japan" };
+    let label = if lang == Lang::Ja { "所在地" } else { "Location" };
     userinfo.get("svc_residency").map(|value| (label, readable(value)))
 }
 

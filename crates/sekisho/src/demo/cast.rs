@@ -127,7 +127,7 @@ fn client(id: &str, ja: &str, en: &str, service: &str, native: bool) -> Part {
         client_id: Some(id.to_owned()),
         name: text(ja, en),
         purpose: text(
-            "GPU を使う資格があるかを確かめるため",
+            "GPU を使う資格があるかを確認するため",
             "To check whether you may use its GPUs",
         ),
         redirect_uris: Vec::new(),

@@ -147,26 +147,30 @@ const GUIDE: Words = Words {
   ウォレット      {wallet}
 
 ブラウザで試す
-  1. 社員証をウォレットに入れます。受け取りコードは {affiliation_code} です。
+  1. 所属証明書をウォレットに入れます。受け取りコードは {affiliation_code} です。
      {affiliation}
-  2. GPU コンソールで GPU を 8 枚申し込み、ウォレットでログインします。
+  2. GPU コンソールで GPU を 8 基申請し、ウォレットでログインします。
      研修の修了証がないため断られ、足りない条件が示されます（P-3201）。
      {console}
   3. 研修の修了証をウォレットに入れます。
      {training}
-  4. もう一度申し込みます。だれに何を渡すかを確かめて同意すると、割り当てられます。
-  5. 別の端末で社員証を取り消します（下の export の後）。次の申し込みは断られます（C-2001）。
+  4. もう一度申請します。だれに何を渡すかを確認して同意すると、割り当てられます。
+  5. 別のターミナルで所属証明書を取り消します（下の export の後）。次の申請は断られます（C-2001）。
      sekisho credential revoke --last affiliation --yes
 
-コマンドで試す（別の端末、別のウォレット）
+コマンドで試す（別のターミナル、別のウォレット）
   {programs}
   export SEKISHO_CONFIG={config} TEGATA_WALLET={other_wallet}
   tegata {ca}init --trust {trust}
   tegata {ca}accept '{affiliation_uri}' --tx-code {affiliation_uri_code}
-  GPU コンソールで申し込み、ログインの画面にある openid4vp://… のリンクを写します。
-  tegata {ca}present 'リンク'
-  表示された URL を同じブラウザで開くと、断られた理由が示されます。修了証を受け取り、もう一度申し込みます。
+  GPU コンソールで申請し、ログインの画面で「この端末のウォレット」のリンク（openid4vp://…）を
+  コピーします（右クリック）。
+  tegata {ca}present 'リンク' --yes
+  表示された URL を同じブラウザで開くと、断られた理由が示されます。QRコードの下のリンクを使うと、
+  開いた画面に番号が表示されます。その番号をログインの画面に入力してください。
+  修了証を受け取り、もう一度申請し、新しいリンクで提示します。
   tegata {ca}accept '{training_uri}'
+  tegata {ca}present 'リンク' --yes
   sekisho credential revoke --last affiliation --yes
   sekisho audit tail
   sekisho audit verify
@@ -181,12 +185,12 @@ Sekisho is ready to be tried out. Ctrl-C ends it.
 In a browser
   1. Put the affiliation credential into the wallet. The transaction code is {affiliation_code}.
      {affiliation}
-  2. Ask for 8 GPUs at the console and log in with the wallet. You are refused and told which
+  2. Request 8 GPUs at the console and log in with the wallet. You are refused and told which
      condition is not met: the training is missing (P-3201).
      {console}
   3. Put the training credential into the wallet.
      {training}
-  4. Ask again. Look at who asks for what, consent, and the GPUs are yours.
+  4. Request again. Look at who asks for what, consent, and the GPUs are yours.
   5. Revoke the affiliation in another terminal (after the exports below). The next request is
      refused (C-2001).
      sekisho credential revoke --last affiliation --yes
@@ -196,10 +200,14 @@ With commands (another terminal, another wallet)
   export SEKISHO_CONFIG={config} TEGATA_WALLET={other_wallet}
   tegata {ca}init --trust {trust}
   tegata {ca}accept '{affiliation_uri}' --tx-code {affiliation_uri_code}
-  Ask at the console, and copy the openid4vp://… link on the login page.
-  tegata {ca}present 'LINK'
-  Open the URL that it prints in the same browser to see why you are refused. Then ask again after
+  Request GPUs at the console. On the login page, copy the link “Wallet on this device”
+  (openid4vp://…, by a right click).
+  tegata {ca}present 'LINK' --yes
+  Open the URL that it prints in the same browser to see why you are refused. If you took the link
+  below the QR code, the page at that URL shows a number: type it into the login page.
+  Receive the training, request again, and present with the new link.
   tegata {ca}accept '{training_uri}'
+  tegata {ca}present 'LINK' --yes
   sekisho credential revoke --last affiliation --yes
   sekisho audit tail
   sekisho audit verify

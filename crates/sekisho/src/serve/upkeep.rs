@@ -34,6 +34,7 @@ pub(super) async fn keep(
             Ok(rows) => tracing::debug!(rows, "expired rows removed"),
             Err(error) => tracing::error!(%error, "expired rows could not be removed"),
         }
+        broker.site().log_left_out();
         if let Some(tls) = &tls {
             tls.refresh();
         }

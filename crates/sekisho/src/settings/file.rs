@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sekisho_access::Gate;
 use sekisho_ambient::listen_address;
-use sekisho_broker::config::{Config, ConfigError};
+use sekisho_broker::config::{Config, ConfigError, Operator};
 use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
 use sekisho_registry::Service;
@@ -35,6 +35,7 @@ pub(super) struct File {
     services: Vec<Service>,
     #[serde(default)]
     gates: Vec<Gate>,
+    operator: Option<Operator>,
     wallets: Vec<WalletEntry>,
 }
 
@@ -92,6 +93,7 @@ impl File {
             response_mode: self.response_mode,
             clock_ahead: self.clock_ahead,
             outbound: OutboundConfig { ca_file, ..self.outbound },
+            operator: self.operator,
             origin,
         })
     }

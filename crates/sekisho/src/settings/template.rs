@@ -18,6 +18,9 @@ pub(crate) struct Sample<'a> {
     pub(crate) tls: TlsSample,
     /// The URL of the preferred wallet. If absent, it is the scheme `openid4vp://`.
     pub(crate) wallet: Option<String>,
+    /// Whether the sample facts about the service are settings, as in the demonstration, and not
+    /// comments.
+    pub(crate) sample_facts: bool,
 }
 
 /// Who ends TLS, as the arguments of `init` say it.
@@ -44,6 +47,7 @@ pub(crate) fn template(sample: &Sample<'_>) -> String {
         ("{root_key}", root_key),
         ("{tls}", tls(&sample.tls)),
         ("{wallets}", wallets(sample.wallet.as_deref())),
+        ("{facts}", facts(sample.sample_facts)),
     ];
     let mut out = String::with_capacity(TEMPLATE.len());
     let mut rest = TEMPLATE;
@@ -90,6 +94,24 @@ fn tls(sample: &TlsSample) -> String {
         }
     }
 }
+
+/// What people are told about the sample service. An operator who does not exist is told to nobody:
+/// except in the demonstration, the lines are comments.
+fn facts(told: bool) -> String {
+    let mark = if told { "" } else { "# " };
+    FACTS.iter().fold(String::new(), |mut out, line| {
+        let _ = writeln!(out, "{mark}{line}");
+        out
+    })
+}
+
+const FACTS: [&str; 5] = [
+    r#"operator = { ja = "北海AI計算基盤株式会社", en = "Hokkai AI Compute" }"#,
+    r#"operator_number = "8900000000001""#,
+    r#"residency = { ja = "北海道石狩市", en = "Ishikari, Hokkaido" }"#,
+    r#"retention = { ja = "利用終了から1年間", en = "One year after the last use" }"#,
+    r#"transfer_abroad = { ja = "国外へは渡しません", en = "Not transferred abroad" }"#,
+];
 
 fn wallets(url: Option<&str>) -> String {
     let mut out = String::new();
@@ -181,13 +203,15 @@ allow_hosts = []
 [[services]]
 id = "gpu-console"
 name = { ja = "GPU コンソール", en = "GPU Console" }
-operator = { ja = "北海AI計算基盤株式会社", en = "Hokkai AI Compute" }
-operator_number = "8900000000001"
-residency = { ja = "北海道石狩市", en = "Ishikari, Hokkaido" }
-retention = { ja = "利用終了から1年間", en = "One year after the last use" }
-transfer_abroad = { ja = "国外へは渡しません", en = "Not transferred abroad" }
-# policy_uri = "https://gpu.example.jp/privacy"
+# What people are told about it. Say here what is true of your service; the values are samples.
+{facts}# policy_uri = "https://gpu.example.jp/privacy"
 # tos_uri = "https://gpu.example.jp/terms"
+
+# Who operates this broker, at the foot of every page. contact_uri is an https or mailto URL.
+# [operator]
+# name = { ja = "北海AI計算基盤株式会社", en = "Hokkai AI Compute" }
+# contact_uri = "mailto:help@gpu.example.jp"
+# privacy_uri = "https://gpu.example.jp/privacy"
 
 # The conditions of one service: who may use how many GPUs. Every unmet condition is told. After a
 # change, what was permitted before is decided again: it may become less or end, never more.

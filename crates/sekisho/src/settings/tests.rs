@@ -11,6 +11,7 @@ fn sample(origin: &str, tls: TlsSample, wallet: Option<&str>) -> String {
         systemd: false,
         tls,
         wallet: wallet.map(str::to_owned),
+        sample_facts: false,
     })
 }
 
@@ -77,7 +78,8 @@ fn every_setting_that_the_template_shows_as_a_comment_can_be_used() {
         let key = line.strip_prefix("# ").filter(|rest| {
             let name = rest.split(' ').next().unwrap_or_default();
             let word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-            word && rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = "))
+            let setting = rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = "));
+            (word && setting) || *rest == "[operator]"
         });
         text.push_str(key.unwrap_or(line));
         text.push('\n');
@@ -87,9 +89,38 @@ fn every_setting_that_the_template_shows_as_a_comment_can_be_used() {
     assert_eq!(settings.admin_socket, Path::new("/run/sekisho/admin.sock"));
     assert_eq!(settings.broker.type_authority, "https://types.example.jp");
     assert_eq!(settings.broker.gates[0].max_walltime_h, Some(12));
-    assert!(settings.broker.services[0].tos_uri.is_some());
+    let service = &settings.broker.services[0];
+    assert!(service.tos_uri.is_some() && service.operator.is_some() && service.retention.is_some());
+    let operator = settings.broker.operator.unwrap();
+    assert_eq!(operator.contact_uri.as_deref(), Some("mailto:help@gpu.example.jp"));
     let ca_file = settings.broker.outbound.ca_file;
     assert_eq!(ca_file.as_deref(), Some("/etc/sekisho/issuers-tls-roots.pem"));
+}
+
+/// Nobody is told of an operator who does not exist, before somebody has written down who it is.
+#[test]
+fn word_29_sample_facts_are_comments() {
+    let settings = parse(&plain()).unwrap();
+    let service = &settings.broker.services[0];
+    assert_eq!((&service.operator, &service.operator_number), (&None, &None));
+    assert_eq!((&service.residency, &service.retention), (&None, &None));
+    assert_eq!((&service.transfer_abroad, &settings.broker.operator), (&None, &None));
+    for line in
+        plain().lines().filter(|line| line.contains("北海") || line.contains("8900000000001"))
+    {
+        assert!(line.starts_with('#'), "{line}");
+    }
+}
+
+#[test]
+fn the_operators_links_are_links() {
+    let operator = |links: &str| {
+        format!("{}[operator]\nname = {{ ja = \"北海\", en = \"Hokkai\" }}\n{links}", plain())
+    };
+    parse(&operator("contact_uri = \"mailto:a@b.example\"")).unwrap();
+    for links in ["contact_uri = \"javascript:1\"", "privacy_uri = \"mailto:a@b.example\""] {
+        assert!(refused(&operator(links)).contains("https URL"), "{links}");
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! Everything has a time limit: a command or server that does not end is killed, and the test
 //! fails.
 
+pub(crate) mod shell;
+
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -61,7 +63,14 @@ impl Home {
 
     /// Runs a command to its end, with `typed` as its input.
     pub(crate) fn run_with(&self, arguments: &[&str], typed: &str) -> Done {
-        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped());
+        self.finish(command, typed)
+    }
+
+    /// The same for a command that the test has made.
+    pub(crate) fn finish(&self, mut command: Command, typed: &str) -> Done {
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
         // Its output is read while it runs, because a full pipe would stop it.
         let stdout = read_all(child.stdout.take().unwrap());

@@ -42,6 +42,8 @@ pub struct ElsewhereView {
     /// The number to type there, and for how many seconds it is valid; `None` if the client allows
     /// no other device.
     pub number: Option<(String, i64)>,
+    /// The reference number, for questions to support.
+    pub reference: String,
 }
 
 #[derive(Template)]

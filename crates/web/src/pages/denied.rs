@@ -56,6 +56,8 @@ pub struct DeniedView {
     pub time: Timestamp,
     /// The way back, which tells the service about the refusal (`error=access_denied`).
     pub way_back: Option<WayBack>,
+    /// The path that begins the login again and asks the wallet, if another credential can help.
+    pub again: Option<String>,
 }
 
 #[derive(Template)]

@@ -1,7 +1,7 @@
 //! The page of an error. Its cause and remedy come from the table of codes.
 
 use askama::Template;
-use sekisho_ambient::Timestamp;
+use sekisho_ambient::{Timestamp, Words};
 use sekisho_profile::Code;
 
 use super::Lang;
@@ -26,6 +26,8 @@ pub struct ErrorView {
     pub again: Option<String>,
     /// The way back to the service, which says there that nobody logged in.
     pub way_back: Option<WayBack>,
+    /// Whether the person wanted to log out.
+    pub logging_out: bool,
 }
 
 #[derive(Template)]
@@ -40,12 +42,21 @@ struct ErrorPage<'a> {
     time: String,
 }
 
+/// What did not happen.
+fn title(view: &ErrorView) -> Words {
+    match view.code {
+        _ if view.logging_out => texts::ERROR_LOGOUT_TITLE,
+        Code::PageNotFound => texts::ERROR_PAGE_TITLE,
+        _ => texts::ERROR_TITLE,
+    }
+}
+
 /// The page of an error.
 pub fn error(view: &ErrorView) -> String {
     let lang = view.lang;
     let entry = view.code.entry();
     layout::html(&ErrorPage {
-        page: Page::still(lang, texts::ERROR_TITLE.say(lang), "error"),
+        page: Page::still(lang, title(view).say(lang), "error"),
         view,
         cause: entry.cause.say(lang),
         action: entry.user.say(lang),

@@ -85,11 +85,80 @@ pub(super) fn time(lang: Lang, time: Timestamp) -> String {
     }
 }
 
-/// Writes `seconds` as minutes and seconds.
+/// Writes how long `seconds` are: in minutes and seconds, or in seconds alone below a minute.
 pub(super) fn time_left(lang: Lang, seconds: i64) -> String {
     let seconds = seconds.max(0);
-    let (minutes, seconds) = ((seconds / 60).to_string(), (seconds % 60).to_string());
-    texts::LEFT.fill(lang, &[("m", &minutes), ("s", &seconds)])
+    let (minutes, rest) = ((seconds / 60).to_string(), (seconds % 60).to_string());
+    if seconds < 60 {
+        return texts::LEFT_SECONDS.fill(lang, &[("s", &rest)]);
+    }
+    texts::LEFT.fill(lang, &[("m", &minutes), ("s", &rest)])
+}
+
+/// A piece of a text.
+pub(super) struct Piece<'t> {
+    pub(super) text: &'t str,
+    /// Whether it must stay on one line: a date, a time or an amount.
+    pub(super) whole: bool,
+}
+
+/// What may follow a number on the same line.
+const UNITS: [&str; 16] = [
+    "基", "件", "つ", "名", "回", "時間", "年間", "年", "か月", "月", "日間", "日", "時", "分",
+    "秒", "%",
+];
+/// Words of English that belong to the number before them.
+const WORDS: [&str; 7] = [" GPUs", " GPU-hours", " hours", " days", " GPU時間", " GPU", " JST"];
+
+/// Splits a text so that its dates, times and amounts are pieces of their own.
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let (mut out, mut rest) = (Vec::new(), text);
+    while let Some(at) = first_amount(rest) {
+        let (before, from) = rest.split_at(at);
+        let length = amount(from);
+        let (whole, after) = from.split_at(length);
+        out.extend([Piece { text: before, whole: false }, Piece { text: whole, whole: true }]);
+        rest = after;
+    }
+    out.push(Piece { text: rest, whole: false });
+    out.retain(|piece| !piece.text.is_empty());
+    out
+}
+
+/// Where the first number begins that is not a part of a name, such as `a100` or `m-0001`.
+fn first_amount(text: &str) -> Option<usize> {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "-_.@:/".contains(c);
+    let begins = |(at, _): &(usize, &str)| !text.get(..*at).is_some_and(|t| t.ends_with(in_name));
+    let mut digits = text.match_indices(|c: char| c.is_ascii_digit());
+    digits.find(begins).map(|(at, _)| at)
+}
+
+/// The length of the date, time or amount with which `text` begins.
+fn amount(text: &str) -> usize {
+    let rest = |at: usize| text.get(at..).unwrap_or_default();
+    let digits = |at: usize| rest(at).bytes().take_while(u8::is_ascii_digit).count();
+    let joined = |at: usize| {
+        let joins = rest(at).starts_with(['-', '/', ':', '.', ',']);
+        if joins { at.saturating_add(1) } else { at }
+    };
+    let mut end = digits(0);
+    loop {
+        let units = UNITS.iter().chain(&WORDS);
+        let unit = units.filter(|unit| rest(end).starts_with(**unit)).map(|unit| unit.len()).max();
+        let after = match unit {
+            Some(length) => end.saturating_add(length),
+            None => joined(end),
+        };
+        // The time of a day belongs to its date.
+        let space = usize::from(unit.is_some() && rest(after).starts_with(' '));
+        let next = after.saturating_add(space);
+        match (digits(next), unit) {
+            (0, None) => return end,
+            (0, Some(_)) => return after,
+            (more, _) if next > end => end = next.saturating_add(more),
+            _ => return end,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -116,8 +185,30 @@ mod tests {
 
     #[test]
     fn a_span_of_time_is_said_in_minutes_and_seconds() {
-        assert_eq!(time_left(Lang::Ja, 270), "4分30秒");
-        assert_eq!(time_left(Lang::En, 59), "0 min 59 s");
-        assert_eq!(time_left(Lang::Ja, -5), "0分0秒");
+        assert_eq!(time_left(Lang::Ja, 270), "残り4分30秒");
+        assert_eq!(time_left(Lang::Ja, 59), "残り59秒");
+        assert_eq!(time_left(Lang::En, 59), "59 s left");
+        assert_eq!(time_left(Lang::Ja, -5), "残り0秒");
+    }
+
+    #[test]
+    fn dates_and_amounts_are_pieces_of_their_own() {
+        for (text, whole) in [
+            ("AI安全研修、レベル1以上、2027-11-28まで有効", &["1", "2027-11-28"][..]),
+            ("水準1 (2024年4月1日に修了)", &["1", "2024年4月1日"]),
+            ("2026年11月21日 14時32分まで", &["2026年11月21日 14時32分"]),
+            ("GPU 16基、延べ64 GPU時間", &["16基", "64 GPU時間"]),
+            ("8 GPUs at most, 1,024 GPU-hours", &["8 GPUs", "1,024 GPU-hours"]),
+            ("法人番号 7900000000002", &["7900000000002"]),
+            ("ends in 3.", &["3"]),
+            ("山田 太郎", &[]),
+        ] {
+            let pieces = pieces(text);
+            let all: String = pieces.iter().map(|piece| piece.text).collect();
+            assert_eq!(all, text);
+            let found: Vec<&str> =
+                pieces.iter().filter(|piece| piece.whole).map(|piece| piece.text).collect();
+            assert_eq!(found, whole, "{text}");
+        }
     }
 }

@@ -20,7 +20,7 @@ fn service(lang: Lang, make: Make<'_>) -> ServiceCard {
         name_en: make("Hokkai GPU Cloud Ishikari"),
         purpose: make(pick(
             lang,
-            "計算資源の利用者を確かめるため",
+            "計算資源の利用者を確認するため",
             "To know who uses the machines",
         )),
         operator_name: make(pick(lang, "北海AI計算基盤株式会社", "Hokkai AI Compute")),
@@ -98,7 +98,9 @@ fn answered_view(lang: Lang, make: Make<'_>) -> AnsweredView {
 
 fn elsewhere_view(lang: Lang, make: Make<'_>) -> ElsewhereView {
     let place = Some(make("Safari (iPhone)"));
-    ElsewhereView { lang, service: service(lang, make), place, number: Some((make("4821"), 52)) }
+    let number = Some((make("4821"), 52));
+    let reference = make("7Q2M-9T4B");
+    ElsewhereView { lang, service: service(lang, make), place, number, reference }
 }
 
 fn no_wallet(lang: Lang, make: Make<'_>) -> LoginView {
@@ -148,7 +150,7 @@ fn consent_view(lang: Lang, make: Make<'_>) -> ConsentView {
             claim("email", pick(lang, "電子メール", "Email"), "taro@setouchi.example", make),
             claim("department", pick(lang, "部署", "Department"), "研究開発部 第二課", make),
         ],
-        purpose: say("計算資源の利用者を確かめるため", "To know who uses the machines"),
+        purpose: say("計算資源の利用者を確認するため", "To know who uses the machines"),
         retention: say("利用の終わりから1年", "One year after the use ends"),
         transfer_abroad: say("ありません", "None"),
         offline: true,
@@ -180,7 +182,7 @@ fn denied_view(lang: Lang, make: Make<'_>) -> DeniedView {
                 action: say("水準2の研修を修了してください。", "Complete the training of level 2."),
                 link: Some(ReasonLink {
                     url: make("https://training.example.jp/ai-2"),
-                    label: say("研修を申し込む", "Sign up for the training"),
+                    label: say("研修を申請する", "Sign up for the training"),
                 }),
             },
             Reason {
@@ -199,6 +201,7 @@ fn denied_view(lang: Lang, make: Make<'_>) -> DeniedView {
             make("https://gpu.example.jp/callback?error=access_denied&state=s"),
             Vec::new(),
         )),
+        again: Some(make("/authorize?client_id=portal")),
     }
 }
 
@@ -211,6 +214,7 @@ fn error_view(lang: Lang, code: Code, make: Make<'_>) -> ErrorView {
         status: 400,
         again: None,
         way_back: Some(way_back(make("https://gpu.example.jp/login"), Vec::new())),
+        logging_out: false,
     }
 }
 
@@ -288,12 +292,12 @@ fn attribute<'t>(tag: &'t str, name: &str) -> Option<&'t str> {
 fn every_page_has_its_frame_in_its_language() {
     for (name, lang, html) in honest() {
         assert!(html.starts_with(&format!("<!DOCTYPE html>\n<html lang=\"{lang}\">")), "{name}");
-        for once in ["<h1>", "<main id=\"main\"", "<title>", "<footer", "class=\"skip\""] {
+        for once in ["<h1", "<main id=\"main\"", "<title>", "<footer", "class=\"skip\""] {
             assert_eq!(html.matches(once).count(), 1, "{name}: {once}");
         }
         assert!(html.trim_end().ends_with("</html>"), "{name}");
         let (_, body) = html.split_once("<body>").unwrap();
-        let text = body.replace(r#"data-form="{m}"#, "").replace("{s}", "");
+        let text = body.replace("{m}", "").replace("{s}", "");
         assert!(!text.contains(['{', '}']), "{name}: a value was not filled in");
     }
     if let Some(folder) = std::env::var_os("SEKISHO_PAGES") {
@@ -445,9 +449,12 @@ fn the_login_page_offers_each_wallet_and_says_who_asks() {
     for id in ["wallet-open", "wallet-tegata", "wallet-citizen", "login-renew", "login-cancel"] {
         assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
     }
-    for text in
-        ["北海GPUクラウド 石狩", "8900000000001", "残り", "4分30秒", "2026年11月21日 14時32分まで"]
-    {
+    for text in [
+        "北海GPUクラウド 石狩",
+        "8900000000001",
+        "残り4分30秒",
+        "2026年11月21日 14時32分</span>まで",
+    ] {
         assert!(html.contains(text), "{text}");
     }
     let (button, qr) = (html.find("id=\"wallet-open\""), html.find("<path d=\"M4 4"));
@@ -463,9 +470,40 @@ fn an_expired_code_is_not_shown() {
     assert!(!html.contains("request_uri_method") && !html.contains("http-equiv=\"refresh\""));
 }
 
+/// The QR code is for another device: a narrow screen shows it only when somebody opens it, and a
+/// login without a wallet on this device shows it at once.
+#[test]
+fn word_29_the_other_devices_code_is_closed_until_it_is_wanted() {
+    let other = |view: &LoginView| {
+        let html = login(view);
+        let (_, rest) = html.split_once("<details class=\"elsewhere\"").unwrap();
+        assert!(rest.split("</details>").next().unwrap().contains("aria-labelledby=\"qr-title\""));
+        rest.split('>').next().unwrap().contains("open")
+    };
+    let view = login_view(Lang::Ja, &str::to_owned);
+    assert!(!other(&view));
+    assert!(other(&LoginView { wallets: Vec::new(), ..view }));
+    let css = ASSETS.iter().find(|(path, ..)| path.ends_with(".css")).unwrap().2;
+    let (_, wide) = css.split_once("details.elsewhere::details-content").unwrap();
+    assert!(wide.starts_with(" { content-visibility: visible;"), "a wide screen shows it");
+}
+
+/// A date or an amount stays on one line.
+#[test]
+fn word_29_dates_and_amounts_never_break() {
+    let html = denied(&denied_view(Lang::Ja, &str::to_owned));
+    for whole in ["2024年4月1日", "16基", "8基"] {
+        assert!(html.contains(&format!("<span class=\"whole\">{whole}</span>")), "{whole}: {html}");
+    }
+    let css = ASSETS.iter().find(|(path, ..)| path.ends_with(".css")).unwrap().2;
+    assert!(css.contains("time, .whole, [role=\"timer\"] { white-space: nowrap; }"));
+}
+
 #[test]
 fn consent_offers_two_equal_buttons_and_chooses_nothing_beforehand() {
     let html = consent(&consent_view(Lang::Ja, &str::to_owned));
+    let (allow, deny) = (html.find("consent-allow").unwrap(), html.find("consent-deny").unwrap());
+    assert!(allow < deny, "what most people want comes first");
     let tags = tags(&html);
     let class = |id| {
         let button = tags.iter().find(|tag| attribute(tag, "id") == Some(id)).unwrap();

@@ -8,7 +8,7 @@ use sekisho_login::{AskScreen, Elsewhere, Logins, Next, Number, OpenLogin, Scree
 use sekisho_oauth::params::Params;
 use sekisho_openid4vp::presentation::NUMBER_DIGITS;
 use sekisho_profile::Code;
-use sekisho_site::{Refusal, paths};
+use sekisho_site::{Mismatch, Refusal, paths};
 
 use crate::cookies::SESSION;
 use crate::extract::{AtLogin, Browser, InPath, OwnForm, PageQuery};
@@ -40,7 +40,8 @@ async fn show(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
         Screen::Consent => return Ok(Page::to(paths::consent(login.handle().expose()))),
         Screen::Denied { facts, denied, answer } => {
             let (handle, lang) = (login.handle(), browser.lang);
-            pages::denied(&labels::denied_view(&facts, &denied, handle, &answer, lang))
+            let again = login.again();
+            pages::denied(&labels::denied_view(&facts, &denied, handle, &answer, again, lang))
         }
         Screen::Over { code, answer } => {
             return Err(Refused::with_way_back(told(login, code), answer).or_again(login.again()));
@@ -118,7 +119,7 @@ pub(crate) async fn complete(
         }
         (Err(_), Ok(InPath(login)), Some(code)) => {
             let elsewhere = logins.answered_elsewhere(&login, &code).await;
-            let page = elsewhere.map(|elsewhere| elsewhere_page(&browser, elsewhere));
+            let page = elsewhere.map(|elsewhere| elsewhere_page(&browser, &login, elsewhere));
             browser.answer(page.map_err(Refused::from))
         }
         _ => browser.answer(Err(Refusal::NotFound.into())),
@@ -126,11 +127,14 @@ pub(crate) async fn complete(
 }
 
 /// The page in a browser that did not begin the login.
-fn elsewhere_page(browser: &Browser, elsewhere: Elsewhere) -> Page {
+fn elsewhere_page(browser: &Browser, login: &Handle, elsewhere: Elsewhere) -> Page {
+    let reference = login.key().reference();
+    browser.site.log_refusal(&reference, Code::OtherBrowser.id(), &Mismatch::default());
     let Elsewhere { facts, device, number } = elsewhere;
     let service = labels::service_card(&facts, browser.lang);
     let status = if number.is_some() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let view = pages::ElsewhereView { lang: browser.lang, service, place: device.name(), number };
+    let place = device.name();
+    let view = pages::ElsewhereView { lang: browser.lang, service, place, number, reference };
     Page::html(pages::elsewhere(&view)).with_status(status)
 }
 

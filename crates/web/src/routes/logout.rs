@@ -23,7 +23,7 @@ pub(crate) async fn by_query(
         Logout::Done(back) => leave(back),
     };
     let logout = logins.log_out(&params, &browser.visitor).await;
-    browser.answer(logout.map(page).map_err(Refused::from))
+    browser.answer(logout.map(page).map_err(Refused::log_out))
 }
 
 /// A POST from another site does not carry a `SameSite=Lax` cookie, so the browser is redirected to
@@ -51,7 +51,7 @@ pub(crate) async fn question(
         Logout::Done(back) => leave(back),
     };
     let logout = logins.log_out(&params, &browser.visitor).await;
-    browser.answer(logout.map(page).map_err(Refused::from))
+    browser.answer(logout.map(page).map_err(Refused::log_out))
 }
 
 pub(crate) async fn answer(State(logins): State<Logins>, own: OwnLogoutForm) -> Response {
@@ -63,7 +63,7 @@ pub(crate) async fn answer(State(logins): State<Logins>, own: OwnLogoutForm) -> 
         return browser.answer(Ok(Page::html(page)));
     }
     let left = logins.confirm_logout(&query, &browser.visitor).await;
-    browser.answer(left.map(leave).map_err(Refused::from))
+    browser.answer(left.map(leave).map_err(Refused::log_out))
 }
 
 pub(crate) async fn done(browser: Browser) -> Response {

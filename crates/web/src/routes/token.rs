@@ -4,11 +4,10 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue};
 use sekisho_broker::token::TokenEndpoint;
 use sekisho_grants::Grants;
 use sekisho_oauth::token::TokenError;
-use sekisho_registry::TokenFailure;
 use sekisho_site::paths::{INTROSPECT, REVOKE, TOKEN};
 
 use crate::extract::ClientRequest;
@@ -21,9 +20,9 @@ pub(crate) async fn token(
     let mut response = match endpoint.token(&request.evidence(TOKEN)).await {
         Ok(answer) => match serde_json::to_value(&answer) {
             Ok(body) => json(200, &body),
-            Err(_) => refuse(TokenError::ServerError.into()),
+            Err(_) => request.refuse(TokenError::ServerError.into()).await,
         },
-        Err(failure) => refuse(failure),
+        Err(failure) => request.refuse(failure).await,
     };
     // Wallets are registered nowhere, and some are pages.
     if request.is_of_wallet() {
@@ -36,35 +35,13 @@ pub(crate) async fn token(
 pub(crate) async fn introspect(State(grants): State<Grants>, request: ClientRequest) -> Response {
     match grants.introspect(&request.evidence(INTROSPECT)).await {
         Ok(answer) => json(200, &answer),
-        Err(failure) => refuse(failure),
+        Err(failure) => request.refuse(failure).await,
     }
 }
 
 pub(crate) async fn revoke(State(grants): State<Grants>, request: ClientRequest) -> Response {
     match grants.revoke(&request.evidence(REVOKE)).await {
         Ok(()) => StatusCode::OK.into_response(),
-        Err(failure) => refuse(failure),
+        Err(failure) => request.refuse(failure).await,
     }
-}
-
-fn refuse(failure: TokenFailure) -> Response {
-    let error = match failure {
-        TokenFailure::Token(error) => error,
-        TokenFailure::Store(error) => {
-            tracing::error!(%error, "the store did not answer a client's request");
-            TokenError::TemporarilyUnavailable
-        }
-        TokenFailure::Broker(error) => {
-            tracing::error!(%error, "a client's request failed");
-            TokenError::ServerError
-        }
-    };
-    let mut response = json(error.status(), &error.body());
-    if let Some(challenge) = error.www_authenticate() {
-        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-    }
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
-    }
-    response
 }

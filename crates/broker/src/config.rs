@@ -20,6 +20,9 @@ pub enum ConfigError {
     /// The wallets are wrong.
     #[error(transparent)]
     Wallets(#[from] WalletsError),
+    /// The operator's name has characters that people cannot see.
+    #[error("operator: the name has a control character, or one that cannot be seen")]
+    OperatorName,
     /// A URL of the operator cannot be a link of the pages.
     #[error("operator: {0:?} is no https URL, nor for contact_uri a mailto URL")]
     OperatorUri(String),
@@ -49,6 +52,7 @@ impl Operator {
         let privacy = self.privacy_uri.iter().find(|uri| wrong(uri, &["https://"]));
         match contact.or(privacy) {
             Some(uri) => Err(ConfigError::OperatorUri(uri.clone())),
+            None if !self.name.is_visible() => Err(ConfigError::OperatorName),
             None => Ok(()),
         }
     }

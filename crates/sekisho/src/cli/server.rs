@@ -109,7 +109,7 @@ impl Session<'_, '_> {
             systemd: arguments.root_key == RootKeyKind::Systemd,
             tls: arguments.tls(origin.is_secure()),
             wallet: arguments.wallet.clone(),
-            sample_facts: false,
+            facts: false,
         };
         let settings = init::init(&self.config, &sample, &self.surroundings).await?;
         self.made(&settings);

@@ -145,7 +145,7 @@ async fn settings(
         systemd: false,
         tls: if secure { TlsSample::Own } else { TlsSample::None },
         wallet: Some(format!("{wallet}/authorize")),
-        sample_facts: true,
+        facts: true,
     };
     init::init(&path, &sample, surroundings).await
 }

@@ -20,7 +20,7 @@ pub(crate) struct Sample<'a> {
     pub(crate) wallet: Option<String>,
     /// Whether the sample facts about the service are settings, as in the demonstration, and not
     /// comments.
-    pub(crate) sample_facts: bool,
+    pub(crate) facts: bool,
 }
 
 /// Who ends TLS, as the arguments of `init` say it.
@@ -47,7 +47,7 @@ pub(crate) fn template(sample: &Sample<'_>) -> String {
         ("{root_key}", root_key),
         ("{tls}", tls(&sample.tls)),
         ("{wallets}", wallets(sample.wallet.as_deref())),
-        ("{facts}", facts(sample.sample_facts)),
+        ("{facts}", facts(sample.facts)),
     ];
     let mut out = String::with_capacity(TEMPLATE.len());
     let mut rest = TEMPLATE;

@@ -11,7 +11,7 @@ fn sample(origin: &str, tls: TlsSample, wallet: Option<&str>) -> String {
         systemd: false,
         tls,
         wallet: wallet.map(str::to_owned),
-        sample_facts: false,
+        facts: false,
     })
 }
 

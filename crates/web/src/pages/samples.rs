@@ -470,6 +470,10 @@ fn an_expired_code_is_not_shown() {
     assert!(!html.contains("request_uri_method") && !html.contains("http-equiv=\"refresh\""));
 }
 
+fn style() -> &'static str {
+    ASSETS.iter().find(|(_, kind, _)| kind.starts_with("text/css")).unwrap().2
+}
+
 /// The QR code is for another device: a narrow screen shows it only when somebody opens it, and a
 /// login without a wallet on this device shows it at once.
 #[test]
@@ -483,7 +487,7 @@ fn word_29_the_other_devices_code_is_closed_until_it_is_wanted() {
     let view = login_view(Lang::Ja, &str::to_owned);
     assert!(!other(&view));
     assert!(other(&LoginView { wallets: Vec::new(), ..view }));
-    let css = ASSETS.iter().find(|(path, ..)| path.ends_with(".css")).unwrap().2;
+    let css = style();
     let (_, wide) = css.split_once("details.elsewhere::details-content").unwrap();
     assert!(wide.starts_with(" { content-visibility: visible;"), "a wide screen shows it");
 }
@@ -495,7 +499,7 @@ fn word_29_dates_and_amounts_never_break() {
     for whole in ["2024年4月1日", "16基", "8基"] {
         assert!(html.contains(&format!("<span class=\"whole\">{whole}</span>")), "{whole}: {html}");
     }
-    let css = ASSETS.iter().find(|(path, ..)| path.ends_with(".css")).unwrap().2;
+    let css = style();
     assert!(css.contains("time, .whole, [role=\"timer\"] { white-space: nowrap; }"));
 }
 

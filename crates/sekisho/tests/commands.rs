@@ -2,7 +2,7 @@
 //! names a command that does not exist.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -253,12 +253,16 @@ fn word_26_the_readmes_cargo_commands_name_what_there_is() {
 /// Reads what `demo` prints for people.
 fn guide(home: &Home, lang: &str) -> (std::process::Child, String) {
     let mut child = home.command(&["demo", "--lang", lang]).stderr(Stdio::null()).spawn().unwrap();
-    let stdout = child.stdout.as_mut().unwrap();
+    let text = read_guide(child.stdout.as_mut().unwrap());
+    (child, text)
+}
+
+fn read_guide(stdout: &mut impl Read) -> String {
     let (mut bytes, mut chunk) = (Vec::new(), [0; 4096]);
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if text.contains("sekisho audit verify\n") {
-            return (child, text);
+            return text;
         }
         let read = stdout.read(&mut chunk).unwrap();
         assert_ne!(read, 0, "{text}");

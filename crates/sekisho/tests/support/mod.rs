@@ -65,11 +65,11 @@ impl Home {
     pub(crate) fn run_with(&self, arguments: &[&str], typed: &str) -> Done {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped());
-        self.finish(command, typed)
+        Self::finish(command, typed)
     }
 
     /// The same for a command that the test has made.
-    pub(crate) fn finish(&self, mut command: Command, typed: &str) -> Done {
+    pub(crate) fn finish(mut command: Command, typed: &str) -> Done {
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
         // Its output is read while it runs, because a full pipe would stop it.

@@ -176,7 +176,7 @@ mod tests {
         let faults = Faults::default();
         let at = Timestamp::from_unix;
         let taken: Vec<_> = (0..LINES + 5).map(|_| faults.take(false, at(7))).collect();
-        assert_eq!(taken.iter().flatten().count(), LINES as usize);
+        assert_eq!(u32::try_from(taken.iter().flatten().count()).unwrap(), LINES);
         // Registered clients have lines of their own.
         assert_eq!(faults.take(true, at(7)), Some(0));
         assert_eq!(faults.take(false, at(8)), Some(5));

@@ -11,6 +11,7 @@ use sekisho_profile::acr::PHISHING_RESISTANT;
 use sekisho_profile::{Code, lifetimes, scopes};
 use sekisho_registry::RelyingParty;
 use sekisho_site::Refusal;
+use sekisho_store::StoreError;
 
 use crate::asked::{AskError, Asked, asked_name};
 use crate::session::{self, End};
@@ -77,6 +78,10 @@ impl Logins {
         }
         if request.prompt.contains(&Prompt::None) {
             return Ok(self.error(&request, AuthorizationErrorCode::LoginRequired, None));
+        }
+        if !self.site.store().has_room().await? {
+            // The answer of the wallet could not be kept. Say so before the person takes it out.
+            return Err(StoreError::Unavailable("the disk is full".to_owned()).into());
         }
         self.ask_wallet(&party, &request, visitor, now).await
     }

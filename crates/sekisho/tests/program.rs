@@ -14,5 +14,6 @@ mod console;
 mod demo;
 mod edge;
 mod exposed;
+mod full_disk;
 mod operator;
 mod support;

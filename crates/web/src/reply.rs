@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, StatusCode};
 use sekisho_ambient::Handle;
 use sekisho_login::LoginCookie;
@@ -178,11 +178,7 @@ impl Browser {
             way_back,
         };
         let policy = page_policy(target.as_deref());
-        let mut response = self.html(status, pages::error(&view), &policy);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
-        }
-        response
+        self.html(status, pages::error(&view), &policy)
     }
 
     fn html(&self, status: StatusCode, body: String, policy: &str) -> Response {

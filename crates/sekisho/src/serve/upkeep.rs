@@ -34,6 +34,9 @@ pub(super) async fn keep(
             Ok(rows) => tracing::debug!(rows, "expired rows removed"),
             Err(error) => tracing::error!(%error, "expired rows could not be removed"),
         }
+        if let Err(error) = broker.tend_store().await {
+            tracing::error!(%error, "the store could not be tended");
+        }
         if let Some(tls) = &tls {
             tls.refresh();
         }

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue, WWW_AUTHENTICATE};
 use sekisho_broker::token::TokenEndpoint;
 use sekisho_grants::Grants;
 use sekisho_oauth::token::TokenError;
@@ -62,9 +62,6 @@ fn refuse(failure: TokenFailure) -> Response {
     let mut response = json(error.status(), &error.body());
     if let Some(challenge) = error.www_authenticate() {
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-    }
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
     }
     response
 }

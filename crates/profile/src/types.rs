@@ -89,6 +89,13 @@ pub const AFFILIATION: CredentialType = CredentialType {
         claim(&["name#ja-Kana-JP"], Always, Form::Text, "氏名（カナ）", "Name (kana)"),
         claim(&["name#ja-Latn-JP"], Always, Form::Text, "氏名（ローマ字）", "Name (Latin letters)"),
         claim(&["email"], Always, Form::Email, "メールアドレス", "Email address"),
+        claim(
+            &["email_verified"],
+            Always,
+            Form::Boolean,
+            "メールアドレスの確認",
+            "Email address verified",
+        ),
         claim(&["department"], Always, Form::Text, "部署", "Department"),
         claim(&["job_title"], Always, Form::Text, "役職", "Job title"),
         claim(&["roles"], Never, Form::Array, "役割", "Roles"),

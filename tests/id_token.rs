@@ -91,10 +91,11 @@ async fn word_23_the_type_carries_it() {
     let claim = claims.iter().find(|claim| claim["path"] == json!(["email_verified"])).unwrap();
     assert_eq!((&claim["sd"], &claim["mandatory"]), (&json!("always"), &json!(false)));
     let rp = registered(&world, "openid email").await;
-    let wallet = wallet_saying(&world, Some(true)).await;
+    let wallet = wallet_saying(&world, Some(false)).await;
     let shown = |scope| rp.request(scope, &[("prompt", "consent"), ("ui_locales", "ja")]).url;
     let page = Browser::new().show(&wallet, &shown("openid email"), &rp).await;
-    assert!(page.body.contains("メールアドレスの確認"), "{}", page.body);
+    let told = page.body.contains("メールアドレスの確認") && page.body.contains("未確認");
+    assert!(told, "{}", page.body);
     let page = Browser::new().show(&wallet, &shown("openid"), &rp).await;
     assert!(!page.body.contains("メールアドレスの確認"), "{}", page.body);
     let mut wrong = affiliation();

@@ -185,7 +185,7 @@ impl Logins {
             if fallen.is_final() {
                 let end = End::Fallen(fallen);
                 let store = self.site.store();
-                store.transact(|tx| session::end_in(tx, &key, &end, now)).await?;
+                store.transact_reserved(|tx| session::end_in(tx, &key, &end, now)).await?;
             }
             return self.refused(request, silent, fallen.code, key.reference()).map(Some);
         }

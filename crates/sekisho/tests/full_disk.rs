@@ -72,6 +72,9 @@ async fn word_04_on_a_full_disk_what_ends_something_succeeds() {
     holder.run(&["init", "--trust", &home.path("data/ca.pem").display().to_string()]).await;
     holder.run(&["accept", &affiliation]).await;
     holder.run(&["accept", &training]).await;
+    for _ in 0..2 {
+        log_in(&home, &origin).await;
+    }
     let mut browser = Browser::new();
     let open = browser.get(&request(&origin, "portal")).await;
     let before = home.json(&["status"]);
@@ -98,6 +101,9 @@ async fn word_04_on_a_full_disk_what_ends_something_succeeds() {
     assert_ne!(added.code(), 0, "{added:?}");
     assert!(added.stderr.contains("the disk is full"), "{added:?}");
 
+    let first = |list: &str| home.json(&[list, "list"])[format!("{list}s")][0]["id"].clone();
+    ends(&home, &["session", "end", first("session").as_str().unwrap(), "--yes"]);
+    ends(&home, &["grant", "end", first("grant").as_str().unwrap(), "--yes"]);
     let id = id_of(&home, "affiliation");
     ends(&home, &["credential", "suspend", &id]);
     for purpose in ["id-token", "request-object"] {
@@ -190,6 +196,19 @@ fn id_of(home: &Home, type_name: &str) -> String {
     let mut rows = listed["credentials"].as_array().unwrap().iter();
     let row = rows.find(|row| row["type"] == type_name).unwrap();
     row["id"].as_str().unwrap().to_owned()
+}
+
+/// A login up to the code.
+async fn log_in(home: &Home, origin: &str) {
+    let mut browser = Browser::new();
+    let page = browser.get(&request(origin, "portal")).await;
+    let consent = Holder { home }.present(&page, &mut browser).await;
+    if !consent.url.contains("code=") {
+        let token = consent.between("name=\"form_token\" value=\"", "\"");
+        let form = [("form_token", token.as_str()), ("decision", "allow")];
+        let answer = browser.open(browser.http.post(&consent.url).form(&form)).await;
+        assert!(answer.url.contains("code="), "{}", answer.body);
+    }
 }
 
 fn ends(home: &Home, arguments: &[&str]) {

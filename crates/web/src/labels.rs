@@ -82,7 +82,7 @@ pub(crate) fn consent_view(
         id: claim.name.clone(),
         label: released_label(&claim.name)
             .map_or_else(|| claim.name.clone(), |label| label.say(lang).to_owned()),
-        value: readable(&claim.value, lang),
+        value: released_value(claim, lang),
     };
     let purpose = &question.facts.party.purpose;
     ConsentView {
@@ -136,6 +136,15 @@ fn actions(value: &Value, lang: Lang) -> String {
             .map_or_else(|| name.to_owned(), |it| it.words().say(lang).to_owned())
     });
     words.collect::<Vec<_>>().join(texts::LIST_COMMA.say(lang))
+}
+
+/// The value of a claim in the relying party's answer, as a person reads it.
+fn released_value(claim: &ReleasedClaim, lang: Lang) -> String {
+    match (claim.name.as_str(), &claim.value) {
+        ("email_verified", Value::Bool(true)) => texts::VALUE_VERIFIED.say(lang).to_owned(),
+        ("email_verified", Value::Bool(false)) => texts::VALUE_UNVERIFIED.say(lang).to_owned(),
+        (_, value) => readable(value, lang),
+    }
 }
 
 /// The label of a claim by its name in the relying party's answer.

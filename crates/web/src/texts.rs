@@ -110,7 +110,9 @@ texts! {
     CLAIM_USERNAME: "このサービスだけで使う利用者名", "User name, for this service only";
     CLAIM_LOCALE: "言語", "Language";
     CLAIM_EMAIL: "メールアドレス", "Email address";
-    CLAIM_EMAIL_VERIFIED: "メールアドレスの確認", "Email address verified";
+    CLAIM_EMAIL_VERIFIED: "メールアドレスの確認", "Check of the email address";
+    VALUE_VERIFIED: "確認済み", "verified";
+    VALUE_UNVERIFIED: "未確認", "not verified";
     CLAIM_ORGANIZATION: "所属組織", "Organization";
     CLAIM_GROUPS: "役割", "Roles";
     CLAIM_TRAINING: "修了した研修", "Completed training";

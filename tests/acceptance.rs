@@ -24,6 +24,7 @@ mod edge;
 mod foreign;
 mod holders;
 mod hostile;
+mod id_token;
 mod issuance;
 mod jose;
 mod lists;

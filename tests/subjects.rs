@@ -85,7 +85,12 @@ async fn a_service_learns_what_was_agreed_to_and_no_more() {
 #[tokio::test]
 async fn claims_stand_in_the_id_token_of_clients_that_are_registered_so() {
     let world = World::start().await;
-    let rp = world.rp_with(|add| add.claims_in_id_token = true).await;
+    let rp = world
+        .rp_with(|add| {
+            add.claims_in_id_token = true;
+            add.scopes.retain(|scope| scope != "gpu_access");
+        })
+        .await;
     let tokens = Browser::new().log_in(&world.member().await, &rp.plain_request(), &rp).await;
     assert_eq!(tokens.id_token["name"], "山田 太郎");
     assert_eq!(tokens.id_token["groups"], json!(["gpu-user", "lead"]));

@@ -157,7 +157,8 @@ impl Broker {
     /// Makes one change in one transaction, together with its audit entry. A rehearsal decides the
     /// same and writes nothing.
     ///
-    /// `closure` must write only after it has found nothing that prevents the change. Values that
+    /// An act that must succeed is written on a full disk too. `closure` must write only after it has
+    /// found nothing that prevents the change. Values that
     /// are made beforehand (keys, sealed claims) are not made for a rehearsal.
     pub(crate) async fn change<T>(
         &self,
@@ -166,6 +167,7 @@ impl Broker {
         mut closure: impl FnMut(&mut Tx) -> Result<Result<T, AdminError>, StoreError>,
     ) -> Result<Changed<T>, AdminError> {
         let id = self.site.entropy().id();
+        let must_succeed = change.act.must_succeed();
         let entry = change.entry(self, by, &id);
         let decide = |tx: &mut Tx| {
             let result = closure(tx)?;
@@ -179,7 +181,11 @@ impl Broker {
             let result = store.rehearse(decide).await??;
             return Ok(Changed { audit_id: None, result });
         }
-        let result = store.transact(decide).await??;
+        let result = if must_succeed {
+            store.transact_reserved(decide).await??
+        } else {
+            store.transact(decide).await??
+        };
         Ok(Changed { audit_id: Some(id), result })
     }
 }

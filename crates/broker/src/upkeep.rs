@@ -25,6 +25,11 @@ impl Broker {
         self.standing.refresh_lists().await;
     }
 
+    /// Gives free pages of the store back to the disk, and looks whether a full disk has room again.
+    pub async fn tend_store(&self) -> Result<(), StoreError> {
+        self.site.store().tend().await
+    }
+
     /// Deletes every expired row and returns how many there were.
     pub async fn sweep_expired(&self) -> Result<usize, StoreError> {
         let counts = [

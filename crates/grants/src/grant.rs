@@ -199,7 +199,7 @@ impl Grants {
     ) -> Result<(), StoreError> {
         self.site
             .store()
-            .transact(|tx| match live_in(tx, key)? {
+            .transact_reserved(|tx| match live_in(tx, key)? {
                 Some(grant) => grant.end_in(tx, key, end, now),
                 None => Ok(()),
             })

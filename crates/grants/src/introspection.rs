@@ -118,7 +118,7 @@ impl Grants {
         let mine = |grant: &Grant| grant.is_of(client.party());
         self.site
             .store()
-            .transact(|tx| {
+            .transact_reserved(|tx| {
                 if let Some(token) = refresh {
                     if let Some(grant) = live_in(tx, &token.family)?.filter(mine) {
                         let end = End::Because(Reason::RevokedByClient, actor());

@@ -7,7 +7,7 @@ use sekisho_keyring::Purpose;
 use sekisho_oauth::id_token::IdToken;
 use sekisho_oauth::refresh::RefreshToken;
 use sekisho_oauth::token::{TokenBinding, TokenResponse};
-use sekisho_profile::lifetimes;
+use sekisho_profile::{lifetimes, scopes};
 use sekisho_registry::{Authenticated, Resource, TokenFailure, TokenFormat};
 use sekisho_site::Refusal;
 
@@ -52,12 +52,12 @@ impl Grants {
         let algorithm = registered.id_token_signed_response_alg;
         let ring = self.keyring.ring();
         let active = ring.active(&Purpose::IdToken, algorithm).ok_or(Refusal::NoKey)?;
-        let scopes: &[String] = if registered.claims_in_id_token { &grant.scopes } else { &[] };
-        let extra = if scopes.is_empty() && grant.claims.id_token.is_empty() {
+        let granted: &[String] = if registered.claims_in_id_token { &grant.scopes } else { &[] };
+        let extra = if granted.is_empty() && grant.claims.id_token.is_empty() {
             Claims::new()
         } else {
             let named = &grant.claims.id_token;
-            self.released_claims(client.party(), grant, scopes, named, now).await?
+            fitting(self.released_claims(client.party(), grant, granted, named, now).await?, client)
         };
         let token = IdToken {
             iss: self.site.origin().as_str().to_owned(),
@@ -75,4 +75,14 @@ impl Grants {
         };
         Ok(token.sign(&active.key).map_err(|_| Refusal::NoKey)?)
     }
+}
+
+/// Returns those of the claims that have room in an ID token. The token and the log name the others.
+fn fitting(released: Claims, client: &Authenticated) -> Claims {
+    let fitting = scopes::fit(released);
+    if let Some(left_out) = fitting.get(scopes::AT_USERINFO) {
+        let client = client.client_id();
+        tracing::warn!(client, claims = %left_out, "claims too long for an ID token stand at userinfo alone");
+    }
+    fitting
 }

@@ -263,7 +263,8 @@ impl Keyring {
         let written = self
             .site
             .store()
-            .transact(|tx| {
+            // What follows a compromise must be written on a full disk too.
+            .transact_reserved(|tx| {
                 let written = write_in(tx, before, after)?;
                 if written {
                     for entry in log {

@@ -26,7 +26,10 @@ use crate::wallet_request::WalletRequest;
 const LOGIN_CLAIMS: [&str; 2] = ["org_corporate_number", MEMBER_REF];
 
 /// How many welcome claims a wallet may leave out independently of each other.
-const FREE_CLAIMS: usize = 5;
+const FREE_CLAIMS: usize = 6;
+
+/// A claim that says nothing without the other one: it is asked for only together with that.
+const ABOUT: (&str, &str) = ("email_verified", "email");
 
 /// What a request asks for, by the rules of now. Nothing of it is stored: each step of a login
 /// computes it from the request again.
@@ -232,8 +235,8 @@ fn credential_query(type_name: &str, wanted: &Wanted, type_authority: &str) -> C
 }
 
 /// Claim sets with every choice of the welcome claims, the largest first. DCQL has no optional
-/// claims; a wallet takes the first set that it can answer. To limit the number of sets to 2 · 2⁵,
-/// all welcome claims after the first five stay together. Returns no sets if nothing is welcome;
+/// claims; a wallet takes the first set that it can answer. To limit the number of sets to 2 · 2⁶,
+/// all welcome claims after the first six stay together. Returns no sets if nothing is welcome;
 /// then all claims are needed.
 fn claim_sets(needed: &[String], welcome: &[String]) -> Vec<Vec<String>> {
     if welcome.is_empty() {
@@ -248,13 +251,19 @@ fn claim_sets(needed: &[String], welcome: &[String]) -> Vec<Vec<String>> {
             let mut set = needed.to_vec();
             set.extend(chosen.map(|(_, id)| id.clone()));
             set.extend_from_slice(rest);
-            if !set.is_empty() && !sets.contains(&set) {
+            let (about, of) = ABOUT;
+            let alone = has_claim(&set, about) && has_claim(welcome, of) && !has_claim(&set, of);
+            if !set.is_empty() && !alone && !sets.contains(&set) {
                 sets.push(set);
             }
         }
     }
     sets.sort_by_key(|set| std::cmp::Reverse(set.len()));
     sets
+}
+
+fn has_claim(ids: &[String], name: &str) -> bool {
+    ids.iter().any(|id| id == name)
 }
 
 /// Whether every credential of this type has the claim.
@@ -307,10 +316,17 @@ mod tests {
     }
 
     #[test]
+    fn whether_an_address_was_verified_is_asked_only_with_the_address() {
+        let sets = claim_sets(&names(&["m"]), &names(&["email", "email_verified"]));
+        let expected = [&["m", "email", "email_verified"][..], &["m", "email"], &["m"]];
+        assert_eq!(sets, expected.map(names));
+    }
+
+    #[test]
     fn many_welcome_claims_do_not_make_a_request_grow_without_end() {
         let many: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
         let sets = claim_sets(&names(&["m"]), &many);
-        assert_eq!(sets.len(), 64);
+        assert_eq!(sets.len(), 128);
         assert_eq!(sets.first().map(Vec::len), Some(41));
         assert_eq!(sets.last().cloned(), Some(names(&["m"])));
     }

@@ -12,6 +12,7 @@ use sekisho_profile::acr::PHISHING_RESISTANT;
 use sekisho_profile::{Code, lifetimes, scopes};
 use sekisho_registry::RelyingParty;
 use sekisho_site::{Mismatch, Refusal, registered_list, sent_uri};
+use sekisho_store::StoreError;
 
 use crate::asked::{AskError, Asked, asked_name};
 use crate::session::{self, End};
@@ -81,6 +82,10 @@ impl Logins {
         }
         if request.prompt.contains(&Prompt::None) {
             return Ok(self.error(&request, AuthorizationErrorCode::LoginRequired, None));
+        }
+        if !self.site.store().has_room().await? {
+            // The answer of the wallet could not be kept. Say so before the person takes it out.
+            return Err(StoreError::Unavailable("the disk is full".to_owned()).into());
         }
         self.ask_wallet(&party, &request, visitor, now).await
     }
@@ -184,7 +189,7 @@ impl Logins {
             if fallen.is_final() {
                 let end = End::Fallen(fallen);
                 let store = self.site.store();
-                store.transact(|tx| session::end_in(tx, &key, &end, now)).await?;
+                store.transact_reserved(|tx| session::end_in(tx, &key, &end, now)).await?;
             }
             return self.refused(request, silent, fallen.code, key.reference()).map(Some);
         }

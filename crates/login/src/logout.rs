@@ -89,7 +89,7 @@ impl Logins {
     ) -> Result<(), Refusal> {
         let now = self.site.now();
         let end = End::LoggedOut(client.map(|client| client.client_id.as_str()));
-        self.site.store().transact(|tx| session::end_in(tx, session, &end, now)).await?;
+        self.site.store().transact_reserved(|tx| session::end_in(tx, session, &end, now)).await?;
         Ok(())
     }
 

@@ -105,7 +105,8 @@ pub struct Client {
     /// Whether the client is a web or a native application.
     #[serde(default)]
     pub application_type: ApplicationType,
-    /// Whether scope claims stand in the ID token too, for services that never call userinfo.
+    /// Whether scope claims stand in the ID token too, for services that never call userinfo. New
+    /// registrations have it; those of before it was the default keep what they had.
     #[serde(default)]
     pub claims_in_id_token: bool,
     /// Whether the client has to use PKCE although it is confidential. Public clients always have

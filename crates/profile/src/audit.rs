@@ -110,6 +110,23 @@ words! {
     }
 }
 
+impl Act {
+    /// Whether the act must succeed on a full disk too, because it ends what should not go on: a
+    /// credential, a session, a grant, a key, trust. What a stranger can do is not among these.
+    pub const fn must_succeed(self) -> bool {
+        matches!(
+            self,
+            Self::ClientRemove
+                | Self::CredentialRevoke
+                | Self::CredentialSuspend
+                | Self::GrantEnd
+                | Self::KeyCompromise
+                | Self::SessionEnd
+                | Self::TrustRemove
+        )
+    }
+}
+
 words! {
     /// The outcome of an act.
     Outcome {

@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 
 use crate::types::{LOGIN, TRAINING};
 
+pub use id_token::{AT_USERINFO, ID_TOKEN_CLAIMS, fit, longest};
+
+mod id_token;
+
 /// The scope that asks for GPU access without details. It is also the type of
 /// `authorization_details` that asks with details (RFC 9396, section 2).
 pub const GPU_ACCESS: &str = "gpu_access";
@@ -59,7 +63,7 @@ pub const TABLE: &[ScopeRow] = &[
     },
     ScopeRow {
         scope: "email",
-        wallet: &[(LOGIN, &["email"])],
+        wallet: &[(LOGIN, &["email"]), (LOGIN, &["email_verified"])],
         claims: &["email", "email_verified"],
         optional: &[],
     },
@@ -137,7 +141,7 @@ fn feeds(path: &[&str], name: &str) -> bool {
     match name {
         "groups" => first == "roles",
         "organization" => first != "roles",
-        "email_verified" => first == "email",
+        "email_verified" => matches!(first, "email" | "email_verified"),
         "training" => true,
         _ => first == name,
     }
@@ -205,11 +209,13 @@ fn profile(out: &mut Claims, affiliation: &Claims, preferred_username: &str) {
     out.insert("preferred_username".to_owned(), json!(preferred_username));
 }
 
-/// `email_verified` is true only if the issuer says so with the boolean `true`.
+/// `email_verified` is what the issuer says, as a boolean. An issuer that says nothing leaves it
+/// unknown, and unknown is not false: services refuse an address that is said to be unverified.
 fn email(out: &mut Claims, affiliation: &Claims) {
     copy(out, affiliation, &[("email", "email")]);
-    if out.contains_key("email") {
-        let verified = affiliation.get("email_verified") == Some(&Value::Bool(true));
+    if out.contains_key("email")
+        && let Some(verified) = affiliation.get("email_verified").and_then(Value::as_bool)
+    {
         out.insert("email_verified".to_owned(), json!(verified));
     }
 }

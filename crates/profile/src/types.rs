@@ -89,6 +89,13 @@ pub const AFFILIATION: CredentialType = CredentialType {
         claim(&["name#ja-Kana-JP"], Always, Form::Text, "氏名（カナ）", "Name (kana)"),
         claim(&["name#ja-Latn-JP"], Always, Form::Text, "氏名（ローマ字）", "Name (Latin letters)"),
         claim(&["email"], Always, Form::Email, "メールアドレス", "Email address"),
+        claim(
+            &["email_verified"],
+            Always,
+            Form::Boolean,
+            "メールアドレスの確認",
+            "Email address verified",
+        ),
         claim(&["department"], Always, Form::Text, "部署", "Department"),
         claim(&["job_title"], Always, Form::Text, "役職", "Job title"),
         claim(&["roles"], Never, Form::Array, "役割", "Roles"),
@@ -287,7 +294,7 @@ mod tests {
     }
 
     const PINNED: [&str; 3] = [
-        "sha256-s+iNUQRyn1wjTJdDzhqwFTX4x9tZ3+fsh+hQMzqaWPs=",
+        "sha256-XxICsaCo8j5iDHeK7WMLnbTfTbuhMal/0VxOiVzDUhM=",
         "sha256-kFBUawvt1LDx/GASASFfJZQ1SC330wX1qgxBrNwcAEk=",
         "sha256-FRB+zJG9Mj0TUQ1nEccyChuzVqfFIUHYJU5O67IAJfA=",
     ];

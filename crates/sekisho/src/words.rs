@@ -20,6 +20,10 @@ words! {
     ACTOR = "実行者", "Actor";
     ALGORITHM = "方式", "Algorithm";
     ANCHORS = "ルート証明書", "Roots";
+    RESERVE = "ディスクの予備領域", "Reserve on the disk";
+    RESERVE_IN_USE =
+        "ディスクの予備領域を使用中です。空きができると元に戻ります。",
+        "The reserve on the disk is in use. It is made whole again when there is room.";
     AUDIT_RECORDS = "監査記録", "Audit records";
     CLIENT_ID = "クライアントID", "Client ID";
     CLIENT_SECRET = "クライアントシークレット", "Client secret";
@@ -95,6 +99,9 @@ words! {
         "動いていません（保管データを直接開きました）",
         "not running (the store was opened directly)";
     NOTHING = "ありません。", "There are none.";
+    DISK_FULL =
+        "ディスクがいっぱいです。取り消し、セッションと許可の終了、鍵の無効化だけを受け付けます。ログインは空きができるまで受け付けません。",
+        "The disk is full. Only revocations, ends of sessions and grants, and compromised keys are taken; logins wait until there is room.";
     PLAIN_HTTP =
         "このブローカーは http で動いています。試用のためだけに使ってください。",
         "This broker speaks http: for trying out only. Cookies have neither Secure nor __Host-.";

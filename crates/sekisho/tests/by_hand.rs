@@ -13,25 +13,25 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 /// A browser that keeps cookies of one origin.
-struct Browser {
-    http: reqwest::Client,
+pub(crate) struct Browser {
+    pub(crate) http: reqwest::Client,
     cookies: BTreeMap<String, String>,
 }
 
 /// A page, or the answer that leaves for the relying party.
-struct Page {
-    url: String,
-    body: String,
+pub(crate) struct Page {
+    pub(crate) url: String,
+    pub(crate) body: String,
 }
 
 impl Browser {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let http = http().redirect(reqwest::redirect::Policy::none());
         Self { http: http.build().unwrap(), cookies: BTreeMap::new() }
     }
 
     /// Follows redirects to the last page, or to the relying party.
-    async fn open(&mut self, request: reqwest::RequestBuilder) -> Page {
+    pub(crate) async fn open(&mut self, request: reqwest::RequestBuilder) -> Page {
         let mut request = request;
         loop {
             let line: Vec<String> =
@@ -55,35 +55,49 @@ impl Browser {
         }
     }
 
-    async fn get(&mut self, url: &str) -> Page {
+    pub(crate) async fn get(&mut self, url: &str) -> Page {
         self.open(self.http.get(url)).await
     }
 }
 
 impl Page {
     /// The text between `before` and `after`.
-    fn between(&self, before: &str, after: &str) -> String {
+    pub(crate) fn between(&self, before: &str, after: &str) -> String {
         let (_, rest) = self.body.split_once(before).unwrap_or_else(|| panic!("{}", self.body));
         rest.split_once(after).unwrap().0.replace("&#38;", "&")
     }
 
-    fn wallet_link(&self) -> String {
+    pub(crate) fn wallet_link(&self) -> String {
         format!("openid4vp://{}", self.between("\"openid4vp://", "\""))
     }
 
-    fn parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let url = Url::parse(&self.url).unwrap();
         url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 }
 
 /// Runs the holder's program.
-struct Holder<'h> {
-    home: &'h Home,
+pub(crate) struct Holder<'h> {
+    pub(crate) home: &'h Home,
 }
 
 impl Holder<'_> {
-    async fn run(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Value {
+        let (code, text, notes) = self.try_to(arguments).await;
+        assert_eq!(code, 0, "{text}{notes}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Answers the request on a login page, and returns what the holder is told when that fails.
+    pub(crate) async fn refused(&self, page: &Page) -> String {
+        let (code, text, notes) = self.try_to(&["present", &page.wallet_link(), "--yes"]).await;
+        assert_ne!(code, 0, "{text}{notes}");
+        format!("{text}{notes}")
+    }
+
+    /// Runs the program, and returns its exit code, its output and its notes.
+    async fn try_to(&self, arguments: &[&str]) -> (u8, String, String) {
         use clap::Parser as _;
         let dir = self.home.path("holder").display().to_string();
         let words = [&["tegata", "--json", "--wallet", &dir], arguments].concat();
@@ -92,19 +106,17 @@ impl Holder<'_> {
         let mut terminal =
             tegata::cli::Terminal { input: &mut input, output: &mut output, notes: &mut notes };
         let code = tegata::cli::run(arguments, tegata::Surroundings::system(), &mut terminal).await;
-        let text = String::from_utf8(output).unwrap();
-        assert_eq!(code, 0, "{text}{}", String::from_utf8_lossy(&notes));
-        serde_json::from_str(&text).unwrap()
+        (code, String::from_utf8(output).unwrap(), String::from_utf8(notes).unwrap())
     }
 
     /// Answers the request on a login page. The browser then goes where the wallet sends it.
-    async fn present(&self, page: &Page, browser: &mut Browser) -> Page {
+    pub(crate) async fn present(&self, page: &Page, browser: &mut Browser) -> Page {
         let shown = self.run(&["present", &page.wallet_link(), "--yes"]).await;
         browser.get(shown["redirect_uri"].as_str().unwrap()).await
     }
 }
 
-fn request(origin: &str, client: &str) -> String {
+pub(crate) fn request(origin: &str, client: &str) -> String {
     let details = json!([{
         "type": "gpu_access", "service": "gpu-console", "actions": ["submit"],
         "gpus": 8, "gpu_hours": 64,
@@ -124,7 +136,7 @@ fn request(origin: &str, client: &str) -> String {
 }
 
 /// An operator's commands, from an empty folder to two offers and a client's secret.
-fn set_up(home: &Home) -> (String, String, String) {
+pub(crate) fn set_up(home: &Home) -> (String, String, String) {
     for (number, ja, en, types) in [
         (TENANT, "瀬戸内精密工業株式会社", "Setouchi Precision Industries", "affiliation"),
         (OPERATOR, "北海AI計算基盤株式会社", "Hokkai AI Compute", "ai-training"),

@@ -15,6 +15,7 @@ mod console;
 mod demo;
 mod edge;
 mod exposed;
+mod full_disk;
 mod operator;
 mod references;
 mod support;

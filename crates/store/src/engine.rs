@@ -15,10 +15,12 @@ mod apply;
 mod embedded;
 #[cfg(test)]
 mod faults;
+mod reserve;
 mod writer;
 
 pub(crate) use apply::{AUDIT_HEAD, Applied, Head, Rows, apply, stands};
 pub(crate) use embedded::{OpenFault, Opened, Place};
+pub(crate) use reserve::Reserve;
 
 /// The table of the engine's own rows: batch counter, head of the audit log, header.
 pub(crate) const META: &str = "store.meta";
@@ -43,6 +45,12 @@ pub(crate) trait Engine: Send + Sync {
     fn tables(&self) -> Answer<'_, Vec<String>>;
     /// Returns the counters since the engine was opened.
     fn stats(&self) -> Stats;
+    /// Looks whether a full disk has room again. If `compact`, gives the file's free pages back to
+    /// the disk, if there are many and nobody waits. Returns whether ordinary batches are taken.
+    fn tend(&self, compact: bool) -> Answer<'_, bool> {
+        let _ = compact;
+        Box::pin(std::future::ready(Ok(true)))
+    }
     /// Whether the store runs every closure twice, to test that closures have no effect of their
     /// own.
     fn rehearses(&self) -> bool {
@@ -73,6 +81,9 @@ pub(crate) struct Batch {
     pub(crate) writes: Vec<(RowKey, Option<Vec<u8>>)>,
     /// The entries to append to the audit log.
     pub(crate) appends: Vec<Append>,
+    /// Whether the batch may use the reserve of a full disk. Only what ends something may: a
+    /// credential, a session, a key, trust.
+    pub(crate) must_succeed: bool,
 }
 
 impl Batch {

@@ -14,6 +14,7 @@ pub enum StoreError {
     #[error("the store is busy")]
     Busy,
     /// The engine does not answer: the disk is full, input or output failed, or it was shut down.
+    /// On a full disk, [`Store::transact_reserved`](crate::Store::transact_reserved) still works.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
     /// The batch was handed to the engine, and nobody knows whether it was applied. The caller must

@@ -14,7 +14,7 @@ use redb::{Database, DatabaseError};
 use sekisho_ambient::{Entropy, constant_time_eq, hmac_sha256};
 
 use crate::audit::Chain;
-use crate::engine::{OpenFault, Opened, Place};
+use crate::engine::{OpenFault, Opened, Place, Reserve};
 use crate::hostile::Hostile;
 use crate::seal::Sealer;
 use crate::{Backend, Options, RootKey, Store, StoreError};
@@ -129,6 +129,14 @@ impl Place for FileAt {
         let mut file = how.write(true).create(true).truncate(true).mode(0o600).open(&name)?;
         let written = file.write_all(&vec![0; SPARE]).and_then(|()| file.sync_all());
         written.and(std::fs::remove_file(&name))
+    }
+
+    fn reserve(&self) -> Reserve {
+        Reserve::beside(&self.path)
+    }
+
+    fn length(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |found| found.len())
     }
 }
 

@@ -46,4 +46,10 @@ pub struct Stats {
     pub failures: u64,
     /// Batches that wait at this moment.
     pub waiting: u64,
+    /// Whether the disk is full, so that only batches that must succeed are taken.
+    pub full: bool,
+    /// Bytes of the reserve for such batches that are held at this moment.
+    pub reserve: u64,
+    /// Bytes of the whole reserve. Less is held while it is in use.
+    pub whole_reserve: u64,
 }

@@ -51,14 +51,32 @@ impl Store {
     /// means that nothing was applied. If the future is dropped, the batch may still be applied.
     pub async fn transact<T>(
         &self,
+        closure: impl FnMut(&mut Tx) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(closure, false).await
+    }
+
+    /// Runs `closure` as [`Store::transact`] does. If the disk is full, its changes are written to
+    /// the room that is reserved for them. Use it only for what ends something (a credential, a
+    /// session, a key, trust), and never for what a stranger can ask for without end.
+    pub async fn transact_reserved<T>(
+        &self,
+        closure: impl FnMut(&mut Tx) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(closure, true).await
+    }
+
+    async fn run<T>(
+        &self,
         mut closure: impl FnMut(&mut Tx) -> Result<T, StoreError>,
+        must_succeed: bool,
     ) -> Result<T, StoreError> {
         let mut tx = Tx::default();
         let (mut conflicts, mut _turn) = (0, None);
         loop {
             let (outcome, batch) = self.decide(&mut tx, &mut closure).await?;
             let committed = match batch {
-                Some(batch) => self.inner.engine.commit(batch).await,
+                Some(batch) => self.inner.engine.commit(Batch { must_succeed, ..batch }).await,
                 None => Ok(()),
             };
             match committed {
@@ -218,7 +236,9 @@ impl Store {
             // now.
             let gone = |(key, _)| (RowKey { table: T::NAME, key }, None);
             let writes = rows.into_iter().map(gone).collect();
-            self.inner.engine.commit(Batch { writes, ..Batch::default() }).await?;
+            // On a full disk this is what makes room again.
+            let batch = Batch { writes, must_succeed: true, ..Batch::default() };
+            self.inner.engine.commit(batch).await?;
         }
         Ok(count)
     }
@@ -226,6 +246,24 @@ impl Store {
     /// Derives a key for one purpose outside the store from the root key and this store's id.
     pub fn mac_key(&self, label: &str) -> [u8; 32] {
         self.inner.sealer.mac_key(label)
+    }
+
+    /// Whether ordinary transactions are taken, as far as is known. If the disk was full, looks at it
+    /// again.
+    pub async fn has_room(&self) -> Result<bool, StoreError> {
+        if self.stats().full { self.look_for_room().await } else { Ok(true) }
+    }
+
+    /// Looks at the disk, and returns whether ordinary transactions are taken.
+    pub async fn look_for_room(&self) -> Result<bool, StoreError> {
+        Ok(self.inner.engine.tend(false).await?)
+    }
+
+    /// Regular work: gives free pages of the file back to the disk, if there are many and nobody
+    /// waits, and looks whether a full disk has room again.
+    pub async fn tend(&self) -> Result<(), StoreError> {
+        self.inner.engine.tend(true).await?;
+        Ok(())
     }
 
     /// Returns the engine's counters.

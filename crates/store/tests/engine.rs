@@ -13,5 +13,6 @@ mod contract;
 mod crash;
 mod mishaps;
 mod oracle;
+mod space;
 mod support;
 mod tampering;

@@ -2,7 +2,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::uri::Authority;
@@ -18,9 +18,14 @@ const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'non
 /// Other names below the host are not ours, so they are not included.
 const ONLY_HTTPS: &str = "max-age=31536000";
 
-/// Adds strict headers. An answer that has a `Cache-Control` or a policy of its own keeps it.
+/// Seconds after which to try again what is not available.
+const RETRY_SECONDS: &str = "2";
+
+/// Adds strict headers, and to every 503 when to try again. An answer that has a `Cache-Control` or a
+/// policy of its own keeps it.
 pub(crate) async fn secure(State(site): State<Site>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    let unavailable = response.status() == StatusCode::SERVICE_UNAVAILABLE;
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NOTHING));
@@ -29,6 +34,9 @@ pub(crate) async fn secure(State(site): State<Site>, request: Request, next: Nex
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     if site.origin().is_secure() {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(ONLY_HTTPS));
+    }
+    if unavailable {
+        headers.entry(RETRY_AFTER).or_insert(HeaderValue::from_static(RETRY_SECONDS));
     }
     response
 }

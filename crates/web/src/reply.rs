@@ -192,11 +192,7 @@ impl Browser {
             logging_out,
         };
         let policy = page_policy(target.as_deref());
-        let mut response = self.html(status, pages::error(&view), &policy);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
-        }
-        response
+        self.html(status, pages::error(&view), &policy)
     }
 
     fn html(&self, status: StatusCode, body: String, policy: &str) -> Response {

@@ -54,8 +54,9 @@ pub struct AddClient {
     /// Whether a wallet on another device may be used.
     #[serde(default)]
     pub cross_device: bool,
-    /// Whether the ID token contains the claims too, not only userinfo.
-    #[serde(default)]
+    /// Whether the ID token contains the claims too, not only userinfo (the default). Refused if the
+    /// claims of `scopes` could weigh more than [`scopes::ID_TOKEN_CLAIMS`] bytes.
+    #[serde(default = "yes")]
     pub claims_in_id_token: bool,
     /// Whether the client has to use PKCE although it is confidential; a public client always has
     /// to.
@@ -67,6 +68,10 @@ pub struct AddClient {
     /// The longest age of a login, in seconds, if a request has no `max_age` (`default_max_age`).
     #[serde(default)]
     pub default_max_age: Option<i64>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn rs256() -> Algorithm {
@@ -122,6 +127,7 @@ impl Broker {
         }
         client::validate_registration(&party.client, &scopes::supported())
             .map_err(AdminError::invalid)?;
+        check_room(&party.client)?;
         let id = &party.client.client_id;
         let has_secret = matches!(
             party.client.authentication,
@@ -242,6 +248,20 @@ fn refuse_private(jwks: &Value) -> Result<(), AdminError> {
         }
     }
     Ok(())
+}
+
+/// Checks that the ID tokens of a new client have room for the claims of its scopes, however long
+/// they are (checklist IDT-4).
+fn check_room(client: &Client) -> Result<(), AdminError> {
+    let (longest, room) = (scopes::longest(&client.scopes), scopes::ID_TOKEN_CLAIMS);
+    if !client.claims_in_id_token || longest <= room {
+        return Ok(());
+    }
+    Err(AdminError::Invalid(format!(
+        "the claims of these scopes can weigh {longest} bytes, and an ID token has room for {room}: \
+         register fewer scopes, or let the client read claims at userinfo alone \
+         (--no-claims-in-id-token)"
+    )))
 }
 
 fn row(party: RelyingParty) -> ClientRow {

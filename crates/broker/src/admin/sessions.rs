@@ -194,7 +194,7 @@ impl Broker {
         for (grant, _) in self.grants.all(&of_session).await? {
             let store = self.site.store();
             store
-                .transact(|tx| self.grants.end_with_session_in(tx, &grant, &by.actor, now))
+                .transact_reserved(|tx| self.grants.end_with_session_in(tx, &grant, &by.actor, now))
                 .await?;
         }
         Ok(changed)

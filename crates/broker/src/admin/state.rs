@@ -44,6 +44,16 @@ pub struct BrokerState {
     pub commits: u64,
     /// Number of batches since the start. Several batches may share a commit.
     pub batches: u64,
+    /// Whether the disk is full. Then only what ends something is written: revocations, ends of
+    /// sessions and grants, compromised keys, removals of trust and clients.
+    #[serde(default)]
+    pub disk_full: bool,
+    /// Bytes on the disk that are reserved for that, and held at this moment.
+    #[serde(default)]
+    pub reserve_held: u64,
+    /// Bytes of the whole reserve. If less is held, the reserve is in use.
+    #[serde(default)]
+    pub reserve_whole: u64,
 }
 
 /// A key, as listed.
@@ -124,6 +134,7 @@ impl Broker {
             *count = count.saturating_add(1);
         }
         let store = self.site.store();
+        let disk_full = !store.look_for_room().await?;
         let stats = store.stats();
         Ok(BrokerState {
             issuer: self.site.origin().as_str().to_owned(),
@@ -136,6 +147,9 @@ impl Broker {
             audit_records: store.audit_head().await?.seq,
             commits: stats.commits,
             batches: stats.batches,
+            disk_full,
+            reserve_held: stats.reserve,
+            reserve_whole: stats.whole_reserve,
         })
     }
 

@@ -81,8 +81,11 @@ pub(super) struct Add {
     /// Lets people use a wallet on another device
     #[arg(long)]
     cross_device: bool,
-    /// Puts claims into the ID token too, for services that never call userinfo
+    /// Keeps claims out of the ID token, for services that call userinfo; else they stand in both
     #[arg(long)]
+    no_claims_in_id_token: bool,
+    /// The default; accepted because it was an option before it was the default
+    #[arg(long, hide = true, conflicts_with = "no_claims_in_id_token")]
     claims_in_id_token: bool,
     /// Demands PKCE of a confidential client; public ones always need it
     #[arg(long)]
@@ -138,7 +141,7 @@ impl Add {
             service: self.service,
             native: self.native,
             cross_device: self.cross_device,
-            claims_in_id_token: self.claims_in_id_token,
+            claims_in_id_token: !self.no_claims_in_id_token,
             require_pkce: self.require_pkce,
             required_acr: self.required_acr,
             default_max_age: self.default_max_age,

@@ -179,8 +179,27 @@ impl Session<'_, '_> {
         if !settings.broker.origin.is_secure() {
             self.remark(&words::PLAIN_HTTP);
         }
+        self.room(&state);
         Ok(())
     }
+
+    /// Says how much of the reserve is held, and whether the disk is full.
+    fn room(&mut self, state: &BrokerState) {
+        let (held, whole) = (mebibytes(state.reserve_held), mebibytes(state.reserve_whole));
+        self.fact(&words::RESERVE, &format!("{held} / {whole} MiB"));
+        if state.reserve_held < state.reserve_whole {
+            self.remark(&words::RESERVE_IN_USE);
+        }
+        if state.disk_full {
+            self.remark(&words::DISK_FULL);
+        }
+    }
+}
+
+/// Bytes as MiB, with one digit after the point.
+fn mebibytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) >> 20;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// The default address to listen on for this origin. Without TLS, only this machine can reach it.

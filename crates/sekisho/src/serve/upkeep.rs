@@ -35,6 +35,9 @@ pub(super) async fn keep(
             Err(error) => tracing::error!(%error, "expired rows could not be removed"),
         }
         broker.site().log_left_out();
+        if let Err(error) = broker.tend_store().await {
+            tracing::error!(%error, "the store could not be tended");
+        }
         if let Some(tls) = &tls {
             tls.refresh();
         }

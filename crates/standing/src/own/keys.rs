@@ -27,7 +27,10 @@ impl Standing {
             if orphans.is_empty() {
                 continue;
             }
-            self.site.store().transact(|tx| adopt_in(tx, &orphans, key.key().kid())).await?;
+            self.site
+                .store()
+                .transact_reserved(|tx| adopt_in(tx, &orphans, key.key().kid()))
+                .await?;
         }
         Ok(())
     }

@@ -20,9 +20,10 @@ use redb::{
 };
 use tokio::sync::oneshot;
 
-use super::writer::{Counters, GroupRows, Work, Writer};
+use super::writer::{Counters, GroupRows, Slack, Work, Writer};
 use super::{
-    Answer, Batch, Engine, EngineError, HEADER, Head, META, Row, RowKey, Rows, Scan, stands,
+    Answer, Batch, Engine, EngineError, HEADER, Head, META, Reserve, Row, RowKey, Rows, Scan,
+    stands,
 };
 use crate::audit::Chain;
 use crate::{Options, Stats};
@@ -34,6 +35,14 @@ pub(crate) trait Place: Send + Sync {
     /// Checks that the place takes writes at present. The writer asks this before it closes a file
     /// that still answers readers and opens it again.
     fn takes_writes(&self) -> std::io::Result<()>;
+    /// Finds or makes the reserve of the place.
+    fn reserve(&self) -> Reserve {
+        Reserve::none()
+    }
+    /// The length of the file, in bytes.
+    fn length(&self) -> u64 {
+        0
+    }
 }
 
 /// A table of a snapshot.
@@ -105,6 +114,8 @@ impl Opened {
         let counters = Arc::new(Counters::default());
         let (sender, queue) = sync_channel(options.queue.max(1));
         let writer = Writer {
+            reserve: self.place.reserve(),
+            slack: Slack::unknown(self.place.length()),
             database: Arc::clone(&database),
             place: self.place,
             header: self.header,
@@ -114,6 +125,7 @@ impl Opened {
             last: 0,
             failed: false,
         };
+        writer.report();
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer.run(&queue))
@@ -164,7 +176,7 @@ impl Embedded {
         let queue = self.queue.as_ref().ok_or_else(closed)?;
         let (answer, receiver) = oneshot::channel();
         self.counters.waiting.fetch_add(1, Ordering::Relaxed);
-        queue.try_send(Work { batch, answer }).map_err(|refused| {
+        queue.try_send(Work::Batch { batch, answer }).map_err(|refused| {
             self.counters.waiting.fetch_sub(1, Ordering::Relaxed);
             match refused {
                 TrySendError::Full(_) => {
@@ -226,6 +238,18 @@ impl Engine for Embedded {
 
     fn stats(&self) -> Stats {
         self.counters.stats()
+    }
+
+    fn tend(&self, compact: bool) -> Answer<'_, bool> {
+        let (answer, receiver) = oneshot::channel();
+        let sent = self.queue.as_ref().map(|queue| queue.try_send(Work::Tend { compact, answer }));
+        Box::pin(async move {
+            match sent {
+                Some(Ok(())) => receiver.await.map_err(|_| closed()),
+                Some(Err(TrySendError::Full(_))) => Err(EngineError::Busy),
+                Some(Err(TrySendError::Disconnected(_))) | None => Err(closed()),
+            }
+        })
     }
 }
 

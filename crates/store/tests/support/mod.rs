@@ -19,6 +19,7 @@ macro_rules! table {
 table!(Codes = "codes_1": HandleKey => String);
 table!(Names = "names_1": String => u64);
 table!(Numbers = "numbers_1": u64 => ());
+table!(Pairs = "pairs_1": (u64, u64) => String);
 table!(Lists = "lists_1": (String, u64) => usize);
 
 pub(crate) fn root() -> RootKey {

@@ -30,6 +30,9 @@ pub struct PlanStep {
     pub kid: Option<String>,
     /// The algorithm of the key.
     pub algorithm: Algorithm,
+    /// Whether the key, when it retires, goes on signing its own status lists and nothing else.
+    #[serde(default)]
+    pub signs_lists: bool,
 }
 
 /// What a step does.
@@ -41,11 +44,8 @@ pub enum PlanAct {
     /// A new spare is published.
     #[serde(rename = "publish spare")]
     PublishSpare,
-    /// The key that was active stops signing.
+    /// The key that was active signs nothing new.
     Retire,
-    /// The credential key that was active goes on signing its own status lists, and nothing else.
-    #[serde(rename = "sign lists only")]
-    SignListsOnly,
     /// The key that was active leaves the published documents, and signs nothing any more.
     Unpublish,
     /// The compromised key leaves the published documents at once.
@@ -58,7 +58,6 @@ impl fmt::Display for PlanAct {
             Self::Activate => "activate",
             Self::PublishSpare => "publish spare",
             Self::Retire => "retire",
-            Self::SignListsOnly => "sign lists only",
             Self::Unpublish => "unpublish",
             Self::Withdraw => "withdraw",
         })
@@ -131,15 +130,11 @@ impl Line<'_> {
             Some(kid) if compromised => steps.push(self.step(now, PlanAct::Withdraw, Some(kid))),
             Some(kid) => {
                 let gone = at.plus((policy.overlap)(self.purpose));
-                steps.push(self.step(at, self.retire(), Some(kid.clone())));
+                let retire = self.step(at, PlanAct::Retire, Some(kid.clone()));
+                steps.push(PlanStep { signs_lists: self.purpose.signs_lists(), ..retire });
                 steps.push(self.step(gone, PlanAct::Unpublish, Some(kid)));
             }
         }
-    }
-
-    /// What becomes of the active key.
-    fn retire(&self) -> PlanAct {
-        if self.purpose.signs_lists() { PlanAct::SignListsOnly } else { PlanAct::Retire }
     }
 
     fn find<'r>(
@@ -155,6 +150,6 @@ impl Line<'_> {
     }
 
     fn step(&self, at: Timestamp, step: PlanAct, kid: Option<String>) -> PlanStep {
-        PlanStep { at, step, kid, algorithm: self.algorithm }
+        PlanStep { at, step, kid, algorithm: self.algorithm, signs_lists: false }
     }
 }

@@ -2,7 +2,7 @@
 //! API and are in English.
 
 use sekisho_ambient::Words;
-use sekisho_keyring::plan::PlanAct;
+use sekisho_keyring::plan::{PlanAct, PlanStep};
 
 const fn text(ja: &'static str, en: &'static str) -> Words {
     Words { ja, en }
@@ -117,12 +117,12 @@ words! {
 }
 
 /// The words for a step of a rotation.
-pub(crate) fn step(step: PlanAct) -> Words {
-    match step {
+pub(crate) fn step(step: &PlanStep) -> Words {
+    match step.step {
         PlanAct::Activate => STEP_ACTIVATE,
         PlanAct::PublishSpare => STEP_PUBLISH_SPARE,
+        PlanAct::Retire if step.signs_lists => STEP_SIGN_LISTS_ONLY,
         PlanAct::Retire => STEP_RETIRE,
-        PlanAct::SignListsOnly => STEP_SIGN_LISTS_ONLY,
         PlanAct::Unpublish => STEP_UNPUBLISH,
         PlanAct::Withdraw => STEP_WITHDRAW,
     }

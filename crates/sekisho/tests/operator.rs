@@ -172,6 +172,7 @@ fn a_dry_run_changes_nothing() {
     assert_eq!(steps, ["activate", "publish spare", "sign lists only", "unpublish"]);
     let told = home.run(&[&rotate[..], &["--lang", "ja"]].concat());
     assert!(told.stdout.contains("公開済みの予備鍵を使用"), "{told:?}");
+    assert!(told.stdout.contains("旧鍵は自身の状態リストだけに署名"), "{told:?}");
     assert!(told.stderr.contains("計画"), "{told:?}");
     assert_eq!(home.json(&["key", "list", "--all"]), before);
 

@@ -129,7 +129,7 @@ impl Session<'_, '_> {
         for (at, step) in plan.steps.into_iter().enumerate() {
             table.row([
                 at.saturating_add(1).to_string(),
-                words::step(step.step).say(lang).to_owned(),
+                words::step(&step).say(lang).to_owned(),
                 step.kid.unwrap_or_default(),
                 step.algorithm.name().to_owned(),
                 time(step.at),

@@ -169,7 +169,7 @@ fn a_dry_run_changes_nothing() {
         .iter()
         .map(|step| step["step"].as_str().unwrap())
         .collect();
-    assert_eq!(steps, ["activate", "publish spare", "sign lists only", "unpublish"]);
+    assert_eq!(steps, ["activate", "publish spare", "retire", "unpublish"]);
     let told = home.run(&[&rotate[..], &["--lang", "ja"]].concat());
     assert!(told.stdout.contains("公開済みの予備鍵を使用"), "{told:?}");
     assert!(told.stdout.contains("旧鍵は自身の状態リストだけに署名"), "{told:?}");

@@ -10,7 +10,7 @@ use redb::{Database, ReadableTable as _, Table, WriteTransaction};
 use tokio::sync::oneshot;
 
 use super::embedded::{Place, definition, guarded, identity, lock, split};
-use super::{Applied, Batch, EngineError, Head, Row, Rows, apply};
+use super::{Applied, Batch, EngineError, Row, Rows, apply, load, save};
 use crate::Stats;
 use crate::audit::Chain;
 
@@ -122,8 +122,13 @@ impl Writer {
         let mut transaction = database.begin_write()?;
         transaction.set_quick_repair(true);
         let mut rows = GroupRows::new(&transaction);
-        let mut head = Head::load(&mut rows, &self.chain)?;
         let mut each = Vec::with_capacity(group.len());
+        let Some(mut head) = load(&mut rows, &self.chain)? else {
+            drop(rows);
+            transaction.abort()?;
+            each.resize(group.len(), Applied::BrokenLog);
+            return Ok(Outcome { each, counter: self.last });
+        };
         for work in group {
             each.push(apply(&mut rows, &mut head, &self.chain, &work.batch)?);
         }
@@ -132,7 +137,7 @@ impl Writer {
             transaction.abort()?;
             return Ok(Outcome { each, counter: self.last });
         }
-        head.save(&mut rows)?;
+        save(&mut rows, &self.chain, &head)?;
         drop(rows);
         transaction.commit().map_err(|error| Break::Within(error.to_string()))?;
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
@@ -165,6 +170,7 @@ impl Writer {
         if header.as_ref() != Some(&self.header) {
             return Err("another store stands at the file's place".to_owned());
         }
+        let counter = counter.ok_or("the head of the audit log is missing or was changed")?;
         if counter < self.last {
             return Err("the file is older than what was acknowledged".to_owned());
         }

@@ -62,11 +62,7 @@ async fn word_28_every_error_page_has_a_reference_that_the_log_knows() {
             "R-4002",
             &["client=portal", "https://gpu.example.jp/other?code=…", CALLBACK][..],
         ),
-        (
-            format!("/authorize?client_id=portal&{rest}"),
-            "R-4002",
-            &["client=portal", CALLBACK][..],
-        ),
+        (format!("/authorize?client_id=portal&{rest}"), "R-4002", &["client=portal", CALLBACK][..]),
         (
             format!("/logout?client_id=portal&post_logout_redirect_uri={wrong}"),
             "R-4002",
@@ -133,10 +129,7 @@ async fn word_28_a_failed_token_request_leaves_a_line() {
         assert!(client.is_empty() || line.contains(&format!("client={client}")), "{line}");
     }
     let log = log(&home);
-    assert!(
-        log.contains("sent=client_secret_post registered=client_secret_basic"),
-        "{log}"
-    );
+    assert!(log.contains("sent=client_secret_post registered=client_secret_basic"), "{log}");
     assert!(log.contains("sent=password"), "{log}");
     for private in [secret.as_str(), "wrong-secret", "code-5f0c", "taro", "pw-77"] {
         assert!(!log.contains(private), "{private}: {log}");

@@ -229,7 +229,11 @@ fn word_03_no_record_can_stand_in_for_the_head() {
     for seq in 1..=2_u64 {
         let number = seq.to_be_bytes();
         let record = File::new().row(AUDIT, &number);
-        for (from, to) in [(40, 112), (8, 112), (40, 160), (8, record.len()), (112, record.len())] {
+        // A link, a link with what stands around it, and parts that are as long as a head.
+        let parts = [(40, 112), (8, 112), (40, 160), (8, record.len()), (112, record.len())];
+        let long = File::new().row(META, b"head").len() - 8;
+        let heads = [8, 32, 40, 48, 112].map(|from| (from, from + long));
+        for (from, to) in parts.into_iter().chain(heads) {
             for row in [b"head".as_slice(), b"audit"] {
                 let file = File::new();
                 let part = [file.row(META, b"head")[..8].to_vec(), record[from..to].to_vec()];

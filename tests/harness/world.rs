@@ -101,6 +101,7 @@ fn config(origin: &str) -> Config {
         clock_ahead: Ahead::default(),
         outbound: OutboundConfig::default(),
         operator: None,
+        exposed: false,
     }
 }
 

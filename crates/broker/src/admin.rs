@@ -4,6 +4,7 @@
 //! Invariant: every change is audited in its own batch, under an id that the operator is told. A
 //! rehearsal checks everything and changes nothing. [`Broker::change`] is the only way to write.
 
+mod audit;
 mod clients;
 mod credentials;
 mod organizations;
@@ -18,13 +19,16 @@ use sekisho_store::{AuditEntry, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use audit::{AuditFound, AuditVerified};
 pub use clients::{AddClient, AddedClient, ClientRow};
-pub use credentials::{ChangeStatus, CredentialRow, OfferCredential, Offered};
+pub use credentials::{
+    ChangeStatus, CredentialPage, CredentialQuery, CredentialRow, OfferCredential, Offered,
+};
 pub use organizations::{AddOrganization, OrganizationRow};
 pub use sessions::{
     EndGrant, EndSession, EndedSession, GrantRow, Listing, Part, SessionRow, WhichSessions,
 };
-pub use state::{AuditFound, AuditVerified, BrokerState, KeyRow, RotateKey, RotationPlan};
+pub use state::{BrokerState, KeyRow, RotateKey, RotationPlan};
 pub use trust::{AddTrust, TrustRow};
 
 use crate::Broker;
@@ -77,6 +81,11 @@ pub enum AdminError {
     /// The request is wrong; the text says why.
     #[error("{0}")]
     Invalid(String),
+    /// A key was named whose private half everybody knows.
+    #[error(
+        "{0} names a key of keys-dev, whose private half is public: it counts only where origin and listen are loopback addresses"
+    )]
+    DevelopmentKey(&'static str),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -112,6 +121,7 @@ impl AdminError {
             Self::NotFound { .. } => "not_found",
             Self::Exists { .. } => "exists",
             Self::Invalid(_) => "invalid",
+            Self::DevelopmentKey(_) => "development_key",
             Self::Store(StoreError::Busy) => "busy",
             Self::Store(_) => "store",
             Self::Key(_) => "key",
@@ -154,6 +164,19 @@ impl Change {
 }
 
 impl Broker {
+    /// Refuses a key of `keys-dev/` where other machines reach the broker. `what` is the member
+    /// that names it.
+    pub(crate) fn refuse_development_key(
+        &self,
+        what: &'static str,
+        thumbprint: &str,
+    ) -> Result<(), AdminError> {
+        if self.registry.refuses_key(thumbprint) {
+            return Err(AdminError::DevelopmentKey(what));
+        }
+        Ok(())
+    }
+
     /// Makes one change in one transaction, together with its audit entry. A rehearsal decides the
     /// same and writes nothing.
     ///

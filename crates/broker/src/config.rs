@@ -81,6 +81,9 @@ pub struct Config {
     pub outbound: OutboundConfig,
     /// Who operates this broker, for the foot of every page.
     pub operator: Option<Operator>,
+    /// Whether other machines can reach the broker. Keys whose private halves are public
+    /// (`keys-dev/`) are then refused wherever they are named.
+    pub exposed: bool,
 }
 
 impl Config {

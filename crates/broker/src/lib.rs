@@ -6,6 +6,7 @@
 //! | [`config`] | what an operator configures |
 //! | [`token`] | the token endpoint, which belongs to two rooms |
 //! | [`admin`] | what operators do, each change in one audited transaction |
+//! | [`checkpoints`] | signed statements of how far the audit log goes |
 //! | [`upkeep`] | what a server does by itself |
 //!
 //! Read `sekisho_login` first: it shows one login, from the authorization request to the code.
@@ -14,6 +15,7 @@
 //! entry, or not at all.
 
 pub mod admin;
+pub mod checkpoints;
 pub mod config;
 pub mod token;
 pub mod upkeep;
@@ -31,11 +33,9 @@ use sekisho_site::{OutboundError, Site};
 use sekisho_standing::Standing;
 use sekisho_store::{Store, StoreError};
 
+use crate::checkpoints::CheckpointState;
 use crate::config::{Config, ConfigError, Operator};
 use crate::token::TokenEndpoint;
-
-/// The most rows that one answer lists.
-pub(crate) const MAX_ROWS: usize = 100_000;
 
 /// The broker. Cheap to clone.
 #[derive(Clone)]
@@ -48,6 +48,7 @@ pub struct Broker {
     issuer: Issuer,
     logins: Logins,
     operator: Option<Arc<Operator>>,
+    checkpoints: CheckpointState,
 }
 
 /// Why a broker does not start.
@@ -81,6 +82,8 @@ fn overlap(purpose: &Purpose) -> i64 {
         + match purpose {
             Purpose::IdToken => lifetimes::ID_TOKEN,
             Purpose::RequestObject => lifetimes::PRESENTATION_REQUEST,
+            // A checkpoint is checked with any key of its purpose that was not compromised.
+            Purpose::AuditCheckpoint => 0,
             Purpose::Credential { .. } => lifetimes::CREDENTIAL,
             Purpose::StatusList { .. } => lifetimes::STATUS_LIST,
         }
@@ -96,11 +99,12 @@ impl Broker {
         entropy: Entropy,
     ) -> Result<Self, StartError> {
         let (services, wallets) = config.check()?;
-        let Config { origin, type_authority, outbound, clock_ahead, operator, .. } = config;
+        let Config { origin, type_authority, outbound, clock_ahead, operator, exposed, .. } =
+            config;
         let operator = operator.map(Arc::new);
         let site = Site::new(origin, type_authority, &outbound, store, clock, entropy)?;
-        let registry = Registry::open(site.clone(), services).await?;
-        let organizations = registry.list_organizations(MAX_ROWS).await?;
+        let registry = Registry::open(site.clone(), services, exposed).await?;
+        let organizations = registry.list_organizations().await?;
         let organizations: Vec<String> =
             organizations.into_iter().map(|organization| organization.corporate_number).collect();
         let keyring = Keyring::open(site.clone(), KEY_POLICY, &organizations).await?;
@@ -110,6 +114,7 @@ impl Broker {
         let grants =
             Grants::new(rooms.0.clone(), rooms.1.clone(), rooms.2.clone(), standing.clone());
         let issuer = Issuer::new(rooms.0, rooms.1, rooms.2, standing.clone(), clock_ahead);
+        issuer.complete_index().await?;
         let logins = Logins::new(
             site.clone(),
             registry.clone(),
@@ -118,7 +123,18 @@ impl Broker {
             grants.clone(),
             wallets,
         );
-        Ok(Self { site, registry, keyring, standing, grants, issuer, logins, operator })
+        let checkpoints = CheckpointState::default();
+        Ok(Self {
+            site,
+            registry,
+            keyring,
+            standing,
+            grants,
+            issuer,
+            logins,
+            operator,
+            checkpoints,
+        })
     }
 
     /// The installation: origin, store, clock and randomness.

@@ -205,7 +205,7 @@ impl Issuer {
         };
         let place = self.standing.take_index_in(tx, list, candidates, &entrant)?;
         self.standing.hold_in(tx, &place, &holder)?;
-        tx.put::<Credentials>(id, &self.record(attempt, &place, kid, set))?;
+        self.record(attempt, &place, kid, set).put_in(tx, id)?;
         let actor = Actor::Person(granted.person);
         tx.append(
             entry(now, &actor, Act::CredentialIssue, id.as_str(), Outcome::Done)

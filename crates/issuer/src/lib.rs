@@ -26,7 +26,7 @@ use sekisho_site::Site;
 use sekisho_standing::Standing;
 use sekisho_store::StoreError;
 
-pub use credentials::IssuedCredential;
+pub use credentials::{Cursor, IssuedCredential};
 pub use issuance::IssuanceFailure;
 pub use offers::{DraftOffer, OfferError, OfferRequest};
 

@@ -20,6 +20,8 @@ table!(/// Issued credentials: id → type, holder's key, status entry, times, s
 table!(/// Sets of credentials that one offer gave: id of the first → ids of all, oldest first. Only
     /// those of the last request may be valid, and a change of one is a change of all.
     pub(crate) Sets = "credential_sets_1": String => Vec<String>);
+table!(/// Issued credentials in the order of issue: seconds since 1970 and id → nothing.
+    pub(crate) CredentialsByTime = "credentials_by_time_1": (u64, String) => ());
 
 /// A credential that is offered.
 #[derive(Clone, Serialize, Deserialize)]

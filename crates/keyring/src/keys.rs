@@ -44,6 +44,8 @@ pub enum Purpose {
     IdToken,
     /// Request objects, which ask a wallet for a presentation (OpenID4VP).
     RequestObject,
+    /// Checkpoints of the audit log.
+    AuditCheckpoint,
     /// Credentials of an organization.
     Credential {
         /// The corporate number of the organization.
@@ -63,6 +65,7 @@ impl Purpose {
         match self {
             Self::IdToken => "id-token",
             Self::RequestObject => "request-object",
+            Self::AuditCheckpoint => "audit-checkpoint",
             Self::Credential { .. } => "credential",
             Self::StatusList { .. } => "status-list",
         }
@@ -90,7 +93,7 @@ impl Purpose {
     pub fn organization(&self) -> Option<&str> {
         match self {
             Self::Credential { org } | Self::StatusList { org } => Some(org),
-            Self::IdToken | Self::RequestObject => None,
+            Self::IdToken | Self::RequestObject | Self::AuditCheckpoint => None,
         }
     }
 }

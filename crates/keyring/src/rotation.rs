@@ -7,7 +7,6 @@
 //! Leaves to others: which steps are due ([`crate::keys`]), and certificates ([`crate::pki`]).
 
 use sekisho_profile::{Act, Outcome};
-use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
 use sekisho_ambient::Timestamp;
@@ -30,8 +29,6 @@ const RING: &str = "ring";
 const ROOT: &str = "root";
 /// A key that has signed for this long, in seconds, is rotated automatically: half a year.
 const ROTATE_AFTER: i64 = 180 * 86_400;
-/// The most keys that are read from the store.
-const MAX_KEYS: usize = 1 << 20;
 /// How often a sweep is tried again after another broker changed the keys meanwhile.
 const ATTEMPTS: usize = 8;
 
@@ -75,15 +72,32 @@ impl Keyring {
         let mut lines = OWN_LINES.to_vec();
         lines.extend(organizations.iter().flat_map(|number| organization_lines(number)));
         for (purpose, algorithm) in lines {
-            if !records.iter().any(|key| key.serves(&purpose, algorithm)) {
-                let key = self.make_key(purpose, algorithm).await?;
-                self.site
-                    .store()
-                    .transact(|tx| self.add_keys_in(tx, std::slice::from_ref(&key)))
-                    .await?;
-            }
+            self.found_line(&records, purpose, algorithm).await?;
         }
         self.sweep_keys().await
+    }
+
+    /// Makes the keys for checkpoints of the audit log, if there are none yet. Only a broker that
+    /// writes checkpoints has them.
+    pub async fn found_checkpoints(&self) -> Result<(), RotationError> {
+        let records = self.records().await?;
+        self.found_line(&records, Purpose::AuditCheckpoint, Algorithm::Es256).await?;
+        self.sweep_keys().await
+    }
+
+    /// Makes the first key of a purpose and algorithm, unless `records` have one.
+    async fn found_line(
+        &self,
+        records: &[KeyRecord],
+        purpose: Purpose,
+        algorithm: Algorithm,
+    ) -> Result<(), RotationError> {
+        if records.iter().any(|key| key.serves(&purpose, algorithm)) {
+            return Ok(());
+        }
+        let key = self.make_key(purpose, algorithm).await?;
+        let add = |tx: &mut Tx| self.add_keys_in(tx, std::slice::from_ref(&key));
+        Ok(self.site.store().transact(add).await?)
     }
 
     async fn found_root(&self) -> Result<(), RotationError> {
@@ -153,7 +167,8 @@ impl Keyring {
         let now = self.site.now();
         let public = key.public_jwk();
         let x5c = match &purpose {
-            Purpose::IdToken => Vec::new(),
+            // Checkpoints are checked with the keys that the store knows, so they need no chain.
+            Purpose::IdToken | Purpose::AuditCheckpoint => Vec::new(),
             Purpose::RequestObject => {
                 let origin = self.site.origin().as_str();
                 let subject =
@@ -180,7 +195,7 @@ impl Keyring {
 
     /// All keys in the store, including retired and compromised ones.
     pub async fn records(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        let rows = self.site.store().scan::<Keys>(Bound::Unbounded, MAX_KEYS).await?;
+        let rows = self.site.store().scan_all::<Keys>().await?;
         Ok(rows.into_iter().map(|(_, record)| record).collect())
     }
 

@@ -180,6 +180,14 @@ impl ClientAuthentication {
         Self::SecretPost { digest: sha256(secret.as_bytes()) }
     }
 
+    /// The keys that were registered by value; none if the client has none, or publishes them.
+    pub fn keys(&self) -> &[PublicJwk] {
+        match self {
+            Self::PrivateKeyJwt { keys: ClientKeys::Jwks(keys) } => keys,
+            _ => &[],
+        }
+    }
+
     /// The method's name in `token_endpoint_auth_method`; `client_secret` is ours.
     pub fn method(&self) -> &'static str {
         match self {

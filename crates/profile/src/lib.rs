@@ -11,6 +11,7 @@
 //! | [`lifetimes`] | how long everything lives |
 //! | [`acr`] | how a wallet's answer came, and what a login is worth by it |
 //! | [`status`] | what is said of a credential's status |
+//! | [`development_keys`] | keys whose private halves everybody knows |
 //!
 //! Invariant: each word that is written to a row, a log or the wire is defined here once, as a
 //! variant of an enum, and becomes text only when it is written. The refusals of the protocol
@@ -21,6 +22,7 @@
 pub mod acr;
 pub mod audit;
 pub mod codes;
+pub mod development_keys;
 pub mod lifetimes;
 mod refusals;
 pub mod scopes;
@@ -31,4 +33,5 @@ pub mod values;
 pub use acr::Channel;
 pub use audit::{Act, Outcome, Reason};
 pub use codes::Code;
+pub use development_keys::is_development_key;
 pub use status::Status;

@@ -242,7 +242,8 @@ impl Registry {
         let body = self.site.outbound().fetch(uri, accept).await;
         let body = body.map_err(|error| error.to_string())?;
         let value = json::parse(&body).map_err(|error| error.to_string())?;
-        let set = JwkSet::from_value(&value).map_err(|error| error.to_string())?;
+        let mut set = JwkSet::from_value(&value).map_err(|error| error.to_string())?;
+        set.keys.retain(|key| !self.refuses_key(&key.thumbprint()));
         Ok(set.keys.into())
     }
 

@@ -1,7 +1,5 @@
 //! Relying parties, as operators register them.
 
-use std::ops::Bound;
-
 use sekisho_ambient::Text;
 use sekisho_oauth::client::Client;
 use sekisho_profile::Code;
@@ -135,9 +133,9 @@ impl Registry {
         tx.take::<tables::Clients>(&client_id.to_owned())
     }
 
-    /// At most `limit` clients, in the order of their ids.
-    pub async fn list_clients(&self, limit: usize) -> Result<Vec<RelyingParty>, StoreError> {
-        let rows = self.site.store().scan::<tables::Clients>(Bound::Unbounded, limit).await?;
+    /// All clients, in the order of their ids.
+    pub async fn list_clients(&self) -> Result<Vec<RelyingParty>, StoreError> {
+        let rows = self.site.store().scan_all::<tables::Clients>().await?;
         Ok(rows.into_iter().map(|(_, client)| client).collect())
     }
 }

@@ -54,6 +54,8 @@ struct Inner {
     trust: RwLock<Arc<TrustSnapshot>>,
     client_keys: PublishedKeys,
     origins: Origins,
+    /// Whether other machines reach the broker, so that no key of `keys-dev/` counts.
+    exposed: bool,
 }
 
 /// Why the registry cannot be opened.
@@ -68,14 +70,20 @@ pub enum RegistryError {
 }
 
 impl Registry {
-    /// Compiles the policies of the gates and reads trust into memory.
-    pub async fn open(site: Site, services: Services) -> Result<Self, RegistryError> {
+    /// Compiles the policies of the gates and reads trust into memory. `exposed` says that other
+    /// machines reach the broker.
+    pub async fn open(
+        site: Site,
+        services: Services,
+        exposed: bool,
+    ) -> Result<Self, RegistryError> {
         let inner = Inner {
             policies: Policies::new(services.gates())?,
             services,
             trust: RwLock::default(),
             client_keys: PublishedKeys::default(),
             origins: Origins::default(),
+            exposed,
         };
         let registry = Self { site, inner: Arc::new(inner) };
         registry.reload_trust().await?;
@@ -90,6 +98,12 @@ impl Registry {
     /// The configured services and their gates.
     pub fn services(&self) -> &Services {
         &self.inner.services
+    }
+
+    /// Whether the key with this thumbprint must not be believed here: its private half is public
+    /// (`keys-dev/`), and other machines reach the broker.
+    pub fn refuses_key(&self, thumbprint: &str) -> bool {
+        self.inner.exposed && sekisho_profile::is_development_key(thumbprint)
     }
 
     /// Deletes expired rows and returns how many there were.

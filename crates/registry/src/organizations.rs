@@ -1,7 +1,5 @@
 //! Organizations: the tenants and the operator. Each is a credential issuer of its own.
 
-use std::ops::Bound;
-
 use sekisho_ambient::{Text, Timestamp};
 use sekisho_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
@@ -39,9 +37,9 @@ impl Registry {
         tx.insert::<tables::Organizations>(&organization.corporate_number, organization)
     }
 
-    /// At most `limit` organizations, in the order of their corporate numbers.
-    pub async fn list_organizations(&self, limit: usize) -> Result<Vec<Organization>, StoreError> {
-        let rows = self.site.store().scan::<tables::Organizations>(Bound::Unbounded, limit).await?;
+    /// All organizations, in the order of their corporate numbers.
+    pub async fn list_organizations(&self) -> Result<Vec<Organization>, StoreError> {
+        let rows = self.site.store().scan_all::<tables::Organizations>().await?;
         Ok(rows.into_iter().map(|(_, organization)| organization).collect())
     }
 }

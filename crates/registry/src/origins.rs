@@ -16,8 +16,6 @@ use crate::Registry;
 
 /// How long the copy is used, in seconds.
 const MAX_AGE: i64 = 5;
-/// The most clients that are read.
-const MAX_CLIENTS: usize = 100_000;
 
 /// The copy, and when it was read.
 #[derive(Default)]
@@ -45,7 +43,7 @@ impl Registry {
         if let Some(origins) = self.inner.origins.fresh(now) {
             return Ok(origins.contains(origin));
         }
-        let clients = self.list_clients(MAX_CLIENTS).await?;
+        let clients = self.list_clients().await?;
         let uris = clients.iter().flat_map(|party| &party.client.redirect_uris);
         let origins: BTreeSet<String> = uris.filter_map(|uri| origin_of(uri)).collect();
         let is_one = origins.contains(origin);

@@ -4,7 +4,6 @@
 //! the store at the time it was read. A transaction that relies on the snapshot compares the two
 //! versions ([`Registry::is_trust_of_in`]), so a change by another broker takes effect at once.
 
-use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
 use sekisho_credential::vc::{TrustList, TrustedIssuer};
@@ -12,8 +11,6 @@ use sekisho_store::{StoreError, Tx};
 
 use crate::{Registry, tables};
 
-/// The most issuers that are read from the store.
-const MAX_ISSUERS: usize = 100_000;
 /// The key of the one row in `tables::TrustVersion`.
 const VERSION: &str = "trust";
 
@@ -38,7 +35,7 @@ impl Registry {
         // Read the version first. If trust changes between the two reads, the snapshot has the
         // older version, and the next decision reads it again.
         let version = store.get::<tables::TrustVersion>(&VERSION.to_owned()).await?;
-        let rows = store.scan::<tables::Trust>(Bound::Unbounded, MAX_ISSUERS).await?;
+        let rows = store.scan_all::<tables::Trust>().await?;
         let list = TrustList(rows.into_iter().map(|(_, issuer)| issuer).collect());
         let snapshot = TrustSnapshot { version: version.unwrap_or_default(), list };
         *self.inner.trust.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
@@ -52,6 +49,12 @@ impl Registry {
             return Ok(());
         }
         self.reload_trust().await
+    }
+
+    /// The identifiers of the trusted issuers, read from the store and not from memory.
+    pub async fn trusted_issuers(&self) -> Result<Vec<String>, StoreError> {
+        let rows = self.site.store().scan_all::<tables::Trust>().await?;
+        Ok(rows.into_iter().map(|(issuer, _)| issuer).collect())
     }
 
     /// Whether the store still has this version of trust. Ask this in the transaction that decides.

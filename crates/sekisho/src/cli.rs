@@ -199,7 +199,10 @@ impl Session<'_, '_> {
 
     fn report(&mut self, failure: &Failure) {
         let message = failure.to_string();
-        if self.json {
+        if let (true, Failure::Audit(faults)) = (self.json, failure) {
+            let told = json!({"error": failure.name(), "message": message, "faults": faults});
+            self.say(&told.to_string());
+        } else if self.json {
             self.say(&json!({"error": failure.name(), "message": message}).to_string());
         } else {
             self.note(&format!("sekisho: {message}"));

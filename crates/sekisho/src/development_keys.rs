@@ -1,25 +1,18 @@
 //! Refuses the keys of `keys-dev/` where other machines could reach the server, because their
 //! private halves are public in the repository.
 
-use std::net::IpAddr;
-
 use sekisho_broker::Broker;
 use sekisho_jose::x5c;
+use sekisho_profile::is_development_key;
 
 use crate::Failure;
 use crate::settings::{Settings, Tls};
 
-/// SHA-256 thumbprints (RFC 7638) of the keys in `keys-dev/`.
-const THUMBPRINTS: [&str; 3] = [
-    "7ap-USmqSPQxxaq-2tQJN2X288Ow6V5HJJk_c1av1RA",
-    "jK_Z7QsL8XNI037gO2mwL6-cFjOVgqJjZFuen5W1Hv0",
-    "rUo7biTZQV7oiGxOEaRIFpgn-U5M69CoeglYTqa8Mjw",
-];
-
 /// Refuses to serve other machines with a key whose private half is public. Checks the root of our
-/// own certificates, the trusted anchors, and the certificate for TLS.
+/// own certificates, the trusted anchors, the keys of clients, the certificate for TLS, and the
+/// roots for outbound calls. What is said while the server runs is checked where it is said.
 pub(crate) async fn refuse(settings: &Settings, broker: &Broker) -> Result<(), Failure> {
-    if reaches_only_this_machine(settings) {
+    if !settings.broker.exposed {
         return Ok(());
     }
     let root = broker.keyring().authority().await.map_err(sekisho_broker::StartError::from)?;
@@ -29,34 +22,33 @@ pub(crate) async fn refuse(settings: &Settings, broker: &Broker) -> Result<(), F
             check(&format!("the trust in {}", issuer.issuer), anchor.to_der())?;
         }
     }
+    for party in broker.registry().list_clients().await? {
+        let client = &party.client;
+        if client.authentication.keys().iter().any(|key| is_development_key(&key.thumbprint())) {
+            return Err(Failure::DevelopmentKey(format!("the client {}", client.client_id)));
+        }
+    }
     if let Tls::Files { certificate, .. } = &settings.tls {
         for certificate in crate::serve::certificates(certificate)? {
             check("tls", &certificate)?;
         }
     }
+    if let Some(ca_file) = &settings.broker.outbound.ca_file {
+        for certificate in crate::serve::certificates(std::path::Path::new(ca_file))? {
+            check("outbound.ca_file", &certificate)?;
+        }
+    }
     Ok(())
 }
 
-fn reaches_only_this_machine(settings: &Settings) -> bool {
-    settings.broker.origin.is_loopback()
-        && settings.listen.iter().all(|address| is_loopback(address.ip()))
-}
-
-fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
-}
-
-fn check(what: &str, certificate: &[u8]) -> Result<(), Failure> {
+/// Refuses a certificate under a development key. `what` says where it was found.
+pub(crate) fn check(what: &str, certificate: &[u8]) -> Result<(), Failure> {
     // A certificate with an unsupported kind of key has none of the development keys.
     let Ok(read) = x5c::dangerous_leaf(certificate) else { return Ok(()) };
     if is_development_key(&read.key.jwk().thumbprint()) {
         return Err(Failure::DevelopmentKey(what.to_owned()));
     }
     Ok(())
-}
-
-fn is_development_key(thumbprint: &str) -> bool {
-    THUMBPRINTS.contains(&thumbprint)
 }
 
 #[cfg(test)]
@@ -75,16 +67,6 @@ mod tests {
             let thumbprint = x5c::dangerous_leaf(&der).unwrap().key.jwk().thumbprint();
             assert!(is_development_key(&thumbprint), "{name}: {thumbprint}");
             assert!(matches!(check(name, &der), Err(Failure::DevelopmentKey(_))), "{name}");
-        }
-    }
-
-    #[test]
-    fn only_loopback_addresses_are_this_machine() {
-        for address in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-            assert!(is_loopback(address.parse().unwrap()), "{address}");
-        }
-        for address in ["0.0.0.0", "::", "10.0.0.1"] {
-            assert!(!is_loopback(address.parse().unwrap()), "{address}");
         }
     }
 }

@@ -118,13 +118,24 @@ pub enum Failure {
     /// The wallet of the demonstration failed.
     #[error("wallet: {0}")]
     Wallet(String),
-    /// The audit log is broken.
-    #[error("the audit log is broken at record {seq}: {reason}")]
-    Audit {
-        /// The number of the first broken record.
-        seq: u64,
-        /// What is wrong with that record.
-        reason: String,
+    /// The audit log is broken, or does not agree with the status lists or with a checkpoint: every
+    /// fault as a sentence.
+    #[error("{}", .0.join("\n"))]
+    Audit(Vec<String>),
+    /// The audit log is broken, so the server does not start.
+    #[error(
+        "{0}\nThe file of the store was changed by other means than this program, so the server does not start. Every fault is told by `sekisho audit verify`. Keep the file as evidence, find out who could write to it, and put back the last backup"
+    )]
+    BrokenAtStart(String),
+    /// The audit log does not agree with a checkpoint, so the server does not start.
+    #[error(
+        "the audit log does not agree with the checkpoint {}: {fault}\nThe server does not start on such a file. Put back the newest file of the store. If this file is the one to go on with, because it is a backup that you put back, move the checkpoints that are newer than it out of the folder, keep them, and start again", path.display()
+    )]
+    OtherThanCheckpoint {
+        /// The file of the checkpoint.
+        path: PathBuf,
+        /// What is wrong.
+        fault: String,
     },
 }
 
@@ -176,7 +187,7 @@ impl Failure {
             Self::Denied(_) => "denied",
             Self::Refused { name, .. } => name,
             Self::Wallet(_) => "wallet",
-            Self::Audit { .. } => "audit",
+            Self::Audit(_) | Self::BrokenAtStart(_) | Self::OtherThanCheckpoint { .. } => "audit",
         }
     }
 

@@ -5,6 +5,7 @@
 //! holds the store or the command opened it itself.
 
 pub mod api;
+mod checkpoints;
 pub mod cli;
 pub mod console;
 mod demo;

@@ -32,7 +32,23 @@ pub(crate) async fn open(
         return Err(Failure::NotInitialised(settings.data_dir.clone()));
     }
     check_origin(settings)?;
-    open_or_make(settings, surroundings).await
+    let store = open_store(settings, surroundings, false)?;
+    open_broker(settings, surroundings, store).await
+}
+
+/// Like `open`, but refuses a store whose audit log is broken, before anything is done with it.
+pub(crate) async fn open_sound(
+    settings: &Settings,
+    surroundings: &Surroundings,
+) -> Result<Broker, Failure> {
+    if !settings.store_file().exists() {
+        return Err(Failure::NotInitialised(settings.data_dir.clone()));
+    }
+    check_origin(settings)?;
+    let store = open_store(settings, surroundings, false)?;
+    let verified = store.audit_verify().await;
+    verified.map_err(|fault| Failure::BrokenAtStart(fault.to_string()))?;
+    open_broker(settings, surroundings, store).await
 }
 
 /// Like `open`, but makes the store if there is none.
@@ -40,12 +56,36 @@ pub(crate) async fn open_or_make(
     settings: &Settings,
     surroundings: &Surroundings,
 ) -> Result<Broker, Failure> {
+    let store = open_store(settings, surroundings, true)?;
+    open_broker(settings, surroundings, store).await
+}
+
+fn open_store(
+    settings: &Settings,
+    surroundings: &Surroundings,
+    create: bool,
+) -> Result<Store, Failure> {
     let root = root_key(settings)?;
     let entropy = surroundings.entropy.clone();
-    let file = settings.store_file();
-    let store = Store::open_on(Backend::Redb(&file), &root, entropy.clone(), Options::default())?;
-    let clock = surroundings.clock.clone();
-    Ok(Broker::open(settings.broker.clone(), store, clock, entropy).await?)
+    let options = Options { create, ..Options::default() };
+    Ok(Store::open_on(Backend::Redb(&settings.store_file()), &root, entropy, options)?)
+}
+
+/// Opens the broker on `store`. A store whose audit log is broken takes no writes, so the broker
+/// may not open; then the faults of the log are the reason.
+async fn open_broker(
+    settings: &Settings,
+    surroundings: &Surroundings,
+    store: Store,
+) -> Result<Broker, Failure> {
+    let Surroundings { clock, entropy } = surroundings.clone();
+    let opened = Broker::open(settings.broker.clone(), store.clone(), clock, entropy).await;
+    let Err(error) = opened else { return Ok(opened?) };
+    let faults = store.audit_examine(&mut |_| {}).await.faults;
+    if faults.is_empty() {
+        return Err(error.into());
+    }
+    Err(Failure::Audit(faults.iter().map(ToString::to_string).collect()))
 }
 
 fn root_key(settings: &Settings) -> Result<RootKey, Failure> {

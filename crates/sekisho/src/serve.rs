@@ -5,6 +5,7 @@
 //! ends with exit code 0.
 
 mod admin_socket;
+mod checkpoints;
 mod connections;
 mod house;
 mod tls;
@@ -62,6 +63,7 @@ impl Server {
         let Self { settings, listeners } = self;
         let broker = open(&settings, surroundings).await?;
         development_keys::refuse(&settings, &broker).await?;
+        let checkpoints = checkpoints::Keeper::begin(&settings.audit, &broker).await?;
         let tls = tls::Identity::load(&settings, &broker).await?.map(Arc::new);
         let socket = AdminSocket::bind(&settings.admin_socket)?;
 
@@ -73,6 +75,7 @@ impl Server {
         let public = tokio::spawn(entrance.serve(stopped.clone()));
         let router = sekisho_web::admin::router(broker.clone());
         let admin = tokio::spawn(socket.serve(router, stopped.clone()));
+        let checkpoints = tokio::spawn(checkpoints.keep(stopped.clone()));
         let upkeep = tokio::spawn(upkeep::keep(broker, tls, stopped));
         announce(&settings);
         let _ = ready.send(());
@@ -83,6 +86,9 @@ impl Server {
         let farewell = async { tokio::join!(public, admin, upkeep) };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
             tracing::warn!("some requests did not end in time");
+        }
+        if let Ok(mut checkpoints) = checkpoints.await {
+            checkpoints.end().await;
         }
         tracing::info!("stopped");
         Ok(())
@@ -128,7 +134,7 @@ pub(crate) fn certificates(path: &std::path::Path) -> Result<Vec<Vec<u8>>, Failu
 async fn open(settings: &Settings, surroundings: &Surroundings) -> Result<Broker, Failure> {
     let mut tries = opening::Tries::default();
     loop {
-        match opening::open(settings, surroundings).await {
+        match opening::open_sound(settings, surroundings).await {
             Err(Failure::Store(StoreError::Locked(store))) => {
                 if UnixStream::connect(&settings.admin_socket).await.is_ok() {
                     return Err(Failure::SecondServer(store));

@@ -14,7 +14,7 @@ use sekisho_login::WalletsError;
 use sekisho_registry::ServicesError;
 
 use crate::text_file;
-use file::{File, RootKeyEntry, TlsEntry};
+use file::{AuditEntry, File, RootKeyEntry, TlsEntry};
 pub(crate) use template::{Sample, TlsSample, template};
 
 /// What an operator configured.
@@ -32,8 +32,36 @@ pub struct Settings {
     pub tls: Tls,
     /// Where the root key is stored.
     pub root_key: RootKeyPlace,
+    /// Where checkpoints of the audit log are kept.
+    pub audit: AuditSettings,
     /// The configuration of the broker itself.
     pub broker: Config,
+}
+
+/// Where checkpoints of the audit log are kept. Without any, none are signed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// The folder to which they are written. It is not made here: a folder that is missing may be
+    /// on a disk that is not there.
+    pub checkpoints: Option<PathBuf>,
+    /// The system log to which they are sent.
+    pub syslog: Option<Syslog>,
+}
+
+impl AuditSettings {
+    /// Whether checkpoints are kept anywhere.
+    pub fn keeps_checkpoints(&self) -> bool {
+        self.checkpoints.is_some() || self.syslog.is_some()
+    }
+}
+
+/// A system log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Syslog {
+    /// The socket of one on this machine.
+    Socket(PathBuf),
+    /// The address of one that takes datagrams (RFC 5426).
+    Address(SocketAddr),
 }
 
 /// Who ends TLS.
@@ -157,14 +185,18 @@ impl Settings {
         if listen.is_empty() {
             return Err(refuse("listen", "listen names no address".to_owned()));
         }
-        let broker =
+        let audit = audit(&file.audit, folder).map_err(|why| refuse("syslog", why))?;
+        let mut broker =
             file.into_broker(folder).map_err(|error| refuse(&named(&error), error.to_string()))?;
+        let only_here = listen.iter().all(|address| address.ip().to_canonical().is_loopback())
+            && broker.origin.is_loopback();
+        broker.exposed = !only_here;
         broker.check().map_err(|error| refuse(&named(&error), error.to_string()))?;
         check_tls(&tls, broker.origin.is_secure()).map_err(|why| refuse("tls", why.to_owned()))?;
         sekisho_access::Policies::new(&broker.gates)
             .map_err(|error| refuse("gates", format!("gates: {error}")))?;
         let path = path.to_owned();
-        Ok(Self { path, listen, data_dir, admin_socket, tls, root_key, broker })
+        Ok(Self { path, listen, data_dir, admin_socket, tls, root_key, audit, broker })
     }
 
     /// The addresses at which the server listens, as text.
@@ -181,6 +213,19 @@ impl Settings {
     pub fn ca_file(&self) -> PathBuf {
         self.data_dir.join("ca.pem")
     }
+}
+
+/// Reads where checkpoints go. A system log is the path of a socket, or an address with a port.
+fn audit(entry: &AuditEntry, folder: &Path) -> Result<AuditSettings, String> {
+    let syslog = match &entry.syslog {
+        None => None,
+        Some(path) if path.starts_with('/') => Some(Syslog::Socket(PathBuf::from(path))),
+        Some(address) => Some(Syslog::Address(address.parse().map_err(|_| {
+            format!("syslog: {address:?} is neither the path of a socket, such as \"/dev/log\", nor an address with a port, such as \"192.0.2.1:514\"")
+        })?)),
+    };
+    let checkpoints = entry.checkpoints.as_ref().map(|path| folder.join(path));
+    Ok(AuditSettings { checkpoints, syslog })
 }
 
 fn check_tls(tls: &Tls, secure: bool) -> Result<(), &'static str> {

@@ -25,6 +25,7 @@ words! {
         "ディスクの予備領域を使用中です。空きができると元に戻ります。",
         "The reserve on the disk is in use. It is made whole again when there is room.";
     AUDIT_RECORDS = "監査記録", "Audit records";
+    CHECKPOINT = "チェックポイント", "Checkpoint";
     CLIENT_ID = "クライアントID", "Client ID";
     CLIENT_SECRET = "クライアントシークレット", "Client secret";
     CLIENTS = "クライアント", "Clients";
@@ -83,6 +84,9 @@ words! {
     AUDIT_SOUND =
         "監査記録 {records} 件に誤りはありません。最後の記録: {hash}",
         "All {records} records of the audit log are sound. The last is {hash}";
+    CHECKPOINTS_AGREE =
+        "チェックポイント {checked} 件と監査記録は一致しています。最後は {time}、{records} 件の時点です。",
+        "The audit log agrees with {checked} checkpoints; the newest is of {time}, at {records} records";
     INIT_DONE =
         "{config} と {data_dir} を作りました。\n\n次の手順:\n  1. {config} を確認する（サービス、条件、ウォレット）\n  2. sekisho --config {config} serve\n  3. sekisho --config {config} org add 法人番号 --name-ja … --name-en …\n  4. sekisho --config {config} client add …\n\n{data_dir}/root.key がないと保管データは開きません。別の場所に控えを取ってください。\n{ca_file} は、このブローカーのルート証明書です。ウォレットに渡してください。",
         "Made {config} and {data_dir}.\n\nNext:\n  1. look through {config} (services, gates, wallets)\n  2. sekisho --config {config} serve\n  3. sekisho --config {config} org add NUMBER --name-ja … --name-en …\n  4. sekisho --config {config} client add …\n\nWithout {data_dir}/root.key the store does not open: keep a copy elsewhere.\n{ca_file} is the root of this broker's certificates: give it to wallets.";
@@ -92,12 +96,16 @@ words! {
     NO_RECORD =
         "この参照番号の監査記録はありません。ウォレットが回答する前の失敗は監査記録に残りません。サーバーのログで {reference} を探してください。",
         "No audit record has this reference. What failed before a wallet answered is in no record: look for {reference} in the server's log.";
+    CHECKPOINT_FAILED = "書き込めていません: {failure}", "not written: {failure}";
     NOT_CONFIRMED =
         "同じ文字が入力されなかったため、何も変更していません。スクリプトでは --yes を付けてください。",
         "Nothing was changed: what was typed is not the same. In scripts, add --yes.";
     NOT_RUNNING =
         "動いていません（保管データを直接開きました）",
         "not running (the store was opened directly)";
+    MORE_ROWS =
+        "{rows} 件を表示しました。続きは --after {after} を付けて表示できます。",
+        "{rows} rows are shown, and there are more: add --after {after}";
     NOTHING = "ありません。", "There are none.";
     DISK_FULL =
         "ディスクがいっぱいです。取り消し、セッションと許可の終了、鍵の無効化だけを受け付けます。ログインは空きができるまで受け付けません。",

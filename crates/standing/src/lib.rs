@@ -6,6 +6,7 @@
 //! | [`question`] | *do these credentials stand?* asked in one place, answered by a proof |
 //! | [`own`] | our own lists: entries given out and changed, lists signed |
 //! | [`foreign`] | lists of others: fetched, kept until their `ttl`, refreshed by a timer |
+//! | [`examine`] | whether our lists have every entry that was given out, with the value that was told |
 //! | [`holders`] | links of holders: which persons the holder of a credential is |
 //!
 //! Our own lists are read from the store, so a change takes effect at once. Foreign lists are
@@ -15,6 +16,7 @@
 //!
 //! Leaves to others: logins, grants, and which credentials a decision relies on.
 
+mod examine;
 pub mod foreign;
 pub mod holders;
 pub mod own;
@@ -27,6 +29,7 @@ use sekisho_keyring::Keyring;
 use sekisho_registry::Registry;
 use sekisho_site::Site;
 
+pub use examine::ListFault;
 pub use holders::Holder;
 pub use own::{Entrant, OwnList, Place, StatusListError};
 pub use question::{Fallen, Looked, Relied, Stands};

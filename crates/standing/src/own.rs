@@ -134,7 +134,7 @@ pub enum Change {
 }
 
 impl Change {
-    const fn to_entry(self) -> Status {
+    pub(crate) const fn to_entry(self) -> Status {
         match self {
             Self::Resume => Status::Valid,
             Self::Suspend => Status::Suspended,
@@ -200,6 +200,19 @@ pub enum StatusListError {
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Entries of the list were removed from the store, or added to it, by other means than this
+    /// program. Signing it would tell verifiers something that is not so.
+    #[error(
+        "{list} has {found} entries and {allocated} were given out: the store was changed from outside, so the list is not signed; run `sekisho audit verify`"
+    )]
+    Incomplete {
+        /// The URI of the list.
+        list: String,
+        /// The number of entries in the store.
+        found: u64,
+        /// The number that were given out.
+        allocated: u64,
+    },
     /// The list could not be computed or signed.
     #[error(transparent)]
     Status(#[from] sekisho_credential::status::StatusError),
@@ -282,7 +295,9 @@ impl Standing {
         decoys: &[u64],
     ) -> Result<bool, StoreError> {
         let before = tx.get::<StatusEntries>(&place.row())?;
-        let revoked = before.as_ref().is_some_and(|entry| entry.status == Status::Invalid);
+        // A row is never deleted. So if the entry is missing, somebody removed it from the file,
+        // and nobody knows what it said: the credential can only be revoked.
+        let revoked = before.as_ref().is_none_or(|entry| entry.status == Status::Invalid);
         if revoked && change != Change::Revoke {
             return Ok(false);
         }
@@ -305,6 +320,13 @@ impl Standing {
     pub async fn entry(&self, place: &Place) -> Result<Option<Status>, StoreError> {
         let entry = self.site.store().get::<StatusEntries>(&place.row()).await?;
         Ok(entry.map(|entry| entry.status))
+    }
+
+    /// The statuses in these entries, in their order; `None` for an entry that was not given out.
+    pub async fn entries(&self, places: &[Place]) -> Result<Vec<Option<Status>>, StoreError> {
+        let keys: Vec<_> = places.iter().map(Place::row).collect();
+        let entries = self.site.store().get_all::<StatusEntries>(&keys).await?;
+        Ok(entries.into_iter().map(|entry| entry.map(|entry| entry.status)).collect())
     }
 
     /// Draws the indexes that may become decoys with the next change of a list.
@@ -355,6 +377,24 @@ impl Standing {
         Ok(published)
     }
 
+    /// Checks that the store has every entry of the list that was given out, and no other. `before`
+    /// were given out before the entries were read; more may have been since.
+    async fn count(
+        &self,
+        list: &OwnList,
+        before: u64,
+        found: usize,
+    ) -> Result<(), StatusListError> {
+        let found = u64::try_from(found).unwrap_or(u64::MAX);
+        let after = self.site.store().get::<StatusLists>(&list.row()).await?;
+        let after = after.map_or(before, |row| row.allocated);
+        if (before..=after).contains(&found) {
+            return Ok(());
+        }
+        let list = list.uri(self.site.origin());
+        Err(StatusListError::Incomplete { list, found, allocated: before })
+    }
+
     async fn publish(
         &self,
         list: &OwnList,
@@ -365,9 +405,9 @@ impl Standing {
         let mut bits = StatusList::new(BITS, row.size)?;
         let place = list.entries();
         let all = usize::try_from(row.size).unwrap_or(usize::MAX);
-        for ((_, index), entry) in
-            self.site.store().scan_prefix::<StatusEntries>(&place, all).await?
-        {
+        let entries = self.site.store().scan_prefix::<StatusEntries>(&place, all).await?;
+        self.count(list, row.allocated, entries.len()).await?;
+        for ((_, index), entry) in entries {
             if entry.status != Status::Valid {
                 bits.set(index, entry.status.value())?;
             }

@@ -18,16 +18,19 @@ mod faults;
 mod reserve;
 mod writer;
 
-pub(crate) use apply::{AUDIT_HEAD, Applied, Head, Rows, apply, stands};
+pub(crate) use apply::{Applied, Rows, apply, first_rows, load, save, stands, upgrade};
 pub(crate) use embedded::{OpenFault, Opened, Place};
 pub(crate) use reserve::Reserve;
 
-/// The table of the engine's own rows: batch counter, head of the audit log, header.
+/// The table of the engine's own rows: header and head.
 pub(crate) const META: &str = "store.meta";
 /// The audit log: number → record.
 pub(crate) const AUDIT: &str = "store.audit_1";
 /// The key of the header in [`META`].
 pub(crate) const HEADER: &[u8] = b"header";
+/// The key of the head in [`META`]: the end of the audit log and the number of the last batch.
+/// Invariant: a file with a header has a head, from its first commit on.
+pub(crate) const HEAD: &[u8] = b"head";
 
 /// The future that an engine's method returns.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + Send + 'a>>;
@@ -43,6 +46,11 @@ pub(crate) trait Engine: Send + Sync {
     fn commit(&self, batch: Batch) -> Answer<'_, ()>;
     /// Returns the names of all tables.
     fn tables(&self) -> Answer<'_, Vec<String>>;
+    /// Returns the table and the number of the newest batch that any row names; `None` without
+    /// rows.
+    fn newest(&self) -> Answer<'_, Option<(String, u64)>>;
+    /// Returns the number of rows of a table.
+    fn count<'a>(&'a self, table: &'a str) -> Answer<'a, u64>;
     /// Returns the counters since the engine was opened.
     fn stats(&self) -> Stats;
     /// Looks whether a full disk has room again. If `compact`, gives the file's free pages back to

@@ -12,9 +12,10 @@ use sekisho_ambient::Entropy;
 
 use crate::audit::Chain;
 use crate::engine::{
-    Answer, Applied, Batch, Engine, EngineError, Head, Row, RowKey, Rows, Scan, apply, stands,
+    Answer, Applied, Batch, Engine, EngineError, META, Row, RowKey, Rows, Scan, apply, load, save,
+    stands,
 };
-use crate::open::{fresh_header, unlock};
+use crate::open::{Fresh, Unlocked};
 use crate::{RootKey, Stats, Store, StoreError};
 
 /// The mishaps that can happen, and how often. Rates are percentages.
@@ -152,10 +153,16 @@ impl Hostile {
         root: &RootKey,
         entropy: Entropy,
     ) -> Result<(Store, Self), StoreError> {
-        let header = fresh_header(root, entropy.bytes());
-        let (sealer, chain) = unlock(&header, root, entropy)?;
+        let Fresh { rows, unlocked } = Fresh::new(root, entropy)?;
+        let Unlocked { sealer, chain, .. } = unlocked;
+        let mut memory = Memory::default();
+        for (key, bytes) in rows {
+            memory.put(META, key, 0, &bytes)?;
+        }
+        memory.sync();
+        memory.stats = Stats::default();
         let hostile = Self {
-            memory: Arc::default(),
+            memory: Arc::new(Mutex::new(memory)),
             entropy: Entropy::seeded(options.seed),
             options: Arc::new(Mutex::new(options)),
             chain: chain.clone(),
@@ -214,7 +221,9 @@ impl Hostile {
     /// if that number is still the same when it is synced.
     fn apply(&self, batch: &Batch) -> Result<u64, EngineError> {
         let mut memory = self.memory();
-        let mut head = Head::load(&mut *memory, &self.chain)?;
+        let Some(mut head) = load(&mut *memory, &self.chain)? else {
+            return Applied::BrokenLog.into_result().map(|()| memory.cuts);
+        };
         let applied = apply(&mut *memory, &mut head, &self.chain, batch)?;
         if applied != Applied::Yes {
             memory.stats.conflicts += u64::from(applied == Applied::Conflict);
@@ -224,7 +233,7 @@ impl Hostile {
             memory.sync();
             return applied.into_result().map(|()| memory.cuts);
         }
-        head.save(&mut *memory)?;
+        save(&mut *memory, &self.chain, &head)?;
         memory.stats.batches += 1;
         Ok(memory.cuts)
     }
@@ -311,6 +320,21 @@ impl Engine for Hostile {
 
     fn tables(&self) -> Answer<'_, Vec<String>> {
         Box::pin(async { Ok(self.memory().synced.keys().cloned().collect()) })
+    }
+
+    fn newest(&self) -> Answer<'_, Option<(String, u64)>> {
+        Box::pin(async {
+            let memory = self.memory();
+            let tables = memory.synced.iter();
+            let versions = tables
+                .flat_map(|(table, rows)| rows.values().map(|row| (table.clone(), row.version)));
+            Ok(versions.max_by_key(|(_, version)| *version))
+        })
+    }
+
+    fn count<'a>(&'a self, table: &'a str) -> Answer<'a, u64> {
+        let rows = self.memory().synced.get(table).map_or(0, BTreeMap::len);
+        Box::pin(std::future::ready(Ok(u64::try_from(rows).unwrap_or(u64::MAX))))
     }
 
     fn stats(&self) -> Stats {

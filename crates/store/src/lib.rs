@@ -30,7 +30,7 @@ mod xaes;
 
 pub mod hostile;
 
-pub use audit::{AuditEntry, AuditFault, AuditHead, AuditRecord};
+pub use audit::{AuditEntry, AuditFault, AuditHead, AuditRecord, AuditReport};
 pub use check::CheckReport;
 pub use error::StoreError;
 pub use key::{KeyPart, PrefixKey, Table, TableKey};

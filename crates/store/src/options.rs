@@ -23,11 +23,14 @@ pub struct Options {
     pub queue: usize,
     /// The most batches that share one commit.
     pub group: usize,
+    /// Whether a store is made where there is none. Say `false` where there was one: an emptied
+    /// file is then refused.
+    pub create: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, queue: 1024, group: 256 }
+        Self { cache_bytes: 64 << 20, queue: 1024, group: 256, create: true }
     }
 }
 

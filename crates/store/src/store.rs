@@ -18,6 +18,8 @@ use crate::{PrefixKey, Stats, StoreError, Table, TableKey, Tx};
 const PATIENCE: usize = 3;
 /// The number of conflicts after which a transaction gives up.
 const MAX_CONFLICTS: usize = 64;
+/// The number of rows that are read at a time where all are wanted.
+const PAGE: usize = 1000;
 /// How many times a closure may ask for further rows.
 const MAX_TRIPS: usize = 1000;
 
@@ -170,6 +172,39 @@ impl Store {
         let [RowKey { table, key }] = &keys;
         let rows = self.inner.engine.get(&keys).await?;
         rows.into_iter().flatten().next().map(|row| self.open_row(table, key, &row)).transpose()
+    }
+
+    /// Returns the rows at `keys` in their order, all as of one moment.
+    pub async fn get_all<T: Table>(
+        &self,
+        keys: &[T::Key],
+    ) -> Result<Vec<Option<T::Value>>, StoreError> {
+        let keys: Vec<RowKey> = keys.iter().map(place::<T>).collect();
+        let rows = self.inner.engine.get(&keys).await?;
+        let open = |(at, row): (&RowKey, Option<Row>)| {
+            row.map(|row| self.open_row(at.table, &at.key, &row)).transpose()
+        };
+        keys.iter().zip(rows).map(open).collect()
+    }
+
+    /// Returns the number of rows of a table. It is not read from the rows, so this is quick.
+    pub async fn count<T: Table>(&self) -> Result<u64, StoreError> {
+        Ok(self.inner.engine.count(T::NAME).await?)
+    }
+
+    /// Returns all rows in ascending order, read in pages so that other tasks can run meanwhile.
+    pub async fn scan_all<T: Table>(&self) -> Result<Vec<(T::Key, T::Value)>, StoreError> {
+        let (mut all, mut from) = (Vec::new(), Bound::Unbounded);
+        loop {
+            let page = self.range::<T>(from, Bound::Unbounded, PAGE, false).await?;
+            let whole = page.len() == PAGE;
+            from = page.last().map_or(Bound::Unbounded, |(key, _)| Bound::Excluded(key.to_bytes()));
+            all.extend(page);
+            if !whole {
+                return Ok(all);
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Returns at most `limit` rows from `from` on, in ascending order. Use it for listings, never

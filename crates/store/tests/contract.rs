@@ -285,3 +285,22 @@ fn a_handle_finds_its_row() {
         assert_eq!(store.get::<Codes>(&again.key()).await.unwrap(), Some(value));
     });
 }
+
+/// A table of more rows than one answer once held is read whole, in order, and counted.
+#[test]
+fn word_19_a_table_of_many_rows_is_whole() {
+    const ROWS: u64 = 100_050;
+    let (store, _) = support::hostile(sekisho_store::hostile::HostileOptions::calm(1));
+    support::runtime().block_on(async {
+        let fill = |tx: &mut sekisho_store::Tx| {
+            (0..ROWS).try_for_each(|number| tx.put::<Numbers>(&number, &()))
+        };
+        store.transact(fill).await.unwrap();
+        assert_eq!(store.count::<Numbers>().await.unwrap(), ROWS);
+        let all = store.scan_all::<Numbers>().await.unwrap();
+        assert!(all.into_iter().map(|(number, ())| number).eq(0..ROWS));
+        let some = store.get_all::<Numbers>(&[5, ROWS, 3]).await.unwrap();
+        assert_eq!(some, [Some(()), None, Some(())]);
+        assert_eq!(store.count::<Names>().await.unwrap(), 0);
+    });
+}

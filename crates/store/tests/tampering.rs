@@ -73,6 +73,20 @@ impl File {
         let fault = block(open(&self.path).unwrap().audit_verify()).unwrap_err();
         (fault.seq, fault.reason)
     }
+
+    /// All faults of the log, each as its sentence.
+    fn faults(&self) -> Vec<String> {
+        let report = block(open(&self.path).unwrap().audit_examine(&mut |_| {}));
+        report.faults.iter().map(ToString::to_string).collect()
+    }
+
+    /// Removes a whole table.
+    fn drop_table(&self, table: Definition) {
+        let database = Database::open(&self.path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        assert!(transaction.delete_table(table).unwrap());
+        transaction.commit().unwrap();
+    }
 }
 
 fn block<T>(future: impl Future<Output = T>) -> T {
@@ -204,28 +218,137 @@ fn a_record_that_is_gone_swapped_or_added_is_named() {
 
     let (empty, one) = (File::new(), file.row(AUDIT, &number(1)));
     (1..=3).for_each(|seq| empty.put(AUDIT, &number(seq), None));
-    empty.put(META, b"audit", None);
     empty.put(AUDIT, &number(1), Some(&one));
     assert_eq!(empty.audit_fault(), (1, "its entry was changed".to_owned()));
-    empty.put(AUDIT, &number(1), None);
-    assert_eq!(block(open(&empty.path).unwrap().audit_verify()).unwrap().seq, 0);
 }
 
-/// An attacker who cuts off the end of the log must put back an older head, too. The file is then a
-/// whole older file, which only a checkpoint kept elsewhere detects.
+/// A head that is any part of any record, or a head of the form of before, is none. So the log
+/// cannot be cut off behind a record by putting that record's link into the head.
 #[test]
-fn a_log_without_its_head_is_found() {
+fn word_03_no_record_can_stand_in_for_the_head() {
+    for seq in 1..=2_u64 {
+        let number = seq.to_be_bytes();
+        let record = File::new().row(AUDIT, &number);
+        // A link, a link with what stands around it, and parts that are as long as a head.
+        let parts = [(40, 112), (8, 112), (40, 160), (8, record.len()), (112, record.len())];
+        let long = File::new().row(META, b"head").len() - 8;
+        let heads = [8, 32, 40, 48, 112].map(|from| (from, from + long));
+        for (from, to) in parts.into_iter().chain(heads) {
+            for row in [b"head".as_slice(), b"audit"] {
+                let file = File::new();
+                let part = [file.row(META, b"head")[..8].to_vec(), record[from..to].to_vec()];
+                file.put(META, b"head", None);
+                file.put(META, row, Some(&part.concat()));
+                (seq + 1..=3).for_each(|after| file.put(AUDIT, &after.to_be_bytes(), None));
+                let faults = file.faults();
+                assert!(faults[0].contains("head"), "record {seq} at {from}..{to}: {faults:?}");
+                let store = open(&file.path).unwrap();
+                assert!(block(store.audit_head()).is_err());
+                let write = block(store.transact(|tx| tx.put::<Names>(&"a".to_owned(), &9)));
+                assert!(matches!(write, Err(StoreError::Unavailable(_))), "{write:?}");
+            }
+        }
+    }
+}
+
+/// A store that had a log knows it from its header, and not from the log.
+#[test]
+fn word_03_a_log_that_is_gone_is_missed() {
+    type Harm = fn(&File);
+    let harms: [Harm; 4] = [
+        |file| file.put(META, b"head", None),
+        |file| {
+            file.drop_table(AUDIT);
+            file.put(META, b"head", None);
+        },
+        |file| {
+            for table in [AUDIT, NAMES, CODES] {
+                file.drop_table(table);
+            }
+            file.put(META, b"head", None);
+        },
+        |file| file.drop_table(AUDIT),
+    ];
+    for (at, harm) in harms.into_iter().enumerate() {
+        let file = File::new();
+        harm(&file);
+        let faults = file.faults();
+        let named = ["its head is missing", "it is missing, and so are all up to 3"];
+        assert!(
+            faults.iter().any(|fault| named.iter().any(|n| fault.contains(n))),
+            "{at}: {faults:?}"
+        );
+    }
     let file = File::new();
-    file.put(META, b"audit", None);
-    assert_eq!(file.audit_fault(), (1, "the log's head does not know it".to_owned()));
+    for table in [AUDIT, NAMES, CODES, META] {
+        file.drop_table(table);
+    }
+    let options = Options { create: false, ..Options::default() };
+    let root = RootKey::from_bytes([1; 32]);
+    let emptied = Store::open_on(Backend::Redb(&file.path), &root, Entropy::system(), options);
+    assert!(refusal(emptied).to_string().contains("it is empty, although a store stood there"));
+}
+
+/// Every fault is told, each with its place, and a gap once.
+#[test]
+fn word_03_every_fault_of_the_log_is_told() {
+    let file = File::new();
+    file.put(AUDIT, &1_u64.to_be_bytes(), None);
+    file.change(AUDIT, &3_u64.to_be_bytes(), |row| row[120] ^= 1);
+    let expected = [
+        "the audit log is broken at record 1: it is missing",
+        "the audit log is broken at record 3: its entry was changed",
+    ];
+    assert_eq!(file.faults(), expected);
+
+    let file = File::new();
+    for seq in [1, 2_u64] {
+        file.put(AUDIT, &seq.to_be_bytes(), None);
+    }
+    assert_eq!(
+        file.faults(),
+        ["the audit log is broken at record 1: it is missing, and so are all up to 2"]
+    );
+}
+
+/// An older head is authentic. The later records give it away while they are there, and the later
+/// rows of every other table afterwards.
+#[test]
+fn word_03_an_older_head_is_found() {
+    let file = File::new();
+    let old = file.row(META, b"head");
+    let store = open(&file.path).unwrap();
+    block(store.transact(|tx| {
+        tx.put::<Names>(&"d".to_owned(), &4)?;
+        tx.append(entry("act.4", "done"));
+        Ok(())
+    }))
+    .unwrap();
+    drop(store);
+    assert!(file.faults().is_empty());
+    file.put(META, b"head", Some(&old));
+    let faults = file.faults();
+    assert!(faults[0].contains("at record 4: the log's head does not know it"), "{faults:?}");
+    file.put(AUDIT, &4_u64.to_be_bytes(), None);
+    let faults = file.faults();
+    let told = "a row of table names_1 was written in batch 5, and the log's head counts 4 batches";
+    assert!(faults.len() == 1 && faults[0].contains(told), "{faults:?}");
+}
+
+/// A record of another store does not read here, and its head neither.
+#[test]
+fn word_03_a_log_of_another_store_is_refused() {
+    let (file, other) = (File::new(), File::new());
+    file.put(META, b"head", Some(&other.row(META, b"head")));
+    assert!(file.faults()[0].contains("its head was changed"));
 }
 
 #[test]
 fn nothing_that_belongs_into_the_log_happens_while_its_end_is_broken() {
     type Break = fn(&File);
     let breaks: [Break; 2] = [
-        |file| file.put(META, b"audit", None),
-        |file| file.change(META, b"audit", |row| row[20] ^= 1),
+        |file| file.put(META, b"head", None),
+        |file| file.change(META, b"head", |row| row[20] ^= 1),
     ];
     for harm in breaks {
         let file = File::new();
@@ -238,17 +361,19 @@ fn nothing_that_belongs_into_the_log_happens_while_its_end_is_broken() {
         }));
         assert!(matches!(logged, Err(StoreError::Unavailable(_))), "{logged:?}");
         assert_eq!(block(store.get::<Names>(&before)).unwrap(), Some(1));
-        block(store.transact(|tx| tx.put::<Names>(&before, &9))).unwrap();
+        let plain = block(store.transact(|tx| tx.put::<Names>(&before, &9)));
+        assert!(matches!(plain, Err(StoreError::Unavailable(_))), "{plain:?}");
         assert!(block(store.audit_verify()).is_err(), "the harm is not written over");
     }
 }
 
 #[test]
 fn a_changed_head_of_the_log_is_found() {
-    for at in [8, 16, 48] {
+    let length = File::new().row(META, b"head").len();
+    for at in [8, 16, 48, 56, 64, length - 1] {
         let file = File::new();
-        file.change(META, b"audit", |row| row[at] ^= 1);
-        assert!(file.audit_fault().1.contains("it was changed"), "byte {at}");
+        file.change(META, b"head", |row| row[at] ^= 1);
+        assert!(file.audit_fault().1.contains("its head was changed"), "byte {at}");
     }
 }
 

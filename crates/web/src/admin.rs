@@ -14,8 +14,8 @@ use axum::{Json, Router};
 use http::StatusCode;
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    AddClient, AddOrganization, AddTrust, AdminError, By, ChangeStatus, EndGrant, EndSession,
-    Listing, OfferCredential, Part, RotateKey, WhichSessions,
+    AddClient, AddOrganization, AddTrust, AdminError, By, ChangeStatus, CredentialQuery, EndGrant,
+    EndSession, Listing, OfferCredential, Part, RotateKey, WhichSessions,
 };
 use sekisho_grants::listing::Which;
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,7 @@ pub fn router(broker: Broker) -> Router {
         .route("/v1/audit", get(audit))
         .route("/v1/audit/query", get(audit_query))
         .route("/v1/audit/verify", get(audit_verify))
+        .route("/v1/audit/checkpoints", post(check_checkpoints))
         .fallback(|| async { Failed::NoSuchPath })
         .method_not_allowed_fallback(|| async { Failed::NoSuchMethod })
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -91,10 +92,11 @@ struct RemoveTrust {
     dry_run: bool,
 }
 
+/// Checkpoints that are to be compared with the log.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfOrganization {
-    organization: Option<String>,
+struct Checkpoints {
+    checkpoints: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -247,9 +249,9 @@ async fn remove_trust(
 async fn credentials(
     State(broker): State<Broker>,
     _: Caller,
-    Asked(of): Asked<OfOrganization>,
+    Asked(query): Asked<CredentialQuery>,
 ) -> Answer {
-    list("credentials", broker.list_credentials(of.organization.as_deref()).await)
+    answer(broker.page_credentials(&query).await)
 }
 
 async fn offer_credential(
@@ -361,6 +363,16 @@ async fn audit_verify(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>
     answer(broker.audit_verify().await)
 }
 
+async fn check_checkpoints(
+    State(broker): State<Broker>,
+    _: Caller,
+    _: Asked<Nothing>,
+    Body(of): Body<Checkpoints>,
+) -> Answer {
+    let checked = broker.check_checkpoints(&of.checkpoints).await;
+    list("checked", checked.map_err(AdminError::from))
+}
+
 impl IntoResponse for Failed {
     fn into_response(self) -> Response {
         let status = self.status();
@@ -387,7 +399,10 @@ impl Failed {
             Self::Denied => StatusCode::FORBIDDEN,
             Self::NoSuchPath | Self::Admin(AdminError::NotFound { .. }) => StatusCode::NOT_FOUND,
             Self::NoSuchMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Malformed(_) | Self::Admin(AdminError::Invalid(_)) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_)
+            | Self::Admin(AdminError::Invalid(_) | AdminError::DevelopmentKey(_)) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Admin(AdminError::Exists { .. }) => StatusCode::CONFLICT,
             Self::Admin(AdminError::Store(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Admin(AdminError::Key(_) | AdminError::Broker(_)) => {

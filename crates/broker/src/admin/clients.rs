@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{AdminError, By, Change, Changed};
-use crate::{Broker, MAX_ROWS};
+use crate::Broker;
 
 /// A request to register a relying party.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,6 +128,9 @@ impl Broker {
         client::validate_registration(&party.client, &scopes::supported())
             .map_err(AdminError::invalid)?;
         check_room(&party.client)?;
+        for key in party.client.authentication.keys() {
+            self.refuse_development_key("jwks", &key.thumbprint())?;
+        }
         let id = &party.client.client_id;
         let has_secret = matches!(
             party.client.authentication,
@@ -197,7 +200,7 @@ impl Broker {
 
     /// Lists all relying parties.
     pub async fn list_clients(&self) -> Result<Vec<ClientRow>, AdminError> {
-        let clients = self.registry.list_clients(MAX_ROWS).await?;
+        let clients = self.registry.list_clients().await?;
         Ok(clients.into_iter().map(row).collect())
     }
 

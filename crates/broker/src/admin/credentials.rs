@@ -2,7 +2,7 @@
 
 use sekisho_ambient::{Secret, Timestamp};
 use sekisho_credential::status::Status::Invalid;
-use sekisho_issuer::{IssuedCredential, OfferError, OfferRequest};
+use sekisho_issuer::{Cursor, IssuedCredential, OfferError, OfferRequest};
 use sekisho_jose::Claims;
 use sekisho_profile::{Act, Outcome, Reason, Status};
 use sekisho_site::audit::{Detail as _, entry, short};
@@ -11,7 +11,12 @@ use sekisho_store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, By, Change, Changed};
-use crate::{Broker, MAX_ROWS};
+use crate::Broker;
+
+/// The most credentials that one page lists.
+const PAGE: usize = 1000;
+/// The most credentials that are looked at for one page.
+const MAX_EXAMINED: usize = 20_000;
 
 /// A request to offer a credential.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,6 +87,48 @@ pub struct CredentialRow {
     pub expires: Timestamp,
     /// `valid`, `revoked`, `suspended` or `expired`.
     pub status: Status,
+}
+
+/// Which credentials to list.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialQuery {
+    /// Only those of this organization: its corporate number.
+    pub organization: Option<String>,
+    /// Only those of this type.
+    #[serde(rename = "type")]
+    pub type_name: Option<String>,
+    /// Only those of this person, as a row names them: 16 hexadecimal digits.
+    pub person: Option<String>,
+    /// Only those that have this status.
+    pub status: Option<Status>,
+    /// Only those after this place, which the page before named as `next`.
+    pub after: Option<String>,
+    /// The most rows of this page, from 1 to 1,000 (the default).
+    pub limit: Option<usize>,
+    /// Whether the newest come first; otherwise the oldest do.
+    #[serde(default)]
+    pub newest: bool,
+}
+
+impl CredentialQuery {
+    fn wants(&self, credential: &IssuedCredential) -> bool {
+        let is = |wanted: &Option<String>, found: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found)
+        };
+        is(&self.organization, &credential.organization)
+            && is(&self.type_name, &credential.type_name)
+            && is(&self.person, &short(&credential.person))
+    }
+}
+
+/// A part of the list of credentials.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct CredentialPage {
+    /// The rows, in the order of issue.
+    pub credentials: Vec<CredentialRow>,
+    /// The place after which the list goes on; `None` if this is the end.
+    pub next: Option<String>,
 }
 
 /// A request to revoke, suspend or resume a credential.
@@ -162,25 +209,85 @@ impl Broker {
         Ok(holder.map(|_| ()).ok_or_else(refused))
     }
 
-    /// Lists the issued credentials of one organization or of all, newest last.
+    /// Lists all issued credentials of one organization or of all, newest last.
     pub async fn list_credentials(
         &self,
         organization: Option<&str>,
     ) -> Result<Vec<CredentialRow>, AdminError> {
+        let organization = organization.map(str::to_owned);
+        let mut query = CredentialQuery { organization, ..CredentialQuery::default() };
         let mut listed = Vec::new();
-        for (id, credential) in self.issuer.list_credentials(MAX_ROWS).await? {
-            if organization.is_none_or(|wanted| wanted == credential.organization) {
-                let entry = self.standing.entry(&credential.place()).await?;
-                let expired = credential.expires <= self.site.now();
-                let status = match entry.and_then(Status::from_entry) {
-                    Some(status @ (Status::Revoked | Status::Suspended)) => status,
-                    _ if expired => Status::Expired,
-                    _ => Status::Valid,
-                };
-                listed.push(row(id, &credential, status));
+        loop {
+            let page = self.page_credentials(&query).await?;
+            listed.extend(page.credentials);
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(listed),
             }
         }
-        Ok(listed)
+    }
+
+    /// Lists issued credentials in the order of issue. A page may have fewer rows than were asked
+    /// for, and even none: the list goes on as long as it has a `next`.
+    pub async fn page_credentials(
+        &self,
+        query: &CredentialQuery,
+    ) -> Result<CredentialPage, AdminError> {
+        let limit = query.limit.unwrap_or(PAGE);
+        if limit == 0 || limit > PAGE {
+            return Err(AdminError::Invalid(format!("limit is from 1 to {PAGE}")));
+        }
+        let after = query.after.as_deref().map(str::parse::<Cursor>).transpose();
+        let mut after = after.map_err(|why| AdminError::Invalid(format!("after: {why}")))?;
+        let (mut credentials, mut examined) = (Vec::new(), 0_usize);
+        while examined < MAX_EXAMINED {
+            let rows = self.issuer.page_credentials(after.as_ref(), query.newest, PAGE).await?;
+            let whole = rows.len() == PAGE;
+            examined = examined.saturating_add(rows.len());
+            for (cursor, row) in self.with_status(rows, query).await? {
+                after = Some(cursor);
+                credentials.extend(row);
+                if credentials.len() == limit {
+                    let next = after.map(|cursor| cursor.to_string());
+                    return Ok(CredentialPage { credentials, next });
+                }
+            }
+            if !whole {
+                return Ok(CredentialPage { credentials, next: None });
+            }
+        }
+        Ok(CredentialPage { credentials, next: after.map(|cursor| cursor.to_string()) })
+    }
+
+    /// Pairs each place with the row to be listed there, or with none if the query leaves it out.
+    async fn with_status(
+        &self,
+        rows: Vec<(Cursor, IssuedCredential)>,
+        query: &CredentialQuery,
+    ) -> Result<Vec<(Cursor, Option<CredentialRow>)>, StoreError> {
+        let wanted = |credential: &IssuedCredential| query.wants(credential);
+        let places: Vec<_> = rows
+            .iter()
+            .filter(|(_, credential)| wanted(credential))
+            .map(|(_, credential)| credential.place())
+            .collect();
+        let mut entries = self.standing.entries(&places).await?.into_iter();
+        let now = self.site.now();
+        let listed = rows.into_iter().map(|(cursor, credential)| {
+            if !wanted(&credential) {
+                return (cursor, None);
+            }
+            let entry = entries.next().flatten();
+            // An entry that is missing counts as revoked, so it is listed as that.
+            let status = match entry.map_or(Some(Status::Revoked), Status::from_entry) {
+                Some(status @ (Status::Revoked | Status::Suspended)) => status,
+                _ if credential.expires <= now => Status::Expired,
+                _ => Status::Valid,
+            };
+            let row = row(cursor.id.clone(), &credential, status);
+            (cursor, Some(row).filter(|_| query.status.is_none_or(|wanted| wanted == status)))
+        });
+        Ok(listed.collect())
     }
 
     /// Revokes a credential and all that were issued for the same offer, which is final. Here it

@@ -9,7 +9,7 @@ use sekisho_registry::Organization;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, By, Change, Changed};
-use crate::{Broker, MAX_ROWS};
+use crate::Broker;
 
 /// A request to add an organization.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ impl Broker {
 
     /// Lists all organizations.
     pub async fn list_organizations(&self) -> Result<Vec<OrganizationRow>, AdminError> {
-        let all = self.registry.list_organizations(MAX_ROWS).await?;
+        let all = self.registry.list_organizations().await?;
         all.iter().map(|organization| self.organization_row(organization)).collect()
     }
 

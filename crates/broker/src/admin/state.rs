@@ -7,19 +7,14 @@ use sekisho_ambient::Timestamp;
 use sekisho_jose::Algorithm;
 use sekisho_keyring::plan::PlanStep;
 use sekisho_keyring::{KeyRecord, KeyState, Purpose, RotationError};
-use sekisho_store::AuditRecord;
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, By, Change, Changed};
-use crate::{Broker, MAX_ROWS};
+use crate::Broker;
+use crate::checkpoints::LastCheckpoint;
 
 /// How often a rotation is tried again after another broker changed the keys meanwhile.
 const ATTEMPTS: usize = 8;
-
-/// How many records are read at a time to find those with a reference.
-const AUDIT_PAGE: usize = 1000;
-/// The fewest characters of a reference that are looked for.
-const SHORTEST_REFERENCE: usize = 4;
 
 /// The answer of `status`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +35,9 @@ pub struct BrokerState {
     pub policy_version: String,
     /// Number of the last record of the audit log.
     pub audit_records: u64,
+    /// What became of the last checkpoint of the audit log; `None` if this server writes none.
+    #[serde(default)]
+    pub checkpoint: Option<LastCheckpoint>,
     /// Number of commits since the start. Each waits for the disk once.
     pub commits: u64,
     /// Number of batches since the start. Several batches may share a commit.
@@ -84,7 +82,7 @@ pub struct KeyRow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RotateKey {
-    /// `id-token`, `request-object` or `credential`.
+    /// `id-token`, `request-object`, `audit-checkpoint` or `credential`.
     pub purpose: String,
     /// The corporate number of the organization, for `credential`.
     #[serde(default)]
@@ -105,26 +103,6 @@ pub struct RotationPlan {
     pub steps: Vec<PlanStep>,
 }
 
-/// The records of the audit log that name a reference.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AuditFound {
-    /// The records, oldest first.
-    pub records: Vec<AuditRecord>,
-    /// The number after which to ask for the next ones; `None` if there are no more.
-    pub next: Option<u64>,
-}
-
-/// The result of verifying the audit log.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct AuditVerified {
-    /// The number of the last good record.
-    pub records: u64,
-    /// The hash of the last record; empty if there is a fault.
-    pub hash: String,
-    /// The number of the first broken record, and what is wrong with it.
-    pub fault: Option<(u64, String)>,
-}
-
 impl Broker {
     /// Reads the state of the broker.
     pub async fn state(&self) -> Result<BrokerState, AdminError> {
@@ -139,12 +117,13 @@ impl Broker {
         Ok(BrokerState {
             issuer: self.site.origin().as_str().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            organizations: self.registry.list_organizations(MAX_ROWS).await?.len(),
-            clients: self.registry.list_clients(MAX_ROWS).await?.len(),
+            organizations: self.registry.list_organizations().await?.len(),
+            clients: self.registry.list_clients().await?.len(),
             trusted: self.registry.trust().list.0.len(),
             keys,
             policy_version: self.registry.policies().version().to_owned(),
             audit_records: store.audit_head().await?.seq,
+            checkpoint: self.last_checkpoint(),
             commits: stats.commits,
             batches: stats.batches,
             disk_full,
@@ -208,65 +187,6 @@ impl Broker {
         }
         Err(RotationError::Contended.into())
     }
-
-    /// Up to `limit` records of the audit log, oldest first: the last ones, or those that follow
-    /// the record numbered `after`.
-    pub async fn audit_tail(
-        &self,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<AuditRecord>, AdminError> {
-        let limit = limit.min(MAX_ROWS);
-        if let Some(after) = after {
-            return Ok(self.site.store().audit_page(after, limit).await?);
-        }
-        let mut records = self.site.store().audit_page_back(u64::MAX, limit).await?;
-        records.reverse();
-        Ok(records)
-    }
-
-    /// Up to `limit` records that name a reference which begins with `reference`, oldest first,
-    /// after the record numbered `after`.
-    pub async fn audit_query(
-        &self,
-        reference: &str,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<AuditFound, AdminError> {
-        let wanted = reference.trim().to_ascii_lowercase();
-        if wanted.len() < SHORTEST_REFERENCE {
-            let reason = format!("a reference has at least {SHORTEST_REFERENCE} characters");
-            return Err(AdminError::Invalid(reason));
-        }
-        let limit = limit.clamp(1, MAX_ROWS);
-        let (mut records, mut after) = (Vec::new(), after.unwrap_or_default());
-        loop {
-            let page = self.site.store().audit_page(after, AUDIT_PAGE).await?;
-            let Some(last) = page.last().map(|record| record.seq) else {
-                return Ok(AuditFound { records, next: None });
-            };
-            for record in page.into_iter().filter(|record| names(record, &wanted)) {
-                if records.len() == limit {
-                    let next = records.last().map(|record: &AuditRecord| record.seq);
-                    return Ok(AuditFound { records, next });
-                }
-                records.push(record);
-            }
-            after = last;
-        }
-    }
-
-    /// Reads the whole audit log and checks its hash chain.
-    pub async fn audit_verify(&self) -> Result<AuditVerified, AdminError> {
-        Ok(match self.site.store().audit_verify().await {
-            Ok(head) => AuditVerified { records: head.seq, hash: head.hash, fault: None },
-            Err(fault) => AuditVerified {
-                records: fault.seq.saturating_sub(1),
-                hash: String::new(),
-                fault: Some((fault.seq, fault.reason)),
-            },
-        })
-    }
 }
 
 fn purpose(rotate: &RotateKey) -> Result<Purpose, AdminError> {
@@ -277,10 +197,11 @@ fn purpose(rotate: &RotateKey) -> Result<Purpose, AdminError> {
     let purpose = match rotate.purpose.as_str() {
         "id-token" => Purpose::IdToken,
         "request-object" => Purpose::RequestObject,
+        "audit-checkpoint" => Purpose::AuditCheckpoint,
         "credential" => Purpose::Credential { org: number()? },
         other => {
             return Err(AdminError::Invalid(format!(
-                "unknown purpose {other:?}: id-token, request-object or credential"
+                "unknown purpose {other:?}: id-token, request-object, audit-checkpoint or credential"
             )));
         }
     };
@@ -319,12 +240,4 @@ fn row(record: &KeyRecord) -> KeyRow {
         since,
         until,
     }
-}
-
-/// Whether a record is about an object, or names another one, whose reference begins so.
-fn names(record: &AuditRecord, reference: &str) -> bool {
-    let entry = &record.entry;
-    let begins = |text: &str| text.to_ascii_lowercase().starts_with(reference);
-    let details = entry.details.values().filter_map(serde_json::Value::as_str);
-    begins(&entry.object) || details.into_iter().any(begins)
 }

@@ -3,7 +3,7 @@
 
 use sekisho_credential::types::corporate_number::CorporateNumber;
 use sekisho_credential::vc::TrustedIssuer;
-use sekisho_jose::x5c::TrustAnchor;
+use sekisho_jose::x5c::{self, TrustAnchor};
 use sekisho_profile::{Act, types};
 use sekisho_site::{Origin, is_loopback};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,12 @@ impl Broker {
         };
         if anchors.is_empty() {
             return Err(AdminError::Invalid("the PEM file holds no certificate".to_owned()));
+        }
+        for anchor in &anchors {
+            // A certificate with an unsupported kind of key has none of the development keys.
+            if let Ok(read) = x5c::dangerous_leaf(anchor.to_der()) {
+                self.refuse_development_key("anchors", &read.key.jwk().thumbprint())?;
+            }
         }
         if issuer == Issuer::Own && !anchors.contains(&self.own_root().await?) {
             return Err(AdminError::Invalid(OTHER_ANCHORS.to_owned()));

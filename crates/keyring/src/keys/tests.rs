@@ -16,7 +16,7 @@ const AHEAD: i64 = 300;
 fn validity(purpose: &Purpose) -> i64 {
     match purpose {
         Purpose::IdToken => 600,
-        Purpose::RequestObject => 120,
+        Purpose::RequestObject | Purpose::AuditCheckpoint => 120,
         Purpose::Credential { .. } => 90_000,
         Purpose::StatusList { .. } => 7_200,
     }

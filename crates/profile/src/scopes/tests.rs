@@ -51,7 +51,7 @@ fn a_named_claim_comes_alone() {
     let asked =
         wallet_claims(&scopes("openid"), &["email", "name#ja-Kana-JP", "preferred_username"]);
     let paths = &asked[LOGIN];
-    assert_eq!(paths.len(), 5, "{paths:?}");
+    assert_eq!(paths.len(), 4, "{paths:?}");
     let released = release_named(&scopes("openid"), &["email", "name"], &taro(), "u-7Q2M");
     let names: Vec<_> = released.keys().map(String::as_str).collect();
     assert_eq!(names, ["name", "email"]);

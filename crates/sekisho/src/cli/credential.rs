@@ -1,17 +1,22 @@
 //! `sekisho credential`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use sekisho_ambient::plain_text;
-use sekisho_broker::admin::{ChangeStatus, CredentialRow, OfferCredential, Offered};
+use sekisho_broker::admin::{
+    ChangeStatus, CredentialPage, CredentialRow, OfferCredential, Offered,
+};
 use sekisho_jose::Claims;
 use sekisho_profile::Status;
 use serde_json::Value;
 
 use super::Rehearsal;
-use super::session::{Session, body, read, time};
-use crate::api::{Call, segment};
+use super::session::{Paging, Session, body, read, time};
+use crate::api::{Api, Call, segment};
 use crate::table::Table;
 use crate::{Failure, text_file, words};
+
+/// How many credentials of one second are looked for before a revocation of the newest is refused.
+const CANDIDATES: usize = 20;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -21,11 +26,23 @@ pub(super) enum Command {
     ///
     /// Example: sekisho credential offer --org 8900000000001 --type ai-training --subject m-0001 --claim achievement_id=ai-safety-basic --claim 'achievement_name=AI安全研修（基礎）' --claim framework=internal --claim valid_through=2099-03-31 --claim level:=2 --claim level_gte_1:=true --claim completed_on=2026-10-01
     Offer(Offer),
-    /// Lists issued credentials
+    /// Lists issued credentials in the order of issue
+    ///
+    /// Example: sekisho credential list --org 7900000000002 --type affiliation --status valid --output jsonl
     List {
-        /// Of this organization only
-        #[arg(long, value_name = "NUMBER")]
-        org: Option<String>,
+        #[command(flatten)]
+        of: Of,
+        /// Of this type only
+        #[arg(long = "type", value_name = "TYPE")]
+        type_name: Option<String>,
+        /// With this status only
+        #[arg(long, value_enum)]
+        status: Option<StatusName>,
+        /// The newest first
+        #[arg(long)]
+        newest: bool,
+        #[command(flatten)]
+        paging: Paging,
     },
     /// Revokes a credential, with all of the same offer: no decision stands on it any more
     ///
@@ -34,9 +51,13 @@ pub(super) enum Command {
         /// Its id in the list
         #[arg(required_unless_present = "last", conflicts_with = "last")]
         id: Option<String>,
-        /// The newest valid credential of this type instead
+        /// The newest valid credential of this type instead; refused if several were issued in the
+        /// same second
         #[arg(long, value_name = "TYPE")]
         last: Option<String>,
+        /// With --last
+        #[command(flatten)]
+        of: Of,
         /// Why, for the audit log; no personal data
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
@@ -68,6 +89,56 @@ pub(super) enum Command {
         #[command(flatten)]
         rehearsal: Rehearsal,
     },
+}
+
+/// Whose credentials are meant.
+#[derive(Args)]
+pub(super) struct Of {
+    /// Of this organization only
+    #[arg(long, value_name = "NUMBER")]
+    org: Option<String>,
+    /// Of this person only: the 16 digits that the list shows
+    #[arg(long, value_name = "DIGITS")]
+    person: Option<String>,
+}
+
+impl Of {
+    fn ask(&self, call: Call) -> Call {
+        let call = asked(call, "organization", self.org.as_deref());
+        asked(call, "person", self.person.as_deref())
+    }
+}
+
+/// Adds a parameter if there is a value for it.
+fn asked(call: Call, name: &str, value: Option<&str>) -> Call {
+    match value {
+        Some(value) => call.with(name, value),
+        None => call,
+    }
+}
+
+/// A status that a list can be limited to.
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum StatusName {
+    /// Counts
+    Valid,
+    /// Does not count any more
+    Revoked,
+    /// Does not count until it is resumed
+    Suspended,
+    /// Has ended
+    Expired,
+}
+
+impl StatusName {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Valid => Status::Valid.name(),
+            Self::Revoked => Status::Revoked.name(),
+            Self::Suspended => Status::Suspended.name(),
+            Self::Expired => Status::Expired.name(),
+        }
+    }
 }
 
 #[derive(Args)]
@@ -129,18 +200,21 @@ impl Session<'_, '_> {
                 })
                 .await
             }
-            Command::List { org } => {
-                let call = Call::get("/v1/credentials");
-                let call = match &org {
-                    Some(number) => call.with("organization", number),
-                    None => call,
-                };
-                self.list(&call, "credentials", Self::credentials).await
+            Command::List { of, type_name, status, newest, paging } => {
+                let call = of.ask(Call::get("/v1/credentials"));
+                let call = asked(call, "type", type_name.as_deref());
+                let call = asked(call, "status", status.map(StatusName::name));
+                let call = asked(call, "newest", newest.then_some("true"));
+                self.part(&call, "credentials", &paging, Self::credentials).await
             }
-            Command::Revoke { id, last, reason, yes, rehearsal } => {
+            Command::Revoke { id, last, of, reason, yes, rehearsal } => {
                 let id = match (id, last) {
+                    (Some(_), _) if of.org.is_some() || of.person.is_some() => {
+                        let only = "--org and --person go with --last, not with an id";
+                        return Err(Failure::Usage(only.to_owned()));
+                    }
                     (Some(id), _) => id,
-                    (None, last) => self.newest(&last.unwrap_or_default()).await?,
+                    (None, last) => self.newest(&last.unwrap_or_default(), &of).await?,
                 };
                 self.confirm(&id, yes, rehearsal.dry_run)?;
                 self.change_status(&id, "revoke", reason, rehearsal.dry_run).await
@@ -187,19 +261,37 @@ impl Session<'_, '_> {
         Ok(claims)
     }
 
-    /// Finds the id of the newest valid credential of a type.
-    async fn newest(&mut self, type_name: &str) -> Result<String, Failure> {
-        let mut answer = self.call(&Call::get("/v1/credentials")).await?;
-        let rows = answer.get_mut("credentials").map(Value::take).unwrap_or_default();
-        let rows: Vec<CredentialRow> = read(rows)?;
-        let valid = rows
-            .into_iter()
-            .filter(|row| row.type_name == type_name && row.status == Status::Valid);
-        let newest = valid.max_by_key(|row| row.issued);
-        newest.map(|row| row.id).ok_or_else(|| Failure::Refused {
-            name: "not_found".to_owned(),
-            message: format!("there is no valid credential of type {type_name:?}"),
-        })
+    /// Finds the id of the newest valid credential of a type. If several were issued in the same
+    /// second, nobody can know which one is meant: none is taken, and all are named.
+    async fn newest(&mut self, type_name: &str, of: &Of) -> Result<String, Failure> {
+        let api = Api::find(&self.settings()?, &self.surroundings).await?;
+        let call = of.ask(Call::get("/v1/credentials").with("type", type_name));
+        let call = call.with("status", Status::Valid.name()).with("newest", "true");
+        let call = call.with("limit", &CANDIDATES.to_string());
+        let mut found: Vec<CredentialRow> = Vec::new();
+        let mut after = None;
+        loop {
+            let page: CredentialPage =
+                read(api.call(&asked(call.clone(), "after", after.as_deref())).await?)?;
+            found.extend(page.credentials);
+            after = page.next;
+            let older = |first: &CredentialRow| found.iter().any(|row| row.issued != first.issued);
+            let decided =
+                found.first().is_some_and(|first| found.len() >= CANDIDATES || older(first));
+            if decided || after.is_none() {
+                break;
+            }
+        }
+        let first = found.first().map(|row| row.issued);
+        found.retain(|row| Some(row.issued) == first);
+        match found.as_slice() {
+            [] => Err(Failure::Refused {
+                name: "not_found".to_owned(),
+                message: format!("there is no valid credential of type {type_name:?}"),
+            }),
+            [one] => Ok(one.id.clone()),
+            several => Err(ambiguous(type_name, several)),
+        }
     }
 
     fn offered(&mut self, offered: &Offered) {
@@ -239,6 +331,22 @@ impl Session<'_, '_> {
         }
         self.say(&table.to_string());
     }
+}
+
+fn ambiguous(type_name: &str, several: &[CredentialRow]) -> Failure {
+    use std::fmt::Write as _;
+    let mut message = format!(
+        "the newest valid credentials of type {type_name:?} were issued in the same second, so none was taken: name one by its id, or add --org or --person"
+    );
+    for row in several {
+        let issued = time(row.issued);
+        let _ = write!(
+            message,
+            "\n  {} person {} organization {} issued {issued}",
+            row.id, row.person, row.organization
+        );
+    }
+    Failure::Refused { name: "ambiguous".to_owned(), message }
 }
 
 fn parse_claims(path: &str, text: &str) -> Result<Claims, Failure> {

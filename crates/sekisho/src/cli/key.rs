@@ -53,6 +53,8 @@ pub(super) enum Purpose {
     IdToken,
     /// Presentation requests
     RequestObject,
+    /// Checkpoints of the audit log
+    AuditCheckpoint,
     /// Credentials of an organization, and their status lists
     Credential,
 }
@@ -62,6 +64,7 @@ impl Purpose {
         match self {
             Self::IdToken => "id-token",
             Self::RequestObject => "request-object",
+            Self::AuditCheckpoint => "audit-checkpoint",
             Self::Credential => "credential",
         }
     }

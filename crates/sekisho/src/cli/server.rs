@@ -10,7 +10,7 @@ use sekisho_site::Origin;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::session::{Session, read};
+use super::session::{Session, read, time};
 use crate::api::Call;
 use crate::serve::{Server, told_to_stop};
 use crate::settings::{Sample, Settings, TlsSample};
@@ -175,6 +175,15 @@ impl Session<'_, '_> {
             state.keys.iter().map(|(state, count)| format!("{count} {state}")).collect();
         self.fact(&words::KEYS, &keys.join(", "));
         self.fact(&words::AUDIT_RECORDS, &state.audit_records.to_string());
+        if let Some(checkpoint) = &state.checkpoint {
+            let told = match (&checkpoint.failure, checkpoint.written) {
+                (Some(failure), _) => {
+                    words::CHECKPOINT_FAILED.fill(self.lang, &[("failure", failure)])
+                }
+                (None, written) => written.map(time).unwrap_or_default(),
+            };
+            self.fact(&words::CHECKPOINT, &told);
+        }
         self.fact(&words::POLICY_VERSION, &state.policy_version);
         if !settings.broker.origin.is_secure() {
             self.remark(&words::PLAIN_HTTP);

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 
+use clap::Args;
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use sekisho_ambient::{Lang, Text, Timestamp, Words};
@@ -12,6 +13,26 @@ use serde_json::{Value, json};
 use crate::api::{Api, Call};
 use crate::settings::Settings;
 use crate::{Failure, Surroundings, words};
+
+/// The rows of a table that is printed if the user does not say how many.
+const TABLE: usize = 1000;
+/// The most rows that are asked for at a time.
+const PAGE: usize = 1000;
+
+/// Which part of a long list to print.
+#[derive(Args)]
+pub(super) struct Paging {
+    /// At most this many rows [default: 1000 in a table, all in JSON]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    limit: Option<usize>,
+    /// The rows after this place, which the part before named
+    #[arg(long, value_name = "PLACE")]
+    after: Option<String>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|number| *number > 0).ok_or("expected a number from 1")
+}
 
 /// The program's standard input, output and error.
 pub struct Terminal<'a> {
@@ -88,7 +109,7 @@ impl Session<'_, '_> {
     }
 
     /// Prints rows, as lines of JSON or as `show` prints them.
-    fn rows<T: DeserializeOwned>(
+    pub(super) fn rows<T: DeserializeOwned>(
         &mut self,
         rows: Vec<Value>,
         show: impl FnOnce(&mut Self, Vec<T>),
@@ -106,6 +127,74 @@ impl Session<'_, '_> {
             show(self, rows);
         }
         Ok(())
+    }
+
+    /// Reads a list in pages, and prints as many rows as `paging` says: as one JSON document, as
+    /// lines of JSON, or in a table by `show`. Rows of JSON are printed as they come. Says how to go
+    /// on if there are more.
+    ///
+    /// The answers hold the rows under `name`, and under `next` the place after which the list goes
+    /// on, or null at its end.
+    pub(super) async fn part<T: DeserializeOwned>(
+        &mut self,
+        call: &Call,
+        name: &str,
+        paging: &Paging,
+        show: impl Fn(&mut Self, Vec<T>),
+    ) -> Result<(), Failure> {
+        let api = Api::find(&self.settings()?, &self.surroundings).await?;
+        let mut left = paging.limit.unwrap_or(if self.json { usize::MAX } else { TABLE });
+        let (mut after, mut printed) = (paging.after.clone(), 0_usize);
+        let mut table = Vec::new();
+        if self.json && !self.lines {
+            self.print(&format!("{{\"{name}\":["));
+        }
+        loop {
+            let page = left.min(PAGE);
+            let call = call.clone().with("limit", &page.to_string());
+            let call = match &after {
+                Some(after) => call.with("after", after),
+                None => call,
+            };
+            let mut answer = api.call(&call).await?;
+            let rows = answer.get_mut(name).map(Value::take).unwrap_or_default();
+            let rows: Vec<Value> = read(rows)?;
+            left = left.saturating_sub(rows.len());
+            for row in rows {
+                if self.lines {
+                    self.say(&row.to_string());
+                } else if self.json {
+                    self.print(if printed == 0 { "" } else { "," });
+                    self.print(&row.to_string());
+                } else {
+                    table.push(read(row)?);
+                }
+                printed = printed.saturating_add(1);
+            }
+            after = answer.get("next").and_then(Value::as_str).map(str::to_owned);
+            if after.is_none() || left == 0 {
+                break;
+            }
+        }
+        if self.json && !self.lines {
+            self.say(&format!("],\"next\":{}}}", Value::from(after.clone())));
+        } else if !self.json && table.is_empty() {
+            self.remark(&words::NOTHING);
+        } else if !self.json {
+            show(self, table);
+        }
+        if let Some(after) = after
+            && (self.lines || !self.json)
+        {
+            let rows = printed.to_string();
+            self.note(&words::MORE_ROWS.fill(self.lang, &[("rows", &rows), ("after", &after)]));
+        }
+        Ok(())
+    }
+
+    /// Prints a part of a line of the result.
+    fn print(&mut self, text: &str) {
+        let _ = write!(self.terminal.output, "{text}");
     }
 
     /// Makes a change, or only plans it if `dry_run` is set, and prints the result.

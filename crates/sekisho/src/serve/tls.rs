@@ -16,7 +16,7 @@ use sekisho_broker::Broker;
 use tokio_rustls::TlsAcceptor;
 
 use crate::settings::{Settings, Tls};
-use crate::{Failure, text_file};
+use crate::{Failure, development_keys, text_file};
 
 /// The server's certificate and key.
 pub(super) struct Identity {
@@ -33,6 +33,8 @@ struct Files {
     certificate: PathBuf,
     key: PathBuf,
     read: RwLock<Option<SystemTime>>,
+    /// Whether other machines reach the server, so that no key of `keys-dev/` may be shown.
+    exposed: bool,
 }
 
 impl ResolvesServerCert for Presented {
@@ -54,19 +56,23 @@ impl Identity {
                 let key = own(broker, &provider).await?;
                 Self::new(key, None, provider).map(Some)
             }
-            Tls::Files { certificate, key } => Self::of_files(certificate, key, provider).map(Some),
+            Tls::Files { certificate, key } => {
+                Self::of_files(certificate, key, settings.broker.exposed, provider).map(Some)
+            }
         }
     }
 
     fn of_files(
         certificate: &Path,
         key: &Path,
+        exposed: bool,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Failure> {
         let files = Files {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
             read: RwLock::new(changed(certificate)),
+            exposed,
         };
         Self::new(from_files(certificate, key, &provider)?, Some(files), provider)
     }
@@ -99,7 +105,10 @@ impl Identity {
         if now == *files.read.read().unwrap_or_else(PoisonError::into_inner) {
             return;
         }
-        match from_files(&files.certificate, &files.key, self.config.crypto_provider()) {
+        let renewed = files.may_be_shown().and_then(|()| {
+            from_files(&files.certificate, &files.key, self.config.crypto_provider())
+        });
+        match renewed {
             Ok(key) => {
                 *self.presented.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
                 *files.read.write().unwrap_or_else(PoisonError::into_inner) = now;
@@ -107,6 +116,17 @@ impl Identity {
             }
             Err(error) => tracing::error!(%error, "the TLS certificate was not read again"),
         }
+    }
+}
+
+impl Files {
+    /// Refuses a renewed certificate under a key of `keys-dev/`.
+    fn may_be_shown(&self) -> Result<(), Failure> {
+        if !self.exposed {
+            return Ok(());
+        }
+        let chain = chain(&self.certificate)?;
+        chain.iter().try_for_each(|certificate| development_keys::check("tls", certificate))
     }
 }
 
@@ -171,7 +191,7 @@ mod tests {
         };
         put("localhost", 1);
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let identity = Identity::of_files(&certificate, &key, provider).unwrap();
+        let identity = Identity::of_files(&certificate, &key, false, provider).unwrap();
         let shown = || identity.presented.0.read().unwrap().cert[0].to_vec();
         let first = shown();
         put("issuer", 2);
@@ -183,6 +203,27 @@ mod tests {
         identity.refresh();
         assert_eq!(shown(), second);
         put("localhost", 4);
+        identity.refresh();
+        assert_eq!(shown(), first);
+    }
+
+    /// Where other machines reach the server, a renewed certificate under a key of `keys-dev/` is
+    /// not shown.
+    #[test]
+    fn word_08_a_development_key_is_refused_when_the_certificate_is_renewed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("tls.pem"), dir.path().join("tls.key"));
+        let put = |name: &str, at: i64| {
+            std::fs::copy(development(&format!("{name}.key")), &key).unwrap();
+            std::fs::copy(development(&format!("{name}.pem")), &certificate).unwrap();
+            touch(&certificate, at);
+        };
+        put("localhost", 1);
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let identity = Identity::of_files(&certificate, &key, true, provider).unwrap();
+        let shown = || identity.presented.0.read().unwrap().cert[0].to_vec();
+        let first = shown();
+        put("issuer", 2);
         identity.refresh();
         assert_eq!(shown(), first);
     }

@@ -1,6 +1,6 @@
 //! Regular work of a server: advances key rotations, renews our status lists and fetches those of
 //! others, removes expired rows, and reads a renewed certificate. Nothing depends on its being done
-//! in time.
+//! in time. Before that, it compares the audit log with the status lists.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,10 @@ pub(super) async fn keep(
     tls: Option<Arc<Identity>>,
     mut stopped: watch::Receiver<bool>,
 ) {
+    tokio::select! {
+        () = compare(&broker) => {}
+        _ = stopped.wait_for(|stopped| *stopped) => return,
+    }
     loop {
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
@@ -41,5 +45,18 @@ pub(super) async fn keep(
         if let Some(tls) = &tls {
             tls.refresh();
         }
+    }
+}
+
+/// Compares the audit log with the status lists, once. The log itself was verified before the
+/// server started. A list that does not agree is not signed; an operator has to know why.
+async fn compare(broker: &Broker) {
+    match broker.audit_verify().await {
+        Ok(verified) => {
+            for fault in verified.faults {
+                tracing::error!(%fault, "the store was changed from outside");
+            }
+        }
+        Err(error) => tracing::error!(%error, "the audit log was not compared with status lists"),
     }
 }

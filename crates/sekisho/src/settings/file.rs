@@ -32,11 +32,21 @@ pub(super) struct File {
     #[serde(default)]
     outbound: OutboundConfig,
     #[serde(default)]
+    pub(super) audit: AuditEntry,
+    #[serde(default)]
     services: Vec<Service>,
     #[serde(default)]
     gates: Vec<Gate>,
     operator: Option<Operator>,
     wallets: Vec<WalletEntry>,
+}
+
+/// `[audit]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuditEntry {
+    pub(super) checkpoints: Option<PathBuf>,
+    pub(super) syslog: Option<String>,
 }
 
 /// `"ADDRESS:PORT"`, or a list of them.
@@ -94,6 +104,8 @@ impl File {
             clock_ahead: self.clock_ahead,
             outbound: OutboundConfig { ca_file, ..self.outbound },
             operator: self.operator,
+            // Until it is known who reaches the server, everybody does.
+            exposed: true,
             origin,
         })
     }

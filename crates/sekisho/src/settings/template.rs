@@ -199,6 +199,13 @@ response_mode = "direct_post.jwt"
 allow_hosts = []
 # ca_file = "issuers-tls-roots.pem"
 
+# Signed checkpoints of the audit log, which show later that an older file was put back or the log
+# was written anew. Keep them where who can write data_dir cannot: `sekisho audit verify --checkpoint`
+# compares them, and `serve` compares those in the folder when it starts.
+[audit]
+# checkpoints = "/mnt/other/sekisho-checkpoints"   # a folder that exists; each is a file of its own
+# syslog = "/dev/log"                              # or the address of a collector: "192.0.2.1:514" (UDP)
+
 # The services that people log in to. `id` is what clients, gates and requests name.
 [[services]]
 id = "gpu-console"

@@ -1,12 +1,12 @@
 //! The steps that check and apply a batch, shared by all engines.
 
-use super::{AUDIT, Batch, EngineError, META, Row, RowKey};
-use crate::audit::{Chain, Link};
+use super::{AUDIT, Batch, EngineError, HEAD, HEADER, META, Row, RowKey};
+use crate::audit::{Chain, Head, Link};
 
-/// The key of the batch counter.
-const COUNTER: &[u8] = b"counter";
-/// The key of the head of the audit log.
-pub(crate) const AUDIT_HEAD: &[u8] = b"audit";
+/// The key of the batch counter in files of format 1.
+const OLD_COUNTER: &[u8] = b"counter";
+/// The key of the head of the audit log in files of format 1.
+const OLD_HEAD: &[u8] = b"audit";
 
 /// Access to an engine's rows inside its own transaction.
 pub(crate) trait Rows {
@@ -33,8 +33,8 @@ pub(crate) enum Applied {
     Yes,
     /// A row that the batch read has changed. Nothing of the batch was applied.
     Conflict,
-    /// The end of the audit log was changed by other means than this store. A batch that appends to
-    /// the log is not applied.
+    /// The head or the end of the audit log was changed by other means than this store. No batch is
+    /// applied to such a file.
     BrokenLog,
 }
 
@@ -44,41 +44,58 @@ impl Applied {
         match self {
             Self::Yes => Ok(()),
             Self::Conflict => Err(EngineError::Conflict),
-            Self::BrokenLog => {
-                Err(EngineError::Unavailable("the end of the audit log was changed".to_owned()))
-            }
+            Self::BrokenLog => Err(EngineError::Unavailable(
+                "the audit log was changed from outside, so nothing is written: run `sekisho audit verify`"
+                    .to_owned(),
+            )),
         }
     }
 }
 
-/// The number of the last batch, and the end of the audit log.
-#[derive(Clone, Debug)]
-pub(crate) struct Head {
-    /// Number of the last batch that was applied.
-    pub(crate) counter: u64,
-    /// The end of the audit log; `None` if this store did not write what is there.
-    audit: Option<Link>,
+/// Reads the head; `None` if it is missing or this store did not write what is there.
+pub(crate) fn load<R: Rows>(rows: &mut R, chain: &Chain) -> Result<Option<Head>, R::Error> {
+    let row = rows.row(META, HEAD)?;
+    Ok(row.and_then(|row| chain.open_head(&row.bytes)))
 }
 
-impl Head {
-    /// Reads the head from its rows.
-    pub(crate) fn load<R: Rows>(rows: &mut R, chain: &Chain) -> Result<Self, R::Error> {
-        let counter = rows.row(META, COUNTER)?.and_then(|row| row.bytes.try_into().ok());
-        let audit = match rows.row(META, AUDIT_HEAD)? {
-            Some(row) => Link::from_bytes(&row.bytes).filter(|link| chain.is_ours(link)),
-            None => Some(chain.genesis()),
-        };
-        Ok(Self { counter: counter.map_or(0, u64::from_be_bytes), audit })
-    }
+/// Writes the head.
+pub(crate) fn save<R: Rows>(rows: &mut R, chain: &Chain, head: &Head) -> Result<(), R::Error> {
+    rows.put(META, HEAD, head.counter, &chain.seal_head(head))
+}
 
-    /// Writes the head to its rows.
-    pub(crate) fn save<R: Rows>(&self, rows: &mut R) -> Result<(), R::Error> {
-        rows.put(META, COUNTER, self.counter, &self.counter.to_be_bytes())?;
-        match &self.audit {
-            Some(link) => rows.put(META, AUDIT_HEAD, self.counter, &link.to_bytes()),
-            None => Ok(()),
+/// The rows of [`META`] in a new store.
+pub(crate) fn first_rows(header: &[u8], chain: &Chain) -> [(&'static [u8], Vec<u8>); 2] {
+    [(HEADER, header.to_vec()), (HEAD, chain.seal_head(&chain.first_head()))]
+}
+
+/// Brings the engine's own rows of a file of format 1 to this format: writes `header` and a head.
+/// `empty` says that the file has no other rows. Returns `false` and writes nothing if the log of
+/// the file does not end where its old head says.
+pub(crate) fn upgrade<R: Rows>(
+    rows: &mut R,
+    chain: &Chain,
+    header: &[u8],
+    empty: bool,
+) -> Result<bool, R::Error> {
+    let counter = rows.row(META, OLD_COUNTER)?.and_then(|row| row.bytes.try_into().ok());
+    let old = rows.row(META, OLD_HEAD)?.and_then(|row| Link::from_bytes(&row.bytes));
+    let head = match (counter, old) {
+        (Some(counter), Some(link)) if chain.is_ours(&link, u64::MAX) => {
+            let Link { seq, hash, .. } = link;
+            Head { seq, hash, counter: u64::from_be_bytes(counter), old: seq }
         }
+        (None, None) if empty => chain.first_head(),
+        _ => return Ok(false),
+    };
+    let next = head.seq.saturating_add(1);
+    if rows.row(AUDIT, &next.to_be_bytes())?.is_some() {
+        return Ok(false);
     }
+    rows.put(META, HEADER, 0, header)?;
+    save(rows, chain, &head)?;
+    rows.delete(META, OLD_COUNTER)?;
+    rows.delete(META, OLD_HEAD)?;
+    Ok(true)
 }
 
 /// Applies `batch` if all the rows that it read are unchanged.
@@ -91,9 +108,12 @@ pub(crate) fn apply<R: Rows>(
     if !stands(rows, &batch.reads)? {
         return Ok(Applied::Conflict);
     }
-    let Some(records) = records(rows, head, chain, batch)? else {
+    let next = head.seq.saturating_add(1);
+    // If an older head was put back, the next number is already taken. Refuse rather than
+    // overwrite.
+    if !batch.appends.is_empty() && rows.row(AUDIT, &next.to_be_bytes())?.is_some() {
         return Ok(Applied::BrokenLog);
-    };
+    }
     head.counter = head.counter.saturating_add(1);
     for (RowKey { table, key }, bytes) in &batch.writes {
         match bytes {
@@ -101,39 +121,11 @@ pub(crate) fn apply<R: Rows>(
             None => rows.delete(table, key)?,
         }
     }
-    for (link, record) in records {
-        rows.put(AUDIT, &link.seq.to_be_bytes(), head.counter, &record)?;
-        head.audit = Some(link);
+    for append in &batch.appends {
+        let (seq, record) = chain.append(head, append);
+        rows.put(AUDIT, &seq.to_be_bytes(), head.counter, &record)?;
     }
     Ok(Applied::Yes)
-}
-
-/// Entries in the form in which the log stores them.
-type Records = Vec<(Link, Vec<u8>)>;
-
-/// Turns the batch's entries into records; `None` if they cannot follow the present end of the log.
-fn records<R: Rows>(
-    rows: &mut R,
-    head: &Head,
-    chain: &Chain,
-    batch: &Batch,
-) -> Result<Option<Records>, R::Error> {
-    let mut records: Records = Vec::with_capacity(batch.appends.len());
-    let Some(end) = &head.audit else {
-        return Ok(batch.appends.is_empty().then_some(records));
-    };
-    for append in &batch.appends {
-        let last = records.last().map_or(end, |(link, _)| link);
-        records.push(chain.link(last, append));
-    }
-    // If an older head was put back, the next number is already taken. Refuse rather than
-    // overwrite.
-    if let Some((first, _)) = records.first()
-        && rows.row(AUDIT, &first.seq.to_be_bytes())?.is_some()
-    {
-        return Ok(None);
-    }
-    Ok(Some(records))
 }
 
 /// Whether every row still has the version in which it was read.

@@ -16,14 +16,14 @@ use std::thread::JoinHandle;
 
 use redb::{
     AccessGuard, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
-    TableDefinition, TableError, TableHandle as _,
+    ReadableTable as _, ReadableTableMetadata as _, TableDefinition, TableError, TableHandle as _,
 };
 use tokio::sync::oneshot;
 
 use super::writer::{Counters, GroupRows, Slack, Work, Writer};
 use super::{
-    Answer, Batch, Engine, EngineError, HEADER, Head, META, Reserve, Row, RowKey, Rows, Scan,
-    stands,
+    Answer, Batch, Engine, EngineError, HEADER, META, Reserve, Row, RowKey, Rows, Scan, load,
+    stands, upgrade,
 };
 use crate::audit::Chain;
 use crate::{Options, Stats};
@@ -97,15 +97,37 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Opens the file. A new file gets `header`.
-    pub(crate) fn new(place: Box<dyn Place>, header: &[u8]) -> Result<Self, OpenFault> {
-        let database = guarded(|| place.open(true)).map_err(OpenFault::Other)??;
-        let found = guarded(|| initialize(&database, header)).map_err(OpenFault::Other)?;
+    /// Opens the file. A new file gets the rows `first`, unless `make` is false.
+    pub(crate) fn new(
+        place: Box<dyn Place>,
+        first: &[(&'static [u8], Vec<u8>)],
+        make: bool,
+    ) -> Result<Self, OpenFault> {
+        let database = guarded(|| place.open(make)).map_err(OpenFault::Other)??;
+        let found = guarded(|| initialize(&database, first, make)).map_err(OpenFault::Other)?;
         let header = found.map_err(|error| OpenFault::Other(error.to_string()))?;
         match header {
-            Some(header) => Ok(Self { place, database, header }),
-            None => Err(OpenFault::Other("it is a database of another program".to_owned())),
+            Found::Header(header) => Ok(Self { place, database, header }),
+            Found::Foreign => {
+                Err(OpenFault::Other("it is a database of another program".to_owned()))
+            }
+            Found::Nothing => Err(OpenFault::Other(
+                "it is empty, although a store stood there: somebody emptied it, so put back the last backup"
+                    .to_owned(),
+            )),
         }
+    }
+
+    /// Brings a file of format 1 to the format of `header`. Returns `false` and leaves the file if
+    /// its log does not end where its head says.
+    pub(crate) fn upgrade(&mut self, chain: &Chain, header: Vec<u8>) -> Result<bool, OpenFault> {
+        let other = |error: redb::Error| OpenFault::Other(error.to_string());
+        let upgraded = guarded(|| bring_up(&self.database, chain, &header));
+        let upgraded = upgraded.map_err(OpenFault::Other)?.map_err(other)?;
+        if upgraded {
+            self.header = header;
+        }
+        Ok(upgraded)
     }
 
     /// Starts the writer.
@@ -134,19 +156,56 @@ impl Opened {
     }
 }
 
-/// Reads the header. Writes it if the file has no table at all; `None` if the file has tables but
-/// no header.
-fn initialize(database: &Database, header: &[u8]) -> Result<Option<Vec<u8>>, redb::Error> {
+/// What stands in a file.
+enum Found {
+    /// A store with this header.
+    Header(Vec<u8>),
+    /// Tables without a header.
+    Foreign,
+    /// No table at all.
+    Nothing,
+}
+
+/// Reads the header. If the file has no table at all, writes `first` if `make`.
+fn initialize(
+    database: &Database,
+    first: &[(&'static [u8], Vec<u8>)],
+    make: bool,
+) -> Result<Found, redb::Error> {
     let transaction = database.begin_read()?;
     if transaction.list_tables()?.next().is_some() {
-        return Ok(read_row(&transaction, META, HEADER)?.map(|row| row.bytes));
+        let header = read_row(&transaction, META, HEADER)?;
+        return Ok(header.map_or(Found::Foreign, |row| Found::Header(row.bytes)));
     }
     drop(transaction);
+    if !make {
+        return Ok(Found::Nothing);
+    }
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(true);
-    GroupRows::new(&transaction).put(META, HEADER, 0, header)?;
+    let mut rows = GroupRows::new(&transaction);
+    for (key, bytes) in first {
+        rows.put(META, key, 0, bytes)?;
+    }
+    drop(rows);
     transaction.commit()?;
-    Ok(Some(header.to_vec()))
+    let header = first.iter().find(|(key, _)| *key == HEADER);
+    Ok(header.map_or(Found::Nothing, |(_, header)| Found::Header(header.clone())))
+}
+
+fn bring_up(database: &Database, chain: &Chain, header: &[u8]) -> Result<bool, redb::Error> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    let empty = transaction.list_tables()?.all(|table| table.name() == META);
+    let mut rows = GroupRows::new(&transaction);
+    let upgraded = upgrade(&mut rows, chain, header, empty)?;
+    drop(rows);
+    if upgraded {
+        transaction.commit()?;
+    } else {
+        transaction.abort()?;
+    }
+    Ok(upgraded)
 }
 
 /// The embedded engine.
@@ -236,6 +295,18 @@ impl Engine for Embedded {
         Box::pin(std::future::ready(names))
     }
 
+    fn newest(&self) -> Answer<'_, Option<(String, u64)>> {
+        Box::pin(std::future::ready(self.read(newest)))
+    }
+
+    fn count<'a>(&'a self, table: &'a str) -> Answer<'a, u64> {
+        let count = self.read(|transaction| match open_table(transaction, table)? {
+            Some(table) => Ok(table.len()?),
+            None => Ok(0),
+        });
+        Box::pin(std::future::ready(count))
+    }
+
     fn stats(&self) -> Stats {
         self.counters.stats()
     }
@@ -269,6 +340,23 @@ fn read_row(
         Some(table) => Ok(table.get(key)?.map(|stored| split(stored.value()))),
         None => Ok(None),
     }
+}
+
+/// Reads only the version of each row.
+fn newest(transaction: &ReadTransaction) -> Result<Option<(String, u64)>, redb::Error> {
+    let mut newest: Option<(String, u64)> = None;
+    for table in transaction.list_tables()? {
+        let Some(rows) = open_table(transaction, table.name())? else { continue };
+        for row in rows.iter()? {
+            let (_, stored) = row?;
+            let version = stored.value().split_first_chunk().map(|(version, _)| *version);
+            let version = version.map_or(u64::MAX, u64::from_be_bytes);
+            if newest.as_ref().is_none_or(|(_, known)| version > *known) {
+                newest = Some((table.name().to_owned(), version));
+            }
+        }
+    }
+    Ok(newest)
 }
 
 fn read_range(
@@ -312,15 +400,16 @@ impl Rows for SnapshotRows<'_> {
     }
 }
 
-/// Reads the number of the last batch and the header from an open file.
+/// Reads the header and the number of the last batch from an open file; the number is `None` if the
+/// head is missing or was changed.
 pub(super) fn identity(
     database: &Database,
     chain: &Chain,
-) -> Result<(Option<Vec<u8>>, u64), redb::Error> {
+) -> Result<(Option<Vec<u8>>, Option<u64>), redb::Error> {
     let transaction = database.begin_read()?;
     let header = read_row(&transaction, META, HEADER)?.map(|row| row.bytes);
-    let head = Head::load(&mut SnapshotRows(&transaction), chain)?;
-    Ok((header, head.counter))
+    let head = load(&mut SnapshotRows(&transaction), chain)?;
+    Ok((header, head.map(|head| head.counter)))
 }
 
 /// Runs `act`. redb panics on some damaged files; such a panic is returned as an error text.

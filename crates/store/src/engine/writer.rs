@@ -15,7 +15,7 @@ use redb::{Database, ReadableTable as _, Table, WriteTransaction};
 use tokio::sync::oneshot;
 
 use super::embedded::{Place, definition, guarded, identity, lock, split};
-use super::{Applied, Batch, EngineError, Head, Reserve, Row, Rows, apply};
+use super::{Applied, Batch, EngineError, Reserve, Row, Rows, apply, load, save};
 use crate::Stats;
 use crate::audit::Chain;
 
@@ -261,8 +261,13 @@ impl Writer {
         let mut transaction = database.begin_write()?;
         transaction.set_quick_repair(true);
         let mut rows = GroupRows::new(&transaction);
-        let mut head = Head::load(&mut rows, &self.chain)?;
         let mut each = Vec::with_capacity(group.len());
+        let Some(mut head) = load(&mut rows, &self.chain)? else {
+            drop(rows);
+            transaction.abort()?;
+            each.resize(group.len(), Applied::BrokenLog);
+            return Ok(Outcome { each, counter: self.last, freed: 0 });
+        };
         for work in group {
             each.push(apply(&mut rows, &mut head, &self.chain, &work.batch)?);
         }
@@ -271,7 +276,7 @@ impl Writer {
             transaction.abort()?;
             return Ok(Outcome { each, counter: self.last, freed: 0 });
         }
-        head.save(&mut rows)?;
+        save(&mut rows, &self.chain, &head)?;
         let outcome = Outcome { each, counter: head.counter, freed: rows.freed };
         drop(rows);
         if let Err(error) = transaction.commit() {
@@ -307,6 +312,7 @@ impl Writer {
         if header.as_ref() != Some(&self.header) {
             return Err("another store stands at the file's place".to_owned());
         }
+        let counter = counter.ok_or("the head of the audit log is missing or was changed")?;
         if counter < self.last {
             return Err("the file is older than what was acknowledged".to_owned());
         }

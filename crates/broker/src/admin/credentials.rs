@@ -349,8 +349,9 @@ impl Broker {
                 if revoked && !again {
                     continue;
                 }
-                self.standing.change_in(tx, &place, &other, to, &decoys)?;
-                changed.push((other, credential));
+                if self.standing.change_in(tx, &place, &other, to, &decoys)? {
+                    changed.push((other, credential));
+                }
             }
             // The answer is about the named credential, or about the one that replaced it.
             let named = changed.iter().find(|(changed, _)| changed == id);

@@ -7,9 +7,11 @@
 //! The copy shares the built dependencies with all other tests, so only mutated crates are compiled
 //! again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 
 use serde::Deserialize;
 
@@ -71,23 +73,28 @@ enum Outcome {
     DoesNotCompile(Output),
 }
 
-/// A copy of the sources, in which checks can be removed.
+/// A copy of the sources, in which checks can be removed, with a target directory of its own.
 struct Copy {
     folder: PathBuf,
     target: PathBuf,
 }
 
 impl Copy {
-    fn new() -> Self {
-        let target = std::env::var_os("CARGO_TARGET_DIR")
+    fn new(number: usize) -> Self {
+        let built = std::env::var_os("CARGO_TARGET_DIR")
             .map_or_else(|| root().join("target"), PathBuf::from);
-        let folder = target.join("mutants");
+        let folder = built.join("mutants").join(number.to_string());
+        let target = folder.join("target");
         let _ = fs::remove_dir_all(&folder);
         for part in [".cargo", "Cargo.toml", "Cargo.lock", "crates", "tests", "keys-dev", "spec"] {
             copy_all(&root().join(part), &folder.join(part));
         }
         for group in mutants() {
             name_unit_tests(&folder.join("crates"), &group.tests[0]);
+        }
+        for part in [".fingerprint", "build", "deps"] {
+            let part = Path::new("debug").join(part);
+            link_dependencies(&built.join(&part), &target.join(&part));
         }
         Self { folder, target }
     }
@@ -137,37 +144,63 @@ fn every_mutant_is_found() {
             .as_ref()
             .is_none_or(|files| files.split_whitespace().any(|file| Path::new(file) == mutant.file))
     };
-    let copy = Copy::new();
-    let (mut found, mut survivors) = (0, Vec::new());
+    let mut batches = BTreeMap::<String, Vec<Group>>::new();
     for mut group in mutants() {
         group.mutant.retain(wanted);
-        if group.mutant.is_empty() {
-            continue;
+        if !group.mutant.is_empty() {
+            batches.entry(group.tests[0].clone()).or_default().push(group);
         }
-        // Run all tests, unless each mutant names its own.
-        let named: Option<Vec<&String>> = group.mutant.iter().map(|m| m.only.as_ref()).collect();
-        match copy.test(&group, &named.unwrap_or_default()) {
-            Outcome::Passed => {}
-            Outcome::Failed(output) | Outcome::DoesNotCompile(output) => {
-                panic!("{}, as it stands: {}", group.about, shown(&output))
-            }
+    }
+    // Each copy takes one binary of tests after the other, the one that takes longest first.
+    let length = |groups: &Vec<Group>| groups.iter().map(|group| group.mutant.len()).sum::<usize>();
+    let mut batches: Vec<_> = batches.into_iter().collect();
+    batches.sort_by_key(|(binary, groups)| (binary == "acceptance", length(groups)));
+    let workers = std::thread::available_parallelism().unwrap().get().min(batches.len());
+    let (batches, results) = (Mutex::new(batches), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for number in 0..workers {
+            let (batches, results) = (&batches, &results);
+            scope.spawn(move || {
+                let copy = Copy::new(number);
+                let next = || batches.lock().unwrap().pop();
+                while let Some((_, groups)) = next() {
+                    for group in groups {
+                        let survivors = survivors(&copy, &group);
+                        results.lock().unwrap().push((group.mutant.len(), survivors));
+                    }
+                }
+            });
         }
-        for mutant in &group.mutant {
-            let name = format!("{}: {}", group.about, mutant.check);
-            match copy.test_without(&group, mutant) {
-                Outcome::Failed(_) => {
-                    println!("{name} is found");
-                    found += 1;
-                }
-                Outcome::Passed => survivors.push(name),
-                Outcome::DoesNotCompile(output) => {
-                    panic!("{name}: does not compile: {}", shown(&output))
-                }
+    });
+    let (counts, survivors): (Vec<usize>, Vec<_>) =
+        results.into_inner().unwrap().into_iter().unzip();
+    let survivors = survivors.concat();
+    assert!(survivors.is_empty(), "no test fails without these:\n{}", survivors.join("\n"));
+    println!("{} mutants, each is found", counts.iter().sum::<usize>());
+}
+
+/// The mutants of `group` that no test finds.
+fn survivors(copy: &Copy, group: &Group) -> Vec<String> {
+    // Run all tests, unless each mutant names its own.
+    let named: Option<Vec<&String>> = group.mutant.iter().map(|m| m.only.as_ref()).collect();
+    match copy.test(group, &named.unwrap_or_default()) {
+        Outcome::Passed => {}
+        Outcome::Failed(output) | Outcome::DoesNotCompile(output) => {
+            panic!("{}, as it stands: {}", group.about, shown(&output))
+        }
+    }
+    let mut survivors = Vec::new();
+    for mutant in &group.mutant {
+        let name = format!("{}: {}", group.about, mutant.check);
+        match copy.test_without(group, mutant) {
+            Outcome::Failed(_) => println!("{name} is found"),
+            Outcome::Passed => survivors.push(name),
+            Outcome::DoesNotCompile(output) => {
+                panic!("{name}: does not compile: {}", shown(&output))
             }
         }
     }
-    assert!(survivors.is_empty(), "no test fails without these:\n{}", survivors.join("\n"));
-    println!("{found} mutants, each is found");
+    survivors
 }
 
 /// Lets `cargo test --workspace --test NAME` run the unit tests of the crate `NAME`. With `-p NAME
@@ -197,6 +230,23 @@ fn copy_all(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         if !["target", "node_modules", ".git"].iter().any(|name| entry.file_name() == *name) {
             copy_all(&entry.path(), &to.join(entry.file_name()));
+        }
+    }
+}
+
+/// Links what cargo has built of the dependencies, which it only reads: it takes them as they are.
+fn link_dependencies(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let name = name.strip_prefix("lib").unwrap_or(&name);
+        if name.starts_with("sekisho") || name.starts_with("tegata") {
+            continue;
+        }
+        if entry.path().is_dir() {
+            link_dependencies(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::hard_link(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
 }

@@ -180,6 +180,7 @@ fn every_mutant_is_found() {
 }
 
 /// The mutants of `group` that no test finds.
+#[allow(clippy::print_stdout, reason = "long work shows how far it has come")]
 fn survivors(copy: &Copy, group: &Group) -> Vec<String> {
     // Run all tests, unless each mutant names its own.
     let named: Option<Vec<&String>> = group.mutant.iter().map(|m| m.only.as_ref()).collect();

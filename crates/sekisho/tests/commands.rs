@@ -152,6 +152,23 @@ impl Reader<'_> {
         let granted = self.browser.send(&page, "", "decision", "allow").await;
         assert!(granted.url.as_str().starts_with(&self.console), "{}", granted.url);
         granted.says("id=\"granted\"");
+        self.rehearse_ends().await;
+    }
+
+    /// Rehearses the examples of the help that end what a login has begun.
+    async fn rehearse_ends(&mut self) {
+        let mut all = Vec::new();
+        examples(&sekisho::cli::Arguments::command(), "sekisho", &mut all);
+        all.retain(|example| ends_something(example));
+        assert_eq!(all.len(), 2, "{all:?}");
+        for example in &all {
+            let words = words(example);
+            let (noun, id) = (words[1].as_str(), words[3].as_str());
+            let listed = self.shell.run(&format!("sekisho {noun} list --json")).await;
+            let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+            let real = listed[format!("{noun}s")][0]["id"].as_str().unwrap();
+            self.shell.run(&format!("{} --dry-run", example.replace(id, real))).await;
+        }
     }
 }
 
@@ -318,6 +335,11 @@ fn examples(command: &clap::Command, name: &str, out: &mut Vec<String>) {
     }
 }
 
+/// Whether an example ends a session or a grant, so that somebody has to have logged in before.
+fn ends_something(example: &str) -> bool {
+    [" session end ", " grant end "].iter().any(|words| example.contains(words))
+}
+
 /// Everything that the examples of the help take for granted: an operator's folder with files.
 fn prepare(home: &Home) {
     write_claims(home);
@@ -401,7 +423,7 @@ async fn word_26_every_example_of_the_help_works() {
             shell.run(&format!("{line} || test $? -eq 1")).await;
             continue;
         }
-        if example.contains("session end") || example.contains("grant end") {
+        if ends_something(example) {
             // Nobody is logged in here. The command is right, and says that there is no such thing.
             shell.run(&format!("{line} --yes || test $? -eq 4")).await;
             continue;

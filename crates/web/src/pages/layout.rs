@@ -103,34 +103,42 @@ pub(super) struct Piece<'t> {
 }
 
 /// What may follow a number on the same line.
-const UNITS: [&str; 16] = [
+const UNITS: [&str; 19] = [
     "基", "件", "つ", "名", "回", "時間", "年間", "年", "か月", "月", "日間", "日", "時", "分",
-    "秒", "%",
+    "秒", "%", "以上", "以下", "以内",
 ];
+/// Words that belong to the number after them.
+const COUNTED: [&str; 3] = ["レベル", "level ", "Level "];
 /// Words of English that belong to the number before them.
 const WORDS: [&str; 7] = [" GPUs", " GPU-hours", " hours", " days", " GPU時間", " GPU", " JST"];
 
-/// Splits a text so that its dates, times and amounts are pieces of their own.
+/// Splits a text so that its dates, times and amounts are pieces of their own. Digits inside a name
+/// (`a100`, `dss-l-1`) are not an amount.
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let (mut out, mut rest) = (Vec::new(), text);
-    while let Some(at) = first_amount(rest) {
-        let (before, from) = rest.split_at(at);
-        let length = amount(from);
-        let (whole, after) = from.split_at(length);
-        out.extend([Piece { text: before, whole: false }, Piece { text: whole, whole: true }]);
-        rest = after;
+    let (mut out, mut rest, mut from) = (Vec::new(), text, 0);
+    while let Some(at) = rest.get(from..).and_then(|tail| tail.find(|c: char| c.is_ascii_digit())) {
+        let (before, number) = rest.split_at(from.saturating_add(at));
+        let (whole, after) = number.split_at(amount(number));
+        if before.ends_with(in_a_name) || after.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            let name = number.find(|c: char| !in_a_name(c)).unwrap_or(number.len());
+            from = before.len().saturating_add(name);
+            continue;
+        }
+        let counted = COUNTED.iter().find(|word| before.ends_with(**word)).map_or(0, |w| w.len());
+        let (plain, _) = before.split_at(before.len().saturating_sub(counted));
+        let (whole, _) = rest.split_at(before.len().saturating_add(whole.len()));
+        let (_, whole) = whole.split_at(plain.len());
+        out.extend([Piece { text: plain, whole: false }, Piece { text: whole, whole: true }]);
+        (rest, from) = (after, 0);
     }
     out.push(Piece { text: rest, whole: false });
     out.retain(|piece| !piece.text.is_empty());
     out
 }
 
-/// Where the first number begins that is not a part of a name, such as `a100` or `m-0001`.
-fn first_amount(text: &str) -> Option<usize> {
-    let in_name = |c: char| c.is_ascii_alphanumeric() || "-_.@:/".contains(c);
-    let begins = |(at, _): &(usize, &str)| !text.get(..*at).is_some_and(|t| t.ends_with(in_name));
-    let mut digits = text.match_indices(|c: char| c.is_ascii_digit());
-    digits.find(begins).map(|(at, _)| at)
+/// Whether digits after or before this character belong to a name.
+fn in_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.@:/".contains(c)
 }
 
 /// The length of the date, time or amount with which `text` begins.
@@ -154,6 +162,8 @@ fn amount(text: &str) -> usize {
         let next = after.saturating_add(space);
         match (digits(next), unit) {
             (0, None) => return end,
+            // 8基以下
+            (0, Some(_)) if UNITS.iter().any(|unit| rest(after).starts_with(unit)) => end = after,
             (0, Some(_)) => return after,
             (more, _) if next > end => end = next.saturating_add(more),
             _ => return end,
@@ -194,7 +204,9 @@ mod tests {
     #[test]
     fn dates_and_amounts_are_pieces_of_their_own() {
         for (text, whole) in [
-            ("AI安全研修、レベル1以上、2027-11-28まで有効", &["1", "2027-11-28"][..]),
+            ("AI安全研修、レベル1以上、2027-11-28まで有効", &["レベル1以上", "2027-11-28"][..]),
+            ("a100、h100-1、dss-l-2、3x、taro7@a.example、a:80", &[]),
+            ("training dss-l-1, level 2 or higher", &["level 2"]),
             ("水準1 (2024年4月1日に修了)", &["1", "2024年4月1日"]),
             ("2026年11月21日 14時32分まで", &["2026年11月21日 14時32分"]),
             ("GPU 16基、延べ64 GPU時間", &["16基", "64 GPU時間"]),

@@ -496,7 +496,7 @@ fn word_29_the_other_devices_code_is_closed_until_it_is_wanted() {
 #[test]
 fn word_29_dates_and_amounts_never_break() {
     let html = denied(&denied_view(Lang::Ja, &str::to_owned));
-    for whole in ["2024年4月1日", "16基", "8基"] {
+    for whole in ["2024年4月1日", "16基", "8基以下"] {
         assert!(html.contains(&format!("<span class=\"whole\">{whole}</span>")), "{whole}: {html}");
     }
     let css = style();

@@ -229,6 +229,11 @@ fn a_loopback_address_may_have_another_port_for_native_clients_only() {
         assert!(matches(&registered(uri), ApplicationType::Native, requested), "{requested}");
         assert!(!matches(&registered(uri), ApplicationType::Web, requested), "{requested}");
     }
+    for port in ["08888", "00", "0", "65536", "+8888", "8888:8888"] {
+        let requested = format!("http://127.0.0.1:{port}/cb");
+        let native = ApplicationType::Native;
+        assert!(!matches(&registered("http://127.0.0.1/cb"), native, &requested), "{requested}");
+    }
 }
 
 #[test]

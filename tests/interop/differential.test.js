@@ -238,7 +238,9 @@ const TABLE = [
   }, 'RFC 6749, 4.1.2.1: theirs knows the type, and not for this client'],
   ['response_mode=fragment', (s) => s.authorize({ response_mode: 'fragment' }),
     refused('invalid_request'), 'Multiple Response Types, 2.1: ours announces query alone'],
-  ['response_mode=form_post', (s) => s.authorize({ response_mode: 'form_post', prompt: 'none' })],
+  ['response_mode=form_post', (s) => s.authorize({ response_mode: 'form_post', prompt: 'none' }), {
+    status: ['redirect', 400],
+  }, 'Form Post Response Mode, 2: the form that posts an error is an answer of its own; theirs has the status of an error'],
   ['an unknown response_mode', (s) => s.authorize({ response_mode: 'pigeon' }), {
     error: ['invalid_request', 'unsupported_response_mode'],
   }, 'RFC 6749, 4.1.2.1: an unsupported value; theirs has a name that is not registered'],

@@ -19,9 +19,9 @@ const OF_OTHERS: &[&[u8]] = &[
     b"\"quoted\"=\"x\"",
     b"sekisho-session",
     b"sekisho-session=theirs",
-    b"sekisho-browser=theirs",
+    b"sekisho-login-0123456789=theirs",
     b"sekisho-language=tlh",
-    "sekisho-browser=\u{9752}".as_bytes(),
+    "sekisho-login-0123456789=\u{9752}".as_bytes(),
 ];
 
 /// The `Cookie` headers that a browser may send: the pairs in one header, in either order, or, over

@@ -121,7 +121,6 @@ async fn word_13_an_open_login_outlives_a_rotation_of_the_request_key() {
 async fn word_13_a_compromised_request_key_signs_no_open_login() {
     let world = World::start().await;
     let rp = world.rp().await;
-    let wallet = world.member().await;
     world.clock.advance(2 * KEY_DOCUMENTS);
     world.broker.sweep_keys().await.unwrap();
     let mut browser = Browser::new();
@@ -140,7 +139,6 @@ async fn word_13_a_compromised_request_key_signs_no_open_login() {
     let token = page.form_token();
     let again = browser.post(&format!("{}/renew", page.url), &[("form_token", &token)]).await;
     let fresh = browser.follow(again, &rp.redirect_uri).await;
-    let _ = wallet;
     assert!(fresh.body.contains("id=\"wallet-open\""));
 }
 
@@ -286,6 +284,26 @@ async fn word_18_declining_on_the_phone_has_its_own_page() {
     let again = browser.get(&format!("{}{}", world.origin, other.link("error-again"))).await;
     let fresh = browser.follow(again, &rp.redirect_uri).await;
     assert!(fresh.body.contains("id=\"wallet-open\""));
+}
+
+/// Others on the host may set a cookie of the same name. The one that opens counts.
+#[tokio::test]
+async fn word_21_a_cookie_of_the_same_name_hides_none_of_ours() {
+    let world = World::start().await;
+    let rp = world.rp().await;
+    let mut browser = Browser::new();
+    let page = browser.begin(&rp.plain_request().url, &rp).await;
+    let (name, ours) = browser.login_cookie(&page.url).unwrap();
+    let mut forged = ours.clone();
+    forged.replace_range(60..64, if &ours[60..64] == "AAAA" { "BBBB" } else { "AAAA" });
+    let status = async |cookies: String| {
+        let request = http().get(&page.url).header("cookie", cookies);
+        request.send().await.unwrap().status().as_u16()
+    };
+    for theirs in ["theirs", &forged] {
+        assert_eq!(status(format!("{name}={theirs}; {name}={ours}")).await, 200, "{theirs}");
+        assert_eq!(status(format!("{name}={theirs}")).await, 400, "{theirs}");
+    }
 }
 
 /// Several tabs without a cookie begin at once, and each login ends well. A browser keeps a bounded

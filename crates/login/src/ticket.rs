@@ -138,15 +138,14 @@ impl Logins {
         visitor: &Visitor,
     ) -> Result<Option<Ticket>, StoreError> {
         let name = name_of(&login.key());
-        let mut mine = visitor.logins.iter().filter(|cookie| cookie.name == name);
-        let Some(sealed) = mine.find_map(|cookie| Sealed::read(cookie.value.expose())) else {
-            return Ok(None);
-        };
-        if sealed.login.key() != login.key() {
+        let mine = visitor.logins.iter().filter(|cookie| cookie.name == name);
+        let read = mine.filter_map(|cookie| Sealed::read(cookie.value.expose()));
+        let sealed: Vec<_> = read.filter(|sealed| sealed.login.key() == login.key()).collect();
+        if sealed.is_empty() {
             return Ok(None);
         }
         let Some(key) = self.epochs.of(&self.site, login).await? else { return Ok(None) };
-        Ok(Ticket::open(&sealed, &key))
+        Ok(sealed.iter().find_map(|sealed| Ticket::open(sealed, &key)))
     }
 
     /// The names of the cookies that have to go before the browser gets another of `length`: first
@@ -164,6 +163,7 @@ impl Logins {
                 None => gone.push(cookie.name.clone()),
             }
         }
+        gone.retain(|name| open.iter().all(|(.., cookie)| cookie.name != *name));
         open.sort_by_key(|(is_open, begun, _)| (*is_open, *begun));
         let size = |cookie: &LoginCookie| cookie.value.expose().len();
         let mut total =

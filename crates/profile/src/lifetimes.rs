@@ -5,8 +5,6 @@ const DAY: i64 = 86_400;
 
 /// A login, from the authorization request until its code is issued.
 pub const LOGIN: i64 = 600;
-/// The cookie that identifies the browser that began a login.
-pub const BROWSER: i64 = 2 * LOGIN;
 /// A presentation request (VP-2: ten minutes at most).
 pub const PRESENTATION_REQUEST: i64 = 300;
 /// The session of a browser after a login.

@@ -44,7 +44,8 @@ pub(crate) fn read<T>(
         .find_map(parse)
 }
 
-/// The cookies of open logins. Of one name, the first counts.
+/// The cookies of open logins. Of one name there may be several: whoever reads them takes the one
+/// that opens.
 pub(crate) fn logins(headers: &HeaderMap, origin: &Origin) -> Vec<LoginCookie> {
     let prefix = wire_name(origin, LOGIN);
     let mut logins = Vec::<LoginCookie>::new();
@@ -55,7 +56,7 @@ pub(crate) fn logins(headers: &HeaderMap, origin: &Origin) -> Vec<LoginCookie> {
         let Some((name, value)) = rest.split_once('=') else { continue };
         let (name, value) = (name.trim().to_owned(), Secret::new(value.trim().to_owned()));
         let ours = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        if ours && logins.iter().all(|known| known.name != name) {
+        if ours {
             logins.push(LoginCookie { name, value });
         }
     }

@@ -6,9 +6,13 @@
 
 pub(crate) mod shell;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -113,7 +117,9 @@ impl Home {
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
         let log = || std::fs::read_to_string(&log).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", log()));
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", log()));
+        assert!(ready["error"].is_null(), "{ready}\n{}", log());
         Running { child: Some(child), _stdout: stdout, ready }
     }
 }
@@ -133,9 +139,19 @@ fn read_all(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Str
     })
 }
 
-/// A port that was free a moment ago.
+/// A port that is free and stays so: below those that the system gives to the connections of other
+/// tests (proc(5), `ip_local_port_range`), and no other test of this run gets it.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    // Another run beside this one begins elsewhere.
+    static NEXT: LazyLock<AtomicU64> =
+        LazyLock::new(|| AtomicU64::new(RandomState::new().hash_one(()) >> 1));
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed) % 20_000;
+        let port = 10_000 + u16::try_from(next).unwrap();
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// A command that has ended.

@@ -3,7 +3,8 @@
 //!
 //! A run takes minutes, so the test is ignored by default. Start it with `cargo test --workspace
 //! --test acceptance mutants:: -- --ignored`. `SEKISHO_MUTANTS_IN` limits it to the mutants of some
-//! files, whose paths are separated by white space. It works on a copy below the target directory.
+//! files, whose paths are separated by white space, and `SEKISHO_MUTANTS_FROM`, a number, to
+//! [`SHARE`] of those: another number chooses others. It works on a copy below the target directory.
 //! The copy shares the built dependencies with all other tests, so only mutated crates are compiled
 //! again.
 
@@ -20,6 +21,9 @@ use serde::Deserialize;
 struct Mutants {
     group: Vec<Group>,
 }
+
+/// How many mutants a limited run tries.
+const SHARE: usize = 20;
 
 /// Mutants that are found by the same tests.
 #[derive(Deserialize)]
@@ -135,21 +139,41 @@ impl Copy {
     }
 }
 
+/// The mutants to try, and how many there are.
+fn chosen() -> (Vec<Group>, usize) {
+    let mut groups = mutants();
+    let of = groups.iter().map(|group| group.mutant.len()).sum();
+    if let Ok(files) = std::env::var("SEKISHO_MUTANTS_IN") {
+        let files: Vec<&Path> = files.split_whitespace().map(Path::new).collect();
+        for group in &mut groups {
+            group.mutant.retain(|mutant| files.contains(&mutant.file.as_path()));
+        }
+        groups.retain(|group| !group.mutant.is_empty());
+    }
+    if let Ok(from) = std::env::var("SEKISHO_MUTANTS_FROM") {
+        // Whole groups where possible: each group costs a run of its tests as they stand.
+        let from: usize = from.parse().unwrap();
+        let first = from % groups.len().max(1);
+        groups.rotate_left(first);
+        let mut left = SHARE;
+        for group in &mut groups {
+            let first = from % group.mutant.len();
+            group.mutant.rotate_left(first);
+            group.mutant.truncate(left);
+            left -= group.mutant.len();
+        }
+        groups.retain(|group| !group.mutant.is_empty());
+    }
+    (groups, of)
+}
+
 #[test]
 #[ignore = "takes minutes; CI runs it"]
 fn every_mutant_is_found() {
-    let files = std::env::var("SEKISHO_MUTANTS_IN").ok();
-    let wanted = |mutant: &Mutant| {
-        files
-            .as_ref()
-            .is_none_or(|files| files.split_whitespace().any(|file| Path::new(file) == mutant.file))
-    };
+    let (chosen, of) = chosen();
     let mut batches = BTreeMap::<String, Vec<Group>>::new();
-    for mut group in mutants() {
-        group.mutant.retain(wanted);
-        if !group.mutant.is_empty() {
-            batches.entry(group.tests[0].clone()).or_default().push(group);
-        }
+    for group in chosen {
+        batches.entry(group.tests[0].clone()).or_default().push(group);
     }
     // Each copy takes one binary of tests after the other, the one that takes longest first.
     let length = |groups: &Vec<Group>| groups.iter().map(|group| group.mutant.len()).sum::<usize>();
@@ -176,7 +200,7 @@ fn every_mutant_is_found() {
         results.into_inner().unwrap().into_iter().unzip();
     let survivors = survivors.concat();
     assert!(survivors.is_empty(), "no test fails without these:\n{}", survivors.join("\n"));
-    println!("{} mutants, each is found", counts.iter().sum::<usize>());
+    println!("{} of {of} mutants were tried, and each is found", counts.iter().sum::<usize>());
 }
 
 /// The mutants of `group` that no test finds.

@@ -1,4 +1,4 @@
-//! Private keys that sign. aws-lc-rs signs; p256, ed25519-dalek and josekit make and convert keys.
+//! Private keys that sign. aws-lc-rs signs, and makes RSA keys; p256 and ed25519-dalek make the others.
 //!
 //! Invariant: a key has one algorithm, which never changes, and has neither `Debug` nor
 //! `Serialize`. Its private half is given out only as a [`Secret`].
@@ -8,10 +8,8 @@ use std::sync::Arc;
 use aws_lc_rs::agreement;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{self as aws, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RsaKeyPair};
-use josekit::jwk::alg::ec::{EcCurve, EcKeyPair};
-use josekit::jwk::alg::ed::EdKeyPair;
-use josekit::jwk::alg::rsa::RsaKeyPair as JosekitRsaKeyPair;
 use p256::pkcs8::EncodePrivateKey as _;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -20,9 +18,6 @@ use thiserror::Error;
 
 use crate::jwk::{Curve, Material};
 use crate::{Algorithm, JwkError, KeyUse, PublicJwk, VerifyingKey};
-
-/// The size of RSA keys that are generated, in bits.
-const RSA_BITS: u32 = 2048;
 
 /// A private key for one algorithm, parsed once. Clones share it.
 #[derive(Clone)]
@@ -44,7 +39,7 @@ enum Pair {
 /// The reason why a key could not be made, read or used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
-    /// The text is not PKCS#8 or PEM, or its key has another type, curve or size.
+    /// The bytes are not PKCS#8, or the text is not PEM, or the key has another type, curve or size.
     #[error("not a private key for {0}")]
     Encoding(Algorithm),
     /// The key's public half is not accepted.
@@ -68,7 +63,7 @@ pub enum KeyError {
 
 impl SigningKey {
     /// Makes a fresh key. EC and Ed25519 keys are made from `entropy` alone; RSA keys (2048 bits)
-    /// use OpenSSL's own random source.
+    /// use the library's own random source.
     pub fn generate(algorithm: Algorithm, entropy: &Entropy) -> Result<Self, KeyError> {
         let der = match algorithm {
             Algorithm::Es256 => generate_p256(entropy)?,
@@ -94,19 +89,11 @@ impl SigningKey {
         })
     }
 
-    /// Reads PEM: `PRIVATE KEY` (PKCS#8), `EC PRIVATE KEY` (SEC 1) or `RSA PRIVATE KEY` (PKCS#1).
+    /// Reads PEM with an unencrypted PKCS#8 `PRIVATE KEY` (RFC 7468, section 10).
     pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, KeyError> {
-        let ec = |curve| der_of(&EcKeyPair::from_pem(pem, Some(curve)).ok()?);
-        let der = match algorithm {
-            Algorithm::Es256 => ec(EcCurve::P256),
-            Algorithm::Es384 => ec(EcCurve::P384),
-            Algorithm::EdDsa => EdKeyPair::from_pem(pem).ok().and_then(|pair| der_of(&pair)),
-            Algorithm::Rs256 | Algorithm::Ps256 => {
-                JosekitRsaKeyPair::from_pem(pem).ok().and_then(|pair| der_of(&pair))
-            }
-        };
-        let der = der.ok_or(KeyError::Encoding(algorithm))?;
-        Self::from_pkcs8_der(algorithm, der.expose())
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes());
+        let der = der.map_err(|_| KeyError::Encoding(algorithm))?;
+        Self::from_pkcs8_der(algorithm, der.secret_pkcs8_der())
     }
 
     /// Writes the key as PKCS#8 PrivateKeyInfo, version 1.
@@ -208,14 +195,6 @@ impl Pair {
     }
 }
 
-/// Converts the key to PKCS#8. It goes through PEM, because josekit writes DER in the older form of
-/// each type.
-fn der_of(pair: &impl josekit::jwk::KeyPair) -> Option<Secret<Vec<u8>>> {
-    let pem = Secret::new(pair.to_pem_private_key());
-    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose()).ok()?;
-    Some(Secret::new(der.secret_pkcs8_der().to_vec()))
-}
-
 fn generate_p256(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
     loop {
         let scalar = Secret::new(entropy.bytes::<32>());
@@ -248,8 +227,8 @@ fn generate_ed25519(entropy: &Entropy) -> Result<Secret<Vec<u8>>, KeyError> {
 }
 
 fn generate_rsa() -> Result<Secret<Vec<u8>>, KeyError> {
-    let pair = JosekitRsaKeyPair::generate(RSA_BITS).map_err(|_| KeyError::Library)?;
-    der_of(&pair).ok_or(KeyError::Library)
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Library)?;
+    Pair::Rsa(pair).to_pkcs8()
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod openidconnect;
 mod people;
 mod presentation;
 mod refresh;
+mod resources;
 mod rotation;
 mod secrets;
 mod sessions;

@@ -143,6 +143,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "clients_1",
             "organizations_1",
             "registrations_1",
+            "resource_secrets_1",
+            "resource_version_1",
+            "resources_1",
             "trust_1",
             "trust_version_1",
             "used_assertions_1",
@@ -150,7 +153,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("keyring", &["keys_1", "ring_generation_1", "authorities_1"]),
     ("standing", &["status_lists_1", "status_entries_1", "holders_1"]),
-    ("grants", &["codes_1", "grants_1", "access_tokens_1"]),
+    ("grants", &["codes_1", "grants_1", "access_tokens_1", "client_tokens_1"]),
     (
         "issuer",
         &[

@@ -127,6 +127,7 @@ async fn what_one_broker_changes_the_other_obeys() {
     let code = |location: &str| rp.code(&expected, location);
     let withdrawn = kid(&rp.tokens(&expected, &code(&log_in(&wallet, &expected, &rp).await)).await);
     let rotate = RotateKey {
+        resource: None,
         purpose: "id-token".to_owned(),
         organization: None,
         algorithm: None,
@@ -196,6 +197,7 @@ async fn word_01_what_is_only_read_obeys_the_other_broker() {
             }
             "key" => {
                 let rotate = RotateKey {
+                    resource: None,
                     purpose: "credential".to_owned(),
                     organization: Some(TENANT.to_owned()),
                     algorithm: None,

@@ -57,6 +57,7 @@ async fn rotate(world: &World) -> Value {
     world.clock.advance(KEY_DOCUMENTS + SKEW);
     world.broker.sweep_keys().await.unwrap();
     let rotate = RotateKey {
+        resource: None,
         purpose: "credential".to_owned(),
         organization: Some(TENANT.to_owned()),
         algorithm: None,

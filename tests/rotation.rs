@@ -13,7 +13,13 @@ use serde_json::Value;
 
 fn rotate(purpose: &str, compromised: bool) -> RotateKey {
     let organization = (purpose == "credential").then(|| TENANT.to_owned());
-    RotateKey { purpose: purpose.to_owned(), organization, algorithm: None, compromised }
+    RotateKey {
+        resource: None,
+        purpose: purpose.to_owned(),
+        organization,
+        algorithm: None,
+        compromised,
+    }
 }
 
 /// Fetches the key set whenever it is asked to, and remembers when each key was first seen.

@@ -111,6 +111,7 @@ async fn word_01_our_own_issuers_need_trust_too() {
 
 fn rotation(purpose: &str, compromised: bool) -> RotateKey {
     RotateKey {
+        resource: None,
         purpose: purpose.to_owned(),
         organization: Some(TENANT.to_owned()),
         algorithm: None,

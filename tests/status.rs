@@ -107,6 +107,7 @@ async fn lists_are_renewed_by_the_timer() {
         sekisho_jose::UnverifiedJwt::<serde_json::Value>::parse(token).unwrap().header().kid.clone()
     };
     let rotate = RotateKey {
+        resource: None,
         purpose: "credential".to_owned(),
         organization: Some(TENANT.to_owned()),
         algorithm: None,

@@ -33,6 +33,7 @@ async fn the_subject_outlives_credentials_and_keys_and_is_no_other_services() {
     let first = sub(&world.member().await, &rp).await;
     for purpose in ["id-token", "credential"] {
         let rotate = sekisho_broker::admin::RotateKey {
+            resource: None,
             purpose: purpose.to_owned(),
             organization: (purpose == "credential").then(|| TENANT.to_owned()),
             algorithm: None,

@@ -43,7 +43,8 @@ async fn a_wrong_request_consumes_nothing() {
     for (form, status, error) in [
         (with("grant_type", ""), 400, "invalid_request"),
         (with("grant_type", "password"), 400, "unsupported_grant_type"),
-        (with("grant_type", "client_credentials"), 400, "unsupported_grant_type"),
+        (with("grant_type", "client_credentials"), 400, "invalid_target"),
+        (with("grant_type", "implicit"), 400, "unsupported_grant_type"),
         (with("code", ""), 400, "invalid_request"),
         (with("code", "unknown"), 400, "invalid_grant"),
         (with("redirect_uri", ""), 400, "invalid_grant"),

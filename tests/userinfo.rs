@@ -99,7 +99,10 @@ async fn discovery_says_what_is_mounted_and_nothing_else() {
     let mut grants = list("grant_types_supported");
     grants.sort();
     let pre_authorized = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
-    assert_eq!(grants, ["authorization_code", "refresh_token", pre_authorized]);
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let mounted =
+        ["authorization_code", "client_credentials", "refresh_token", pre_authorized, exchange];
+    assert_eq!(grants, mounted);
     assert_eq!(list("authorization_details_types_supported"), ["gpu_access"]);
     assert_eq!(document["authorization_response_iss_parameter_supported"], true);
     assert_eq!(document["request_parameter_supported"], false);

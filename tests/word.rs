@@ -99,6 +99,7 @@ async fn word_13_an_open_login_outlives_a_rotation_of_the_request_key() {
     let link = page.link("wallet-open");
     let before = wallet.open(&link).await;
     let rotate = RotateKey {
+        resource: None,
         purpose: "request-object".to_owned(),
         organization: None,
         algorithm: None,
@@ -127,6 +128,7 @@ async fn word_13_a_compromised_request_key_signs_no_open_login() {
     let page = browser.begin(&rp.plain_request().url, &rp).await;
     let uri = parameter(&page.link("wallet-open"), "request_uri").unwrap();
     let rotate = RotateKey {
+        resource: None,
         purpose: "request-object".to_owned(),
         organization: None,
         algorithm: None,

@@ -10,13 +10,13 @@ use sekisho_access::Gate;
 use sekisho_ambient::{Clock, Entropy, ManualClock, Timestamp};
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    AddClient, AddOrganization, AddTrust, AddedClient, By, ChangeStatus, CredentialRow,
+    AddClient, AddOrganization, AddTrust, AddedClient, AdminError, By, ChangeStatus, CredentialRow,
     OfferCredential, Offered,
 };
 use sekisho_broker::config::Config;
 use sekisho_jose::{Ahead, Algorithm};
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
-use sekisho_registry::Service;
+use sekisho_registry::{Resource, Service};
 use sekisho_site::{Origin, OutboundConfig};
 use sekisho_store::hostile::HostileOptions;
 use sekisho_store::{Backend, Options, RootKey, Store};
@@ -90,6 +90,7 @@ fn config(origin: &str) -> Config {
             tos_uri: None,
         }],
         gates: vec![gate()],
+        resources: Vec::new(),
         wallets: vec![WalletEntry {
             name: "tegata".to_owned(),
             label: text("手形", "Tegata"),
@@ -241,6 +242,11 @@ impl World {
     }
 
     pub async fn rp_with(&self, change: impl FnOnce(&mut AddClient)) -> Rp {
+        self.try_rp_with(change).await.unwrap()
+    }
+
+    /// The same, which may be refused.
+    pub async fn try_rp_with(&self, change: impl FnOnce(&mut AddClient)) -> Result<Rp, AdminError> {
         let mut add = AddClient {
             client_id: None,
             name: text("GPU コンソール", "GPU Console"),
@@ -271,8 +277,8 @@ impl World {
             post_logout_redirect_uris: Vec::new(),
         };
         change(&mut add);
-        let added = self.broker.add_client(&self.act(), &add).await.unwrap().result;
-        self.rp_of(&added, &add)
+        let added = self.broker.add_client(&self.act(), &add).await?.result;
+        Ok(self.rp_of(&added, &add))
     }
 
     fn rp_of(&self, added: &AddedClient, add: &AddClient) -> Rp {
@@ -284,6 +290,21 @@ impl World {
             redirect_uri: add.redirect_uris[0].clone(),
             algorithm: add.id_token_signed_response_alg,
         }
+    }
+
+    /// Registers a resource that this relying party may ask for; returns its secret.
+    pub async fn resource(&self, id: &str, rp: &Rp, members: Value) -> String {
+        let mut row = json!({
+            "id": id, "name": {"ja": "データ保管庫", "en": "Data store"},
+            "audience": format!("https://{id}.example"), "clients": [rp.client_id],
+        });
+        let Value::Object(members) = members else { panic!("members are an object") };
+        for (name, value) in members {
+            row[name] = value;
+        }
+        let resource: Resource = serde_json::from_value(row).unwrap();
+        let added = self.broker.add_resource(&self.act(), &resource).await.unwrap();
+        added.result.secret.unwrap()
     }
 
     pub async fn offer(&self, number: &str, type_name: &str, claims: Value) -> Offered {

@@ -1,8 +1,9 @@
 //! A request for GPUs: `authorization_details` of type `gpu_access` (RFC 9396).
 //!
 //! Invariant: a member that is not understood is refused and never ignored (RFC 9396, section 5).
-//! `locations`, `data_classification` and the other common members of section 2.2 are refused,
-//! because no rule reads them and ignoring them would mean granting them.
+//! `locations` names the protected resources that learn of the permit. `data_classification` and the
+//! other common members of section 2.2 are refused, because no rule reads them and ignoring them
+//! would mean granting them.
 
 use sekisho_ambient::Words;
 use sekisho_profile::scopes::GPU_ACCESS;
@@ -23,6 +24,11 @@ const MAX_GPU_HOURS: u32 = 600_000_000;
 const MAX_WALLTIME_H: u32 = 8_784;
 /// The longest name of a service, partition or model, in bytes.
 const MAX_NAME: usize = 64;
+
+/// The most resources that a request can name.
+const MAX_LOCATIONS: usize = 16;
+/// The longest name of a resource, in bytes.
+const MAX_LOCATION: usize = 255;
 
 /// What the holder wants to do with a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +95,9 @@ pub struct GpuAccessRequest {
     pub gpu_hours: Option<u32>,
     /// The length of the run in hours, at least 1, if the request names it.
     pub walltime_h: Option<u32>,
+    /// The names of the resources whose access tokens contain the permit (RFC 9396, section 2.2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<String>,
 }
 
 /// The reason why details were refused (`invalid_authorization_details`; RFC 9396, section 5).
@@ -109,6 +118,9 @@ pub enum DetailsError {
     /// `actions` is not an array of known actions, each once.
     #[error("actions is not an array of allocate, ssh, submit and infer, each at most once")]
     Actions,
+    /// `locations` is not an array of names, each once.
+    #[error("locations is not an array of 1 to {MAX_LOCATIONS} names of resources, each once")]
+    Locations,
     /// The value is not a whole number in its range.
     #[error("{name} is not a whole number from 1 to {max}")]
     Number {
@@ -130,6 +142,7 @@ impl GpuAccessRequest {
             gpus: 1,
             gpu_hours: Some(1),
             walltime_h: None,
+            locations: Vec::new(),
         }
     }
 
@@ -150,6 +163,7 @@ impl GpuAccessRequest {
             gpus: number("gpus", MAX_GPUS)?.ok_or(DetailsError::Missing("gpus"))?,
             gpu_hours: number("gpu_hours", MAX_GPU_HOURS)?,
             walltime_h: number("walltime_h", MAX_WALLTIME_H)?,
+            locations: details.get("locations").map_or(Ok(Vec::new()), locations)?,
         })
     }
 
@@ -165,6 +179,7 @@ impl GpuAccessRequest {
             ("gpus", Some(self.gpus.into())),
             ("gpu_hours", self.gpu_hours.map(Value::from)),
             ("walltime_h", self.walltime_h.map(Value::from)),
+            ("locations", (!self.locations.is_empty()).then(|| self.locations.clone().into())),
         ];
         let present = members.into_iter().filter_map(|(name, value)| Some((name, value?)));
         present.map(|(name, value)| (name.to_owned(), value)).collect()
@@ -186,6 +201,10 @@ pub fn narrowed(granted: &Claims, asked: &Claims) -> Option<Claims> {
                 let all = actions(whole).ok()?;
                 actions(value).ok()?.iter().all(|action| all.contains(action))
             }
+            "locations" => {
+                let all = locations(whole).ok()?;
+                locations(value).ok()?.iter().all(|location| all.contains(location))
+            }
             "gpus" | "gpu_hours" | "walltime_h" => (1..=whole.as_u64()?).contains(&value.as_u64()?),
             _ => value == whole,
         };
@@ -198,8 +217,17 @@ pub fn narrowed(granted: &Claims, asked: &Claims) -> Option<Claims> {
 }
 
 /// All members of the details.
-const MEMBERS: [&str; 8] =
-    ["type", "service", "actions", "partition", "gpu_model", "gpus", "gpu_hours", "walltime_h"];
+const MEMBERS: [&str; 9] = [
+    "type",
+    "service",
+    "actions",
+    "partition",
+    "gpu_model",
+    "gpus",
+    "gpu_hours",
+    "walltime_h",
+    "locations",
+];
 
 /// Whether `text` can name a service, partition or model. The name becomes part of a group's name.
 pub(crate) fn is_name(text: &str) -> bool {
@@ -218,6 +246,20 @@ fn number(details: &Claims, name: &'static str, max: u32) -> Result<Option<u32>,
     let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
     let number = number.filter(|number| (1..=max).contains(number));
     number.map(Some).ok_or(DetailsError::Number { name, max })
+}
+
+fn locations(value: &Value) -> Result<Vec<String>, DetailsError> {
+    let values = value.as_array().filter(|values| (1..=MAX_LOCATIONS).contains(&values.len()));
+    let mut locations = Vec::new();
+    for value in values.ok_or(DetailsError::Locations)? {
+        let name = value.as_str().filter(|name| (1..=MAX_LOCATION).contains(&name.len()));
+        let name = name.ok_or(DetailsError::Locations)?.to_owned();
+        if locations.contains(&name) {
+            return Err(DetailsError::Locations);
+        }
+        locations.push(name);
+    }
+    Ok(locations)
 }
 
 pub(crate) fn actions(value: &Value) -> Result<Vec<Action>, DetailsError> {

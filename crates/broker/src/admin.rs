@@ -8,6 +8,7 @@ mod audit;
 mod clients;
 mod credentials;
 mod organizations;
+mod resources;
 mod sessions;
 mod state;
 mod trust;
@@ -25,6 +26,7 @@ pub use credentials::{
     ChangeStatus, CredentialPage, CredentialQuery, CredentialRow, OfferCredential, Offered,
 };
 pub use organizations::{AddOrganization, OrganizationRow};
+pub use resources::{EditResource, ResourceRow, ResourceWithSecret, RotateResourceSecret};
 pub use sessions::{
     EndGrant, EndSession, EndedSession, GrantRow, Listing, Part, SessionRow, WhichSessions,
 };

@@ -4,7 +4,8 @@ use sekisho_access::Gate;
 use sekisho_ambient::Text;
 use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry, Wallets, WalletsError};
-use sekisho_registry::{Service, Services, ServicesError};
+use sekisho_registry::resources::rules;
+use sekisho_registry::{Resource, ResourceError, Service, Services, ServicesError};
 use sekisho_site::{Origin, OriginError, OutboundConfig};
 use serde::Deserialize;
 
@@ -17,6 +18,9 @@ pub enum ConfigError {
     /// Services and gates do not fit together, or a name is wrong.
     #[error(transparent)]
     Services(#[from] ServicesError),
+    /// A resource cannot be used as it is described.
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
     /// The wallets are wrong.
     #[error(transparent)]
     Wallets(#[from] WalletsError),
@@ -69,6 +73,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// The gates that decide about access to the services.
     pub gates: Vec<Gate>,
+    /// The servers for which clients may get access tokens.
+    pub resources: Vec<Resource>,
     /// The wallets that the login page offers.
     pub wallets: Vec<WalletEntry>,
     /// The prefix of the client identifier in presentation requests.
@@ -90,6 +96,10 @@ impl Config {
     /// Checks the configuration, and returns the parts that other crates need.
     pub fn check(&self) -> Result<(Services, Wallets), ConfigError> {
         let services = Services::new(self.services.clone(), self.gates.clone())?;
+        for resource in &self.resources {
+            rules::check(resource, self.origin.as_str())?;
+        }
+        rules::check_apart(&self.resources)?;
         self.operator.as_ref().map_or(Ok(()), Operator::check)?;
         let entries = self.wallets.clone();
         let wallets =

@@ -71,16 +71,25 @@ pub enum StartError {
     Key(#[from] RotationError),
 }
 
-/// How long our keys are published: before they sign, for as long as verifiers may cache a key
+/// How long our keys are published: before they sign, for as long as verifiers may keep a key
 /// document; after their last signature, for as long as what they signed is valid. Both include the
 /// allowed difference of clocks.
-const KEY_POLICY: Policy =
-    Policy { publish_ahead: lifetimes::KEY_DOCUMENTS + lifetimes::SKEW, overlap };
+const KEY_POLICY: Policy = Policy { publish_ahead, overlap };
+
+fn publish_ahead(purpose: &Purpose) -> i64 {
+    match purpose.resource() {
+        // Some servers read their key set only when they start.
+        Some(_) => lifetimes::RESOURCE_KEYS,
+        None => lifetimes::KEY_DOCUMENTS + lifetimes::SKEW,
+    }
+}
 
 fn overlap(purpose: &Purpose) -> i64 {
     lifetimes::SKEW
         + match purpose {
             Purpose::IdToken => lifetimes::ID_TOKEN,
+            Purpose::AccessToken { resource: None } => lifetimes::LONGEST_ACCESS_TOKEN,
+            Purpose::AccessToken { resource: Some(_) } => lifetimes::RESOURCE_KEYS,
             Purpose::RequestObject => lifetimes::PRESENTATION_REQUEST,
             // A checkpoint is checked with any key of its purpose that was not compromised.
             Purpose::AuditCheckpoint => 0,
@@ -99,11 +108,19 @@ impl Broker {
         entropy: Entropy,
     ) -> Result<Self, StartError> {
         let (services, wallets) = config.check()?;
-        let Config { origin, type_authority, outbound, clock_ahead, operator, exposed, .. } =
-            config;
+        let Config {
+            origin,
+            type_authority,
+            outbound,
+            clock_ahead,
+            operator,
+            exposed,
+            resources,
+            ..
+        } = config;
         let operator = operator.map(Arc::new);
         let site = Site::new(origin, type_authority, &outbound, store, clock, entropy)?;
-        let registry = Registry::open(site.clone(), services, exposed).await?;
+        let registry = Registry::open(site.clone(), services, resources, exposed).await?;
         let organizations = registry.list_organizations().await?;
         let organizations: Vec<String> =
             organizations.into_iter().map(|organization| organization.corporate_number).collect();
@@ -124,7 +141,7 @@ impl Broker {
             wallets,
         );
         let checkpoints = CheckpointState::default();
-        Ok(Self {
+        let broker = Self {
             site,
             registry,
             keyring,
@@ -134,7 +151,9 @@ impl Broker {
             logins,
             operator,
             checkpoints,
-        })
+        };
+        broker.found_resources().await?;
+        Ok(broker)
     }
 
     /// The installation: origin, store, clock and randomness.

@@ -16,7 +16,7 @@ pub struct TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    /// Authenticates the client and redeems its code or refresh token.
+    /// Authenticates the client, and redeems its code or refresh token, or gives it a token for itself.
     pub async fn token(
         &self,
         evidence: &ClientEvidence<'_>,
@@ -27,11 +27,19 @@ impl TokenEndpoint {
                 let client = self.registry.authenticate(evidence).await?;
                 self.grants.redeem_code(&client, &request, code).await
             }
-            TokenRequest::RefreshToken { token, scope, authorization_details } => {
+            TokenRequest::RefreshToken { token, scope, authorization_details, targets } => {
                 let client = self.registry.authenticate(evidence).await?;
                 let details = authorization_details.as_ref();
-                let less = Less { scope: scope.as_deref(), details };
+                let less = Less { scope: scope.as_deref(), details, targets };
                 self.grants.refresh(&client, token, &less).await
+            }
+            TokenRequest::TokenExchange { subject_token, scope, targets } => {
+                let client = self.registry.authenticate(evidence).await?;
+                self.grants.exchange(&client, subject_token, scope.as_deref(), targets).await
+            }
+            TokenRequest::ClientCredentials { scope, targets } => {
+                let client = self.registry.authenticate(evidence).await?;
+                self.grants.client_credentials(&client, scope.as_deref(), targets).await
             }
             TokenRequest::PreAuthorizedCode { code, tx_code, .. } => {
                 let client = self.registry.authenticate_if_named(evidence).await?;

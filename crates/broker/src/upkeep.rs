@@ -30,6 +30,16 @@ impl Broker {
         self.site.store().tend().await
     }
 
+    /// Writes into the audit log what was counted in the minutes that are over.
+    pub async fn write_counts(&self) -> Result<(), StoreError> {
+        self.grants.write_counts(self.site.now()).await
+    }
+
+    /// Writes into the audit log what was counted until now: before the server ends.
+    pub async fn write_last_counts(&self) -> Result<(), StoreError> {
+        self.grants.write_counts(self.site.now().plus(60)).await
+    }
+
     /// Deletes every expired row and returns how many there were.
     pub async fn sweep_expired(&self) -> Result<usize, StoreError> {
         let counts = [

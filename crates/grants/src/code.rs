@@ -24,7 +24,7 @@ pub struct Mint {
 
 /// The result of the transaction that redeems a code.
 enum Redeemed {
-    Granted(HandleKey, Box<Grant>),
+    Granted(HandleKey, Box<(Grant, AccessToken)>),
     Rejected(TokenError),
 }
 
@@ -70,21 +70,32 @@ impl Grants {
             None => (None, self.standing.look(&[], now).await),
         };
         let relied = grant.as_ref().map_or(&[][..], |grant| &grant.evidence.relied);
-        let resource = self.registry.userinfo();
-        let token = Handle::new(now.plus(resource.lifetime), self.site.entropy());
+        // A wrong resource uses up nothing, like any other mistake of the request.
+        let (resource, token) = match grant.as_ref().filter(|grant| grant.is_of(client.party())) {
+            Some(grant) => {
+                let names = request.targets();
+                let resource = self.resource_for(client.party(), grant, names).await?;
+                let token = self.draw_access(resource.as_ref(), grant, now);
+                (resource, token)
+            }
+            None => (None, Handle::new(now, self.site.entropy())),
+        };
         let token_key = token.key();
+        let audience = resource.as_ref().map(|resource| resource.audience.as_str());
         let looked_at = grant.as_ref();
-        let attempt = Attempt { client, request, code: &code, token: &token_key, looked_at, now };
+        let token_of = (&token_key, audience);
+        let attempt = Attempt { client, request, code: &code, token: token_of, looked_at, now };
         let redeemed = self
             .standing
             .decide(relied, looked, |tx, stands| self.redeem(tx, stands, &attempt))
             .await?;
-        let (key, grant) = match redeemed {
-            Redeemed::Granted(key, grant) => (key, grant),
+        let (key, (grant, row)) = match redeemed {
+            Redeemed::Granted(key, granted) => (key, *granted),
             Redeemed::Rejected(error) => return Err(error.into()),
         };
         let refresh = grant.refresh.map(|_| RefreshToken { family: key, generation: 0 });
-        self.token_response(client, *grant, (&resource, &token), refresh, now).await
+        let of = (resource.as_ref(), &token);
+        self.token_response(client, grant, &row, of, refresh, now).await
     }
 
     /// The grant of a code that was not redeemed yet.
@@ -173,10 +184,13 @@ impl Grants {
         let client_id = client.client_id().to_owned();
         tx.put::<tables::Codes>(code, &CodeRow::Redeemed { grant: key, client_id })?;
         let bearer = AccessToken::bearer(key, now);
-        let access = AccessToken { authorization_details: details, ..bearer };
+        let (token, audience) = token;
+        let resource = audience.map(str::to_owned);
+        let access = AccessToken { authorization_details: details, resource, ..bearer };
         tx.put::<tables::AccessTokens>(token, &access)?;
         tx.append(attempt.entry(Outcome::Done).with("grant", key.reference()));
-        Ok(Redeemed::Granted(key, Box::new(grant.limited_to(&access))))
+        let grant = grant.limited_to(&access);
+        Ok(Redeemed::Granted(key, Box::new((grant, access))))
     }
 }
 
@@ -186,7 +200,8 @@ struct Attempt<'a> {
     client: &'a Authenticated,
     request: &'a TokenRequest,
     code: &'a HandleKey,
-    token: &'a HandleKey,
+    /// The key of the new access token, and the audience of its resource.
+    token: (&'a HandleKey, Option<&'a str>),
     /// The code's grant before the transaction, with what is permitted now.
     looked_at: Option<&'a Grant>,
     now: Timestamp,

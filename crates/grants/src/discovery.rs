@@ -9,6 +9,7 @@ use sekisho_oauth::metadata;
 use sekisho_profile::acr::PHISHING_RESISTANT;
 use sekisho_profile::scopes;
 use sekisho_site::paths;
+use sekisho_store::StoreError;
 use serde_json::Value;
 
 use crate::Grants;
@@ -19,7 +20,8 @@ pub struct Documents {
     generation: u64,
     /// The discovery document, as JSON.
     pub discovery: Arc<[u8]>,
-    /// The JWK Set with the keys that sign ID tokens, as JSON.
+    /// The JWK Set with the keys that sign ID tokens, and access tokens of resources without keys of
+    /// their own, as JSON.
     pub jwks: Arc<[u8]>,
 }
 
@@ -31,7 +33,8 @@ impl Grants {
         if let Some(kept) = kept.filter(|kept| kept.generation == ring.generation()) {
             return kept;
         }
-        let jwks = ring.jwks(|purpose| *purpose == Purpose::IdToken).to_value();
+        let main = [Purpose::IdToken, Purpose::AccessToken { resource: None }];
+        let jwks = ring.jwks(|purpose| main.contains(purpose)).to_value();
         let documents = Arc::new(Documents {
             generation: ring.generation(),
             discovery: self.discovery(&ring).to_string().into_bytes().into(),
@@ -40,6 +43,16 @@ impl Grants {
         let mut kept = self.documents.write().unwrap_or_else(PoisonError::into_inner);
         *kept = Some(Arc::clone(&documents));
         documents
+    }
+
+    /// The JWK Set of a resource that has keys of its own; `None` if there is no such resource.
+    pub async fn resource_jwks(&self, id: &str) -> Result<Option<Value>, StoreError> {
+        let resources = self.registry.resources().await?;
+        if !resources.find(id).is_some_and(|one| one.resource.own_key) {
+            return Ok(None);
+        }
+        let purpose = Purpose::AccessToken { resource: Some(id.to_owned()) };
+        Ok(Some(self.keyring.ring().jwks(|of| *of == purpose).to_value()))
     }
 
     fn discovery(&self, ring: &Ring) -> Value {

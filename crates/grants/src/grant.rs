@@ -37,6 +37,9 @@ pub struct Grant {
     pub sid: String,
     /// The scopes that were granted.
     pub scopes: Vec<String>,
+    /// The audiences of the resources that were asked for (RFC 8707, section 2).
+    #[serde(default)]
+    pub resources: Vec<String>,
     /// Claims that the request named one by one, besides its scopes.
     #[serde(default)]
     pub claims: ClaimsRequest,

@@ -7,6 +7,9 @@
 //! | [`grant`] | a grant, and its end |
 //! | [`permit`] | the permit in a grant, and the gate's decision made again |
 //! | [`code`] | codes: minted once, redeemed once |
+//! | `access` | access tokens: for which resource, in which format, and what they stand for |
+//! | [`client`] | access tokens of clients for themselves |
+//! | [`exchange`] | an access token for another one |
 //! | [`token`] | the answer of the token endpoint, and the ID token |
 //! | [`refresh`] | refresh tokens |
 //! | [`introspection`] | what a client is told of its own token; revocation |
@@ -15,14 +18,17 @@
 //! | [`discovery`] | the documents about this server and its keys |
 //!
 //! Invariant: minting a code, rotating a refresh token and answering about a grant all need the
-//! proof that the credentials of the grant stand ([`sekisho_standing::Stands`]). A token is
-//! described, ended and exchanged only for its own client.
+//! proof that the credentials of the grant stand ([`sekisho_standing::Stands`]). A token is ended and
+//! exchanged only for its own client, and described only to that and to the resource that it is for.
 //!
 //! Leaves to others: how a person logs in and agrees, and the HTTP of the endpoints.
 
+mod access;
+pub mod client;
 pub mod code;
 pub mod discovery;
 pub mod evidence;
+pub mod exchange;
 pub mod grant;
 pub mod introspection;
 pub mod listing;
@@ -57,6 +63,7 @@ pub struct Grants {
     keyring: Keyring,
     standing: Standing,
     documents: Arc<RwLock<Option<Arc<Documents>>>>,
+    counts: Arc<client::Counts>,
 }
 
 /// Why it cannot be said now whether a grant is good. Nothing ends because of it.
@@ -86,7 +93,8 @@ impl From<Unclear> for TokenFailure {
 impl Grants {
     /// Starts with no documents in memory.
     pub fn new(site: Site, registry: Registry, keyring: Keyring, standing: Standing) -> Self {
-        Self { site, registry, keyring, standing, documents: Arc::default() }
+        let (documents, counts) = Default::default();
+        Self { site, registry, keyring, standing, documents, counts }
     }
 
     /// Deletes expired rows and returns how many there were.
@@ -95,6 +103,7 @@ impl Grants {
             self.site.sweep::<tables::Codes>().await?,
             self.site.sweep::<tables::Grants>().await?,
             self.site.sweep::<tables::AccessTokens>().await?,
+            self.site.sweep::<tables::ClientTokens>().await?,
         ];
         Ok(counts.iter().sum())
     }

@@ -3,7 +3,7 @@
 //! All refresh tokens of one grant form a family. The row of the grant stores the generation of the
 //! newest one.
 
-use sekisho_ambient::{Handle, HandleKey, Timestamp};
+use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_jose::Claims;
 use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_oauth::refresh::{Family, RefreshToken, Rotation};
@@ -33,6 +33,8 @@ pub struct Less<'a> {
     pub scope: Option<&'a str>,
     /// The `authorization_details` parameter, if present.
     pub details: Option<&'a Claims>,
+    /// The names in `resource` and `audience`.
+    pub targets: &'a [String],
 }
 
 impl Grants {
@@ -53,13 +55,14 @@ impl Grants {
         let grant = grant.filter(|grant| grant.is_of(client.party())).ok_or_else(invalid)?;
         let looked = self.looked(&token.family, grant, now).await?;
         let (grant, looked) = looked.ok_or_else(invalid)?;
+        let resource = self.resource_for(client.party(), &grant, less.targets).await?;
         let row = AccessToken {
             scopes: narrowed(&grant.scopes, less.scope)?,
             authorization_details: grant.narrow(less.details, now)?,
+            resource: resource.as_ref().map(|resource| resource.audience.clone()),
             ..AccessToken::bearer(token.family, now)
         };
-        let resource = self.registry.userinfo();
-        let access = Handle::new(now.plus(resource.lifetime), self.site.entropy());
+        let access = self.draw_access(resource.as_ref(), &grant, now);
         let access_key = access.key();
         let permit = grant.permit.as_ref();
         let attempt = Attempt { client, token, access: &access_key, row: &row, permit, now };
@@ -76,7 +79,8 @@ impl Grants {
         let successor = RefreshToken { generation, ..token };
         // Only the first ID token of a login contains the nonce (Core, 12.2).
         let grant = Grant { nonce: None, ..grant.limited_to(&row) };
-        self.token_response(client, grant, (&resource, &access), Some(successor), now).await
+        let of = (resource.as_ref(), &access);
+        self.token_response(client, grant, &row, of, Some(successor), now).await
     }
 
     /// Reads a refresh token. `None` if we did not make it or if it has expired.

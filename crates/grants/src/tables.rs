@@ -4,8 +4,10 @@ use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_jose::Claims;
 use sekisho_oauth::token::{CodeBinding, TokenBinding};
 use sekisho_profile::lifetimes;
+use sekisho_registry::RelyingParty;
 use sekisho_store::table;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::Grant;
 
@@ -15,6 +17,31 @@ table!(/// Grants: handle → what was granted, and the credentials it stands on
     pub(crate) Grants = "grants_1": HandleKey => Grant);
 table!(/// Access tokens of relying parties: handle → grant.
     pub(crate) AccessTokens = "access_tokens_1": HandleKey => AccessToken);
+
+table!(/// Opaque access tokens of clients for themselves: handle → client and resource.
+    pub(crate) ClientTokens = "client_tokens_1": HandleKey => ClientToken);
+
+/// An access token that a client got for itself (RFC 6749, section 4.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClientToken {
+    /// The client.
+    pub(crate) client_id: String,
+    /// The generation of its registration.
+    pub(crate) generation: u64,
+    /// The audience of the resource that the token is for.
+    pub(crate) resource: String,
+    /// Its scopes.
+    pub(crate) scopes: Vec<String>,
+    /// When it was issued.
+    pub(crate) issued: Timestamp,
+}
+
+impl ClientToken {
+    /// Whether this registration of the client got the token.
+    pub(crate) fn is_of(&self, party: &RelyingParty) -> bool {
+        self.client_id == party.client.client_id && self.generation == party.generation
+    }
+}
 
 /// What an authorization code is bound to, and whether it was redeemed.
 #[derive(Clone, Serialize, Deserialize)]
@@ -52,13 +79,69 @@ pub(crate) struct AccessToken {
     /// The details of this token, if they are less than the grant's (RFC 9396, section 6).
     #[serde(default)]
     pub(crate) authorization_details: Option<Claims>,
+    /// The audience of the resource that it is for; `None` for our userinfo endpoint.
+    #[serde(default)]
+    pub(crate) resource: Option<String>,
+    /// The exchange that gave it; `None` for a token from a code or a refresh token.
+    #[serde(default)]
+    pub(crate) exchanged: Option<Exchanged>,
+}
+
+/// How a token came out of a token exchange (RFC 8693).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Exchanged {
+    /// The key of the token that was exchanged, without which this one is nothing.
+    pub(crate) from: HandleKey,
+    /// The client that exchanged it, and whose token this is.
+    pub(crate) client_id: String,
+    /// The generation of its registration.
+    pub(crate) generation: u64,
+    /// Who acted before: the clients of the exchanges before this one, the latest first.
+    pub(crate) before: Vec<String>,
+}
+
+impl Exchanged {
+    /// Who acts for the person (`act`; RFC 8693, section 4.1).
+    pub(crate) fn act(&self) -> Value {
+        let first =
+            self.before.iter().rev().fold(Value::Null, |inner, actor| acting(actor, &inner));
+        acting(&self.client_id, &first)
+    }
+}
+
+fn acting(actor: &str, inner: &Value) -> Value {
+    if inner.is_null() { json!({"sub": actor}) } else { json!({"sub": actor, "act": inner}) }
 }
 
 impl AccessToken {
     /// A bearer token with everything that its grant gives.
     pub(crate) fn bearer(grant: HandleKey, issued: Timestamp) -> Self {
         let binding = TokenBinding::Bearer;
-        Self { grant, issued: Some(issued), binding, scopes: None, authorization_details: None }
+        Self {
+            grant,
+            issued: Some(issued),
+            binding,
+            scopes: None,
+            authorization_details: None,
+            resource: None,
+            exchanged: None,
+        }
+    }
+
+    /// The client whose token this is: the one that exchanged it, or the one of the grant.
+    pub(crate) fn client_id<'t>(&'t self, grant: &'t Grant) -> &'t str {
+        self.exchanged.as_ref().map_or(&grant.client_id, |exchanged| &exchanged.client_id)
+    }
+
+    /// Whether it is a token of this registration of a client.
+    pub(crate) fn is_of(&self, grant: &Grant, party: &RelyingParty) -> bool {
+        match &self.exchanged {
+            None => grant.is_of(party),
+            Some(exchanged) => {
+                exchanged.client_id == party.client.client_id
+                    && exchanged.generation == party.generation
+            }
+        }
     }
 
     /// When this token was issued. `key` is the key of its row.

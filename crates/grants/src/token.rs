@@ -8,9 +8,11 @@ use sekisho_oauth::id_token::IdToken;
 use sekisho_oauth::refresh::RefreshToken;
 use sekisho_oauth::token::{TokenBinding, TokenResponse};
 use sekisho_profile::{lifetimes, scopes};
-use sekisho_registry::{Authenticated, Resource, TokenFailure, TokenFormat};
+use sekisho_registry::{Authenticated, Resource, TokenFailure};
 use sekisho_site::Refusal;
 
+use crate::access::details_at;
+use crate::tables::AccessToken;
 use crate::{Grant, Grants};
 
 impl Grants {
@@ -19,25 +21,31 @@ impl Grants {
         &self,
         client: &Authenticated,
         grant: Grant,
-        (resource, token): (&Resource, &Handle),
+        row: &AccessToken,
+        (resource, token): (Option<&Resource>, &Handle),
         refresh: Option<RefreshToken>,
         now: Timestamp,
     ) -> Result<TokenResponse, TokenFailure> {
+        let party = client.party();
+        let access_token = self.access_token(party, &grant, row, (resource, token), now).await?;
         let id_token = if grant.has_scope("openid") {
-            Some(self.id_token(client, &grant, token.expose(), now).await?)
+            Some(self.id_token(client, &grant, &access_token, now).await?)
         } else {
             None
         };
+        let details = match resource {
+            None => grant.permit(now).map(|permit| permit.details.clone()),
+            Some(resource) => details_at(resource, &grant, now),
+        };
         Ok(TokenResponse {
-            access_token: match resource.format {
-                TokenFormat::Opaque => token.expose().to_owned(),
-            },
+            access_token,
             token_type: TokenBinding::Bearer.token_type(),
-            expires_in: resource.lifetime,
+            issued_token_type: None,
+            expires_in: token.key().expires().since(now),
             scope: Some(grant.scopes.join(" ")),
             refresh_token: refresh.map(|token| token.to_text(self.site.digests().refresh_key())),
             id_token,
-            authorization_details: grant.permit(now).map(|permit| vec![permit.details.clone()]),
+            authorization_details: details.map(|details| vec![details]),
         })
     }
 

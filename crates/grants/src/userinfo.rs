@@ -1,7 +1,7 @@
 //! The userinfo endpoint, and the claims that a grant releases (OpenID Connect Core 1.0, section
 //! 5.3).
 
-use sekisho_ambient::{Handle, Timestamp, is_invisible};
+use sekisho_ambient::{Timestamp, is_invisible};
 use sekisho_jose::Claims;
 use sekisho_oauth::userinfo::BearerError;
 use sekisho_profile::scopes;
@@ -10,6 +10,7 @@ use sekisho_site::Refusal;
 use sekisho_store::StoreError;
 use serde_json::Value;
 
+use crate::access::Presented;
 use crate::grant::told;
 use crate::{Grant, Grants, Unclear, tables};
 
@@ -46,12 +47,13 @@ impl Grants {
     pub async fn userinfo(&self, bearer: &str) -> Result<Claims, UserinfoFailure> {
         let now = self.site.now();
         let invalid = || UserinfoFailure::Bearer(BearerError::InvalidToken);
-        let token = Handle::parse(bearer).ok_or_else(invalid)?.key();
-        if token.expires() <= now {
+        let Some(Presented::OfGrant(_, row)) = self.presented(bearer, now).await? else {
+            return Err(invalid());
+        };
+        // A token for another resource is good there alone.
+        if row.resource.is_some() {
             return Err(invalid());
         }
-        let row = self.site.store().get::<tables::AccessTokens>(&token).await?;
-        let row = row.ok_or_else(invalid)?;
         let grant = self.site.store().get::<tables::Grants>(&row.grant).await?;
         let grant = grant.ok_or_else(invalid)?;
         let party = self.registry.find_client(&grant.client_id).await?;

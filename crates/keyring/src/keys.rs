@@ -42,6 +42,11 @@ pub use lifecycle::{
 pub enum Purpose {
     /// ID tokens of the broker.
     IdToken,
+    /// Access tokens that are JWTs.
+    AccessToken {
+        /// The id of the resource, if the key signs nothing but tokens for that one.
+        resource: Option<String>,
+    },
     /// Request objects, which ask a wallet for a presentation (OpenID4VP).
     RequestObject,
     /// Checkpoints of the audit log.
@@ -64,6 +69,7 @@ impl Purpose {
     pub fn name(&self) -> &'static str {
         match self {
             Self::IdToken => "id-token",
+            Self::AccessToken { .. } => "access-token",
             Self::RequestObject => "request-object",
             Self::AuditCheckpoint => "audit-checkpoint",
             Self::Credential { .. } => "credential",
@@ -89,11 +95,22 @@ impl Purpose {
         matches!(self, Self::StatusList { .. })
     }
 
+    /// The id of the resource, for a key that signs nothing but its tokens.
+    pub fn resource(&self) -> Option<&str> {
+        match self {
+            Self::AccessToken { resource } => resource.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The corporate number of the organization, for purposes that belong to one.
     pub fn organization(&self) -> Option<&str> {
         match self {
             Self::Credential { org } | Self::StatusList { org } => Some(org),
-            Self::IdToken | Self::RequestObject | Self::AuditCheckpoint => None,
+            Self::IdToken
+            | Self::AccessToken { .. }
+            | Self::RequestObject
+            | Self::AuditCheckpoint => None,
         }
     }
 }

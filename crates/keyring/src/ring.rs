@@ -54,6 +54,8 @@ pub struct Ring {
     requests: Vec<ActiveKey>,
     published: Vec<(Purpose, PublicJwk)>,
     hints: Vec<VerifyingKey>,
+    /// The published keys of access tokens, by `kid`.
+    access: BTreeMap<String, VerifyingKey>,
     /// The compromised keys of issuers: corporate number and thumbprint.
     compromised: BTreeSet<(String, String)>,
     generation: u64,
@@ -66,6 +68,12 @@ impl Ring {
         for record in records {
             if record.is_published() {
                 ring.published.push((record.purpose.clone(), record.public.clone()));
+            }
+            if record.is_published()
+                && matches!(record.purpose, Purpose::AccessToken { .. })
+                && let Ok(key) = record.public.verifying_key()
+            {
+                ring.access.insert(record.kid.clone(), key);
             }
             let signed = matches!(
                 record.state,
@@ -147,6 +155,11 @@ impl Ring {
     /// `id_token_hint` may be an old token.
     pub fn hint_keys(&self) -> &[VerifyingKey] {
         &self.hints
+    }
+
+    /// The published key of access tokens with this `kid`.
+    pub fn access_key(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.access.get(kid)
     }
 
     /// Whether `organization` signs its credentials with a key of this thumbprint that is

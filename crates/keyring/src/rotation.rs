@@ -85,6 +85,22 @@ impl Keyring {
         self.sweep_keys().await
     }
 
+    /// Makes the keys that sign access tokens with this algorithm, if there are none yet: those of
+    /// one resource, or those of all others. Only a broker with such resources has them.
+    pub async fn found_access_tokens(
+        &self,
+        resource: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<(), RotationError> {
+        let purpose = Purpose::AccessToken { resource: resource.map(str::to_owned) };
+        if self.ring().active(&purpose, algorithm).is_some() {
+            return Ok(());
+        }
+        let records = self.records().await?;
+        self.found_line(&records, purpose, algorithm).await?;
+        self.sweep_keys().await
+    }
+
     /// Makes the first key of a purpose and algorithm, unless `records` have one.
     async fn found_line(
         &self,
@@ -168,7 +184,7 @@ impl Keyring {
         let public = key.public_jwk();
         let x5c = match &purpose {
             // Checkpoints are checked with the keys that the store knows, so they need no chain.
-            Purpose::IdToken | Purpose::AuditCheckpoint => Vec::new(),
+            Purpose::IdToken | Purpose::AccessToken { .. } | Purpose::AuditCheckpoint => Vec::new(),
             Purpose::RequestObject => {
                 let origin = self.site.origin().as_str();
                 let subject =
@@ -357,9 +373,10 @@ fn audit(step: &Step, now: Timestamp) -> AuditEntry {
         Step::Unpublish { kid } => done(Act::KeyUnpublish, kid),
         Step::PublishSpare { purpose, algorithm } => {
             let entry = done(Act::KeyCreate, purpose.name()).with("algorithm", algorithm.name());
-            match purpose.organization() {
-                Some(number) => entry.with("organization", number),
-                None => entry,
+            match (purpose.organization(), purpose.resource()) {
+                (Some(number), _) => entry.with("organization", number),
+                (None, Some(resource)) => entry.with("resource", resource),
+                (None, None) => entry,
             }
         }
     }

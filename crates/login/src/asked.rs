@@ -75,6 +75,9 @@ pub enum AskError {
     /// The details name another service than the client's.
     #[error("the details name another service than this client's")]
     OtherService,
+    /// The details name a location that the request does not ask a token for.
+    #[error("locations names what is not asked for by resource or audience")]
+    OtherLocation,
     /// The request has more than one entry of details.
     #[error("one gpu_access entry at a time")]
     Several,
@@ -207,6 +210,9 @@ fn access<'r>(
     };
     if asked.service != service.id {
         return Err(AskError::OtherService);
+    }
+    if !asked.locations.iter().all(|location| request.resources.contains(location)) {
+        return Err(AskError::OtherLocation);
     }
     Ok(Some((asked, gate)))
 }

@@ -4,7 +4,7 @@ use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_grants::Evidence;
 use sekisho_oauth::authorization::{
     self, AuthorizationError, AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse,
-    Prompt, ServerRules,
+    Prompt, ServerRules, Target,
 };
 use sekisho_oauth::client::Client;
 use sekisho_oauth::params::Params;
@@ -53,7 +53,9 @@ impl Logins {
         let client_id = client_id.map_err(|code| page(code, params, None))?;
         let party = self.registry.find_client(client_id).await?;
         let client = party.as_ref().map(|party| &party.client);
-        let request = match authorization::validate(params, client, &self.authorization_rules()) {
+        let targets = self.registry.resources().await?.targets_of(client_id);
+        let rules = self.authorization_rules(&targets);
+        let request = match authorization::validate(params, client, &rules) {
             Ok(request) => request,
             Err(AuthorizationError::Page(code)) => return Err(page(code, params, client)),
             Err(AuthorizationError::Redirect(error)) => {
@@ -90,11 +92,12 @@ impl Logins {
         self.ask_wallet(&party, &request, visitor, now).await
     }
 
-    fn authorization_rules(&self) -> ServerRules<'_> {
+    fn authorization_rules<'a>(&'a self, targets: &'a [Target]) -> ServerRules<'a> {
         ServerRules {
             issuer: self.site.origin().as_str(),
             scopes_supported: scopes::supported(),
             claims_of: scopes::claims_supported,
+            targets,
             authorization_details_types_supported: vec![scopes::GPU_ACCESS],
         }
     }

@@ -1,8 +1,11 @@
 //! Consent: what the person sees before anything is released, and what the person decides.
 
+use sekisho_ambient::Text;
 use sekisho_grants::{ClaimsByType, GrantedPermit};
 use sekisho_jose::Claims;
-use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse, ResponseBody};
+use sekisho_oauth::authorization::{
+    AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, ResponseBody,
+};
 use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_profile::{Act, Code, Outcome, scopes};
 use sekisho_site::Refusal;
@@ -27,6 +30,16 @@ pub struct ConsentQuestion {
     pub not_released: Vec<String>,
     /// Whether the service may read the claims again while the person is away.
     pub offline: bool,
+    /// The other servers that get an access token, with the scopes that it has there.
+    pub resources: Vec<AskedResource>,
+}
+
+/// Another server that a service asks an access token for.
+pub struct AskedResource {
+    /// Its name, as registered.
+    pub name: Text,
+    /// The scopes that are granted there.
+    pub scopes: Vec<String>,
 }
 
 /// A claim that would be released.
@@ -86,7 +99,21 @@ impl Logins {
         let not_released = not_released(&claims, &release);
         let offline = request.asks_for(OFFLINE_ACCESS);
         let permit = decided.permit.clone();
-        Ok(ConsentQuestion { facts, released, permit, not_released, offline })
+        let resources = self.asked_resources(request).await?;
+        Ok(ConsentQuestion { facts, released, permit, not_released, offline, resources })
+    }
+
+    async fn asked_resources(
+        &self,
+        request: &AuthorizationRequest,
+    ) -> Result<Vec<AskedResource>, Refusal> {
+        let resources = self.registry.resources().await?;
+        let named = request.resources.iter().filter_map(|name| resources.of_audience(name));
+        let asked = named.map(|resource| AskedResource {
+            name: resource.name.clone(),
+            scopes: request.scopes.iter().filter(|one| resource.has_scope(one)).cloned().collect(),
+        });
+        Ok(asked.collect())
     }
 
     /// Takes the person's answer. The decision is made again before a code is minted. Once there is

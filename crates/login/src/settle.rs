@@ -79,6 +79,10 @@ impl Logins {
         let access = self.decide(party, asked, evidence, &claims, now)?;
         let member_ref = claims.get(LOGIN).and_then(|claims| claims.get(MEMBER_REF)?.as_str());
         let member_ref = member_ref.ok_or_else(|| Refusal::code(Code::NoMemberReference, ""))?;
+        let resources = self.registry.resources().await?;
+        let resources = resources.iter().map(|registered| &registered.resource);
+        let asked_for = resources.filter(|one| request.resources.contains(&one.audience));
+        let longest = asked_for.map(|one| one.lifetime).max().unwrap_or_default();
         let digests = self.site.digests();
         let sub = digests.subject(&party.sector, &evidence.issuer, member_ref);
         let expected = [self.hinted_subject(request), request.claims.sub.clone()];
@@ -94,7 +98,7 @@ impl Logins {
                 &evidence.person,
             ),
             party: party.clone(),
-            mint: self.grants.draw(grant_end(request, evidence, now), now),
+            mint: self.grants.draw(grant_end(request, evidence, longest, now), now),
             now,
         })
     }
@@ -147,10 +151,17 @@ pub(crate) fn required_acr<'c>(
     client.required_acr.as_deref()
 }
 
-/// When a grant ends. Without refresh tokens it ends with its code and access token; with them it
-/// lives as long as they do, which is never longer than the credentials.
-fn grant_end(request: &AuthorizationRequest, evidence: &Evidence, now: Timestamp) -> Timestamp {
-    let soonest = now.plus(lifetimes::GRANT);
+/// When a grant ends. Without refresh tokens it ends with its code and access token, of which the
+/// `longest` is valid for that many seconds; with them it lives as long as they do, which is never
+/// longer than the credentials.
+fn grant_end(
+    request: &AuthorizationRequest,
+    evidence: &Evidence,
+    longest: i64,
+    now: Timestamp,
+) -> Timestamp {
+    let beyond = longest.saturating_sub(lifetimes::ACCESS_TOKEN).max(0);
+    let soonest = now.plus(lifetimes::GRANT.saturating_add(beyond));
     if !request.asks_for(OFFLINE_ACCESS) {
         return soonest;
     }
@@ -233,6 +244,7 @@ impl Prepared {
     ) -> Result<Settled, StoreError> {
         let consent = Consent {
             scopes: at.request.scopes.clone(),
+            resources: at.request.resources.clone(),
             claims: at.request.claims.names().cloned().collect(),
             access: self.agreed(decided.permit.as_ref()),
             withheld: withheld.to_vec(),
@@ -301,6 +313,7 @@ impl Prepared {
             sub: self.sub.clone(),
             sid: session.sid.clone(),
             scopes: request.scopes.clone(),
+            resources: request.resources.clone(),
             claims: request.claims.clone(),
             withheld: withheld.to_vec(),
             nonce: request.nonce.clone(),
@@ -370,6 +383,7 @@ impl At<'_> {
 fn covers(consent: &Consent, request: &AuthorizationRequest, access: Option<&Agreed>) -> bool {
     !request.prompt.contains(&Prompt::Consent)
         && request.scopes.iter().all(|scope| consent.scopes.contains(scope))
+        && request.resources.iter().all(|name| consent.resources.contains(name))
         && request.claims.names().all(|name| consent.claims.contains(name))
         && access.is_none_or(|wanted| {
             consent.access.as_ref().is_some_and(|agreed| agreed.covers(wanted))

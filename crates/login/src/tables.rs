@@ -121,6 +121,9 @@ pub(crate) struct Session {
 pub(crate) struct Consent {
     /// The scopes that the person agreed to.
     pub(crate) scopes: Vec<String>,
+    /// The audiences of the resources that the request named and the person agreed to.
+    #[serde(default)]
+    pub(crate) resources: Vec<String>,
     /// The claims that the request named one by one and the person agreed to.
     #[serde(default)]
     pub(crate) claims: Vec<String>,

@@ -98,6 +98,14 @@ impl Presented {
         }
     }
 
+    /// Whether the request sends a secret with one of these digests, in the header or in the body.
+    /// All of them are compared, each in constant time.
+    pub fn is_secret_of(&self, digests: &[&[u8; 32]]) -> bool {
+        let (Self::Basic { secret, .. } | Self::Post { secret, .. }) = self else { return false };
+        let digest = sha256(secret.expose().as_bytes());
+        digests.iter().fold(false, |found, known| constant_time_eq(&digest, *known) | found)
+    }
+
     /// Whether a refusal has to carry `WWW-Authenticate: Basic` (RFC 6749, 5.2).
     pub fn is_basic(&self) -> bool {
         matches!(self, Self::Basic { .. })

@@ -9,11 +9,13 @@ mod checks;
 mod error;
 mod request;
 mod response;
+pub mod target;
 
 pub use checks::{CHECKS, Check, Draft};
 pub use error::{AuthorizationError, AuthorizationErrorCode, ErrorRedirect, PageErrorCode};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode};
 pub use response::{AuthorizationResponse, Encoded, ResponseBody};
+pub use target::{Target, TargetError};
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,8 @@ pub struct ServerRules<'a> {
     pub scopes_supported: Vec<&'a str>,
     /// Gives the names of the claims that these scopes can release.
     pub claims_of: fn(&[String]) -> Vec<&'static str>,
+    /// The protected resources that this client may ask for (RFC 8707, 2).
+    pub targets: &'a [Target],
     /// The types of `authorization_details` that this server knows (RFC 9396, 2).
     pub authorization_details_types_supported: Vec<&'a str>,
 }

@@ -82,9 +82,10 @@ fn endpoints(enabled: &Enabled) -> [(&'static str, &Option<String>); 8] {
     ]
 }
 
-fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 19] {
+fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 20] {
     let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let algorithms = enabled.id_token_algorithms.iter().map(ToString::to_string).collect();
+    let algorithms: Vec<String> =
+        enabled.id_token_algorithms.iter().map(ToString::to_string).collect();
     let modes = ResponseMode::ALL.map(ResponseMode::name);
     let methods = owned(&AUTHENTICATION_METHODS);
     let assertions: Vec<String> = ASSERTION_ALGORITHMS.iter().map(ToString::to_string).collect();
@@ -94,6 +95,7 @@ fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 19] {
     let confidential: Vec<String> =
         methods.iter().filter(|name| introspection && *name != "none").cloned().collect();
     let at_introspection = if introspection { assertions.clone() } else { Vec::new() };
+    let signed = if introspection { algorithms.clone() } else { Vec::new() };
     let revocation = enabled.revocation_endpoint.is_some();
     let (at_revocation, revoking) =
         if revocation { (assertions.clone(), methods.clone()) } else { (Vec::new(), Vec::new()) };
@@ -107,6 +109,7 @@ fn lists(enabled: &Enabled) -> [(&'static str, Vec<String>); 19] {
         ("token_endpoint_auth_signing_alg_values_supported", assertions),
         ("introspection_endpoint_auth_methods_supported", confidential),
         ("introspection_endpoint_auth_signing_alg_values_supported", at_introspection),
+        ("introspection_signing_alg_values_supported", signed),
         ("revocation_endpoint_auth_methods_supported", revoking),
         ("revocation_endpoint_auth_signing_alg_values_supported", at_revocation),
         ("code_challenge_methods_supported", owned(pkce::METHODS)),
@@ -128,6 +131,7 @@ fn grant_types(enabled: &Enabled) -> Vec<String> {
                 && enabled.scopes.iter().any(|scope| scope == OFFLINE_ACCESS)
         }
         GrantType::PreAuthorizedCode => enabled.pre_authorized_code,
+        GrantType::ClientCredentials | GrantType::TokenExchange => enabled.token_endpoint.is_some(),
     };
     GrantType::ALL.into_iter().filter(mounted).map(|grant| grant.name().to_owned()).collect()
 }

@@ -39,6 +39,32 @@ pub fn join(scopes: &[String]) -> String {
     scopes.join(" ")
 }
 
+/// The path of a scope of the form `name:/path` (SciTokens; WLCG Common JWT Profiles).
+pub fn path_of(scope: &str) -> Option<&str> {
+    scope.split_once(":/").map(|(name, _)| scope.get(name.len().saturating_add(1)..).unwrap_or("/"))
+}
+
+/// Whether the path is written in one way only: from the root, without empty, `.` and `..` parts,
+/// and without an encoding of other characters.
+pub fn is_path(path: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part != "." && part != "..";
+    let plain = !path.contains(['%', '\\', '?', '#']);
+    plain && (path == "/" || path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(part)))
+}
+
+/// Whether the declared scope `own` lets a request have `scope`: the same one, or a path below.
+pub fn covers(own: &str, scope: &str) -> bool {
+    if own == scope {
+        return true;
+    }
+    let (Some(above), Some(below)) = (path_of(own), path_of(scope)) else { return false };
+    let name = |scope: &str, path: &str| scope.len().saturating_sub(path.len());
+    let (own_name, asked_name) = (own.get(..name(own, above)), scope.get(..name(scope, below)));
+    own_name == asked_name
+        && is_path(below)
+        && (above == "/" || below.strip_prefix(above).is_some_and(|rest| rest.starts_with('/')))
+}
+
 /// The characters of a scope: `%x21 / %x23-5B / %x5D-7E`.
 fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
@@ -74,5 +100,26 @@ mod tests {
         let given = allowed(&requested, &["openid", "email"], &owned(&["openid", "admin"]));
         assert_eq!(given, owned(&["openid"]));
         assert_eq!(join(&requested), "openid email admin");
+    }
+
+    #[test]
+    fn a_path_covers_what_lies_below_it() {
+        for (own, scope, covered) in [
+            ("compute.read", "compute.read", true),
+            ("compute.read", "compute.readx", false),
+            ("read:/", "read:/a/b", true),
+            ("read:/data", "read:/data", true),
+            ("read:/data", "read:/data/x", true),
+            ("read:/data", "read:/database", false),
+            ("read:/data", "write:/data", false),
+            ("read:/data", "read:/", false),
+            ("read:/data", "read:/data/../x", false),
+            ("read:/data", "read:/data//x", false),
+            ("read:/data", "read:/data/%2e%2e/x", false),
+            ("read:/data", "read:/data/", false),
+            ("read:/data", "read", false),
+        ] {
+            assert_eq!(covers(own, scope), covered, "{own} {scope}");
+        }
     }
 }

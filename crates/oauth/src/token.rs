@@ -14,12 +14,15 @@ use serde_json::Value;
 pub use error::{TokenError, TokenErrorCode};
 
 use crate::authentication::AuthenticatedClient;
-use crate::authorization::AuthorizationRequest;
+use crate::authorization::{AuthorizationRequest, target};
 use crate::params::Params;
 use crate::pkce::CodeChallenge;
 
 /// Parameters that may be repeated (RFC 8707, 2; RFC 8693, 2.1).
 const REPEATABLE: &[&str] = &["resource", "audience"];
+
+/// The type of an access token in a token exchange (RFC 8693, 3).
+pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// The grants that are supported, used by the checks and the metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +33,21 @@ pub enum GrantType {
     RefreshToken,
     /// A pre-authorized code (OpenID4VCI 1.0, 4.1.1).
     PreAuthorizedCode,
+    /// The client's own authentication (RFC 6749, 4.4).
+    ClientCredentials,
+    /// An access token for another one (RFC 8693).
+    TokenExchange,
 }
 
 impl GrantType {
     /// Every grant that is supported.
-    pub const ALL: [Self; 3] =
-        [Self::AuthorizationCode, Self::RefreshToken, Self::PreAuthorizedCode];
+    pub const ALL: [Self; 5] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::PreAuthorizedCode,
+        Self::ClientCredentials,
+        Self::TokenExchange,
+    ];
 
     /// The grant as sent in `grant_type`.
     pub const fn name(self) -> &'static str {
@@ -43,6 +55,8 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::PreAuthorizedCode => "urn:ietf:params:oauth:grant-type:pre-authorized_code",
+            Self::ClientCredentials => "client_credentials",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 }
@@ -60,6 +74,8 @@ pub enum TokenRequest {
         verifier: Option<String>,
         /// `authorization_details`, if the client wants less than was granted.
         authorization_details: Option<Claims>,
+        /// The names in `resource` and `audience`.
+        targets: Vec<String>,
     },
     /// A refresh token.
     RefreshToken {
@@ -69,6 +85,8 @@ pub enum TokenRequest {
         scope: Option<String>,
         /// `authorization_details`, if the client wants less than was granted.
         authorization_details: Option<Claims>,
+        /// The names in `resource` and `audience`.
+        targets: Vec<String>,
     },
     /// A code from a credential offer.
     PreAuthorizedCode {
@@ -78,6 +96,22 @@ pub enum TokenRequest {
         tx_code: Option<String>,
         /// `authorization_details` as text; not parsed here.
         authorization_details: Option<String>,
+    },
+    /// The client asks for itself.
+    ClientCredentials {
+        /// `scope`.
+        scope: Option<String>,
+        /// The names in `resource` and `audience`.
+        targets: Vec<String>,
+    },
+    /// A token for another one that reaches no further.
+    TokenExchange {
+        /// `subject_token`, an access token of this server.
+        subject_token: String,
+        /// `scope`, if the client wants less than the token has.
+        scope: Option<String>,
+        /// The names in `resource` and `audience`.
+        targets: Vec<String>,
     },
 }
 
@@ -96,11 +130,18 @@ impl TokenRequest {
                 redirect_uri: optional("redirect_uri")?,
                 verifier: optional("code_verifier")?,
                 authorization_details: details(params)?,
+                targets: target::named(params)?,
             }),
             Some(GrantType::RefreshToken) => Ok(Self::RefreshToken {
                 token: needed("refresh_token")?,
                 scope: optional("scope")?,
                 authorization_details: details(params)?,
+                targets: target::named(params)?,
+            }),
+            Some(GrantType::TokenExchange) => exchange(params),
+            Some(GrantType::ClientCredentials) => Ok(Self::ClientCredentials {
+                scope: optional("scope")?,
+                targets: target::named(params)?,
             }),
             Some(GrantType::PreAuthorizedCode) => Ok(Self::PreAuthorizedCode {
                 code: needed("pre-authorized_code")?,
@@ -116,7 +157,20 @@ impl TokenRequest {
         match self {
             Self::AuthorizationCode { authorization_details, .. }
             | Self::RefreshToken { authorization_details, .. } => authorization_details.as_ref(),
-            Self::PreAuthorizedCode { .. } => None,
+            Self::PreAuthorizedCode { .. }
+            | Self::ClientCredentials { .. }
+            | Self::TokenExchange { .. } => None,
+        }
+    }
+
+    /// The names of the resources that the request asks for.
+    pub fn targets(&self) -> &[String] {
+        match self {
+            Self::AuthorizationCode { targets, .. }
+            | Self::RefreshToken { targets, .. }
+            | Self::ClientCredentials { targets, .. }
+            | Self::TokenExchange { targets, .. } => targets,
+            Self::PreAuthorizedCode { .. } => &[],
         }
     }
 
@@ -126,8 +180,32 @@ impl TokenRequest {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
             Self::PreAuthorizedCode { .. } => GrantType::PreAuthorizedCode,
+            Self::ClientCredentials { .. } => GrantType::ClientCredentials,
+            Self::TokenExchange { .. } => GrantType::TokenExchange,
         }
     }
+}
+
+/// Reads a token exchange (RFC 8693, 2.1). Only access tokens are exchanged, for access tokens, and
+/// who acts is the client itself.
+fn exchange(params: &Params) -> Result<TokenRequest, TokenError> {
+    let kinds: [&str; 2] = [ACCESS_TOKEN_TYPE, "urn:ietf:params:oauth:token-type:jwt"];
+    let subject_token = params.one("subject_token")?.ok_or(TokenError::Missing("subject_token"))?;
+    let kind = params.one("subject_token_type")?;
+    if !kinds.contains(&kind.ok_or(TokenError::Missing("subject_token_type"))?) {
+        return Err(TokenError::Unexpected("subject_token_type"));
+    }
+    if params.one("requested_token_type")?.is_some_and(|wanted| !kinds.contains(&wanted)) {
+        return Err(TokenError::Unexpected("requested_token_type"));
+    }
+    if params.has("actor_token") || params.has("actor_token_type") {
+        return Err(TokenError::Unexpected("actor_token"));
+    }
+    Ok(TokenRequest::TokenExchange {
+        subject_token: subject_token.to_owned(),
+        scope: params.one("scope")?.map(str::to_owned),
+        targets: target::named(params)?,
+    })
 }
 
 /// Reads `authorization_details`: an array of one object, because a grant here has only one (RFC
@@ -233,6 +311,9 @@ pub struct TokenResponse {
     pub access_token: String,
     /// The type of the access token, `Bearer`.
     pub token_type: &'static str,
+    /// What was issued, in the answer to a token exchange (RFC 8693, 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<&'static str>,
     /// How long the access token is valid, in seconds from now.
     pub expires_in: i64,
     /// The scopes that were granted, separated by spaces.
@@ -255,6 +336,7 @@ impl TokenResponse {
         Self {
             access_token: access_token.into(),
             token_type: TokenBinding::Bearer.token_type(),
+            issued_token_type: None,
             expires_in,
             scope: None,
             refresh_token: None,

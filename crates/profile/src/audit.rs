@@ -49,6 +49,8 @@ words! {
         ClientAdd = "client.add",
         /// A relying party was removed.
         ClientRemove = "client.remove",
+        /// A client got access tokens for itself: one entry for each client, resource and minute.
+        ClientToken = "client.token",
         /// An authorization code was minted.
         CodeIssue = "code.issue",
         /// A client presented an authorization code.
@@ -95,10 +97,20 @@ words! {
         OrganizationAdd = "organization.add",
         /// A wallet sent a presentation that was verified.
         PresentationAccept = "presentation.accept",
+        /// A resource was registered.
+        ResourceAdd = "resource.add",
+        /// A resource was changed.
+        ResourceEdit = "resource.edit",
+        /// A resource was removed.
+        ResourceRemove = "resource.remove",
+        /// A resource got a secret for introspection.
+        ResourceSecret = "resource.secret",
         /// A session began.
         SessionBegin = "session.begin",
         /// A session ended.
         SessionEnd = "session.end",
+        /// A client exchanged an access token for another one.
+        TokenExchange = "token.exchange",
         /// A client presented a refresh token.
         TokenRefresh = "token.refresh",
         /// A client revoked an access token.

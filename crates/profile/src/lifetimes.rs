@@ -13,6 +13,12 @@ pub const SESSION: i64 = 8 * 3600;
 pub const CODE: i64 = 60;
 /// An access token of a relying party.
 pub const ACCESS_TOKEN: i64 = 300;
+/// The longest that an operator can give to the access tokens of a resource (WLCG Common JWT
+/// Profiles, "Token lifetime").
+pub const LONGEST_ACCESS_TOKEN: i64 = 6 * 3600;
+/// How long a key of one resource is published before it signs and after it signed: servers that
+/// want a key of their own often read the key set only when they start.
+pub const RESOURCE_KEYS: i64 = 7 * DAY;
 /// An ID token.
 pub const ID_TOKEN: i64 = 300;
 /// A grant without refresh tokens. It lasts as long as its code or an access token can be in use.

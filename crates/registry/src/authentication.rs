@@ -14,7 +14,7 @@ use sekisho_oauth::token::TokenError;
 use sekisho_site::{Mismatch, Refusal, paths, registered_list, sent_uri};
 use sekisho_store::StoreError;
 
-use crate::{Registry, RelyingParty, tables};
+use crate::{Registered, Registry, RelyingParty, tables};
 
 /// Why a request of a client failed.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +152,28 @@ impl Registry {
             (None, Presented::None { client_id }) => Ok(Named::Nobody(Some(client_id.clone()))),
             (None, _) => Err(TokenError::UnknownClient { basic: presented.is_basic() }.into()),
         }
+    }
+
+    /// The resource that proves with its secret that it sends the request; `None` if the request
+    /// names no resource, or a client. A wrong secret is refused as that of a client is.
+    pub async fn authenticate_resource(
+        &self,
+        evidence: &ClientEvidence<'_>,
+    ) -> Result<Option<Arc<Registered>>, TokenFailure> {
+        let presented = Presented::from_request(evidence.authorization, evidence.form)?;
+        let Some(id) = presented.client_id() else { return Ok(None) };
+        let resources = self.resources().await?;
+        let Some(resource) = resources.find(id) else { return Ok(None) };
+        if self.find_client(id).await?.is_some() {
+            return Ok(None);
+        }
+        let now = self.site.now();
+        let living = resource.secrets.iter().filter(|one| one.until.is_none_or(|end| now < end));
+        let digests: Vec<&[u8; 32]> = living.map(|one| &one.digest).collect();
+        if presented.is_secret_of(&digests) {
+            return Ok(Some(Arc::clone(resource)));
+        }
+        Err(TokenError::WrongSecret { basic: presented.is_basic() }.into())
     }
 
     /// Checks the proof of a registered client.

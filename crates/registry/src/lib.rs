@@ -8,7 +8,7 @@
 //! | `origins` | where their pages stand |
 //! | [`organizations`] | tenants and the operator |
 //! | [`trust`] | whose credentials count, for what |
-//! | [`resources`] | whom access tokens are for |
+//! | [`resources`] | whom access tokens are for, and what those look like |
 //! | [`services`] | GPU services, gates, and the compiled policies |
 //!
 //! Invariant: data in memory (trust, compiled policies, published keys of clients) is only a copy.
@@ -34,7 +34,8 @@ use sekisho_store::StoreError;
 pub use authentication::{Authenticated, ClientEvidence, Named, TokenFailure};
 pub use clients::RelyingParty;
 pub use organizations::Organization;
-pub use resources::{Resource, TokenFormat};
+pub use resources::rules::ResourceError;
+pub use resources::{Registered, Resource, Resources, TokenFormat};
 pub use services::{Service, Services, ServicesError};
 pub use trust::TrustSnapshot;
 
@@ -52,6 +53,9 @@ struct Inner {
     services: Services,
     policies: Policies,
     trust: RwLock<Arc<TrustSnapshot>>,
+    resources: RwLock<Arc<Resources>>,
+    /// The resources of the configuration.
+    configured: Vec<Resource>,
     client_keys: PublishedKeys,
     origins: Origins,
     /// Whether other machines reach the broker, so that no key of `keys-dev/` counts.
@@ -70,23 +74,27 @@ pub enum RegistryError {
 }
 
 impl Registry {
-    /// Compiles the policies of the gates and reads trust into memory. `exposed` says that other
-    /// machines reach the broker.
+    /// Compiles the policies of the gates, and reads trust and resources into memory. `resources` are
+    /// those of the configuration. `exposed` says that other machines reach the broker.
     pub async fn open(
         site: Site,
         services: Services,
+        resources: Vec<Resource>,
         exposed: bool,
     ) -> Result<Self, RegistryError> {
         let inner = Inner {
             policies: Policies::new(services.gates())?,
             services,
             trust: RwLock::default(),
+            resources: RwLock::default(),
+            configured: resources,
             client_keys: PublishedKeys::default(),
             origins: Origins::default(),
             exposed,
         };
         let registry = Self { site, inner: Arc::new(inner) };
         registry.reload_trust().await?;
+        registry.reload_resources().await?;
         Ok(registry)
     }
 

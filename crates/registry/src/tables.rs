@@ -4,7 +4,8 @@ use sekisho_ambient::HandleKey;
 use sekisho_credential::vc::TrustedIssuer;
 use sekisho_store::table;
 
-use crate::{Organization, RelyingParty};
+use crate::resources::ResourceSecret;
+use crate::{Organization, RelyingParty, Resource};
 
 table!(/// Relying parties: client id → registration.
     pub(crate) Clients = "clients_1": String => RelyingParty);
@@ -17,5 +18,11 @@ table!(/// Trust: issuer identifier → what it may attest, for whom, under whic
     pub(crate) Trust = "trust_1": String => TrustedIssuer);
 table!(/// How often trust has changed: nothing → a number that grows with each change.
     pub(crate) TrustVersion = "trust_version_1": String => u64);
+table!(/// Resources that operators registered: id → identifier and token profile.
+    pub(crate) Resources = "resources_1": String => Resource);
+table!(/// Secrets with which resources introspect: id → digests, the newest first.
+    pub(crate) ResourceSecrets = "resource_secrets_1": String => Vec<ResourceSecret>);
+table!(/// How often resources have changed: nothing → a number that grows with each change.
+    pub(crate) ResourceVersion = "resource_version_1": String => u64);
 table!(/// Client assertions that were used: expiry and digest → nothing.
     pub(crate) UsedAssertions = "used_assertions_1": HandleKey => ());

@@ -53,6 +53,11 @@ impl Call {
         Self { method: Method::POST, path: path.into(), body: Some(body) }
     }
 
+    /// A request that changes a part of something.
+    pub fn patch(path: impl Into<String>, body: Value) -> Self {
+        Self { method: Method::PATCH, path: path.into(), body: Some(body) }
+    }
+
     /// A request that removes something.
     pub fn delete(path: impl Into<String>) -> Self {
         Self { method: Method::DELETE, path: path.into(), body: None }

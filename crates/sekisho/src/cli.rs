@@ -1,4 +1,4 @@
-//! The command line: `sekisho init | serve | status | org | client | trust | credential | session |
+//! The command line: `sekisho init | serve | status | org | client | resource | trust | credential | session |
 //! grant | key | audit | explain | demo | completions`.
 //!
 //! `--output json` prints one JSON document on standard output, errors included, and `--output jsonl`
@@ -12,6 +12,7 @@ mod explain;
 mod grant;
 mod key;
 mod org;
+mod resource;
 mod server;
 mod session;
 mod sessions;
@@ -99,6 +100,9 @@ enum Command {
     /// Relying parties
     #[command(subcommand)]
     Client(client::Command),
+    /// Servers that accept access tokens, and what those look like
+    #[command(subcommand)]
+    Resource(resource::Command),
     /// Trusted issuers
     #[command(subcommand)]
     Trust(trust::Command),
@@ -180,6 +184,7 @@ impl Session<'_, '_> {
             Command::Status => self.status().await,
             Command::Org(command) => self.org(command).await,
             Command::Client(command) => self.client(command).await,
+            Command::Resource(command) => self.resource(command).await,
             Command::Trust(command) => self.trust(command).await,
             Command::Credential(command) => self.credential(command).await,
             Command::Session(command) => self.sessions(command).await,

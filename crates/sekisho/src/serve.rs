@@ -76,7 +76,7 @@ impl Server {
         let router = sekisho_web::admin::router(broker.clone());
         let admin = tokio::spawn(socket.serve(router, stopped.clone()));
         let checkpoints = tokio::spawn(checkpoints.keep(stopped.clone()));
-        let upkeep = tokio::spawn(upkeep::keep(broker, tls, stopped));
+        let upkeep = tokio::spawn(upkeep::keep(broker.clone(), tls, stopped));
         announce(&settings);
         let _ = ready.send(());
 
@@ -86,6 +86,9 @@ impl Server {
         let farewell = async { tokio::join!(public, admin, upkeep) };
         if tokio::time::timeout(FAREWELL, farewell).await.is_err() {
             tracing::warn!("some requests did not end in time");
+        }
+        if let Err(error) = broker.write_last_counts().await {
+            tracing::error!(%error, "counts could not be written into the audit log");
         }
         if let Ok(mut checkpoints) = checkpoints.await {
             checkpoints.end().await;

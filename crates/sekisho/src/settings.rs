@@ -254,6 +254,7 @@ fn named(error: &ConfigError) -> String {
         ) => service,
         ConfigError::Wallets(WalletsError::Endpoint { name }) => name,
         ConfigError::OperatorUri(uri) => uri,
+        ConfigError::Resource(error) => &error.id,
         ConfigError::OperatorName => return "[operator]".to_owned(),
         ConfigError::Wallets(WalletsError::Preferred(_)) => return "[[wallets]]".to_owned(),
     };

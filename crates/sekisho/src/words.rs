@@ -19,13 +19,17 @@ words! {
     ACTION = "操作", "Action";
     ACTOR = "実行者", "Actor";
     ALGORITHM = "方式", "Algorithm";
+    AGENTS = "代理クライアント", "Agents";
+    ALIASES = "別の名前", "Further names";
     ANCHORS = "ルート証明書", "Roots";
+    AUDIENCE = "識別子 (aud)", "Identifier (aud)";
     RESERVE = "ディスクの予備領域", "Reserve on the disk";
     RESERVE_IN_USE =
         "ディスクの予備領域を使用中です。空きができると元に戻ります。",
         "The reserve on the disk is in use. It is made whole again when there is room.";
     AUDIT_RECORDS = "監査記録", "Audit records";
     CHECKPOINT = "チェックポイント", "Checkpoint";
+    CLAIMS = "クレーム", "Claims";
     CLIENT_ID = "クライアントID", "Client ID";
     CLIENT_SECRET = "クライアントシークレット", "Client secret";
     CLIENTS = "クライアント", "Clients";
@@ -39,7 +43,10 @@ words! {
     GATE = "ゲート", "Gate";
     GRANTED = "許可", "Granted";
     HTTP_STATUS = "HTTP ステータス", "HTTP status";
+    FORMAT = "形式", "Format";
     ID = "ID", "ID";
+    JWKS_URI = "公開鍵", "Public keys";
+    LIFETIME = "有効期間（秒）", "Lifetime (seconds)";
     ISSUED = "発行", "Issued";
     ISSUER = "発行元", "Issuer";
     KEY = "鍵", "Key";
@@ -72,6 +79,7 @@ words! {
     TYPE = "種類", "Type";
     UNTIL = "次の変更", "Until";
     VERSION = "版", "Version";
+    WHOSE = "組織・リソース", "Organization or resource";
     // steps of a rotation
     STEP_ACTIVATE = "公開済みの予備鍵を使用", "use the published spare";
     STEP_PUBLISH_SPARE = "新しい予備鍵を公開", "publish a new spare";
@@ -115,6 +123,11 @@ words! {
         "This broker speaks http: for trying out only. Cookies have neither Secure nor __Host-.";
     PLAN = "計画 (dry-run)", "Plan (dry run): nothing was changed";
     RUNNING = "動いています", "running";
+    RESOURCE_CONFIGURED =
+        "このリソースは sekisho.toml に書かれています。変更はそのファイルで行い、再起動してください。",
+        "This resource stands in sekisho.toml: change it there and restart.";
+    RESOURCE_SECRET = "リソースのシークレット", "Resource secret";
+    SECRETS = "シークレットの期間", "Secrets count";
     SECRET_ONCE =
         "シークレットは今だけ表示しています。",
         "The secret is shown this once.";

@@ -41,6 +41,8 @@ pub const LOGOUT_DONE: &str = "/logout/done";
 pub const USERINFO: &str = "/userinfo";
 /// The public keys that verify ID tokens (`jwks_uri`).
 pub const JWKS: &str = "/jwks";
+/// The public keys that verify access tokens for one resource: its id, then `.json`.
+pub const RESOURCE_JWKS: &str = "/jwks/{resource}";
 /// The discovery document of OpenID Connect.
 pub const OPENID_CONFIGURATION: &str = "/.well-known/openid-configuration";
 /// The discovery document of RFC 8414.
@@ -90,6 +92,11 @@ pub fn login(login: &str) -> String {
 /// Returns the path of a login's consent page.
 pub fn consent(login: &str) -> String {
     fill(CONSENT, &[login])
+}
+
+/// Returns the path of the keys of a resource.
+pub fn resource_jwks(id: &str) -> String {
+    fill(RESOURCE_JWKS, &[&format!("{id}.json")])
 }
 
 /// Returns the path with which all URLs of an organization begin.

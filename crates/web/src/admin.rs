@@ -14,10 +14,12 @@ use axum::{Json, Router};
 use http::StatusCode;
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    AddClient, AddOrganization, AddTrust, AdminError, By, ChangeStatus, CredentialQuery, EndGrant,
-    EndSession, Listing, OfferCredential, Part, RotateKey, WhichSessions,
+    AddClient, AddOrganization, AddTrust, AdminError, By, ChangeStatus, CredentialQuery,
+    EditResource, EndGrant, EndSession, Listing, OfferCredential, Part, RotateKey,
+    RotateResourceSecret, WhichSessions,
 };
 use sekisho_grants::listing::Which;
+use sekisho_registry::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -36,6 +38,12 @@ pub fn router(broker: Broker) -> Router {
         .route("/v1/organizations", get(organizations).post(add_organization))
         .route("/v1/clients", get(clients).post(add_client))
         .route("/v1/clients/{client}", delete(remove_client))
+        .route("/v1/resources", get(resources).post(add_resource))
+        .route(
+            "/v1/resources/{resource}",
+            get(resource).patch(edit_resource).delete(remove_resource),
+        )
+        .route("/v1/resources/{resource}/rotate-secret", post(rotate_resource_secret))
         .route("/v1/trust", get(trust).post(add_trust).delete(remove_trust))
         .route("/v1/credentials", get(credentials))
         .route("/v1/credentials/offer", post(offer_credential))
@@ -223,6 +231,58 @@ async fn remove_client(
     Asked(change): Asked<Change>,
 ) -> Answer {
     answer(broker.remove_client(&by(caller, change.dry_run), &client).await)
+}
+
+async fn resources(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
+    list("resources", broker.list_resources().await)
+}
+
+async fn resource(
+    State(broker): State<Broker>,
+    _: Caller,
+    Path(resource): Path<String>,
+    _: Asked<Nothing>,
+) -> Answer {
+    answer(broker.show_resource(&resource).await)
+}
+
+async fn add_resource(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Asked(change): Asked<Change>,
+    Body(add): Body<Resource>,
+) -> Answer {
+    answer(broker.add_resource(&by(caller, change.dry_run), &add).await)
+}
+
+async fn edit_resource(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(resource): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(edit): Body<EditResource>,
+) -> Answer {
+    answer(broker.edit_resource(&by(caller, change.dry_run), &resource, &edit).await)
+}
+
+async fn remove_resource(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(resource): Path<String>,
+    Asked(change): Asked<Change>,
+) -> Answer {
+    answer(broker.remove_resource(&by(caller, change.dry_run), &resource).await)
+}
+
+async fn rotate_resource_secret(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(resource): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(rotate): Body<RotateResourceSecret>,
+) -> Answer {
+    let by = by(caller, change.dry_run);
+    answer(broker.rotate_resource_secret(&by, &resource, rotate).await)
 }
 
 async fn trust(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {

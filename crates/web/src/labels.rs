@@ -6,7 +6,7 @@
 use sekisho_access::{Action, AffiliationType};
 use sekisho_ambient::{Handle, Text, Words};
 use sekisho_grants::GrantedPermit;
-use sekisho_login::consent::{ConsentQuestion, ReleasedClaim};
+use sekisho_login::consent::{AskedResource, ConsentQuestion, ReleasedClaim};
 use sekisho_login::{DeniedLogin, ServiceFacts, asked as ask};
 use sekisho_oauth::authorization::AuthorizationResponse;
 use sekisho_profile::Code;
@@ -105,8 +105,20 @@ pub(crate) fn consent_view(
         transfer_abroad: told(service.and_then(|service| service.transfer_abroad.as_ref())),
         not_given: question.not_released.iter().map(|name| asked(name, lang)).collect(),
         offline: question.offline,
+        resources: question
+            .resources
+            .iter()
+            .map(|resource| resource_fact(resource, lang))
+            .collect(),
         gpu: question.permit.as_ref().map(|permit| gpu_facts(permit, lang)),
     }
+}
+
+/// A server that gets an access token, with the scopes that it has there.
+fn resource_fact(resource: &AskedResource, lang: Lang) -> Fact {
+    let scopes = resource.scopes.join(" ");
+    let value = if scopes.is_empty() { texts::CONSENT_RESOURCE_PLAIN.say(lang) } else { &scopes };
+    Fact { label: say(lang, &resource.name), value: value.to_owned() }
 }
 
 /// The label of a claim that a wallet is asked for, by the name `type/claim`.

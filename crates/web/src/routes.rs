@@ -17,7 +17,7 @@ use sekisho_site::paths::{
     AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, INTROSPECT,
     ISSUER, ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE,
     NONCE, NUMBER, OFFER, OPENID_CONFIGURATION, ORG_DID, PHONE, PHONE_DECLINED, RENEW, REQUEST,
-    RESPONSE, REVOKE, STATUS_LIST, TOKEN, TYPE, USERINFO,
+    RESOURCE_JWKS, RESPONSE, REVOKE, STATUS_LIST, TOKEN, TYPE, USERINFO,
 };
 
 use crate::app::App;
@@ -80,6 +80,7 @@ fn documents() -> Router<App> {
         .route(OPENID_CONFIGURATION, get(documents::discovery))
         .route(AUTHORIZATION_SERVER, get(documents::discovery))
         .route(JWKS, get(documents::jwks))
+        .route(RESOURCE_JWKS, get(documents::resource_jwks))
         .route(DID, get(documents::did))
         .route(ORG_DID, get(documents::organization_did))
         .route(ISSUER, get(documents::issuer))

@@ -92,6 +92,9 @@ texts! {
     CONSENT_ABROAD: "国外への移転", "Transfer abroad";
     CONSENT_OFFLINE: "不在のときの利用", "While you are away";
     CONSENT_OFFLINE_YES: "サービスは、最長30日間、あなたがいないときも同じ情報を読み直せます。証明書が失効すると読めなくなります。", "For up to 30 days, the service may read the same again without you. This ends when your credential is revoked.";
+    CONSENT_RESOURCES: "ほかのサーバーの利用", "Other servers";
+    CONSENT_RESOURCES_HELP: "サービスは、あなたとして次のサーバーを利用できるようになります。", "The service may use these servers as you.";
+    CONSENT_RESOURCE_PLAIN: "利用", "Use";
     CONSENT_NOT_GIVEN: "渡さない情報", "What is not shared";
     NOT_TOLD: "サービスは示していません", "Not stated by the service";
     YES: "はい", "Yes";

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use sekisho_oauth::authorization::{
-    self, AuthorizationError, AuthorizationResponse, Encoded, ServerRules, validate,
+    self, AuthorizationError, AuthorizationResponse, Encoded, ServerRules, Target, validate,
 };
 use sekisho_oauth::client::Client;
 use sekisho_oauth::params::Params;
@@ -32,7 +32,13 @@ fn is_registered(uri: &str) -> bool {
 
 fuzz_target!(|text: &str| {
     let Ok(params) = Params::parse(text) else { return };
+    let targets = [Target {
+        audience: "https://store.example".to_owned(),
+        aliases: vec!["store".to_owned()],
+        scopes: vec!["read:/data".to_owned()],
+    }];
     let rules = ServerRules {
+        targets: &targets,
         issuer: "https://auth.example.jp",
         scopes_supported: scopes::supported(),
         claims_of: scopes::claims_supported,

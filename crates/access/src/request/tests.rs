@@ -58,7 +58,7 @@ fn another_type_is_refused() {
 #[test]
 fn a_member_that_no_rule_reads_is_refused() {
     for name in [
-        "locations",
+        "location",
         "data_classification",
         "datatypes",
         "identifier",
@@ -73,6 +73,23 @@ fn a_member_that_no_rule_reads_is_refused() {
     }
     let long = with(json!({"x".repeat(100_000): 1}));
     assert_eq!(long, Err(DetailsError::Unsupported("x".repeat(64))));
+}
+
+#[test]
+fn locations_are_names_of_resources_each_once() {
+    let named = with(json!({"locations": ["urn:slurm:tokyo-1", "https://store.example"]})).unwrap();
+    assert_eq!(named.locations, ["urn:slurm:tokyo-1", "https://store.example"]);
+    assert_eq!(GpuAccessRequest::from_details(&named.to_details()).unwrap(), named);
+    let fewer =
+        json!({"type": "gpu_access", "service": named.service, "locations": ["urn:slurm:tokyo-1"]});
+    let fewer = fewer.as_object().unwrap();
+    assert_eq!(narrowed(&named.to_details(), fewer).unwrap()["locations"], fewer["locations"]);
+    let mut other = fewer.clone();
+    other.insert("locations".to_owned(), json!(["urn:other"]));
+    assert_eq!(narrowed(&named.to_details(), &other), None);
+    for wrong in [json!([]), json!("urn:x"), json!(["urn:x", "urn:x"]), json!([1]), json!([""])] {
+        assert_eq!(with(json!({"locations": wrong})), Err(DetailsError::Locations), "{wrong}");
+    }
 }
 
 #[test]

@@ -132,6 +132,7 @@ impl Broker {
             self.refuse_development_key("jwks", &key.thumbprint())?;
         }
         let id = &party.client.client_id;
+        self.refuse_resource_name(id).await?;
         let has_secret = matches!(
             party.client.authentication,
             ClientAuthentication::SecretBasic { .. }

@@ -63,6 +63,9 @@ pub struct KeyRow {
     pub purpose: String,
     /// The corporate number of the organization, for purposes that belong to one.
     pub organization: Option<String>,
+    /// The id of the resource, for a key that signs nothing but its access tokens.
+    #[serde(default)]
+    pub resource: Option<String>,
     /// The algorithm with which it signs.
     pub algorithm: Algorithm,
     /// `prepared`, `published`, `active`, `retiring`, `retired` or `compromised`.
@@ -82,11 +85,14 @@ pub struct KeyRow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RotateKey {
-    /// `id-token`, `request-object`, `audit-checkpoint` or `credential`.
+    /// `id-token`, `access-token`, `request-object`, `audit-checkpoint` or `credential`.
     pub purpose: String,
     /// The corporate number of the organization, for `credential`.
     #[serde(default)]
     pub organization: Option<String>,
+    /// The id of the resource, for `access-token`, if it has keys of its own.
+    #[serde(default)]
+    pub resource: Option<String>,
     /// The algorithm of the keys; all algorithms of the purpose if absent.
     #[serde(default)]
     pub algorithm: Option<Algorithm>,
@@ -166,6 +172,10 @@ impl Broker {
                 Some(number) => change.with("organization", number),
                 None => change,
             };
+            let change = match purpose.resource() {
+                Some(resource) => change.with("resource", resource),
+                None => change,
+            };
             let begun = self
                 .change(by, change, |tx| {
                     if self.keyring.begin_in(tx, &rotation)? {
@@ -196,18 +206,23 @@ fn purpose(rotate: &RotateKey) -> Result<Purpose, AdminError> {
     };
     let purpose = match rotate.purpose.as_str() {
         "id-token" => Purpose::IdToken,
+        "access-token" => Purpose::AccessToken { resource: rotate.resource.clone() },
         "request-object" => Purpose::RequestObject,
         "audit-checkpoint" => Purpose::AuditCheckpoint,
         "credential" => Purpose::Credential { org: number()? },
         other => {
             return Err(AdminError::Invalid(format!(
-                "unknown purpose {other:?}: id-token, request-object, audit-checkpoint or credential"
+                "unknown purpose {other:?}: id-token, access-token, request-object, audit-checkpoint or credential"
             )));
         }
     };
     if purpose.organization().is_none() && rotate.organization.is_some() {
         let own =
             format!("keys for {} are the broker's own, not an organization's", purpose.name());
+        return Err(AdminError::Invalid(own));
+    }
+    if rotate.resource.is_some() && purpose.resource().is_none() {
+        let own = format!("keys for {} belong to no resource", purpose.name());
         return Err(AdminError::Invalid(own));
     }
     Ok(purpose)
@@ -234,6 +249,7 @@ fn row(record: &KeyRecord) -> KeyRow {
         kid: record.kid.clone(),
         purpose: record.purpose.name().to_owned(),
         organization: record.purpose.organization().map(str::to_owned),
+        resource: record.purpose.resource().map(str::to_owned),
         algorithm: record.algorithm,
         state: record.state.name().to_owned(),
         signs_only_lists: record.signs_only_lists(),

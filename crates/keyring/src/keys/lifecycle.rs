@@ -12,9 +12,9 @@ use super::{KeyRecord, KeyState, Purpose};
 /// How long keys are published, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// How long a key is published before it signs: the time for which verifiers may cache a key
-    /// document, plus the allowed difference of clocks.
-    pub publish_ahead: i64,
+    /// How long a key is published before it signs, by purpose: the time for which verifiers may
+    /// keep a key document, plus the allowed difference of clocks.
+    pub publish_ahead: fn(&Purpose) -> i64,
     /// How long a key stays published after its last signature, by purpose: the validity of what it
     /// signs, plus the allowed difference of clocks.
     pub overlap: fn(&Purpose) -> i64,
@@ -57,8 +57,13 @@ pub enum Step {
 
 /// When a spare that was published at `published` can become active: as soon as every verifier can
 /// have fetched it.
-pub fn activation(published: Timestamp, now: Timestamp, policy: &Policy) -> Timestamp {
-    now.max(published.plus(policy.publish_ahead))
+pub fn activation(
+    purpose: &Purpose,
+    published: Timestamp,
+    now: Timestamp,
+    policy: &Policy,
+) -> Timestamp {
+    now.max(published.plus((policy.publish_ahead)(purpose)))
 }
 
 /// Asks for a rotation: the oldest spare will become active at the returned time. Asking again
@@ -77,7 +82,7 @@ pub fn request_rotation(
     });
     // A spare for which a rotation was asked before comes first.
     let (since, activate_at) = spares.min_by_key(|(since, asked)| (asked.is_none(), *since))?;
-    Some(*activate_at.get_or_insert_with(|| activation(since, now, policy)))
+    Some(*activate_at.get_or_insert_with(|| activation(purpose, since, now, policy)))
 }
 
 /// Marks a key as compromised, because somebody else may have it: it leaves every document at once,
@@ -165,7 +170,7 @@ impl Line<'_> {
         let due = self.keys.iter().filter_map(|record| match record.state {
             KeyState::Published { since, activate_at, .. } => {
                 let asked = activate_at.is_some_and(|at| at <= now);
-                let known = since.plus(policy.publish_ahead) <= now;
+                let known = since.plus((policy.publish_ahead)(self.purpose)) <= now;
                 ((asked || !has_active) && (known || is_first)).then_some((since, *record))
             }
             _ => None,

@@ -16,13 +16,14 @@ const AHEAD: i64 = 300;
 fn validity(purpose: &Purpose) -> i64 {
     match purpose {
         Purpose::IdToken => 600,
+        Purpose::AccessToken { .. } => 21_600,
         Purpose::RequestObject | Purpose::AuditCheckpoint => 120,
         Purpose::Credential { .. } => 90_000,
         Purpose::StatusList { .. } => 7_200,
     }
 }
 
-const POLICY: Policy = Policy { publish_ahead: AHEAD, overlap: validity };
+const POLICY: Policy = Policy { publish_ahead: |_| AHEAD, overlap: validity };
 
 fn record(purpose: Purpose, algorithm: Algorithm, number: u64, now: Timestamp) -> KeyRecord {
     // All records share one key: the rules look only at `kid`, and making keys is slow.
@@ -48,10 +49,11 @@ struct World {
     signed: Vec<Signed>,
 }
 
-fn lines() -> [(Purpose, Algorithm); 4] {
+fn lines() -> [(Purpose, Algorithm); 5] {
     let credential = |org: &str| Purpose::Credential { org: org.to_owned() };
     [
         (Purpose::IdToken, Algorithm::Es256),
+        (Purpose::AccessToken { resource: Some("slurm".to_owned()) }, Algorithm::Rs256),
         (Purpose::RequestObject, Algorithm::Es256),
         (credential("1180301018771"), Algorithm::Es256),
         (credential("7900000000002"), Algorithm::Es256),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     AuthorizationError, AuthorizationErrorCode as Code, AuthorizationRequest, ErrorRedirect,
-    PageErrorCode, Prompt, RESPONSE_TYPES, ResponseMode, ServerRules,
+    PageErrorCode, Prompt, RESPONSE_TYPES, ResponseMode, ServerRules, Target, TargetError, target,
 };
 use crate::claims_request::ClaimsRequest;
 use crate::client::{self, Client};
@@ -24,8 +24,8 @@ const MAX_ECHO: usize = 4096;
 const MAX_HINT: usize = 8192;
 /// The most entries of `authorization_details`.
 const MAX_DETAILS: usize = 16;
-/// Parameters that may be repeated (RFC 8707, 2).
-const REPEATABLE: &[&str] = &["resource"];
+/// Parameters that may be repeated (RFC 8707, 2; RFC 8693, 2.1).
+const REPEATABLE: &[&str] = &["resource", "audience"];
 
 /// One check: reads parameters, fills in the request, or refuses.
 pub type Check = fn(&mut Draft<'_>) -> Result<(), AuthorizationError>;
@@ -38,6 +38,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("response_mode", response_mode),
     ("request_object", request_object),
     ("response_type", response_type),
+    ("resources", resources),
     ("scope", scope),
     ("nonce", nonce),
     ("prompt", prompt),
@@ -171,14 +172,40 @@ fn response_type(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     }
 }
 
-/// Scopes that are known and that the client may ask for are kept; others are ignored (checklist
-/// AUTH-7).
+/// Every resource that is named is registered, and the client may ask for it (RFC 8707, 2).
+fn resources(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    let refuse = |error: TargetError| draft.refuse(Code::InvalidTarget, &error.to_string());
+    let mut resources = Vec::new();
+    for name in target::named(draft.params).map_err(refuse)? {
+        let known = draft.rules.targets.iter().find(|target| target.is_called(&name));
+        let audience = match known {
+            Some(target) => target.audience.clone(),
+            None if name == draft.rules.issuer => name,
+            None => return Err(refuse(TargetError::Unknown)),
+        };
+        if !resources.contains(&audience) {
+            resources.push(audience);
+        }
+    }
+    draft.request.resources = resources;
+    Ok(())
+}
+
+/// Scopes that are known and that the client may ask for are kept, and those of the resources that
+/// are asked for; others are ignored (checklist AUTH-7).
 fn scope(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
     let text = draft.one("scope")?.unwrap_or_default();
     let asked =
         scope::parse(text).map_err(|error| draft.refuse(Code::InvalidScope, &error.to_string()))?;
     let supported = &draft.rules.scopes_supported;
-    draft.request.scopes = scope::allowed(&asked, supported, &draft.client.scopes);
+    let named = |target: &&Target| draft.request.resources.contains(&target.audience);
+    let targets: Vec<&Target> = draft.rules.targets.iter().filter(named).collect();
+    let own = scope::allowed(&asked, supported, &draft.client.scopes);
+    let of_resource = |scope: &String| {
+        targets.iter().flat_map(|target| &target.scopes).any(|own| scope::covers(own, scope))
+    };
+    let kept = asked.into_iter().filter(|scope| own.contains(scope) || of_resource(scope));
+    draft.request.scopes = kept.collect();
     Ok(())
 }
 

@@ -45,7 +45,8 @@ pub struct ErrorRedirect {
     pub iss: String,
 }
 
-/// Codes that our authorization answers carry (RFC 6749, 4.1.2.1; Core, 3.1.2.6; RFC 9396, 5).
+/// Codes that our authorization answers carry (RFC 6749, 4.1.2.1; Core, 3.1.2.6; RFC 9396, 5; RFC
+/// 8707, 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthorizationErrorCode {
@@ -66,6 +67,9 @@ pub enum AuthorizationErrorCode {
     UnmetAuthenticationRequirements,
     /// `authorization_details` of an unknown type, or malformed.
     InvalidAuthorizationDetails,
+    /// The request names a resource that does not exist, or that the client may not ask for (RFC
+    /// 8707, 2).
+    InvalidTarget,
     /// `request` is not supported.
     RequestNotSupported,
     /// `request_uri` is not supported.
@@ -88,6 +92,7 @@ impl AuthorizationErrorCode {
             Self::ConsentRequired => "consent_required",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::InvalidTarget => "invalid_target",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::RegistrationNotSupported => "registration_not_supported",

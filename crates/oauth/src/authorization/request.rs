@@ -4,6 +4,7 @@ use sekisho_jose::Claims;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::target;
 use crate::claims_request::ClaimsRequest;
 use crate::pkce::{self, CodeChallenge};
 
@@ -50,6 +51,9 @@ pub struct AuthorizationRequest {
     /// `acr_values`, in the order of preference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub acr_values: Vec<String>,
+    /// The identifiers of the protected resources that were asked for (RFC 8707, 2).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
     /// `authorization_details`: objects of a supported `type`, otherwise unchecked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub authorization_details: Vec<Claims>,
@@ -153,7 +157,9 @@ impl AuthorizationRequest {
         ];
         let mut query = form_urlencoded::Serializer::new(String::new());
         query
-            .extend_pairs(members.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+            .extend_pairs(members.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))))
+            // An identifier may be no URI, and a parameter `audience` occurs once.
+            .extend_pairs(self.resources.iter().map(|name| (target::parameter(name), name)));
         query.finish()
     }
 }

@@ -39,6 +39,7 @@ fn rules() -> ServerRules<'static> {
             let asked = all.into_iter().filter(|(scope, _)| scopes.iter().any(|s| s == scope));
             asked.map(|(_, claim)| claim).collect()
         },
+        targets: &[],
         authorization_details_types_supported: vec!["gpu_access"],
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::authorization::TargetError;
 use crate::description::Description;
 use crate::params::Duplicate;
 use crate::pkce::PkceError;
@@ -89,12 +90,18 @@ pub enum TokenError {
     /// The refresh token is unknown, expired, revoked, used before, or another client's.
     #[error("the refresh token is unknown, expired, revoked or another client's")]
     InvalidRefreshToken,
+    /// The token of a token exchange is unknown, expired, revoked, or not the client's to exchange.
+    #[error("the subject_token is not one that this client may exchange")]
+    SubjectToken,
     /// The scope is malformed, or wider than what was granted.
     #[error("scope is malformed or wider than was granted")]
     InvalidScope,
     /// The request asks for `authorization_details` that were not granted.
     #[error("authorization_details are malformed or wider than was granted")]
     InvalidAuthorizationDetails,
+    /// The request names a resource that was not granted, or leads to several.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// This server has too much to do just now; the client may try again later.
     #[error("busy")]
     TemporarilyUnavailable,
@@ -103,7 +110,7 @@ pub enum TokenError {
     ServerError,
 }
 
-/// The codes that a token error may carry (RFC 6749, 5.2; RFC 9396, 14.6). The last two repeat what
+/// The codes that a token error may carry (RFC 6749, 5.2; RFC 9396, 14.6; RFC 8707, 2). The last two repeat what
 /// the HTTP statuses 503 and 500 say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenErrorCode {
@@ -121,6 +128,8 @@ pub enum TokenErrorCode {
     InvalidScope,
     /// The `authorization_details` were not granted.
     InvalidAuthorizationDetails,
+    /// The resource was not granted, or there are several (RFC 8707, 2).
+    InvalidTarget,
     /// This server has too much to do just now; the client may try again later.
     TemporarilyUnavailable,
     /// This server failed.
@@ -129,7 +138,7 @@ pub enum TokenErrorCode {
 
 impl TokenErrorCode {
     /// Every code that a token error can carry.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -137,6 +146,7 @@ impl TokenErrorCode {
         Self::UnsupportedGrantType,
         Self::InvalidScope,
         Self::InvalidAuthorizationDetails,
+        Self::InvalidTarget,
         Self::TemporarilyUnavailable,
         Self::ServerError,
     ];
@@ -151,6 +161,7 @@ impl TokenErrorCode {
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope => "invalid_scope",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
+            Self::InvalidTarget => "invalid_target",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }
@@ -175,6 +186,7 @@ impl TokenError {
             | Self::Missing(_)
             | Self::Unexpected(_)
             | Self::Unreadable
+            | Self::SubjectToken
             | Self::SeveralMethods => TokenErrorCode::InvalidRequest,
             Self::NotAuthenticated
             | Self::UnsupportedMethod
@@ -196,6 +208,7 @@ impl TokenError {
             Self::UnsupportedGrantType => TokenErrorCode::UnsupportedGrantType,
             Self::InvalidScope => TokenErrorCode::InvalidScope,
             Self::InvalidAuthorizationDetails => TokenErrorCode::InvalidAuthorizationDetails,
+            Self::Target(_) => TokenErrorCode::InvalidTarget,
             Self::TemporarilyUnavailable => TokenErrorCode::TemporarilyUnavailable,
             Self::ServerError => TokenErrorCode::ServerError,
         }

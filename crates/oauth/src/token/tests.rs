@@ -28,6 +28,7 @@ fn request(redirect_uri: Option<&str>, verifier: Option<&str>) -> TokenRequest {
         code: "c".to_owned(),
         redirect_uri: redirect_uri.map(str::to_owned),
         verifier: verifier.map(str::to_owned),
+        targets: Vec::new(),
     }
 }
 
@@ -158,6 +159,7 @@ fn statuses_follow_from_codes() {
             ("unsupported_grant_type", 400),
             ("invalid_scope", 400),
             ("invalid_authorization_details", 400),
+            ("invalid_target", 400),
             ("temporarily_unavailable", 503),
             ("server_error", 500),
         ]

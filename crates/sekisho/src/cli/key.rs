@@ -32,6 +32,9 @@ pub(super) enum Command {
         /// The organization, for credential
         #[arg(long, value_name = "NUMBER")]
         org: Option<String>,
+        /// The resource, for access-token, if it has keys of its own
+        #[arg(long, value_name = "ID")]
+        resource: Option<String>,
         /// One algorithm only
         #[arg(long, value_name = "ALG", value_parser = algorithm)]
         alg: Option<Algorithm>,
@@ -51,6 +54,8 @@ pub(super) enum Command {
 pub(super) enum Purpose {
     /// ID tokens
     IdToken,
+    /// Access tokens that are JWTs
+    AccessToken,
     /// Presentation requests
     RequestObject,
     /// Checkpoints of the audit log
@@ -63,6 +68,7 @@ impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Self::IdToken => "id-token",
+            Self::AccessToken => "access-token",
             Self::RequestObject => "request-object",
             Self::AuditCheckpoint => "audit-checkpoint",
             Self::Credential => "credential",
@@ -78,13 +84,14 @@ impl Session<'_, '_> {
                 let call = if all { call.with("all", "true") } else { call };
                 self.list(&call, "keys", Self::keys).await
             }
-            Command::Rotate { purpose, org, alg, compromised, yes, rehearsal } => {
+            Command::Rotate { purpose, org, resource, alg, compromised, yes, rehearsal } => {
                 if compromised {
                     self.confirm(purpose.name(), yes, rehearsal.dry_run)?;
                 }
                 let rotate = RotateKey {
                     purpose: purpose.name().to_owned(),
                     organization: org,
+                    resource,
                     algorithm: alg,
                     compromised,
                 };
@@ -99,7 +106,7 @@ impl Session<'_, '_> {
         let headings = [
             words::KEY,
             words::PURPOSE,
-            words::CORPORATE_NUMBER,
+            words::WHOSE,
             words::ALGORITHM,
             words::STATE,
             words::SINCE,
@@ -115,7 +122,7 @@ impl Session<'_, '_> {
             table.row([
                 row.kid,
                 row.purpose,
-                row.organization.unwrap_or_default(),
+                row.organization.or(row.resource).unwrap_or_default(),
                 row.algorithm.name().to_owned(),
                 state,
                 row.since.map(time).unwrap_or_default(),

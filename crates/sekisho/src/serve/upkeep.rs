@@ -28,6 +28,9 @@ pub(super) async fn keep(
             () = tokio::time::sleep(INTERVAL) => {}
             _ = stopped.wait_for(|stopped| *stopped) => return,
         }
+        if let Err(error) = broker.write_counts().await {
+            tracing::error!(%error, "counts could not be written into the audit log");
+        }
         if let Err(error) = broker.sweep_keys().await {
             tracing::error!(%error, "keys could not be moved on");
         }

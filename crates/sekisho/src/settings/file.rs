@@ -8,7 +8,7 @@ use sekisho_ambient::listen_address;
 use sekisho_broker::config::{Config, ConfigError, Operator};
 use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
-use sekisho_registry::Service;
+use sekisho_registry::{Resource, Service};
 use sekisho_site::{Origin, OutboundConfig};
 use serde::Deserialize;
 
@@ -37,6 +37,8 @@ pub(super) struct File {
     services: Vec<Service>,
     #[serde(default)]
     gates: Vec<Gate>,
+    #[serde(default)]
+    resources: Vec<Resource>,
     operator: Option<Operator>,
     wallets: Vec<WalletEntry>,
 }
@@ -98,6 +100,7 @@ impl File {
             type_authority,
             services: self.services,
             gates: self.gates,
+            resources: self.resources,
             wallets: self.wallets,
             client_id_prefix: self.client_id_prefix,
             response_mode: self.response_mode,

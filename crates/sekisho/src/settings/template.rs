@@ -237,6 +237,19 @@ allowed_affiliation_types = ["regular", "fixed_term", "seconded", "faculty", "st
 # Any of these achievements, at this level or above, completed at most so many days ago.
 training = { achievements = ["ai-safety-basic"], min_level = 1, max_age_days = 730 }
 
+# Other servers for which clients may get access tokens (RFC 8707). `sekisho resource add` registers
+# them without a restart; what stands here is changed here.
+# [[resources]]
+# id = "slurm"
+# name = { ja = "計算クラスタ", en = "Cluster" }
+# audience = "urn:slurm:tokyo-1"        # aud of its tokens, and `resource` or `audience` of a request
+# clients = ["portal"]                  # who may ask for it; nobody else may
+# format = "jwt"                        # opaque, jwt (RFC 9068) or lean
+# typ = "JWT"                           # where at+jwt is not understood
+# own_key = true                        # keys that sign nothing else, at /jwks/slurm.json alone
+# claims = { sun = "preferred_username" }
+# lifetime = 600
+
 # The wallets that the login page offers; exactly one is preferred, and its button comes first.
 # authorization_endpoint is openid4vp://, haip-vp:// or the https URL of a wallet on the web.
 {wallets}"#;

@@ -53,6 +53,8 @@ pub struct ConsentView {
     pub gpu: Option<Vec<Fact>>,
     /// Whether the service may read the claims again while the person is away.
     pub offline: bool,
+    /// The other servers that get an access token: the name of each, and what it allows there.
+    pub resources: Vec<Fact>,
 }
 
 #[derive(Template)]

@@ -154,6 +154,10 @@ fn consent_view(lang: Lang, make: Make<'_>) -> ConsentView {
         retention: say("利用の終わりから1年", "One year after the use ends"),
         transfer_abroad: say("ありません", "None"),
         offline: true,
+        resources: vec![Fact {
+            label: say("データ保管庫", "Data store"),
+            value: make("storage.read:/data compute.read"),
+        }],
         not_given: vec![say("生年月日", "Date of birth"), say("住所", "Address")],
         gpu: Some(vec![
             Fact { label: say("区画", "Partition"), value: make("h100-ishikari") },

@@ -51,6 +51,18 @@ pub(crate) async fn jwks(State(grants): State<Grants>) -> Response {
     kept("application/jwk-set+json", &grants.documents().jwks)
 }
 
+pub(crate) async fn resource_jwks(
+    State(grants): State<Grants>,
+    Path(file): Path<String>,
+) -> Response {
+    let Some(id) = file.strip_suffix(".json") else { return StatusCode::NOT_FOUND.into_response() };
+    match grants.resource_jwks(id).await {
+        Ok(Some(keys)) => document("application/jwk-set+json", &keys),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => bare(&error.into()),
+    }
+}
+
 pub(crate) async fn did(State(issuer): State<Issuer>) -> Response {
     found("application/did+json", issuer.did_document(None).await)
 }

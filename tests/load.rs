@@ -33,7 +33,8 @@ use serde_json::Value;
 const DISCOVERIES: usize = 20_000;
 const TOKENS: usize = 400;
 const LOGINS: usize = 300;
-const AT_ONCE: usize = 16;
+const CLIENT_TOKENS: usize = 20_000;
+const AT_ONCE: usize = 32;
 
 /// The broker, running as a separate process.
 struct Demo {
@@ -83,6 +84,20 @@ impl Demo {
         find(&status, "commits").expect("commits in the status")
     }
 
+    /// Registers a resource whose tokens are JWTs with this algorithm.
+    fn resource(&self, algorithm: &str) -> Resource {
+        let id = algorithm.to_lowercase();
+        let audience = format!("urn:load:{id}");
+        let done = Command::new(&self.binary)
+            .args(["--config", &self.text("config"), "--json", "resource", "add", &id])
+            .args(["--name-ja", "負荷", "--name-en", "Load", "--audience", &audience])
+            .args(["--client", "demo-rp", "--format", "jwt", "--alg", algorithm])
+            .output()
+            .unwrap();
+        let added: Value = serde_json::from_slice(&done.stdout).unwrap();
+        Resource { id, audience, secret: added["secret"].as_str().unwrap().to_owned() }
+    }
+
     fn rp(&self) -> Rp {
         let clients = self.said["clients"].as_array().unwrap();
         let client = clients.iter().find(|client| client["client_id"] == "demo-rp").unwrap();
@@ -95,6 +110,13 @@ impl Demo {
             algorithm: Algorithm::Rs256,
         }
     }
+}
+
+/// A resource of the demo's relying party.
+struct Resource {
+    id: String,
+    audience: String,
+    secret: String,
 }
 
 fn find(value: &Value, name: &str) -> Option<u64> {
@@ -232,6 +254,39 @@ async fn main() {
     })
     .await;
     print("token", token, Some(floors.sign_rs256), "1 RS256 signature of 2048 bits");
+
+    for (algorithm, floor) in [("ES256", floors.sign_es256), ("RS256", floors.sign_rs256)] {
+        let resource = demo.resource(algorithm);
+        let form = format!("grant_type=client_credentials&audience={}", resource.audience);
+        let request = |form: String| {
+            let secret = rp.secret.as_deref();
+            let request = client.post(format!("{}/token", rp.issuer));
+            let request = request.basic_auth(&rp.client_id, secret).body(form);
+            request.header("content-type", "application/x-www-form-urlencoded")
+        };
+        let body: Value = request(form.clone()).send().await.unwrap().json().await.unwrap();
+        let jwt = body["access_token"].as_str().unwrap().to_owned();
+        let count = if algorithm == "ES256" { CLIENT_TOKENS } else { CLIENT_TOKENS / 5 };
+        let token = measure(&demo, count, |_| {
+            let request = request(form.clone());
+            async move { assert_eq!(request.send().await.unwrap().bytes().await.unwrap()[0], b'{') }
+        })
+        .await;
+        let name = format!("client {algorithm}");
+        print(&name, token, Some(floor), "client_credentials as a JWT: 1 signature, no row");
+        let seen = measure(&demo, CLIENT_TOKENS, |_| {
+            let request = client.post(format!("{}/introspect", rp.issuer));
+            let request = request.basic_auth(&resource.id, Some(&resource.secret));
+            let request = request.form(&[("token", &jwt)]);
+            async move {
+                let body = request.send().await.unwrap().text().await.unwrap();
+                assert!(body.contains("true"), "{body}");
+            }
+        })
+        .await;
+        let name = format!("introspect {algorithm}");
+        print(&name, seen, None, "of that JWT, by its resource: 1 verification");
+    }
 }
 
 /// Logs in with a new browser, until the relying party gets its code.

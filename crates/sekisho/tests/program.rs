@@ -20,4 +20,5 @@ mod full_disk;
 mod kept;
 mod operator;
 mod references;
+mod resource;
 mod support;

@@ -30,6 +30,7 @@ mod jose;
 mod lists;
 mod login;
 mod logout;
+mod matrix;
 mod mutants;
 mod openidconnect;
 mod people;

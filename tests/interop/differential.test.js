@@ -39,8 +39,7 @@ class Server {
 
   /** The cookies of the browser that is logged in. */
   session() {
-    const jar = this.browser.cookies.get(new URL(this.issuer).hostname);
-    return { cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; ') };
+    return { cookie: this.browser.cookie(this.endpoints.authorization_endpoint) };
   }
 
   /** A flawless authorization request with these changes; null takes away, a list repeats. */

@@ -51,7 +51,7 @@ for (const [name, flags, auth, algorithm] of [
 
       // What a browser says of itself is overwritten.
       const again = headers(await ask(httpd.at('/console/'), {
-        cookie: cookies(browser), oidc_claim_name: 'mallory', person: 'mallory',
+        cookie: browser.cookie(httpd.at('/console/')), oidc_claim_name: 'mallory', person: 'mallory',
       }));
       assert.equal(again.oidc_claim_name, '山田 太郎');
       assert.equal(again.person, seen.person);
@@ -113,7 +113,7 @@ for (const [name, flags, auth, algorithm] of [
     test('logging out ends the session here and at the broker, and the tokens', { timeout: 60_000 }, async () => {
       const browser = new Browser();
       const seen = headers(await logIn(browser, httpd.at('/console/'), stage));
-      const stale = cookies(browser);
+      const stale = browser.cookie(httpd.at('/console/'));
       const userinfo = () => ask(`${stage.issuer}/userinfo`, { authorization: `Bearer ${seen.oidc_access_token}` });
       assert.equal((await userinfo()).status, 200);
       const leave = await browser.get(httpd.at(`/answer?logout=${encodeURIComponent(httpd.at('/goodbye'))}`));
@@ -151,10 +151,6 @@ async function logIn(browser, url, wallet, stop = 'none:') {
 function headers(page) {
   assert.equal(page.status, 200, `${page.url} ${page.location} ${page.body}`);
   return JSON.parse(page.body);
-}
-
-function cookies(browser) {
-  return [...browser.cookies.get(HOST)].map((pair) => pair.join('=')).join('; ');
 }
 
 /** One request with these headers, outside any browser. */

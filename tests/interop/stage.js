@@ -17,15 +17,19 @@ const LIMIT = 60_000;
 
 /** A broker with its console and wallet page, on free ports. */
 export class Stage {
-  static async open(...more) {
+  static open(...more) { return Stage.openUnder(null, ...more); }
+
+  /** The same, where it is as late as a clock of services.js says. */
+  static async openUnder(clock, ...more) {
+    const env = { ...process.env, ...clock?.env };
     const child = spawn(join(binaries, 'sekisho'), ['demo', '--json', '--listen', '127.0.0.1:0', ...more], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'], env,
     });
     const [said, log] = [[], []];
     createInterface({ input: child.stderr }).on('line', (line) => log.push(line));
     const out = createInterface({ input: child.stdout }).on('line', (line) => said.push(line));
     const stage = new Stage();
-    Object.assign(stage, { child, said, log });
+    Object.assign(stage, { child, said, log, env });
     stage.ended = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })));
     try {
       const first = new Promise((resolve) => out.once('line', resolve));
@@ -48,14 +52,14 @@ export class Stage {
   /** Runs the operator's command line; gives its JSON. */
   async sekisho(...args) {
     const all = ['--config', this.config, '--json', ...args];
-    return JSON.parse((await run(join(binaries, 'sekisho'), all, { timeout: LIMIT })).stdout);
+    return JSON.parse((await run(join(binaries, 'sekisho'), all, { timeout: LIMIT, env: this.env })).stdout);
   }
 
   /** Runs the wallet's command line; gives its JSON. */
   async tegata(...args) {
     const root = this.ca_file ? ['--ca', this.ca_file] : [];
     const all = ['--wallet', join(this.folder, 'wallet'), '--json', ...root, ...args];
-    return JSON.parse((await run(join(binaries, 'tegata'), all, { timeout: LIMIT })).stdout);
+    return JSON.parse((await run(join(binaries, 'tegata'), all, { timeout: LIMIT, env: this.env })).stdout);
   }
 
   /** Whether outside clients must be told that http is meant. */
@@ -114,21 +118,35 @@ export class Browser {
     return page;
   }
 
+  /** What this browser would send there of its cookies. */
+  cookie(url) {
+    const { hostname, pathname } = new URL(url);
+    const all = [...this.cookies.get(hostname)?.values() ?? []];
+    const fit = ({ path }) => pathname === path || pathname.startsWith(path.endsWith('/') ? path : `${path}/`);
+    return all.filter(fit).map(({ name, value }) => `${name}=${value}`).join('; ');
+  }
+
+  /** Keeps a cookie, or drops one that has ended. Where no path is said, all paths: laxer than a browser. */
+  keep(hostname, line) {
+    const jar = this.cookies.get(hostname) ?? new Map();
+    this.cookies.set(hostname, jar);
+    const [, name, value] = line.match(/^([^=;]*)=([^;]*)/);
+    const path = line.match(/; *path=([^;]+)/i)?.[1] ?? '/';
+    const over = /; *max-age=0(;|$)/i.test(line) || Date.parse(line.match(/; *expires=([^;]+)/i)?.[1]) < Date.now();
+    if (over) jar.delete(`${name} ${path}`);
+    else jar.set(`${name} ${path}`, { name, value, path });
+  }
+
   async send(url, init) {
     const host = new URL(url).hostname;
-    const jar = this.cookies.get(host) ?? new Map();
-    this.cookies.set(host, jar);
-    const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
+    const cookie = this.cookie(url);
     const answer = await fetch(url, {
       ...init,
       redirect: 'manual',
       headers: { 'accept-language': 'ja', ...(cookie && { cookie }) },
       signal: AbortSignal.timeout(LIMIT),
     });
-    for (const line of answer.headers.getSetCookie()) {
-      const [name, value] = line.split(';')[0].split('=');
-      jar.set(name, value);
-    }
+    for (const line of answer.headers.getSetCookie()) this.keep(host, line);
     const to = answer.headers.get('location');
     const body = await answer.text();
     return { url, status: answer.status, location: to && new URL(to, url).href, body };

@@ -38,11 +38,11 @@ export class Page {
     return found;
   }
 
-  /** Runs the page's `sekisho client add`, and the operator's other commands before it; gives the client. */
+  /** Runs the operator's commands in their order; gives the client that was added first. */
   async register(stage) {
-    let last;
-    for (const [, ...args] of this.commands('sekisho')) last = await stage.sekisho(...args);
-    return last;
+    const answers = [];
+    for (const [, ...args] of this.commands('sekisho')) answers.push(await stage.sekisho(...args));
+    return answers.find((answer) => answer.client_id);
   }
 }
 

@@ -8,14 +8,15 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { agree, bounded, walletLink } from './stage.js';
+import * as client from 'openid-client';
+import { Browser, agree, bounded, walletLink } from './stage.js';
 
 export const HOST = '127.0.0.1';
 export const ORGANIZATION = '7900000000002';
 
 /** A clock that programs under it read, unchanged as they are (Debian's libfaketime), and that a test moves. */
 export class Clock {
-  static async open(monotonic = false) {
+  static async open({ monotonic = false, ahead = 0 } = {}) {
     const library = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
       .map((machine) => `/usr/lib/${machine}/faketime/libfaketime.so.1`).find(existsSync);
     if (!library) throw new Error('libfaketime is missing: apt-get install libfaketime');
@@ -23,7 +24,7 @@ export class Clock {
     clock.folder = await mkdtemp(join(tmpdir(), 'sekisho-clock-'));
     clock.file = join(clock.folder, 'offset');
     clock.ahead = 0;
-    await clock.advance(0);
+    await clock.advance(ahead);
     clock.env = {
       LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: clock.file, FAKETIME_NO_CACHE: '1',
       FAKETIME_DONT_FAKE_MONOTONIC: monotonic ? '0' : '1',
@@ -33,7 +34,7 @@ export class Clock {
 
   async advance(seconds) {
     this.ahead += seconds;
-    await writeFile(this.file, `+${this.ahead}\n`);
+    await writeFile(this.file, `${this.ahead < 0 ? '' : '+'}${this.ahead}\n`);
   }
 
   close() { return rm(this.folder, { recursive: true, force: true }); }
@@ -126,4 +127,29 @@ export async function logIn(browser, url, wallet, stop = 'none:') {
   if (!page.body?.includes('id="consent-allow"')) return page;
   const location = await agree(browser, page);
   return location.startsWith(stop) ? { location } : browser.follow(await browser.get(location), stop);
+}
+
+/** A program on the person's own device (openid-client): logs in, and has tokens. */
+export class Native {
+  /** Its device's clock is so many seconds ahead. */
+  static async open(stage, client_id, ahead = 0) {
+    const execute = stage.insecure ? [client.allowInsecureRequests] : [];
+    const config = await client.discovery(
+      new URL(stage.issuer), client_id, { [client.clockSkew]: ahead }, client.None(), { execute },
+    );
+    return Object.assign(new Native(), { config, redirect_uri: 'http://127.0.0.1:8888/callback' });
+  }
+
+  async logIn(wallet, scope) {
+    const pkceCodeVerifier = client.randomPKCECodeVerifier();
+    const expectedState = client.randomState();
+    const url = client.buildAuthorizationUrl(this.config, {
+      redirect_uri: this.redirect_uri, scope, state: expectedState, code_challenge_method: 'S256',
+      code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
+    });
+    const { location } = await logIn(new Browser(), url.href, wallet, this.redirect_uri);
+    return client.authorizationCodeGrant(this.config, new URL(location), { pkceCodeVerifier, expectedState });
+  }
+
+  refresh({ refresh_token }) { return client.refreshTokenGrant(this.config, refresh_token); }
 }

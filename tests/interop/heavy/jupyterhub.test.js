@@ -16,7 +16,7 @@ const LOOKER = { authorization: `token ${TOKEN}` };
 let clock, stage, hub, at, folder;
 
 before(async () => {
-  clock = await Clock.open(true);
+  clock = await Clock.open({ monotonic: true });
   stage = await taro(await Stage.openUnder(clock));
   const ports = [await freePort(), await freePort(), await freePort()];
   at = (path) => `http://${HOST}:${ports[0]}${path}`;

@@ -10,8 +10,9 @@ export class Page {
     const page = new Page();
     const text = await readFile(new URL(`../../spec/${name}`, import.meta.url), 'utf8');
     for (const sample of Object.keys(names)) assert.ok(text.includes(sample), `${name} does not name ${sample}`);
-    const blocks = [...text.matchAll(/^```(\S+)(?: (\S+))?\n(.*?)^```$/gms)];
-    Object.assign(page, { name, names, blocks: blocks.map(([, language, file, body]) => ({ language, file, body })) });
+    const blocks = [...text.matchAll(/^( *)```(\S+)(?: (\S+))?\n(.*?)^ *```$/gms)]
+      .map(([, indent, language, file, body]) => ({ language, file, body: body.replace(new RegExp(`^${indent}`, 'gm'), '') }));
+    Object.assign(page, { name, names, blocks });
     return page;
   }
 

@@ -43,10 +43,12 @@ export class Clock {
 /** A service of the test's own, until it is closed. */
 export class Program {
   /** Starts it, and waits for a line that says it is ready. */
-  static async open(command, args, { ready, env = {}, ...options }) {
+  static async open(command, args, { ready, env = {}, limit = 60_000, ...more }) {
     const program = new Program();
     program.log = [];
-    program.child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, ...options });
+    // A group of its own: some programs start others, and leave them.
+    const options = { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }, detached: true, ...more };
+    program.child = spawn(command, args, options);
     program.ended = new Promise((resolve) => {
       program.child.on('close', resolve);
       program.child.on('error', (error) => resolve(program.log.push(error.message)));
@@ -62,7 +64,7 @@ export class Program {
     const failed = program.ended.then(() => { throw new Error(`${command} ended: ${program.log.join('\n')}`); });
     failed.catch(() => {});
     try {
-      program.ready = await bounded(Promise.race([said, failed]));
+      program.ready = await bounded(Promise.race([said, failed]), limit);
     } catch (error) {
       await program.close();
       throw new Error(`${error.message}: ${program.log.join('\n')}`);
@@ -71,7 +73,7 @@ export class Program {
   }
 
   async close() {
-    this.child.kill('SIGTERM');
+    if (this.child.exitCode === null && this.child.signalCode === null) process.kill(-this.child.pid, 'SIGTERM');
     await bounded(this.ended);
   }
 }

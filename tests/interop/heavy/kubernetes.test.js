@@ -48,11 +48,7 @@ for (const [name, flags] of [
   describe(name, () => {
     let server;
     before(async () => {
-      server = await Program.open(bin('authenticator'), flags(), { ready: /^http:/, cwd: folder });
-      for (let tries = 0; !(await fetch(`${server.ready}/readyz`)).ok; tries++) {
-        assert.ok(tries < 300, server.log.join('\n'));
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
+      server = await Program.open(bin('authenticator'), flags(), { ready: /^https:/, cwd: folder });
     }, { timeout: 60_000 });
     after(() => server?.close(), { timeout: 60_000 });
 
@@ -62,7 +58,7 @@ for (const [name, flags] of [
       const credential = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token } };
       await writeFile(file, JSON.stringify({
         apiVersion: 'v1', kind: 'Config', 'current-context': 'here',
-        clusters: [{ name: 'here', cluster: { server: server.ready } }],
+        clusters: [{ name: 'here', cluster: { server: server.ready, 'certificate-authority': join(folder, 'apiserver.crt') } }],
         contexts: [{ name: 'here', context: { cluster: 'here', user: 'me' } }],
         users: [{
           name: 'me',
@@ -87,7 +83,7 @@ for (const [name, flags] of [
     test('a person is known by name and groups', { timeout: 60_000 }, async () => {
       const tokens = await native.logIn(stage, SCOPE);
       const claims = tokens.claims();
-      const who = await whoami(tokens.id_token);
+      const who = await whoami(tokens.id_token).catch((error) => assert.fail(`${error.stderr} ${server.log.join('\n')}`));
       assert.equal(who.username, `sekisho:${claims.preferred_username}`);
       assert.deepEqual(who.groups, ['sekisho:gpu-user', 'system:authenticated']);
       if (name !== 'by the file') return;

@@ -13,7 +13,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	authentication "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,11 +31,12 @@ import (
 	"k8s.io/apiserver/pkg/authentication/token/union"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/plugin/pkg/authenticator/token/oidc"
+	"k8s.io/client-go/util/cert"
 )
 
 // flags are those of kube-apiserver that matter here, and where to listen.
 type flags struct {
-	listen, config                     string
+	listen, config, certDir            string
 	issuer, client, ca                 string
 	username, usernamePrefix           string
 	groups, groupsPrefix, algs, demand string
@@ -42,6 +45,7 @@ type flags struct {
 func main() {
 	var given flags
 	flag.StringVar(&given.listen, "listen", "127.0.0.1:0", "where to listen")
+	flag.StringVar(&given.certDir, "cert-dir", ".", "where its own certificate is written")
 	flag.StringVar(&given.config, "authentication-config", "", "a file with an AuthenticationConfiguration")
 	flag.StringVar(&given.issuer, "oidc-issuer-url", "", "")
 	flag.StringVar(&given.client, "oidc-client-id", "", "")
@@ -68,17 +72,29 @@ func serve(given flags) error {
 		return err
 	}
 	known := group.NewAuthenticatedGroupAdder(bearertoken.New(union.New(tokens...)))
-	http.HandleFunc("GET /readyz", func(answer http.ResponseWriter, _ *http.Request) {
-		for _, token := range tokens {
-			if err := token.(oidc.AuthenticatorTokenWithHealthCheck).HealthCheck(); err != nil {
-				http.Error(answer, err.Error(), http.StatusServiceUnavailable)
-				return
-			}
-		}
-	})
+	// kubectl brings credentials over https alone. As kube-apiserver does where it is given none, this makes
+	// a certificate of its own.
+	certificate, key, err := cert.GenerateSelfSignedCertKey("127.0.0.1", nil, nil)
+	if err != nil {
+		return err
+	}
+	files := [2]string{filepath.Join(given.certDir, "apiserver.crt"), filepath.Join(given.certDir, "apiserver.key")}
+	if err := errors.Join(os.WriteFile(files[0], certificate, 0o600), os.WriteFile(files[1], key, 0o600)); err != nil {
+		return err
+	}
 	http.HandleFunc("POST /apis/authentication.k8s.io/v1/selfsubjectreviews", whoami(known))
-	fmt.Printf("http://%s\n", listener.Addr())
-	return http.Serve(listener, nil)
+	ready(tokens)
+	fmt.Printf("https://%s\n", listener.Addr())
+	return http.ServeTLS(listener, nil, files[0], files[1])
+}
+
+// ready waits until the keys of all issuers are known.
+func ready(tokens []authenticator.Token) {
+	for _, token := range tokens {
+		for token.(oidc.AuthenticatorTokenWithHealthCheck).HealthCheck() != nil {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
 }
 
 // authenticators gives what one of the two ways of configuring kube-apiserver asks for.
@@ -170,7 +186,7 @@ func whoami(known authenticator.Request) http.HandlerFunc {
 		who, found, err := known.AuthenticateRequest(request)
 		answer.Header().Set("Content-Type", "application/json")
 		if err != nil || !found {
-			log.Print("refused: ", errors.Join(err, errors.New("unauthorized")))
+			log.Printf("refused: %q", fmt.Sprint(err))
 			answer.WriteHeader(http.StatusUnauthorized)
 			_ = json.NewEncoder(answer).Encode(metav1.Status{
 				TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},

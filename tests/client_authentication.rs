@@ -244,6 +244,39 @@ async fn one_method_and_the_registered_one() {
     assert_eq!(client.post("/introspect", &assertion, &own_id).await.0, 200);
 }
 
+/// RFC 6749, 2.3.1: an empty secret is none, in the header or the body, as programs send it for a public
+/// client (oidc-agent does). It proves nothing for a client that has one.
+#[tokio::test]
+async fn tokens_07_an_empty_secret_is_no_secret() {
+    let world = World::start().await;
+    let public = world.rp_with(|add| "none".clone_into(&mut add.token_endpoint_auth_method)).await;
+    let with_secret = world.rp().await;
+    for (id, basic, more) in [
+        (&public, Some(""), None),
+        (&public, None, Some("")),
+        (&public, Some("x"), None),
+        (&public, None, Some("x")),
+        (&with_secret, Some(""), None),
+        (&with_secret, None, Some("")),
+    ] {
+        let (expected, code) = code_of(&world, id).await;
+        let mut form = vec![
+            ("grant_type", "authorization_code"),
+            ("code", code.as_str()),
+            ("redirect_uri", id.redirect_uri.as_str()),
+            ("code_verifier", expected.verifier.as_str()),
+        ];
+        form.extend(more.map(|secret| ("client_secret", secret)));
+        form.extend(more.map(|_| ("client_id", id.client_id.as_str())));
+        let (status, body) = send(id, "/token", &form, basic).await;
+        if id.secret.is_none() && basic.or(more) == Some("") {
+            assert_eq!(status, 200, "{basic:?} {more:?} {body}");
+        } else {
+            assert_eq!((status, error_of(&body).as_str()), (401, "invalid_client"));
+        }
+    }
+}
+
 /// OA-21: keys are fetched only from hosts that the operator listed.
 #[tokio::test]
 async fn keys_of_an_unlisted_host_are_not_fetched() {

@@ -151,6 +151,11 @@ pub fn authenticate(
         (Presented::None { .. }, ClientAuthentication::None) => {
             return Ok(AuthenticatedClient(client.clone()));
         }
+        // An empty secret is none, sent or left out (RFC 6749, 2.3.1); programs send it for public clients.
+        (
+            Presented::Basic { secret, .. } | Presented::Post { secret, .. },
+            ClientAuthentication::None,
+        ) if secret.expose().is_empty() => return Ok(AuthenticatedClient(client.clone())),
         (Presented::Basic { secret, .. }, ClientAuthentication::SecretBasic { digest })
         | (Presented::Post { secret, .. }, ClientAuthentication::SecretPost { digest })
         | (
@@ -251,6 +256,16 @@ pub(crate) mod tests {
         assert_eq!(run(Some(&wrong), "", &both), Err(TokenError::WrongSecret { basic: true }));
         let none = run(None, "client_id=portal", &both);
         assert_eq!(none, Err(TokenError::OtherMethod { basic: false }));
+    }
+
+    #[test]
+    fn an_empty_secret_is_no_secret() {
+        let body = "client_id=portal&client_secret=";
+        assert_eq!(run(Some(&header("portal:")), "", &public()), Ok(()));
+        assert_eq!(run(None, body, &public()), Ok(()));
+        let basic = run(Some(&header("portal:")), "", &client());
+        assert_eq!(basic, Err(TokenError::WrongSecret { basic: true }));
+        assert_eq!(run(None, body, &post()), Err(TokenError::WrongSecret { basic: false }));
     }
 
     #[test]

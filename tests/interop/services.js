@@ -142,11 +142,12 @@ export class Native {
     return Object.assign(new Native(), { config, redirect_uri: 'http://127.0.0.1:8888/callback' });
   }
 
-  async logIn(wallet, scope) {
+  /** `more` goes into the authorization request. */
+  async logIn(wallet, scope, more = {}) {
     const pkceCodeVerifier = client.randomPKCECodeVerifier();
     const expectedState = client.randomState();
     const url = client.buildAuthorizationUrl(this.config, {
-      redirect_uri: this.redirect_uri, scope, state: expectedState, code_challenge_method: 'S256',
+      redirect_uri: this.redirect_uri, scope, state: expectedState, code_challenge_method: 'S256', ...more,
       code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
     });
     const { location } = await logIn(new Browser(), url.href, wallet, this.redirect_uri);

@@ -37,8 +37,11 @@ after(async () => {
 /** The page for a service at this address, registered as the page has it under an id of its own. */
 async function registered(id, service) {
   const own = { ...names, 'https://gpu.example.jp': service, 'gpu-portal': id };
-  const { client_secret } = await (await Page.read(PAGE, own)).register(stage);
-  return Page.read(PAGE, { ...own, 'CLIENT-SECRET': client_secret, 'COOKIE-SECRET': randomBytes(32).toString('base64url') });
+  const made = await (await Page.read(PAGE, own)).registerAll(stage);
+  return Page.read(PAGE, {
+    ...own, 'CLIENT-SECRET': made[id].client_secret, 'API-SECRET': made[`${id}-api`].secret,
+    'COOKIE-SECRET': randomBytes(32).toString('base64url'),
+  });
 }
 
 /** A person who has no training yet: the page that says so, and the way back from it. */
@@ -74,7 +77,7 @@ describe('by hand', () => {
 
   /** The answer is the one of the page, but for what is drawn anew each time. */
   function alike(name, answer) {
-    const drawn = ['access_token', 'refresh_token', 'id_token', 'sub', 'sid', 'at_hash', 'preferred_username', 'exp', 'iat', 'auth_time', 'expires'];
+    const drawn = ['jti', 'username', 'access_token', 'refresh_token', 'id_token', 'sub', 'sid', 'at_hash', 'preferred_username', 'exp', 'iat', 'auth_time', 'expires'];
     const masked = (value) => JSON.parse(JSON.stringify(value, (key, inner) => (drawn.includes(key) ? typeof inner : inner)));
     assert.deepEqual(masked(answer), masked(JSON.parse(page.file(name))), name);
   }
@@ -112,6 +115,37 @@ describe('by hand', () => {
     const refused = JSON.parse(await shell('refresh.sh', { 'REFRESH-TOKEN': next.refresh_token }));
     assert.equal(refused.error, 'invalid_grant');
     assert.match(refused.error_description, /\(reference [0-9a-f]+\)$/);
+  });
+
+  test('an API of its own reads a token, or asks', { timeout: 60_000 }, async () => {
+    const port = await freePort();
+    const script = join(folder, 'api.mjs');
+    await writeFile(script, page.file('api.mjs').replace('3001', port));
+    const api = await Program.open(process.execPath, [script], { ready: /^ready/, env: { NODE_EXTRA_CA_CERTS: stage.ca_file } });
+    try {
+      const url = address('request');
+      for (const line of page.file('api-request').trim().split('\n')) url.searchParams.set(...line.trim().slice(1).split(/=(.*)/s, 2));
+      const { location } = await logIn(new Browser(), url.href, stage, service);
+      const code = new URL(location).searchParams.get('code');
+      const own = JSON.parse(await shell('token.sh', { 'code=CODE': `code=${code}` }));
+      const token = own.access_token;
+      alike('access-token.json', JSON.parse(Buffer.from(token.split('.')[1], 'base64url')));
+      alike('api-introspection.json', JSON.parse(await shell('api-introspect.sh', { 'ACCESS-TOKEN': token })));
+      const ask = async (bearer) => {
+        const answer = await fetch(`http://${HOST}:${port}/`, { headers: { authorization: `Bearer ${bearer}` } });
+        return { status: answer.status, body: await answer.text() };
+      };
+      const { status, body } = await ask(token);
+      assert.equal(status, 200);
+      assert.equal(JSON.parse(body)[0].gpus, 8);
+      for (const bad of [own.id_token, own.refresh_token, `${token}x`, '']) assert.equal((await ask(bad)).status, 401);
+
+      const other = JSON.parse(await shell('another.sh', { 'REFRESH-TOKEN': own.refresh_token }));
+      assert.equal((await ask(other.access_token)).status, 401);
+      assert.ok(JSON.parse(await shell('userinfo.sh', { 'ACCESS-TOKEN': other.access_token })).sub);
+    } finally {
+      await api.close();
+    }
   });
 });
 

@@ -41,9 +41,17 @@ export class Page {
 
   /** Runs the operator's commands in their order; gives the client that was added first. */
   async register(stage) {
-    const answers = [];
-    for (const [, ...args] of this.commands('sekisho')) answers.push(await stage.sekisho(...args));
-    return answers.find((answer) => answer.client_id);
+    return Object.values(await this.registerAll(stage)).find((answer) => answer.client_id);
+  }
+
+  /** Runs the operator's commands as above; gives what each made, by its id. */
+  async registerAll(stage) {
+    const made = {};
+    for (const [, ...args] of this.commands('sekisho')) {
+      const answer = await stage.sekisho(...args);
+      made[answer.client_id ?? answer.id] = answer;
+    }
+    return made;
   }
 }
 

@@ -28,10 +28,9 @@ before(async () => {
     'https://auth.example.jp': stage.issuer, 'https://gpu.example.jp': at(''),
     'http://127.0.0.1:8080': `http://${HOST}:${service.address().port}`,
   };
-  const added = await (await Page.read('integrations/apache.md', names)).register(stage);
-  const { secret } = await stage.sekisho('resource', 'rotate-secret', 'api-now');
+  const made = await (await Page.read('integrations/apache.md', names)).registerAll(stage);
   const page = await Page.read('integrations/apache.md', {
-    ...names, 'CLIENT-SECRET': added.client_secret, 'API-SECRET': secret, 'COOKIE-SECRET': randomBytes(32).toString('hex'),
+    ...names, 'CLIENT-SECRET': made.apache.client_secret, 'API-SECRET': made['api-now'].secret, 'COOKIE-SECRET': randomBytes(32).toString('hex'),
   });
   native = () => Native.open(stage, 'gpu-cli', clock.ahead);
   folder = await mkdtemp(join(tmpdir(), 'sekisho-apache-'));

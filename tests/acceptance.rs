@@ -19,6 +19,7 @@ mod bound;
 mod browser_binding;
 mod claims;
 mod client_authentication;
+mod clients;
 mod conformance;
 mod edge;
 mod foreign;

@@ -10,7 +10,7 @@ use sekisho_access::Gate;
 use sekisho_ambient::{Clock, Entropy, ManualClock, Timestamp};
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    AddClient, AddOrganization, AddTrust, AddedClient, AdminError, By, ChangeStatus, CredentialRow,
+    AddClient, AddOrganization, AddTrust, AddedClient, AdminError, By, ChangeStatus, CredentialRow, GrantType,
     OfferCredential, Offered,
 };
 use sekisho_broker::config::Config;
@@ -263,6 +263,7 @@ impl World {
             ]
             .map(str::to_owned)
             .to_vec(),
+            grant_types: GrantType::of_a_login(),
             token_endpoint_auth_method: "client_secret_basic".to_owned(),
             id_token_signed_response_alg: Algorithm::Rs256,
             service: Some("console".to_owned()),
@@ -287,7 +288,7 @@ impl World {
             client_id: added.client_id.clone(),
             secret: added.client_secret.clone(),
             method: add.token_endpoint_auth_method.clone(),
-            redirect_uri: add.redirect_uris[0].clone(),
+            redirect_uri: add.redirect_uris.first().cloned().unwrap_or_default(),
             algorithm: add.id_token_signed_response_alg,
         }
     }

@@ -13,6 +13,7 @@ mod sessions;
 mod state;
 mod trust;
 
+pub use sekisho_oauth::token::GrantType;
 use sekisho_profile::{Act, Outcome};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry};

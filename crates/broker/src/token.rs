@@ -4,8 +4,8 @@
 use sekisho_grants::Grants;
 use sekisho_grants::refresh::Less;
 use sekisho_issuer::Issuer;
-use sekisho_oauth::token::{TokenRequest, TokenResponse};
-use sekisho_registry::{ClientEvidence, Registry, TokenFailure};
+use sekisho_oauth::token::{TokenError, TokenRequest, TokenResponse};
+use sekisho_registry::{Authenticated, ClientEvidence, Registry, TokenFailure};
 
 /// The token endpoint, with the only parts of the broker that it needs.
 #[derive(Clone)]
@@ -24,21 +24,21 @@ impl TokenEndpoint {
         let request = TokenRequest::parse(evidence.form)?;
         match &request {
             TokenRequest::AuthorizationCode { code, .. } => {
-                let client = self.registry.authenticate(evidence).await?;
+                let client = self.client(evidence, &request).await?;
                 self.grants.redeem_code(&client, &request, code).await
             }
             TokenRequest::RefreshToken { token, scope, authorization_details, targets } => {
-                let client = self.registry.authenticate(evidence).await?;
+                let client = self.client(evidence, &request).await?;
                 let details = authorization_details.as_ref();
                 let less = Less { scope: scope.as_deref(), details, targets };
                 self.grants.refresh(&client, token, &less).await
             }
             TokenRequest::TokenExchange { subject_token, scope, targets } => {
-                let client = self.registry.authenticate(evidence).await?;
+                let client = self.client(evidence, &request).await?;
                 self.grants.exchange(&client, subject_token, scope.as_deref(), targets).await
             }
             TokenRequest::ClientCredentials { scope, targets } => {
-                let client = self.registry.authenticate(evidence).await?;
+                let client = self.client(evidence, &request).await?;
                 self.grants.client_credentials(&client, scope.as_deref(), targets).await
             }
             TokenRequest::PreAuthorizedCode { code, tx_code, .. } => {
@@ -46,5 +46,19 @@ impl TokenEndpoint {
                 self.issuer.redeem_offer(&client, code, tx_code.as_deref()).await
             }
         }
+    }
+
+    /// The client that sends the request, if it is registered for the grant that it uses (checklist
+    /// TOK-1).
+    async fn client(
+        &self,
+        evidence: &ClientEvidence<'_>,
+        request: &TokenRequest,
+    ) -> Result<Authenticated, TokenFailure> {
+        let client = self.registry.authenticate(evidence).await?;
+        if client.client().may_use(request.grant_type()) {
+            return Ok(client);
+        }
+        Err(TokenError::UnauthorizedClient.into())
     }
 }

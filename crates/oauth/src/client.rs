@@ -4,12 +4,16 @@
 //! which for a secret may leave open where it is sent. Answers may go to each of its redirect URIs, and its ID token algorithm is published.
 //! Only the SHA-256 of its secret is known here. The callers store clients.
 
+mod registration;
+
 use sekisho_ambient::{Text, Timestamp, sha256};
 use sekisho_jose::{Algorithm, PublicJwk};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use crate::redirect_uri::{self, RedirectUriError};
+pub use registration::{RegistrationError, validate_registration};
+
+use crate::redirect_uri;
+use crate::token::GrantType;
 
 /// Algorithms of client assertions (`token_endpoint_auth_signing_alg_values_supported`).
 pub const ASSERTION_ALGORITHMS: [Algorithm; 4] =
@@ -97,6 +101,10 @@ pub struct Client {
     pub redirect_uris: Vec<String>,
     /// The scopes that the client may ask for.
     pub scopes: Vec<String>,
+    /// The grants that the client may use, each once (RFC 7591, section 2). Registrations of before
+    /// this member existed have those of a login.
+    #[serde(default = "GrantType::of_a_login")]
+    pub grant_types: Vec<GrantType>,
     /// The algorithm of the client's ID tokens: RS256 or ES256.
     pub id_token_signed_response_alg: Algorithm,
     /// The protocol that the client speaks.
@@ -124,49 +132,6 @@ pub struct Client {
     pub post_logout_redirect_uris: Vec<String>,
     /// When the client was registered.
     pub created: Timestamp,
-}
-
-/// Why a client may not be registered.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum RegistrationError {
-    /// The client identifier is not 1 to 255 printable ASCII characters without space, `"` and `\`.
-    #[error("client_id is not 1 to 255 printable ASCII characters")]
-    ClientId,
-    /// A name is missing or too long.
-    #[error("client_name is needed in Japanese and English, 200 characters at most")]
-    ClientName,
-    /// A name has a character that cannot be seen, or that changes how others are seen.
-    #[error("client_name has a control character, or one that cannot be seen")]
-    InvisibleName,
-    /// There is no redirect URI.
-    #[error("at least one redirect_uri is needed")]
-    NoRedirectUri,
-    /// A redirect URI is refused.
-    #[error("redirect_uri {uri}: {reason}")]
-    RedirectUri {
-        /// The URI as it was given.
-        uri: String,
-        /// Why it is refused.
-        reason: RedirectUriError,
-    },
-    /// A scope that does not exist.
-    #[error("scope {0} does not exist")]
-    Scope(String),
-    /// The scope `openid` is missing: this server's clients log people in.
-    #[error("scope openid is needed")]
-    NoOpenid,
-    /// An algorithm other than RS256 and ES256.
-    #[error("id_token_signed_response_alg {0}, only RS256 and ES256 are published")]
-    Algorithm(Algorithm),
-    /// `default_max_age` is negative.
-    #[error("default_max_age is negative")]
-    MaxAge,
-    /// `private_key_jwt`, but none of the keys can verify an assertion.
-    #[error("private_key_jwt needs a key for RS256, PS256, ES256 or EdDSA in jwks, or a jwks_uri")]
-    NoKey,
-    /// `jwks_uri` is no https URL.
-    #[error("jwks_uri is not an https URL")]
-    JwksUri,
 }
 
 impl ClientAuthentication {
@@ -218,6 +183,17 @@ impl Client {
         self.is_public() || self.require_pkce
     }
 
+    /// Whether the client may use `grant`. A pre-authorized code belongs to an offer, so no client
+    /// needs to be registered for it.
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        grant == GrantType::PreAuthorizedCode || self.grant_types.contains(&grant)
+    }
+
+    /// Whether people log in for the client: at the authorization endpoint, or on another device.
+    pub fn logs_people_in(&self) -> bool {
+        [GrantType::AuthorizationCode, GrantType::DeviceCode].iter().any(|grant| self.may_use(*grant))
+    }
+
     /// Whether the client is registered for `scope`.
     pub fn may_ask_for(&self, scope: &str) -> bool {
         self.scopes.iter().any(|registered| registered == scope)
@@ -227,77 +203,6 @@ impl Client {
 /// Whether `client` registered the redirect URI `uri` of a request.
 pub fn redirect_uri_matches(client: &Client, uri: &str) -> bool {
     redirect_uri::matches(&client.redirect_uris, client.application_type, uri)
-}
-
-/// Checks that `client` may be registered at a server that knows these scopes (checklist DCR-2 and
-/// DCR-3).
-pub fn validate_registration(
-    client: &Client,
-    scopes_supported: &[&str],
-) -> Result<(), RegistrationError> {
-    let id_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    let id = &client.client_id;
-    if id.is_empty() || id.len() > 255 || !id.bytes().all(id_byte) {
-        return Err(RegistrationError::ClientId);
-    }
-    let names = [&client.client_name.ja, &client.client_name.en];
-    if names.iter().any(|name| name.trim().is_empty() || name.chars().count() > 200) {
-        return Err(RegistrationError::ClientName);
-    }
-    if !client.client_name.is_visible() {
-        return Err(RegistrationError::InvisibleName);
-    }
-    check_redirect_uris(client)?;
-    check_keys(client)?;
-    check_scopes(client, scopes_supported)?;
-    let algorithm = client.id_token_signed_response_alg;
-    if !ID_TOKEN_ALGORITHMS.contains(&algorithm) {
-        return Err(RegistrationError::Algorithm(algorithm));
-    }
-    if client.default_max_age.is_some_and(|seconds| seconds < 0) {
-        return Err(RegistrationError::MaxAge);
-    }
-    Ok(())
-}
-
-fn check_redirect_uris(client: &Client) -> Result<(), RegistrationError> {
-    if client.redirect_uris.is_empty() {
-        return Err(RegistrationError::NoRedirectUri);
-    }
-    for uri in client.redirect_uris.iter().chain(&client.post_logout_redirect_uris) {
-        redirect_uri::check_registration(uri, client.application_type)
-            .map_err(|reason| RegistrationError::RedirectUri { uri: uri.clone(), reason })?;
-    }
-    Ok(())
-}
-
-fn check_keys(client: &Client) -> Result<(), RegistrationError> {
-    let ClientAuthentication::PrivateKeyJwt { keys } = &client.authentication else {
-        return Ok(());
-    };
-    match keys {
-        ClientKeys::Jwks(keys) => {
-            let fits = |key: &PublicJwk| {
-                key.verifying_key().is_ok_and(|key| {
-                    ASSERTION_ALGORITHMS.iter().any(|algorithm| key.supports(*algorithm))
-                })
-            };
-            if keys.iter().any(fits) { Ok(()) } else { Err(RegistrationError::NoKey) }
-        }
-        ClientKeys::JwksUri(uri) => {
-            let https = url::Url::parse(uri)
-                .is_ok_and(|url| url.scheme() == "https" && url.fragment().is_none());
-            if https { Ok(()) } else { Err(RegistrationError::JwksUri) }
-        }
-    }
-}
-
-fn check_scopes(client: &Client, known: &[&str]) -> Result<(), RegistrationError> {
-    match client.scopes.iter().find(|scope| !known.contains(&scope.as_str())) {
-        Some(scope) => Err(RegistrationError::Scope(scope.clone())),
-        None if !client.may_ask_for("openid") => Err(RegistrationError::NoOpenid),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]
@@ -317,6 +222,7 @@ pub(crate) mod tests {
             authentication: ClientAuthentication::secret_basic("s3cret"),
             redirect_uris: vec!["https://rp.example/cb".to_owned()],
             scopes: SCOPES.map(str::to_owned).to_vec(),
+            grant_types: GrantType::of_a_login(),
             id_token_signed_response_alg: Algorithm::Rs256,
             profile: Profile::Oidc,
             application_type: ApplicationType::Web,
@@ -329,84 +235,15 @@ pub(crate) mod tests {
         }
     }
 
-    fn refused(change: impl FnOnce(&mut Client)) -> RegistrationError {
-        let mut client = client();
-        change(&mut client);
-        validate_registration(&client, &SCOPES).unwrap_err()
-    }
-
     #[test]
-    fn a_client_is_registered_and_read_back() {
-        assert_eq!(validate_registration(&client(), &SCOPES), Ok(()));
-        let stored = serde_json::to_string(&client()).unwrap();
-        assert_eq!(serde_json::from_str::<Client>(&stored).unwrap(), client());
-    }
-
-    #[test]
-    fn a_client_that_cannot_be_right_is_refused() {
-        use RegistrationError as E;
-        assert_eq!(refused(|c| c.client_id = String::new()), E::ClientId);
-        assert_eq!(refused(|c| c.client_id = "a b".to_owned()), E::ClientId);
-        assert_eq!(refused(|c| c.client_id = "a\"b".to_owned()), E::ClientId);
-        assert_eq!(refused(|c| c.client_id = "x".repeat(256)), E::ClientId);
-        assert_eq!(refused(|c| c.client_name.en = " ".to_owned()), E::ClientName);
-        for hidden in ["a\nb", "a\u{1b}[31mb", "a\u{202e}b", "a\u{200b}b", "\u{feff}a"] {
-            assert_eq!(refused(|c| c.client_name.ja = hidden.to_owned()), E::InvisibleName);
-        }
-        assert_eq!(refused(|c| c.client_name.ja = "字".repeat(201)), E::ClientName);
-        assert_eq!(refused(|c| c.redirect_uris.clear()), E::NoRedirectUri);
-        assert_eq!(refused(|c| c.scopes.push("admin".to_owned())), E::Scope("admin".to_owned()));
-        assert_eq!(refused(|c| c.scopes.retain(|scope| scope != "openid")), E::NoOpenid);
-        for algorithm in [Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Es384] {
-            let wrong = refused(|c| c.id_token_signed_response_alg = algorithm);
-            assert_eq!(wrong, E::Algorithm(algorithm));
-        }
-        assert_eq!(refused(|c| c.default_max_age = Some(-1)), E::MaxAge);
-    }
-
-    #[test]
-    fn what_is_just_within_the_limits_is_registered() {
-        let widest = Client {
-            client_id: "x".repeat(255),
-            client_name: Text { ja: "字".repeat(200), en: "x".repeat(200) },
-            default_max_age: Some(0),
-            ..client()
-        };
-        assert_eq!(validate_registration(&widest, &SCOPES), Ok(()));
-    }
-
-    /// CA-7: the registered keys have to include one that can sign an assertion, or the URL of the
-    /// keys has to be one that can be fetched.
-    #[test]
-    fn keys_have_to_be_good_for_assertions() {
-        let with = |keys| {
-            let authentication = ClientAuthentication::PrivateKeyJwt { keys };
-            validate_registration(&Client { authentication, ..client() }, &SCOPES)
-        };
-        let key = |algorithm| {
-            sekisho_jose::SigningKey::generate(algorithm, &sekisho_ambient::Entropy::seeded(1))
-                .unwrap()
-                .public_jwk()
-        };
-        let (good, other) = (key(Algorithm::Es256), key(Algorithm::Es384));
-        assert_eq!(with(ClientKeys::Jwks(vec![good.clone()])), Ok(()));
-        assert_eq!(with(ClientKeys::Jwks(vec![other.clone(), good])), Ok(()));
-        for keys in [vec![], vec![other]] {
-            assert_eq!(with(ClientKeys::Jwks(keys)), Err(RegistrationError::NoKey));
-        }
-        let uri = |uri: &str| with(ClientKeys::JwksUri(uri.to_owned()));
-        assert_eq!(uri("https://rp.example/jwks"), Ok(()));
-        for wrong in ["http://rp.example/jwks", "https://rp.example/jwks#a", "jwks", ""] {
-            assert_eq!(uri(wrong), Err(RegistrationError::JwksUri), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn every_redirect_uri_is_checked() {
-        let second = refused(|c| c.redirect_uris.push("http://rp.example/cb".to_owned()));
-        assert!(matches!(second, RegistrationError::RedirectUri { .. }));
-        let private = refused(|c| c.redirect_uris.push("jp.example.app:/cb".to_owned()));
-        assert!(matches!(private, RegistrationError::RedirectUri { .. }));
+    fn a_client_of_before_has_the_grants_of_a_login() {
+        let mut row = serde_json::to_value(client()).unwrap();
+        row.as_object_mut().unwrap().remove("grant_types");
+        let read: Client = serde_json::from_value(row).unwrap();
+        assert_eq!(read, client());
+        assert!(read.may_use(GrantType::AuthorizationCode) && read.may_use(GrantType::RefreshToken));
+        assert!(!read.may_use(GrantType::ClientCredentials) && !read.may_use(GrantType::DeviceCode));
+        assert!(read.may_use(GrantType::PreAuthorizedCode), "an offer is nobody's registration");
     }
 
     #[test]

@@ -130,6 +130,7 @@ fn grant_types(enabled: &Enabled) -> Vec<String> {
             enabled.authorization_endpoint.is_some()
                 && enabled.scopes.iter().any(|scope| scope == OFFLINE_ACCESS)
         }
+        GrantType::DeviceCode => false,
         GrantType::PreAuthorizedCode => enabled.pre_authorized_code,
         GrantType::ClientCredentials | GrantType::TokenExchange => enabled.token_endpoint.is_some(),
     };

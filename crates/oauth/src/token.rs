@@ -6,12 +6,14 @@
 //! and in time.
 
 mod error;
+mod grant_type;
 
 use sekisho_jose::{Claims, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use error::{TokenError, TokenErrorCode};
+pub use grant_type::{GrantType, UnknownGrant};
 
 use crate::authentication::AuthenticatedClient;
 use crate::authorization::{AuthorizationRequest, target};
@@ -23,43 +25,6 @@ const REPEATABLE: &[&str] = &["resource", "audience"];
 
 /// The type of an access token in a token exchange (RFC 8693, 3).
 pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
-
-/// The grants that are supported, used by the checks and the metadata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GrantType {
-    /// An authorization code (RFC 6749, 4.1).
-    AuthorizationCode,
-    /// A refresh token (RFC 6749, 6).
-    RefreshToken,
-    /// A pre-authorized code (OpenID4VCI 1.0, 4.1.1).
-    PreAuthorizedCode,
-    /// The client's own authentication (RFC 6749, 4.4).
-    ClientCredentials,
-    /// An access token for another one (RFC 8693).
-    TokenExchange,
-}
-
-impl GrantType {
-    /// Every grant that is supported.
-    pub const ALL: [Self; 5] = [
-        Self::AuthorizationCode,
-        Self::RefreshToken,
-        Self::PreAuthorizedCode,
-        Self::ClientCredentials,
-        Self::TokenExchange,
-    ];
-
-    /// The grant as sent in `grant_type`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AuthorizationCode => "authorization_code",
-            Self::RefreshToken => "refresh_token",
-            Self::PreAuthorizedCode => "urn:ietf:params:oauth:grant-type:pre-authorized_code",
-            Self::ClientCredentials => "client_credentials",
-            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
-        }
-    }
-}
 
 /// A token request without the client's authentication.
 #[derive(Clone, PartialEq, Eq)]
@@ -148,7 +113,7 @@ impl TokenRequest {
                 tx_code: optional("tx_code")?,
                 authorization_details: optional("authorization_details")?,
             }),
-            None => Err(TokenError::UnsupportedGrantType),
+            Some(GrantType::DeviceCode) | None => Err(TokenError::UnsupportedGrantType),
         }
     }
 

@@ -68,9 +68,11 @@ impl<'de> Deserialize<'de> for RelyingParty {
 /// The sector of a new client with these redirect URIs: the host of the first URI. Programs on
 /// people's own devices share their hosts (`127.0.0.1`, `localhost`, `[::1]`) and may share a private
 /// scheme, so each of them is a sector of its own: two programs on one machine could compare their
-/// users otherwise. `None` if the list is empty.
+/// users otherwise. A client without a redirect URI is a sector of its own too. `None` if the first URI
+/// is none.
 pub fn sector_of(client_id: &str, redirect_uris: &[String]) -> Option<String> {
-    let first = Url::parse(redirect_uris.first()?).ok()?;
+    let Some(first) = redirect_uris.first() else { return Some(format!("client:{client_id}")) };
+    let first = Url::parse(first).ok()?;
     match first.host_str() {
         // No host begins so, and no URI of a client of before.
         None => Some(format!("client:{client_id}")),
@@ -188,7 +190,8 @@ mod tests {
         ] {
             assert_eq!(sector(own).as_deref(), Some("client:cli"), "{own}");
         }
-        assert_eq!(sector_of("cli", &[]), None);
+        assert_eq!(sector_of("cli", &[]).as_deref(), Some("client:cli"));
+        assert_eq!(sector("no uri"), None);
         let before = |uri: &str| host_of(&[uri.to_owned()]);
         assert_eq!(before("jp.example.app:/cb").as_deref(), Some("jp.example.app:/cb"));
         assert_eq!(before("http://127.0.0.1:4000/cb").as_deref(), Some("127.0.0.1"));

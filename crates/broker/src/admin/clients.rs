@@ -5,6 +5,7 @@ use sekisho_jose::{Algorithm, JwkError, JwkSet, PublicJwk};
 use sekisho_oauth::client::{
     self, ApplicationType, Client, ClientAuthentication, ClientKeys, Profile, RegistrationError,
 };
+use sekisho_oauth::token::GrantType;
 use sekisho_profile::{Act, scopes};
 use sekisho_registry::RelyingParty;
 use sekisho_registry::clients::sector_of;
@@ -23,12 +24,20 @@ pub struct AddClient {
     pub client_id: Option<String>,
     /// The name shown to people.
     pub name: Text,
-    /// Why the client asks people to log in; shown before consent and in the wallet.
+    /// Why the client asks people to log in; shown before consent and in the wallet. A client for
+    /// which nobody logs in needs none.
+    #[serde(default)]
     pub purpose: Text,
-    /// The redirect URIs; requests are compared with them as strings.
+    /// The redirect URIs; requests are compared with them as strings. Authorization codes need one.
+    #[serde(default)]
     pub redirect_uris: Vec<String>,
     /// The scopes that the client may ask for.
+    #[serde(default)]
     pub scopes: Vec<String>,
+    /// The grants that the client may use, by their names in `grant_type`, or as `device_code` and
+    /// `token_exchange`.
+    #[serde(default = "GrantType::of_a_login")]
+    pub grant_types: Vec<GrantType>,
     /// `client_secret_basic`, `client_secret_post`, `client_secret` (either of the two),
     /// `private_key_jwt` or `none`.
     pub token_endpoint_auth_method: String,
@@ -103,6 +112,8 @@ pub struct ClientRow {
     pub redirect_uris: Vec<String>,
     /// The scopes that the client may ask for.
     pub scopes: Vec<String>,
+    /// The grants that the client may use.
+    pub grant_types: Vec<GrantType>,
     /// The id of the service that people use through this client, if any.
     pub service: Option<String>,
 }
@@ -122,9 +133,7 @@ impl Broker {
         }
         let secret = self.site.entropy().token();
         let party = self.relying_party(add, &secret)?;
-        if !party.purpose.is_visible() {
-            return Err(AdminError::invisible("purpose"));
-        }
+        check_purpose(&party)?;
         client::validate_registration(&party.client, &scopes::supported())
             .map_err(AdminError::invalid)?;
         check_room(&party.client)?;
@@ -174,6 +183,7 @@ impl Broker {
             authentication,
             redirect_uris: add.redirect_uris.clone(),
             scopes: add.scopes.clone(),
+            grant_types: add.grant_types.clone(),
             id_token_signed_response_alg: add.id_token_signed_response_alg,
             profile: Profile::Oidc,
             application_type: if add.native {
@@ -254,6 +264,18 @@ fn refuse_private(jwks: &Value) -> Result<(), AdminError> {
     Ok(())
 }
 
+/// Checks the reason that people are shown, which a client needs if people log in for it.
+fn check_purpose(party: &RelyingParty) -> Result<(), AdminError> {
+    let RelyingParty { client, purpose, .. } = party;
+    if client.logs_people_in() && [&purpose.ja, &purpose.en].iter().any(|text| text.trim().is_empty()) {
+        return Err(AdminError::invalid("purpose is needed in Japanese and English"));
+    }
+    if !purpose.is_visible() {
+        return Err(AdminError::invisible("purpose"));
+    }
+    Ok(())
+}
+
 /// Checks that the ID tokens of a new client have room for the claims of its scopes, however long
 /// they are (checklist IDT-4).
 fn check_room(client: &Client) -> Result<(), AdminError> {
@@ -276,6 +298,7 @@ fn row(party: RelyingParty) -> ClientRow {
         token_endpoint_auth_method: client.authentication.method().to_owned(),
         redirect_uris: client.redirect_uris,
         scopes: client.scopes,
+        grant_types: client.grant_types,
         service,
     }
 }

@@ -17,6 +17,7 @@ use crate::description::Description;
 use crate::params::Params;
 use crate::pkce::CodeChallenge;
 use crate::scope;
+use crate::token::GrantType;
 
 /// The longest `state` and `nonce` that are accepted, in bytes. Longer ones are refused, never cut.
 const MAX_ECHO: usize = 4096;
@@ -38,6 +39,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("response_mode", response_mode),
     ("request_object", request_object),
     ("response_type", response_type),
+    ("grant", grant),
     ("resources", resources),
     ("scope", scope),
     ("nonce", nonce),
@@ -170,6 +172,14 @@ fn response_type(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
         }
         None => Err(draft.refuse(Code::InvalidRequest, "response_type is missing")),
     }
+}
+
+/// The client is registered for authorization codes (RFC 6749, 4.1.2.1; checklist AUTH-4).
+fn grant(draft: &mut Draft<'_>) -> Result<(), AuthorizationError> {
+    if draft.client.may_use(GrantType::AuthorizationCode) {
+        return Ok(());
+    }
+    Err(draft.refuse(Code::UnauthorizedClient, "this client may not ask for authorization codes"))
 }
 
 /// Every resource that is named is registered, and the client may ask for it (RFC 8707, 2).

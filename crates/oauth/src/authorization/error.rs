@@ -52,6 +52,8 @@ pub struct ErrorRedirect {
 pub enum AuthorizationErrorCode {
     /// A parameter is missing, malformed or repeated.
     InvalidRequest,
+    /// The client is not registered for the authorization code grant.
+    UnauthorizedClient,
     /// The person or the policy denied the request.
     AccessDenied,
     /// A `response_type` other than `code`.
@@ -85,6 +87,7 @@ impl AuthorizationErrorCode {
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
+            Self::UnauthorizedClient => "unauthorized_client",
             Self::AccessDenied => "access_denied",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::InvalidScope => "invalid_scope",

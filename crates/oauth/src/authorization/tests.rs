@@ -4,6 +4,7 @@ use super::*;
 use crate::client::tests::{SCOPES, client as confidential};
 use crate::client::{ApplicationType, ClientAuthentication};
 use crate::pkce::CodeChallenge;
+use crate::token::GrantType;
 
 const ISS: &str = "https://auth.example.jp";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -87,6 +88,7 @@ fn the_order_of_the_checks_is_pinned() {
             "response_mode",
             "request_object",
             "response_type",
+            "grant",
             "scope",
             "nonce",
             "prompt",
@@ -306,6 +308,18 @@ fn other_response_modes_and_types_are_refused() {
         assert_eq!(code(&[("response_type", Some(kind))]), "unsupported_response_type", "{kind}");
     }
     assert_eq!(code(&[("response_type", None)]), "invalid_request");
+}
+
+/// AUTH-4: a client that is not registered for codes gets none, whatever else it asks for.
+#[test]
+fn a_client_without_the_grant_gets_no_code() {
+    let other = Client { grant_types: vec![GrantType::ClientCredentials], ..confidential() };
+    let error = redirected(validate(&request(&[("scope", None)]), Some(&other), &rules()));
+    assert_eq!(error.error.name(), "unauthorized_client");
+    assert_eq!(error.state.as_deref(), Some("st&te 神"));
+    let kind = request(&[("response_type", Some("token"))]);
+    let error = redirected(validate(&kind, Some(&other), &rules()));
+    assert_eq!(error.error.name(), "unsupported_response_type");
 }
 
 #[test]

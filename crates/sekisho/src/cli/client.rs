@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use sekisho_ambient::Text;
-use sekisho_broker::admin::{AddClient, AddedClient, ClientRow};
+use sekisho_broker::admin::{AddClient, AddedClient, ClientRow, GrantType};
 use sekisho_jose::Algorithm;
 
 use super::Rehearsal;
@@ -16,6 +16,8 @@ pub(super) enum Command {
     /// Registers a relying party; its secret is shown this once
     ///
     /// Example: sekisho client add --id portal --name-ja GPUポータル --name-en 'GPU portal' --purpose-ja 利用者の確認 --purpose-en 'Knowing users' --redirect-uri https://gpu.example.jp/callback --scope 'openid profile gpu_access' --service gpu-console
+    ///
+    /// Example: sekisho client add --id scheduler --name-ja スケジューラ --name-en Scheduler --grant client_credentials
     Add(Box<Add>),
     /// Lists relying parties
     List,
@@ -45,18 +47,22 @@ pub(super) struct Add {
     /// Its name in English
     #[arg(long, value_name = "NAME")]
     name_en: String,
-    /// Why it asks, in Japanese; shown in the wallet and before consent
-    #[arg(long, value_name = "TEXT")]
+    /// Why it asks, in Japanese; shown in the wallet and before consent. Needed if people log in
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     purpose_ja: String,
     /// Why it asks, in English
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     purpose_en: String,
-    /// Where answers may go; once for each URI
-    #[arg(long, value_name = "URI", required = true)]
+    /// Where answers may go; once for each URI. Needed for authorization_code
+    #[arg(long, value_name = "URI")]
     redirect_uri: Vec<String>,
-    /// What it may ask for
-    #[arg(long, value_name = "SCOPES", default_value = "openid", value_delimiter = ' ')]
-    scope: Vec<String>,
+    /// What it may ask for [default: openid if people log in for it]
+    #[arg(long, value_name = "SCOPES", value_delimiter = ' ')]
+    scope: Option<Vec<String>>,
+    /// A grant that it may use, once for each: authorization_code, refresh_token, client_credentials,
+    /// device_code or token_exchange [default: authorization_code and refresh_token]
+    #[arg(long, value_name = "NAME", value_parser = grant)]
+    grant: Vec<GrantType>,
     /// How it authenticates at the token endpoint; client_secret: in the header or in the body
     #[arg(long, value_enum, default_value_t = Method::ClientSecretBasic)]
     auth: Method,
@@ -127,15 +133,25 @@ pub(super) fn algorithm(name: &str) -> Result<Algorithm, &'static str> {
     Algorithm::from_name(name).ok_or("no such algorithm")
 }
 
+fn grant(name: &str) -> Result<GrantType, &'static str> {
+    GrantType::registrable(name).ok_or(
+        "expected authorization_code, refresh_token, client_credentials, device_code or token_exchange",
+    )
+}
+
 impl Add {
     fn into_request(self) -> Result<AddClient, Failure> {
+        let grant_types =
+            if self.grant.is_empty() { GrantType::of_a_login() } else { self.grant.clone() };
+        let scopes = self.scope.clone().unwrap_or_else(|| default_scopes(&grant_types));
         let jwks = self.jwks.as_deref().map(read_jwks).transpose()?;
         Ok(AddClient {
             client_id: self.id,
             name: Text { ja: self.name_ja, en: self.name_en },
             purpose: Text { ja: self.purpose_ja, en: self.purpose_en },
             redirect_uris: self.redirect_uri,
-            scopes: self.scope,
+            scopes,
+            grant_types,
             token_endpoint_auth_method: self.auth.name().to_owned(),
             id_token_signed_response_alg: self.id_token_alg,
             service: self.service,
@@ -150,6 +166,13 @@ impl Add {
             post_logout_redirect_uris: self.post_logout_redirect_uri,
         })
     }
+}
+
+/// The scopes of a client for which none are named.
+fn default_scopes(grants: &[GrantType]) -> Vec<String> {
+    let login = [GrantType::AuthorizationCode, GrantType::DeviceCode];
+    let people = login.iter().any(|grant| grants.contains(grant));
+    people.then(|| "openid".to_owned()).into_iter().collect()
 }
 
 fn read_jwks(path: &str) -> Result<serde_json::Value, Failure> {

@@ -4,7 +4,7 @@
 use sekisho_ambient::Text;
 use sekisho_ambient::Timestamp;
 use sekisho_broker::admin::{
-    AddClient, AddOrganization, AddTrust, AddedClient, ClientRow, OfferCredential, Offered,
+    GrantType, AddClient, AddOrganization, AddTrust, AddedClient, ClientRow, OfferCredential, Offered,
     OrganizationRow, TrustRow,
 };
 use sekisho_jose::Algorithm;
@@ -132,6 +132,7 @@ fn client(id: &str, ja: &str, en: &str, service: &str, native: bool) -> Part {
         ),
         redirect_uris: Vec::new(),
         scopes: scopes.map(str::to_owned).to_vec(),
+        grant_types: GrantType::of_a_login(),
         token_endpoint_auth_method: "client_secret_basic".to_owned(),
         id_token_signed_response_alg: Algorithm::Rs256,
         service: Some(service.to_owned()),

@@ -84,10 +84,16 @@ impl Demo {
         find(&status, "commits").expect("commits in the status")
     }
 
-    /// Registers a resource whose tokens are JWTs with this algorithm.
+    /// Registers a resource whose tokens are JWTs with this algorithm, and lets the client ask for
+    /// tokens for itself.
     fn resource(&self, algorithm: &str) -> Resource {
         let id = algorithm.to_lowercase();
         let audience = format!("urn:load:{id}");
+        let edited = Command::new(&self.binary)
+            .args(["--config", &self.text("config"), "client", "edit", "demo-rp"])
+            .args(["--add-grant", "client_credentials"])
+            .output();
+        assert!(edited.unwrap().status.success());
         let done = Command::new(&self.binary)
             .args(["--config", &self.text("config"), "--json", "resource", "add", &id])
             .args(["--name-ja", "負荷", "--name-en", "Load", "--audience", &audience])

@@ -10,8 +10,8 @@ use sekisho_access::Gate;
 use sekisho_ambient::{Clock, Entropy, ManualClock, Timestamp};
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    AddClient, AddOrganization, AddTrust, AddedClient, AdminError, By, ChangeStatus, CredentialRow, GrantType,
-    OfferCredential, Offered,
+    AddClient, AddOrganization, AddTrust, AddedClient, AdminError, By, ChangeStatus, CredentialRow,
+    GrantType, OfferCredential, Offered,
 };
 use sekisho_broker::config::Config;
 use sekisho_jose::{Ahead, Algorithm};
@@ -263,7 +263,7 @@ impl World {
             ]
             .map(str::to_owned)
             .to_vec(),
-            grant_types: GrantType::of_a_login(),
+            grant_types: Vec::new(),
             token_endpoint_auth_method: "client_secret_basic".to_owned(),
             id_token_signed_response_alg: Algorithm::Rs256,
             service: Some("console".to_owned()),
@@ -278,6 +278,13 @@ impl World {
             post_logout_redirect_uris: Vec::new(),
         };
         change(&mut add);
+        if add.grant_types.is_empty() {
+            // Unless a test says otherwise, everything that the client may have.
+            add.grant_types = GrantType::of_a_login();
+            if add.token_endpoint_auth_method != "none" {
+                add.grant_types.extend([GrantType::ClientCredentials, GrantType::TokenExchange]);
+            }
+        }
         let added = self.broker.add_client(&self.act(), &add).await?.result;
         Ok(self.rp_of(&added, &add))
     }

@@ -22,7 +22,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use audit::{AuditFound, AuditVerified};
-pub use clients::{AddClient, AddedClient, ClientRow};
+pub use clients::{
+    AddClient, AddedClient, ClientRow, ClientShown, Difference, EditClient, EditedClient,
+    Endpoints, Examined, Finding, Found, KEEP_OLD, KEEP_OLD_MAX, ListEdit, PartOfText,
+    RotateSecret, RotatedSecret, SecretShown, TestClient,
+};
 pub use credentials::{
     ChangeStatus, CredentialPage, CredentialQuery, CredentialRow, OfferCredential, Offered,
 };

@@ -5,7 +5,7 @@ use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_oauth::refresh::{Family, RefreshToken};
 use sekisho_oauth::token::{self, CodeBinding, TokenError, TokenRequest, TokenResponse};
 use sekisho_profile::{Act, Code, Outcome, Reason, lifetimes};
-use sekisho_registry::{Authenticated, TokenFailure};
+use sekisho_registry::{Authenticated, Registration, TokenFailure};
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_standing::{Fallen, Stands};
 use sekisho_store::{StoreError, Tx};
@@ -165,19 +165,27 @@ impl Grants {
             return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
         }
         let party = client.party();
-        if !grant.is_of(party) || !self.registry.is_registered_in(tx, party)? {
-            tx.append(attempt.entry(Outcome::Refused).because(Code::UnknownClient));
-            return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
+        match self.registry.registered_in(tx, party)? {
+            Registration::AsKnown if grant.suits(party) => {}
+            // What the client may have now is not what was looked at. It tries again.
+            Registration::Changed => {
+                return Ok(Redeemed::Rejected(TokenError::TemporarilyUnavailable));
+            }
+            Registration::AsKnown | Registration::Gone => {
+                tx.append(attempt.entry(Outcome::Refused).because(Code::UnknownClient));
+                return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
+            }
         }
         grant.permit.clone_from(&looked_at.permit);
-        let details = match grant.narrow(request.authorization_details(), now) {
+        let given = grant.clone().within(party);
+        let details = match given.narrow(request.authorization_details(), now) {
             Ok(details) => details,
             Err(error) => {
                 tx.append(attempt.entry(Outcome::Refused).because(&error));
                 return Ok(Redeemed::Rejected(error));
             }
         };
-        if grant.has_scope(OFFLINE_ACCESS) {
+        if given.has_scope(OFFLINE_ACCESS) {
             grant.refresh = Some(Family::begin(now));
             tx.put::<tables::Grants>(&key, &grant)?;
         }

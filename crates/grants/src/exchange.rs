@@ -53,7 +53,7 @@ impl Grants {
         let grant = self.site.store().get::<tables::Grants>(&before.grant).await?;
         let grant = grant.ok_or_else(refused)?;
         let giver = self.registry.find_client(&grant.client_id).await?;
-        let giver = giver.filter(|party| grant.is_of(party)).ok_or_else(refused)?;
+        let giver = giver.filter(|party| grant.suits(party)).ok_or_else(refused)?;
         if !may_exchange(&resources, client, &grant, &before) {
             return Err(refused());
         }
@@ -86,7 +86,7 @@ impl Grants {
             Outcomes::Rejected => return Err(refused()),
             Outcomes::NotNow => return Err(TokenError::TemporarilyUnavailable.into()),
         }
-        let grant = grant.limited_to(&row);
+        let grant = grant.limited_to(&row).within(&giver);
         let of = (Some(resource), &token);
         let access_token = self.access_token(&giver, &grant, &row, of, now).await?;
         Ok(TokenResponse {

@@ -8,6 +8,7 @@ use sekisho_jose::Claims;
 use sekisho_oauth::claims_request::ClaimsRequest;
 use sekisho_oauth::refresh::Family;
 use sekisho_oauth::token::TokenError;
+use sekisho_profile::scopes::{self, GPU_ACCESS};
 use sekisho_profile::{Act, Outcome, Reason};
 use sekisho_registry::RelyingParty;
 use sekisho_site::audit::{Actor, Detail as _, entry};
@@ -103,6 +104,30 @@ impl Grant {
             permit.details = sekisho_access::lesser(details, &permit.details);
         }
         self
+    }
+
+    /// The grant, reduced to what its client may ask for now: the registration may have been changed
+    /// since. Every answer about a grant goes through here. The row keeps what the person agreed to.
+    #[must_use]
+    pub(crate) fn within(mut self, party: &RelyingParty) -> Self {
+        let client = &party.client;
+        self.scopes.retain(|scope| scopes::is_left(scope, &client.scopes));
+        let released = scopes::claims_supported(&client.scopes);
+        let may = |name: &String| released.contains(&name.as_str());
+        self.claims.userinfo.retain(may);
+        self.claims.id_token.retain(may);
+        let service = party.service.as_deref();
+        self.permit = self.permit.filter(|permit| {
+            client.may_ask_for(GPU_ACCESS) && permit.service().as_deref() == service
+        });
+        self
+    }
+
+    /// Whether the grant is this client's, and the login that it stands on is one that the client
+    /// may be answered with now.
+    pub(crate) fn suits(&self, party: &RelyingParty) -> bool {
+        let needed = party.client.required_acr.as_deref();
+        self.is_of(party) && (needed.is_none() || needed == self.evidence.channel.acr())
     }
 
     /// Whether the grant was given to this registration of the client, and not to another client or

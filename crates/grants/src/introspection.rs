@@ -10,7 +10,7 @@ use sekisho_jose::{Algorithm, Claims, Header, b64u};
 use sekisho_keyring::Purpose;
 use sekisho_oauth::params::Params;
 use sekisho_oauth::refresh::{RefreshToken, Rotation};
-use sekisho_oauth::token::{TokenBinding, TokenError};
+use sekisho_oauth::token::{GrantType, TokenBinding, TokenError};
 use sekisho_profile::{Act, Outcome, Reason};
 use sekisho_registry::{
     Authenticated, ClientEvidence, Registered, RelyingParty, Resource, TokenFailure,
@@ -128,7 +128,6 @@ impl Grants {
     ) -> Result<Claims, TokenFailure> {
         match known {
             Known::Access(key, row, grant) => {
-                let grant = grant.limited_to(&row);
                 let resources = self.registry.resources().await?;
                 let audience = row.resource.as_deref();
                 let resource = audience.and_then(|audience| resources.of_audience(audience));
@@ -235,7 +234,7 @@ impl Grants {
             let grant = store.get::<tables::Grants>(&token.family).await?;
             // Check first whose token it is, so that a question of another client does not end the
             // grant.
-            let own = |grant: &Grant| caller.may_see(None, |party| grant.is_of(party));
+            let own = |grant: &Grant| caller.may_see(None, |party| grant.suits(party));
             let Some(grant) = grant.filter(own) else { return Ok(None) };
             let Some(grant) = told(self.looked(&token.family, grant, now).await?) else {
                 return Ok(None);
@@ -244,6 +243,10 @@ impl Grants {
                 let rotation = family.present(token.generation, now);
                 !matches!(rotation, Rotation::Reused | Rotation::Unknown)
             });
+            let grant = match caller {
+                Caller::Client(client) => grant.within(client.party()),
+                Caller::Resource(_) => grant,
+            };
             return Ok(alive.then(|| Known::Refresh(token, Box::new(grant))));
         }
         match self.presented(text, now).await? {
@@ -254,17 +257,24 @@ impl Grants {
                 let own = |grant: &Grant| caller.may_see(audience, |party| row.is_of(grant, party));
                 let Some(grant) = grant.filter(own) else { return Ok(None) };
                 let of = row.client_id(&grant);
-                if !self.reaches(of, audience, |party| row.is_of(&grant, party)).await?
-                    || !self.reaches(&grant.client_id, None, |party| grant.is_of(party)).await?
-                {
+                let may = |party: &RelyingParty| {
+                    let acts = party.client.may_use(GrantType::TokenExchange);
+                    row.is_of(&grant, party) && (row.exchanged.is_none() || acts)
+                };
+                if !self.reaches(of, audience, may).await? {
                     return Ok(None);
                 }
+                let giver = self.registry.find_client(&grant.client_id).await?;
+                let Some(giver) = giver.filter(|party| grant.suits(party)) else { return Ok(None) };
                 let grant = told(self.looked(&row.grant, grant, now).await?);
+                let grant = grant.map(|grant| grant.limited_to(&row).within(&giver));
                 Ok(grant.map(|grant| Known::Access(key, row, Box::new(grant))))
             }
             Some(Presented::OfClient(exp, token)) => {
                 let audience = Some(token.resource.as_str());
-                let own = |party: &RelyingParty| token.is_of(party);
+                let own = |party: &RelyingParty| {
+                    token.is_of(party) && party.client.may_use(GrantType::ClientCredentials)
+                };
                 let seen = caller.may_see(audience, own)
                     && self.reaches(&token.client_id, audience, own).await?;
                 Ok(seen.then_some(Known::OfClient(exp, token)))

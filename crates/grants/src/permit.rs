@@ -77,6 +77,11 @@ impl GrantedPermit {
         }
     }
 
+    /// The id of the service that the permit is for.
+    pub(crate) fn service(&self) -> Option<String> {
+        self.asked().map(|asked| asked.service)
+    }
+
     /// What was asked for. In an old row, that is what was granted.
     fn asked(&self) -> Option<GpuAccessRequest> {
         let granted = || {

@@ -10,7 +10,7 @@ use sekisho_oauth::refresh::{Family, RefreshToken, Rotation};
 use sekisho_oauth::scope;
 use sekisho_oauth::token::{TokenError, TokenResponse};
 use sekisho_profile::{Act, Outcome, Reason};
-use sekisho_registry::{Authenticated, TokenFailure};
+use sekisho_registry::{Authenticated, Registration, TokenFailure};
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_standing::{Fallen, Stands};
 use sekisho_store::{StoreError, Tx};
@@ -52,9 +52,11 @@ impl Grants {
         let invalid = || TokenFailure::from(TokenError::InvalidRefreshToken);
         let token = self.refresh_token(token, now).ok_or_else(invalid)?;
         let grant = self.site.store().get::<tables::Grants>(&token.family).await?;
-        let grant = grant.filter(|grant| grant.is_of(client.party())).ok_or_else(invalid)?;
+        let grant = grant.filter(|grant| grant.suits(client.party())).ok_or_else(invalid)?;
         let looked = self.looked(&token.family, grant, now).await?;
         let (grant, looked) = looked.ok_or_else(invalid)?;
+        let permitted = grant.permit.clone();
+        let grant = grant.within(client.party());
         let resource = self.resource_for(client.party(), &grant, less.targets).await?;
         let row = AccessToken {
             scopes: narrowed(&grant.scopes, less.scope)?,
@@ -64,7 +66,7 @@ impl Grants {
         };
         let access = self.draw_access(resource.as_ref(), &grant, now);
         let access_key = access.key();
-        let permit = grant.permit.as_ref();
+        let permit = permitted.as_ref();
         let attempt = Attempt { client, token, access: &access_key, row: &row, permit, now };
         let relied = &grant.evidence.relied;
         let refreshed = self
@@ -99,7 +101,7 @@ impl Grants {
     ) -> Result<Refreshed, StoreError> {
         let Attempt { client, token, access, row, permit, now } = *attempt;
         let grant = live_in(tx, &token.family)?;
-        let own = grant.filter(|grant| grant.is_of(client.party()));
+        let own = grant.filter(|grant| grant.suits(client.party()));
         let Some((mut grant, family)) = own.and_then(|grant| {
             let family = grant.refresh?;
             Some((grant, family))
@@ -114,8 +116,11 @@ impl Grants {
             grant.end_in(tx, &token.family, &End::Fallen(fallen), now)?;
             return Ok(Refreshed::Rejected);
         }
-        if !self.registry.is_registered_in(tx, client.party())? {
-            return Ok(Refreshed::Rejected);
+        match self.registry.registered_in(tx, client.party())? {
+            Registration::AsKnown => {}
+            // What the client may have now is not what was looked at. It tries again.
+            Registration::Changed => return Ok(Refreshed::NotNow),
+            Registration::Gone => return Ok(Refreshed::Rejected),
         }
         grant.permit = permit.cloned();
         let Family { generation, .. } = match family.present(token.generation, now) {

@@ -27,6 +27,7 @@ impl Grants {
         now: Timestamp,
     ) -> Result<TokenResponse, TokenFailure> {
         let party = client.party();
+        let grant = grant.within(party);
         let access_token = self.access_token(party, &grant, row, (resource, token), now).await?;
         let id_token = if grant.has_scope("openid") {
             Some(self.id_token(client, &grant, &access_token, now).await?)

@@ -57,9 +57,9 @@ impl Grants {
         let grant = self.site.store().get::<tables::Grants>(&row.grant).await?;
         let grant = grant.ok_or_else(invalid)?;
         let party = self.registry.find_client(&grant.client_id).await?;
-        let party = party.filter(|party| grant.is_of(party)).ok_or_else(invalid)?;
+        let party = party.filter(|party| grant.suits(party)).ok_or_else(invalid)?;
         let looked = self.looked(&row.grant, grant, now).await?;
-        let grant = told(looked).ok_or_else(invalid)?.limited_to(&row);
+        let grant = told(looked).ok_or_else(invalid)?.limited_to(&row).within(&party);
         if !grant.has_scope("openid") {
             return Err(UserinfoFailure::Bearer(BearerError::InsufficientScope("openid")));
         }

@@ -6,8 +6,9 @@ use sekisho_oauth::authorization::{
     self, AuthorizationError, AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse,
     Prompt, ServerRules, Target,
 };
-use sekisho_oauth::client::Client;
+use sekisho_oauth::client::{self, Client};
 use sekisho_oauth::params::Params;
+use sekisho_oauth::token::GrantType;
 use sekisho_profile::acr::PHISHING_RESISTANT;
 use sekisho_profile::{Code, lifetimes, scopes};
 use sekisho_registry::RelyingParty;
@@ -92,6 +93,31 @@ impl Logins {
         self.ask_wallet(&party, &request, visitor, now).await
     }
 
+    /// Everything that is wrong with an authorization request of this client, as the name of the check
+    /// and an explanation for who writes the client. Nothing is begun.
+    pub async fn faults(
+        &self,
+        params: &Params,
+        party: &RelyingParty,
+    ) -> Result<Vec<(&'static str, String)>, StoreError> {
+        let client = &party.client;
+        let targets = self.registry.resources().await?.targets_of(&client.client_id);
+        let rules = self.authorization_rules(&targets);
+        let faults = authorization::faults(params, client, &rules);
+        if !faults.is_empty() {
+            let told = |(name, error): (_, AuthorizationError)| (name, error.to_string());
+            return Ok(faults.into_iter().map(told).collect());
+        }
+        let Ok(request) = authorization::validate(params, Some(client), &rules) else {
+            return Ok(Vec::new());
+        };
+        let asked = Asked::new(&self.registry, party, &request).err();
+        let details = asked.map(|error| ("authorization_details", error.to_string()));
+        let expected = self.unmet_expectation(&request);
+        let expected = expected.map(|(name, _, reason)| (name, reason.to_owned()));
+        Ok(details.into_iter().chain(expected).collect())
+    }
+
     fn authorization_rules<'a>(&'a self, targets: &'a [Target]) -> ServerRules<'a> {
         ServerRules {
             issuer: self.site.origin().as_str(),
@@ -121,20 +147,28 @@ impl Logins {
         request.refuse(self.site.origin().as_str(), code, description)
     }
 
-    /// Refuses an expectation that no login can meet (Core, 5.5.1.1), or a hint that cannot be read
-    /// (AUTH-23).
+    /// Refuses an expectation that no login can meet.
     fn refuse_expectation(&self, request: &AuthorizationRequest) -> Option<Begin> {
+        let (_, code, reason) = self.unmet_expectation(request)?;
+        Some(self.error(request, code, Some(reason)))
+    }
+
+    /// An expectation that no login can meet (Core, 5.5.1.1), or a hint that cannot be read (AUTH-23):
+    /// the parameter, the error and the reason.
+    fn unmet_expectation(
+        &self,
+        request: &AuthorizationRequest,
+    ) -> Option<(&'static str, AuthorizationErrorCode, &'static str)> {
         let unmet = |values: &Vec<String>| {
             !values.is_empty() && !values.iter().any(|value| value == PHISHING_RESISTANT)
         };
         if request.claims.acr.as_ref().is_some_and(unmet) {
             let code = AuthorizationErrorCode::UnmetAuthenticationRequirements;
-            return Some(self.error(request, code, Some("no login here has such an acr")));
+            return Some(("claims", code, "no login here has such an acr"));
         }
         if request.id_token_hint.is_some() && self.hinted_subject(request).is_none() {
             let reason = "id_token_hint is no ID token of this server for this client";
-            let code = AuthorizationErrorCode::InvalidRequest;
-            return Some(self.error(request, code, Some(reason)));
+            return Some(("id_token_hint", AuthorizationErrorCode::InvalidRequest, reason));
         }
         None
     }
@@ -310,6 +344,24 @@ impl Logins {
             other_device: party.cross_device && required_acr(&party.client, request).is_none(),
         })
     }
+}
+
+/// Whether the client may still ask for what it asked for when the login began: its registration
+/// may have been changed since.
+pub(crate) fn still_allowed(
+    party: &RelyingParty,
+    request: &AuthorizationRequest,
+) -> Result<(), Code> {
+    let client = &party.client;
+    if !client::redirect_uri_matches(client, &request.redirect_uri) {
+        return Err(Code::RedirectUri);
+    }
+    let released = scopes::claims_supported(&client.scopes);
+    let allowed = client.may_use(GrantType::AuthorizationCode)
+        && request.scopes.iter().all(|scope| scopes::is_left(scope, &client.scopes))
+        && request.claims.names().all(|name| released.contains(&name.as_str()))
+        && (request.authorization_details.is_empty() || client.may_ask_for(scopes::GPU_ACCESS));
+    if allowed { Ok(()) } else { Err(Code::ScopeNotAllowed) }
 }
 
 /// When a login with this handle began.

@@ -19,6 +19,7 @@ use sekisho_standing::{Fallen, Looked, Stands};
 use sekisho_store::{StoreError, Tx};
 
 use crate::asked::Asked;
+use crate::begin::still_allowed;
 use crate::epoch::EpochKey;
 use crate::session::{self, End};
 use crate::settle::{At, Prepared, Settled};
@@ -153,7 +154,7 @@ struct Entrance {
 
 impl Logins {
     /// The login, if this browser began it, it has not expired, and the client was not removed since,
-    /// even if another one has its id now.
+    /// even if another one has its id now, and may still ask for what it asked for.
     pub async fn open(&self, login: &Handle, visitor: &Visitor) -> Result<OpenLogin, Refusal> {
         let refused = |code| Refusal::code(code, login.key().reference());
         if login.key().expires() <= self.site.now() {
@@ -172,6 +173,7 @@ impl Logins {
         let party = self.registry.find_client(&request.client_id).await?;
         let party = party.filter(|party| party.generation == ticket.generation);
         let party = party.ok_or_else(|| refused(Code::UnknownClient))?;
+        still_allowed(&party, &request).map_err(refused)?;
         let row = store.get::<Rows>(&login.key()).await?;
         Ok(OpenLogin { handle: login.clone(), ticket, request, party, row, key })
     }

@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sekisho_ambient::{Secret, constant_time_eq, sha256};
+use sekisho_ambient::{Secret, Timestamp, constant_time_eq, sha256};
 
 use crate::assertion::{ASSERTION_TYPE, Assertion};
 use crate::client::{Client, ClientAuthentication};
@@ -138,16 +138,23 @@ fn basic(header: &str) -> Result<(String, Secret<String>), TokenError> {
     Ok((half(id)?, Secret::new(half(secret)?)))
 }
 
+/// The `Authorization` header with these credentials, as a client sends it (RFC 6749, 2.3.1).
+pub fn basic_header(id: &str, secret: &str) -> String {
+    let half = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", half(id), half(secret))))
+}
+
 /// Checks that `presented` is what `client` registered, and compares secrets in constant time. An
 /// assertion is not checked here but by [`crate::assertion::verify`].
 pub fn authenticate(
     presented: &Presented,
     client: &Client,
+    now: Timestamp,
 ) -> Result<AuthenticatedClient, TokenError> {
     if presented.client_id() != Some(&client.client_id) {
         return Err(TokenError::UnknownClient { basic: presented.is_basic() });
     }
-    let (secret, digest) = match (presented, &client.authentication) {
+    let (secret, secrets) = match (presented, &client.authentication) {
         (Presented::None { .. }, ClientAuthentication::None) => {
             return Ok(AuthenticatedClient(client.clone()));
         }
@@ -156,15 +163,15 @@ pub fn authenticate(
             Presented::Basic { secret, .. } | Presented::Post { secret, .. },
             ClientAuthentication::None,
         ) if secret.expose().is_empty() => return Ok(AuthenticatedClient(client.clone())),
-        (Presented::Basic { secret, .. }, ClientAuthentication::SecretBasic { digest })
-        | (Presented::Post { secret, .. }, ClientAuthentication::SecretPost { digest })
+        (Presented::Basic { secret, .. }, ClientAuthentication::SecretBasic(secrets))
+        | (Presented::Post { secret, .. }, ClientAuthentication::SecretPost(secrets))
         | (
             Presented::Basic { secret, .. } | Presented::Post { secret, .. },
-            ClientAuthentication::Secret { digest },
-        ) => (secret, digest),
+            ClientAuthentication::Secret(secrets),
+        ) => (secret, secrets),
         _ => return Err(TokenError::OtherMethod { basic: presented.is_basic() }),
     };
-    if !constant_time_eq(&sha256(secret.expose().as_bytes()), digest) {
+    if secrets.find(secret.expose(), now).is_none() {
         return Err(TokenError::WrongSecret { basic: presented.is_basic() });
     }
     Ok(AuthenticatedClient(client.clone()))
@@ -194,11 +201,15 @@ pub(crate) mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::client::Secrets;
     use crate::client::tests::client;
     use crate::token::TokenErrorCode;
 
+    const NOW: Timestamp = Timestamp::from_unix(1_795_239_120);
+
     fn post() -> Client {
-        Client { authentication: ClientAuthentication::secret_post("s3cret"), ..client() }
+        let secrets = Secrets::new("s3cret", None);
+        Client { authentication: ClientAuthentication::SecretPost(secrets), ..client() }
     }
 
     fn public() -> Client {
@@ -215,19 +226,19 @@ pub(crate) mod tests {
         let secret = Secret::new("s3cret".to_owned());
         let presented = match client.authentication {
             ClientAuthentication::None => Presented::None { client_id: id },
-            ClientAuthentication::SecretBasic { .. } | ClientAuthentication::Secret { .. } => {
+            ClientAuthentication::SecretBasic(_) | ClientAuthentication::Secret(_) => {
                 Presented::Basic { id, secret }
             }
-            ClientAuthentication::SecretPost { .. } => Presented::Post { id, secret },
+            ClientAuthentication::SecretPost(_) => Presented::Post { id, secret },
             ClientAuthentication::PrivateKeyJwt { .. } => panic!("see crate::assertion"),
         };
-        authenticate(&presented, client).unwrap()
+        authenticate(&presented, client, NOW).unwrap()
     }
 
     fn run(authorization: Option<&str>, body: &str, client: &Client) -> Result<(), TokenError> {
         let params = Params::parse(body).unwrap();
         let presented = Presented::from_request(authorization, &params)?;
-        authenticate(&presented, client).map(|authenticated| {
+        authenticate(&presented, client, NOW).map(|authenticated| {
             assert_eq!(authenticated.client(), client);
         })
     }
@@ -244,10 +255,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_secret_may_be_registered_for_header_and_body() {
-        let ClientAuthentication::SecretBasic { digest } = client().authentication else {
-            panic!()
-        };
-        let both = Client { authentication: ClientAuthentication::Secret { digest }, ..client() };
+        let secrets = client().authentication.secrets().unwrap().clone();
+        let both = Client { authentication: ClientAuthentication::Secret(secrets), ..client() };
         let (basic, body) = (header("portal:s3cret"), "client_id=portal&client_secret=s3cret");
         assert_eq!(run(Some(&basic), "", &both), Ok(()));
         assert_eq!(run(None, body, &both), Ok(()));
@@ -315,11 +324,12 @@ pub(crate) mod tests {
     fn both_halves_of_basic_are_form_encoded() {
         let odd = Client {
             client_id: "https://rp.example".to_owned(),
-            authentication: ClientAuthentication::secret_basic("a b:%神+"),
+            authentication: ClientAuthentication::SecretBasic(Secrets::new("a b:%神+", None)),
             ..client()
         };
         let text = "https%3A%2F%2Frp.example:a+b%3A%25%E7%A5%9E%2B";
         assert_eq!(run(Some(&header(text)), "", &odd), Ok(()));
+        assert_eq!(basic_header("https://rp.example", "a b:%神+"), header(text));
     }
 
     #[test]
@@ -357,7 +367,7 @@ pub(crate) mod tests {
     fn nobody_is_anonymous_to_a_client() {
         let presented = Presented::from_request(None, &Params::default()).unwrap();
         assert!(matches!(presented, Presented::Anonymous));
-        let refused = authenticate(&presented, &public()).unwrap_err();
+        let refused = authenticate(&presented, &public(), NOW).unwrap_err();
         assert_eq!(refused.code(), TokenErrorCode::InvalidClient);
         let secret = Params::parse("client_secret=x").unwrap();
         assert!(Presented::from_request(None, &secret).is_err());

@@ -61,3 +61,26 @@ pub fn validate(
     }
     Ok(draft.into_request())
 }
+
+/// Runs every check, also after one has refused, and returns the names of the checks that refuse with
+/// what they say: for who writes a client, and wants to know all that is wrong with a request.
+///
+/// Without a redirect URI nothing can be said about `response_mode`.
+pub fn faults(
+    params: &Params,
+    client: &Client,
+    rules: &ServerRules<'_>,
+) -> Vec<(&'static str, AuthorizationError)> {
+    let mut draft = Draft::new(params, client, rules);
+    let mut faults: Vec<(&'static str, AuthorizationError)> = Vec::new();
+    for (name, check) in CHECKS {
+        let nowhere = faults.iter().any(|(name, _)| *name == "redirect_uri");
+        if nowhere && *name == "response_mode" {
+            continue;
+        }
+        if let Err(error) = check(&mut draft) {
+            faults.push((name, error));
+        }
+    }
+    faults
+}

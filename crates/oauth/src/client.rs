@@ -1,16 +1,19 @@
 //! Relying parties as they are registered (OpenID Connect Registration 1.0, 2; RFC 7591, 2).
 //!
 //! Invariant: a client that passes [`validate_registration`] is public or authenticates in one way,
-//! which for a secret may leave open where it is sent. Answers may go to each of its redirect URIs, and its ID token algorithm is published.
-//! Only the SHA-256 of its secret is known here. The callers store clients.
+//! which for a secret may leave open where it is sent. Answers may go to each of its redirect URIs, and
+//! its ID token algorithm is published. Only the SHA-256 of a secret is known here. The callers store
+//! clients.
 
 mod registration;
+mod secrets;
 
-use sekisho_ambient::{Text, Timestamp, sha256};
+use sekisho_ambient::{Text, Timestamp};
 use sekisho_jose::{Algorithm, PublicJwk};
 use serde::{Deserialize, Serialize};
 
 pub use registration::{RegistrationError, validate_registration};
+pub use secrets::{LivingSecret, Secrets};
 
 use crate::redirect_uri;
 use crate::token::GrantType;
@@ -32,21 +35,12 @@ pub enum ClientAuthentication {
     /// `none`: a public client, which has no secret.
     None,
     /// `client_secret_basic`: the secret is sent in the `Authorization` header.
-    SecretBasic {
-        /// SHA-256 of the secret, which has 256 bits of randomness.
-        digest: [u8; 32],
-    },
+    SecretBasic(Secrets),
     /// `client_secret_post`: the secret is sent in the body.
-    SecretPost {
-        /// SHA-256 of the secret, which has 256 bits of randomness.
-        digest: [u8; 32],
-    },
+    SecretPost(Secrets),
     /// Either of the two: the secret is sent in the header or in the body. For programs that choose
     /// by themselves, or that nobody can configure.
-    Secret {
-        /// SHA-256 of the secret, which has 256 bits of randomness.
-        digest: [u8; 32],
-    },
+    Secret(Secrets),
     /// `private_key_jwt`: the client signs an assertion.
     PrivateKeyJwt {
         /// The client's public keys, or where to fetch them.
@@ -135,14 +129,25 @@ pub struct Client {
 }
 
 impl ClientAuthentication {
-    /// `client_secret_basic` with the digest of `secret`.
-    pub fn secret_basic(secret: &str) -> Self {
-        Self::SecretBasic { digest: sha256(secret.as_bytes()) }
+    /// The way to authenticate of this name, with these secrets; `None` for a name that needs
+    /// something else, or that is none.
+    pub fn with_secrets(method: &str, secrets: Secrets) -> Option<Self> {
+        match method {
+            "client_secret_basic" => Some(Self::SecretBasic(secrets)),
+            "client_secret_post" => Some(Self::SecretPost(secrets)),
+            "client_secret" => Some(Self::Secret(secrets)),
+            _ => None,
+        }
     }
 
-    /// `client_secret_post` with the digest of `secret`.
-    pub fn secret_post(secret: &str) -> Self {
-        Self::SecretPost { digest: sha256(secret.as_bytes()) }
+    /// The client's secrets, if it authenticates with one.
+    pub fn secrets(&self) -> Option<&Secrets> {
+        match self {
+            Self::SecretBasic(secrets) | Self::SecretPost(secrets) | Self::Secret(secrets) => {
+                Some(secrets)
+            }
+            Self::PrivateKeyJwt { .. } | Self::None => None,
+        }
     }
 
     /// The keys that were registered by value; none if the client has none, or publishes them.
@@ -156,9 +161,9 @@ impl ClientAuthentication {
     /// The method's name in `token_endpoint_auth_method`; `client_secret` is ours.
     pub fn method(&self) -> &'static str {
         match self {
-            Self::SecretBasic { .. } => "client_secret_basic",
-            Self::SecretPost { .. } => "client_secret_post",
-            Self::Secret { .. } => "client_secret",
+            Self::SecretBasic(_) => "client_secret_basic",
+            Self::SecretPost(_) => "client_secret_post",
+            Self::Secret(_) => "client_secret",
             Self::PrivateKeyJwt { .. } => "private_key_jwt",
             Self::None => "none",
         }
@@ -191,7 +196,9 @@ impl Client {
 
     /// Whether people log in for the client: at the authorization endpoint, or on another device.
     pub fn logs_people_in(&self) -> bool {
-        [GrantType::AuthorizationCode, GrantType::DeviceCode].iter().any(|grant| self.may_use(*grant))
+        [GrantType::AuthorizationCode, GrantType::DeviceCode]
+            .iter()
+            .any(|grant| self.may_use(*grant))
     }
 
     /// Whether the client is registered for `scope`.
@@ -219,7 +226,7 @@ pub(crate) mod tests {
         Client {
             client_id: "portal".to_owned(),
             client_name: text("Portal"),
-            authentication: ClientAuthentication::secret_basic("s3cret"),
+            authentication: ClientAuthentication::SecretBasic(Secrets::new("s3cret", None)),
             redirect_uris: vec!["https://rp.example/cb".to_owned()],
             scopes: SCOPES.map(str::to_owned).to_vec(),
             grant_types: GrantType::of_a_login(),
@@ -241,9 +248,23 @@ pub(crate) mod tests {
         row.as_object_mut().unwrap().remove("grant_types");
         let read: Client = serde_json::from_value(row).unwrap();
         assert_eq!(read, client());
-        assert!(read.may_use(GrantType::AuthorizationCode) && read.may_use(GrantType::RefreshToken));
-        assert!(!read.may_use(GrantType::ClientCredentials) && !read.may_use(GrantType::DeviceCode));
+        assert!(
+            read.may_use(GrantType::AuthorizationCode) && read.may_use(GrantType::RefreshToken)
+        );
+        assert!(
+            !read.may_use(GrantType::ClientCredentials) && !read.may_use(GrantType::DeviceCode)
+        );
         assert!(read.may_use(GrantType::PreAuthorizedCode), "an offer is nobody's registration");
+    }
+
+    #[test]
+    fn a_secret_of_before_is_read() {
+        let row = serde_json::json!({"secret_post": {"digest": sekisho_ambient::sha256(b"old")}});
+        let read: ClientAuthentication = serde_json::from_value(row.clone()).unwrap();
+        let now = Timestamp::from_unix(0);
+        assert!(read.secrets().unwrap().find("old", now).is_some());
+        assert_eq!(read.method(), "client_secret_post");
+        assert_eq!(serde_json::to_value(&read).unwrap(), row, "and written as it was");
     }
 
     #[test]

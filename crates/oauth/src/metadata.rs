@@ -203,7 +203,8 @@ mod tests {
             "response_modes_supported": ["query", "form_post"],
             "grant_types_supported": [
                 "authorization_code", "refresh_token",
-                "urn:ietf:params:oauth:grant-type:pre-authorized_code",
+                "urn:ietf:params:oauth:grant-type:pre-authorized_code", "client_credentials",
+                "urn:ietf:params:oauth:grant-type:token-exchange",
             ],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],

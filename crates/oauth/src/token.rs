@@ -17,6 +17,7 @@ pub use grant_type::{GrantType, UnknownGrant};
 
 use crate::authentication::AuthenticatedClient;
 use crate::authorization::{AuthorizationRequest, target};
+use crate::client::redirect_uri_matches;
 use crate::params::Params;
 use crate::pkce::CodeChallenge;
 
@@ -226,6 +227,10 @@ pub fn check_code(
         return Err(TokenError::InvalidGrant);
     };
     if binding.client_id != client.client_id() {
+        return Err(TokenError::InvalidGrant);
+    }
+    // The operator may have taken it away since, because somebody else has it now.
+    if !redirect_uri_matches(client.client(), &binding.redirect_uri) {
         return Err(TokenError::InvalidGrant);
     }
     check_redirect_uri(binding, redirect_uri.as_deref())?;

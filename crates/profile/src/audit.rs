@@ -47,8 +47,12 @@ words! {
         AuthorityCreate = "authority.create",
         /// A relying party was registered.
         ClientAdd = "client.add",
+        /// A relying party's registration was changed.
+        ClientEdit = "client.edit",
         /// A relying party was removed.
         ClientRemove = "client.remove",
+        /// A relying party got a new secret.
+        ClientRotateSecret = "client.rotate_secret",
         /// A client got access tokens for itself: one entry for each client, resource and minute.
         ClientToken = "client.token",
         /// An authorization code was minted.
@@ -129,6 +133,7 @@ impl Act {
         matches!(
             self,
             Self::ClientRemove
+                | Self::ClientRotateSecret
                 | Self::CredentialRevoke
                 | Self::CredentialSuspend
                 | Self::GrantEnd

@@ -96,6 +96,12 @@ pub fn supported() -> Vec<&'static str> {
     TABLE.iter().map(|row| row.scope).collect()
 }
 
+/// Whether a client that is registered for these scopes may still have `scope`. The scopes of resources
+/// are not the client's, but theirs: who may ask for the resource may have them.
+pub fn is_left(scope: &str, registered: &[String]) -> bool {
+    registered.iter().any(|one| one == scope) || !TABLE.iter().any(|row| row.scope == scope)
+}
+
 /// Returns the names of all claims that these scopes can release, each once.
 pub fn claims_supported(scopes: &[String]) -> Vec<&'static str> {
     let mut names = Vec::new();

@@ -189,7 +189,7 @@ impl Registry {
                 let verified = self.verify_assertion(assertion, &party.client, endpoint).await?;
                 self.use_up(verified).await?
             }
-            _ => authentication::authenticate(presented, &party.client)?,
+            _ => authentication::authenticate(presented, &party.client, self.site.now())?,
         };
         Ok(Authenticated { proof, party })
     }
@@ -257,6 +257,15 @@ impl Registry {
         let fetched = Fetched { at: now, uri: uri.to_owned(), keys: Arc::clone(&keys) };
         published.keep(client_id, fetched);
         verify(&keys)
+    }
+
+    /// The keys that a client publishes at `uri`, fetched now.
+    ///
+    /// # Errors
+    ///
+    /// The text says why they cannot be read: the host is not listed, or the answer is no JWK Set.
+    pub async fn published_keys(&self, uri: &str) -> Result<Arc<[PublicJwk]>, String> {
+        self.fetch_keys(uri).await
     }
 
     async fn fetch_keys(&self, uri: &str) -> Result<Arc<[PublicJwk]>, String> {

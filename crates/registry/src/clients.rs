@@ -36,6 +36,17 @@ pub struct RelyingParty {
     pub generation: u64,
 }
 
+/// How a registration that was read compares with the one of now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// It is the same.
+    AsKnown,
+    /// It was changed in between.
+    Changed,
+    /// It was removed, even if another one has its id now.
+    Gone,
+}
+
 /// The members of a stored row that are not part of `Client`.
 #[derive(Deserialize)]
 struct Beside {
@@ -81,6 +92,24 @@ pub fn sector_of(client_id: &str, redirect_uris: &[String]) -> Option<String> {
     }
 }
 
+/// Whether a registration with other redirect URIs may keep its sector: one of them still gives it, or
+/// none gave it before, because an operator chose it. A client that has none keeps its sector, and one
+/// that had none and was a sector of its own may get some.
+pub fn keeps_sector(before: &RelyingParty, after: &[String]) -> bool {
+    let id = &before.client.client_id;
+    let gives = |uri: &String| {
+        let alone = std::slice::from_ref(uri);
+        [sector_of(id, alone), host_of(alone)].iter().flatten().any(|it| *it == before.sector)
+    };
+    let uris = &before.client.redirect_uris;
+    let chosen = if uris.is_empty() {
+        sector_of(id, &[]).as_ref() == Some(&before.sector)
+    } else {
+        !uris.iter().any(gives)
+    };
+    after.is_empty() || chosen || after.iter().any(gives)
+}
+
 /// The sector as it was computed before each native client had its own.
 fn host_of(redirect_uris: &[String]) -> Option<String> {
     let first = redirect_uris.first()?;
@@ -102,9 +131,21 @@ impl Registry {
 
     /// Whether the client is still registered exactly as `known`. Ask this in the transaction that
     /// decides: the client may have been removed or changed meanwhile, also by another broker.
+    pub fn registered_in(
+        &self,
+        tx: &mut Tx,
+        known: &RelyingParty,
+    ) -> Result<Registration, StoreError> {
+        Ok(match tx.get::<tables::Clients>(&known.client.client_id)? {
+            Some(now) if now == *known => Registration::AsKnown,
+            Some(now) if now.generation == known.generation => Registration::Changed,
+            _ => Registration::Gone,
+        })
+    }
+
+    /// Whether [`Registry::registered_in`] is [`Registration::AsKnown`].
     pub fn is_registered_in(&self, tx: &mut Tx, known: &RelyingParty) -> Result<bool, StoreError> {
-        let now = tx.get::<tables::Clients>(&known.client.client_id)?;
-        Ok(now.as_ref() == Some(known))
+        Ok(self.registered_in(tx, known)? == Registration::AsKnown)
     }
 
     /// The client with this id, read in a transaction.
@@ -124,6 +165,12 @@ impl Registry {
         tx.put::<tables::Registrations>(&at, &generation)?;
         tx.put::<tables::Clients>(id, &RelyingParty { generation, ..client.clone() })?;
         Ok(true)
+    }
+
+    /// Writes a changed registration in place of the one of the same id and generation. What was given
+    /// to the client goes on, within what it may have from now on.
+    pub fn change_client_in(&self, tx: &mut Tx, client: &RelyingParty) -> Result<(), StoreError> {
+        tx.put::<tables::Clients>(&client.client.client_id, client)
     }
 
     /// Removes a client and returns it; `None` if there was none.
@@ -175,6 +222,38 @@ mod tests {
         assert_eq!(party.sector, "rp.example");
         let written = serde_json::to_string(&party).unwrap();
         assert_eq!(serde_json::from_str::<RelyingParty>(&written).unwrap(), party);
+    }
+
+    #[test]
+    fn a_sector_is_kept_where_a_redirect_uri_still_gives_it() {
+        let party = |sector: &str, uris: &[&str]| {
+            let mut row = old_row();
+            row["redirect_uris"] = uris.iter().copied().collect();
+            row["sector"] = sector.into();
+            serde_json::from_value::<RelyingParty>(row).unwrap()
+        };
+        let keeps = |sector, before: &[&str], after: &[&str]| {
+            let after: Vec<String> = after.iter().map(ToString::to_string).collect();
+            keeps_sector(&party(sector, before), &after)
+        };
+        let (a, b) = ("https://a.example/cb", "https://b.example/cb");
+        let here = "http://127.0.0.1:4000/cb";
+        for (sector, before, after, kept) in [
+            ("a.example", &[a][..], &[a, b][..], true),
+            ("a.example", &[a], &[b, a], true),
+            ("a.example", &[a, b], &[b], false),
+            ("a.example", &[a], &["https://a.example:8443/other"], true),
+            ("a.example", &[a], &[], true),
+            ("a.example", &[], &[b], false),
+            ("a.example", &[], &[a], true),
+            ("client:portal", &[], &[b], true),
+            ("client:portal", &[here], &["http://localhost:1/cb"], true),
+            ("client:portal", &[here], &[b], false),
+            ("127.0.0.1", &[here], &[b], false),
+            ("cluster", &[a], &[b], true),
+        ] {
+            assert_eq!(keeps(sector, before, after), kept, "{sector} {before:?} {after:?}");
+        }
     }
 
     #[test]

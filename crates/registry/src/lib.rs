@@ -32,7 +32,7 @@ use sekisho_site::Site;
 use sekisho_store::StoreError;
 
 pub use authentication::{Authenticated, ClientEvidence, Named, TokenFailure};
-pub use clients::RelyingParty;
+pub use clients::{Registration, RelyingParty};
 pub use organizations::Organization;
 pub use resources::rules::ResourceError;
 pub use resources::{Registered, Resource, Resources, TokenFormat};

@@ -204,7 +204,9 @@ impl Session<'_, '_> {
 
     fn report(&mut self, failure: &Failure) {
         let message = failure.to_string();
-        if let (true, Failure::Audit(faults)) = (self.json, failure) {
+        if matches!(failure, Failure::Told) {
+            // What is wrong stands on standard output, in either form.
+        } else if let (true, Failure::Audit(faults)) = (self.json, failure) {
             let told = json!({"error": failure.name(), "message": message, "faults": faults});
             self.say(&told.to_string());
         } else if self.json {

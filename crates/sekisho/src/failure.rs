@@ -115,6 +115,9 @@ pub enum Failure {
         /// The explanation of the error.
         message: String,
     },
+    /// Something is wrong, and what it is has been printed.
+    #[error("something is wrong")]
+    Told,
     /// The wallet of the demonstration failed.
     #[error("wallet: {0}")]
     Wallet(String),
@@ -186,6 +189,7 @@ impl Failure {
             Self::Signals(_) => "signals",
             Self::Denied(_) => "denied",
             Self::Refused { name, .. } => name,
+            Self::Told => "wrong",
             Self::Wallet(_) => "wallet",
             Self::Audit(_) | Self::BrokenAtStart(_) | Self::OtherThanCheckpoint { .. } => "audit",
         }

@@ -80,6 +80,37 @@ words! {
     UNTIL = "次の変更", "Until";
     VERSION = "版", "Version";
     WHOSE = "組織・リソース", "Organization or resource";
+    // clients
+    CLAIMS_IN_ID_TOKEN = "IDトークンにもクレームを入れる", "Claims in the ID token too";
+    CROSS_DEVICE = "別の端末のウォレット", "Wallets on another device";
+    FOUND_NOTE = "注意", "note";
+    FOUND_OK = "正常", "ok";
+    FOUND_WRONG = "誤り", "wrong";
+    GRANTS = "許可の方式", "Grants";
+    ID_TOKEN_ALG = "IDトークンの署名方式", "ID token algorithm";
+    MAX_AGE = "ログインの有効時間（秒）", "Longest age of a login (s)";
+    NATIVE = "利用者の端末で動くプログラム", "Program on people's own devices";
+    NO = "いいえ", "no";
+    NONE = "なし", "none";
+    NO_CHANGE = "登録はすでにそのとおりです。", "It is registered so already.";
+    OLD_SECRET_ENDS = "旧シークレットの期限", "The secret before ends";
+    OLDER_SECRET_ENDED =
+        "有効なシークレットは二つまでです。{ends} まで有効だったさらに古いシークレットは、今終了しました。",
+        "Two secrets are good at most: an even older one, good until {ends}, has ended now.";
+    PKCE_DEMANDED = "PKCE を必須にする", "PKCE demanded";
+    POST_LOGOUT_URI = "ログアウト後の戻り先", "Redirect URI after log-out";
+    READ_MORE = "くわしい説明", "Read more";
+    REGISTERED = "登録", "Registered";
+    REQUIRED_ACR = "必要な acr", "Required acr";
+    SECRET_ENDS = "{issued} に発行、{ends} まで有効", "made {issued}, ends {ends}";
+    SECRET_SINCE = "{issued} に発行、使用中", "made {issued}, in use";
+    SECTOR = "セクター", "Sector";
+    SETTINGS = "サービスの設定:", "Settings for the service:";
+    SNIPPET_BACK = "戻り先 (redirect_uri) の処理", "At the redirect URI";
+    SNIPPET_INSTALL = "準備: {command}", "First: {command}";
+    SNIPPET_KEEP = "利用者のセッションに保存する値", "Keep these in the user's session";
+    SNIPPET_MORE = "くわしい説明: {page}", "Read more: {page}";
+    YES = "はい", "yes";
     // steps of a rotation
     STEP_ACTIVATE = "公開済みの予備鍵を使用", "use the published spare";
     STEP_PUBLISH_SPARE = "新しい予備鍵を公開", "publish a new spare";

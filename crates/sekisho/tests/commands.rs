@@ -375,7 +375,7 @@ async fn receive(home: &Home, shell: &mut Shell<'_>) -> String {
 #[tokio::test]
 async fn word_26_every_example_of_the_help_works() {
     let home = Home::new();
-    home.init();
+    let origin = home.init();
     let server = home.serve();
     prepare(&home);
     let mut shell = Shell::new(&home);
@@ -391,6 +391,8 @@ async fn word_26_every_example_of_the_help_works() {
             .replace("/etc/", &format!("{folder}/"))
             .replace("/var/lib/", &format!("{folder}/lib/"));
         let line = line.replace("localhost:8080", "localhost:0");
+        let line =
+            line.replace("https://auth.example.jp/authorize", &format!("{origin}/authorize"));
         if example == "sekisho serve" {
             continue;
         }

@@ -10,6 +10,7 @@
 
 mod admin;
 mod by_hand;
+mod clients;
 mod commands;
 mod console;
 mod demo;

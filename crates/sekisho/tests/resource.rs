@@ -40,6 +40,8 @@ fn client(home: &Home) -> String {
         "Checking",
         "--redirect-uri",
         "https://rp.example/cb",
+        "--grant=authorization_code",
+        "--grant=client_credentials",
     ];
     home.json(&add)["client_secret"].as_str().unwrap().to_owned()
 }

@@ -5,18 +5,19 @@
 //! code that accepted the connection; a request without one is refused. A request with an unknown
 //! query parameter or member is refused too, so that a misspelt `dry_run` never makes a change.
 
+mod clients;
 mod extract;
 
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    AddClient, AddOrganization, AddTrust, AdminError, By, ChangeStatus, CredentialQuery,
-    EditResource, EndGrant, EndSession, Listing, OfferCredential, Part, RotateKey,
-    RotateResourceSecret, WhichSessions,
+    AddOrganization, AddTrust, AdminError, By, ChangeStatus, CredentialQuery, EditResource,
+    EndGrant, EndSession, Listing, OfferCredential, Part, RotateKey, RotateResourceSecret,
+    WhichSessions,
 };
 use sekisho_grants::listing::Which;
 use sekisho_registry::Resource;
@@ -36,8 +37,11 @@ pub fn router(broker: Broker) -> Router {
         .route("/v1/status", get(status))
         .route("/v1/root", get(root))
         .route("/v1/organizations", get(organizations).post(add_organization))
-        .route("/v1/clients", get(clients).post(add_client))
-        .route("/v1/clients/{client}", delete(remove_client))
+        .route("/v1/clients", get(clients::clients).post(clients::add_client))
+        .route("/v1/clients/{client}", get(clients::show_client).delete(clients::remove_client))
+        .route("/v1/clients/{client}/edit", post(clients::edit_client))
+        .route("/v1/clients/{client}/rotate-secret", post(clients::rotate_secret))
+        .route("/v1/clients/{client}/test", post(clients::test_client))
         .route("/v1/resources", get(resources).post(add_resource))
         .route(
             "/v1/resources/{resource}",
@@ -209,28 +213,6 @@ async fn add_organization(
     Body(add): Body<AddOrganization>,
 ) -> Answer {
     answer(broker.add_organization(&by(caller, change.dry_run), &add).await)
-}
-
-async fn clients(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
-    list("clients", broker.list_clients().await)
-}
-
-async fn add_client(
-    State(broker): State<Broker>,
-    caller: Caller,
-    Asked(change): Asked<Change>,
-    Body(add): Body<AddClient>,
-) -> Answer {
-    answer(broker.add_client(&by(caller, change.dry_run), &add).await)
-}
-
-async fn remove_client(
-    State(broker): State<Broker>,
-    caller: Caller,
-    Path(client): Path<String>,
-    Asked(change): Asked<Change>,
-) -> Answer {
-    answer(broker.remove_client(&by(caller, change.dry_run), &client).await)
 }
 
 async fn resources(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {

@@ -1,19 +1,31 @@
-//! Administration of relying parties: add, list and remove.
+//! Administration of relying parties: add, list, show, change and remove.
 
-use sekisho_ambient::{Secret, Text, sha256, shown};
-use sekisho_jose::{Algorithm, JwkError, JwkSet, PublicJwk};
+mod checks;
+mod edit;
+mod examine;
+mod secret;
+mod show;
+
+use sekisho_ambient::{Secret, Text};
+use sekisho_jose::Algorithm;
 use sekisho_oauth::client::{
-    self, ApplicationType, Client, ClientAuthentication, ClientKeys, Profile, RegistrationError,
+    ApplicationType, Client, ClientAuthentication, Profile, RegistrationError, Secrets,
 };
 use sekisho_oauth::token::GrantType;
-use sekisho_profile::{Act, scopes};
+use sekisho_profile::Act;
 use sekisho_registry::RelyingParty;
 use sekisho_registry::clients::sector_of;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use edit::{Difference, EditClient, EditedClient, ListEdit, PartOfText};
+pub use examine::{Examined, Finding, Found, TestClient};
+pub use secret::{KEEP_OLD, KEEP_OLD_MAX, RotateSecret, RotatedSecret};
+pub use show::{ClientShown, Endpoints, SecretShown};
+
 use super::{AdminError, By, Change, Changed};
 use crate::Broker;
+use checks::client_keys;
 
 /// A request to register a relying party.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,7 +76,7 @@ pub struct AddClient {
     #[serde(default)]
     pub cross_device: bool,
     /// Whether the ID token contains the claims too, not only userinfo (the default). Refused if the
-    /// claims of `scopes` could weigh more than [`scopes::ID_TOKEN_CLAIMS`] bytes.
+    /// claims of `scopes` could weigh more than `sekisho_profile::scopes::ID_TOKEN_CLAIMS` bytes.
     #[serde(default = "yes")]
     pub claims_in_id_token: bool,
     /// Whether the client has to use PKCE although it is confidential; a public client always has
@@ -97,6 +109,14 @@ pub struct AddedClient {
     pub client_secret: Option<String>,
     /// The registered redirect URIs.
     pub redirect_uris: Vec<String>,
+    /// The scopes that it may ask for.
+    pub scopes: Vec<String>,
+    /// The grants that it may use.
+    pub grant_types: Vec<GrantType>,
+    /// How it authenticates at the token endpoint.
+    pub token_endpoint_auth_method: String,
+    /// The URLs that it needs.
+    pub endpoints: Endpoints,
 }
 
 /// A relying party, as listed.
@@ -125,33 +145,20 @@ impl Broker {
         by: &By,
         add: &AddClient,
     ) -> Result<Changed<AddedClient>, AdminError> {
-        let services = self.registry.services();
-        if let Some(service) = &add.service
-            && services.service(service).is_none()
-        {
-            return Err(AdminError::not_found("service", service));
-        }
         let secret = self.site.entropy().token();
         let party = self.relying_party(add, &secret)?;
-        check_purpose(&party)?;
-        client::validate_registration(&party.client, &scopes::supported())
-            .map_err(AdminError::invalid)?;
-        check_room(&party.client)?;
-        for key in party.client.authentication.keys() {
-            self.refuse_development_key("jwks", &key.thumbprint())?;
-        }
+        self.check_party(&party)?;
         let id = &party.client.client_id;
         self.refuse_resource_name(id).await?;
-        let has_secret = matches!(
-            party.client.authentication,
-            ClientAuthentication::SecretBasic { .. }
-                | ClientAuthentication::SecretPost { .. }
-                | ClientAuthentication::Secret { .. }
-        );
+        let has_secret = party.client.authentication.secrets().is_some();
         let added = AddedClient {
             client_id: id.clone(),
             client_secret: (has_secret && !by.rehearsal).then(|| secret.expose().clone()),
             redirect_uris: party.client.redirect_uris.clone(),
+            scopes: party.client.scopes.clone(),
+            grant_types: party.client.grant_types.clone(),
+            token_endpoint_auth_method: party.client.authentication.method().to_owned(),
+            endpoints: self.endpoints(&party.client),
         };
         let changed = self
             .change(by, Change::new(Act::ClientAdd, id), |tx| {
@@ -168,14 +175,21 @@ impl Broker {
         add: &AddClient,
         secret: &Secret<String>,
     ) -> Result<RelyingParty, AdminError> {
-        let digest = sha256(secret.expose().as_bytes());
-        let authentication = match add.token_endpoint_auth_method.as_str() {
-            "client_secret_basic" => ClientAuthentication::SecretBasic { digest },
-            "client_secret_post" => ClientAuthentication::SecretPost { digest },
-            "client_secret" => ClientAuthentication::Secret { digest },
-            "private_key_jwt" => ClientAuthentication::PrivateKeyJwt { keys: client_keys(add)? },
-            "none" => ClientAuthentication::None,
-            other => return Err(AdminError::Invalid(format!("unknown method {other:?}"))),
+        let keys = client_keys(add.jwks.as_ref(), add.jwks_uri.as_ref())?;
+        let authentication = match (add.token_endpoint_auth_method.as_str(), keys) {
+            ("private_key_jwt", Some(keys)) => ClientAuthentication::PrivateKeyJwt { keys },
+            ("private_key_jwt", None) => {
+                return Err(AdminError::invalid("private_key_jwt needs jwks or jwks_uri"));
+            }
+            (_, Some(_)) => {
+                return Err(AdminError::invalid("jwks and jwks_uri are for private_key_jwt"));
+            }
+            ("none", None) => ClientAuthentication::None,
+            (method, None) => {
+                let secrets = Secrets::new(secret.expose(), Some(self.site.now()));
+                let unknown = || AdminError::Invalid(format!("unknown method {method:?}"));
+                ClientAuthentication::with_secrets(method, secrets).ok_or_else(unknown)?
+            }
         };
         let client = Client {
             client_id: add.client_id.clone().unwrap_or_else(|| self.site.entropy().id()),
@@ -230,64 +244,6 @@ impl Broker {
         self.registry.forget_client_origins();
         changed
     }
-}
-
-/// The keys from `jwks` or `jwks_uri`; exactly one of them must be given (Registration, 2).
-fn client_keys(add: &AddClient) -> Result<ClientKeys, AdminError> {
-    let wrong = |text: &str| AdminError::Invalid(text.to_owned());
-    match (&add.jwks, &add.jwks_uri) {
-        (Some(jwks), None) => {
-            refuse_private(jwks)?;
-            let set = JwkSet::from_value(jwks).map_err(AdminError::invalid)?;
-            Ok(ClientKeys::Jwks(set.keys))
-        }
-        (None, Some(uri)) => Ok(ClientKeys::JwksUri(uri.clone())),
-        _ => Err(wrong("private_key_jwt needs jwks or jwks_uri, and not both")),
-    }
-}
-
-/// Refuses a set with a private key, and says so: whoever sent it has shown it to us, and it is in a
-/// file that was meant to be public.
-fn refuse_private(jwks: &Value) -> Result<(), AdminError> {
-    let alone = std::slice::from_ref(jwks);
-    let keys = jwks.get("keys").and_then(Value::as_array).map_or(alone, Vec::as_slice);
-    for (place, key) in keys.iter().enumerate() {
-        if let Err(JwkError::Private(member)) = PublicJwk::from_value(key) {
-            let kid = key.get("kid").and_then(Value::as_str).unwrap_or_default();
-            return Err(AdminError::Invalid(format!(
-                "key {} of jwks ({}) is a private key (it has the member {member:?}): make a new key, keep its private half to yourself, and give the public half",
-                place.saturating_add(1),
-                shown(kid, 64),
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Checks the reason that people are shown, which a client needs if people log in for it.
-fn check_purpose(party: &RelyingParty) -> Result<(), AdminError> {
-    let RelyingParty { client, purpose, .. } = party;
-    if client.logs_people_in() && [&purpose.ja, &purpose.en].iter().any(|text| text.trim().is_empty()) {
-        return Err(AdminError::invalid("purpose is needed in Japanese and English"));
-    }
-    if !purpose.is_visible() {
-        return Err(AdminError::invisible("purpose"));
-    }
-    Ok(())
-}
-
-/// Checks that the ID tokens of a new client have room for the claims of its scopes, however long
-/// they are (checklist IDT-4).
-fn check_room(client: &Client) -> Result<(), AdminError> {
-    let (longest, room) = (scopes::longest(&client.scopes), scopes::ID_TOKEN_CLAIMS);
-    if !client.claims_in_id_token || longest <= room {
-        return Ok(());
-    }
-    Err(AdminError::Invalid(format!(
-        "the claims of these scopes can weigh {longest} bytes, and an ID token has room for {room}: \
-         register fewer scopes, or let the client read claims at userinfo alone \
-         (--no-claims-in-id-token)"
-    )))
 }
 
 fn row(party: RelyingParty) -> ClientRow {

@@ -89,6 +89,7 @@ fn the_order_of_the_checks_is_pinned() {
             "request_object",
             "response_type",
             "grant",
+            "resources",
             "scope",
             "nonce",
             "prompt",
@@ -100,6 +101,25 @@ fn the_order_of_the_checks_is_pinned() {
             "something_asked",
         ]
     );
+}
+
+/// For who writes a client: all that is wrong is told at once.
+#[test]
+fn every_fault_of_a_request_is_found() {
+    let found = |changes: &[(&str, Option<&str>)]| -> Vec<&'static str> {
+        let faults = faults(&request(changes), &confidential(), &rules());
+        faults.into_iter().map(|(name, _)| name).collect()
+    };
+    assert_eq!(found(&[]), [""; 0]);
+    let wrong = [
+        ("redirect_uri", Some("https://evil.example/cb")),
+        ("response_mode", Some("form_post")),
+        ("response_type", Some("token")),
+        ("max_age", Some("x")),
+        ("code_challenge_method", Some("plain")),
+    ];
+    assert_eq!(found(&wrong), ["redirect_uri", "response_type", "max_age", "pkce"]);
+    assert_eq!(found(&[("scope", Some("unknown"))]), ["something_asked"]);
 }
 
 #[test]

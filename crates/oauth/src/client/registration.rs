@@ -246,7 +246,11 @@ mod tests {
         };
         for (grants, change, expected) in [
             (&[][..], as_it_is, Err(E::Grants)),
-            (&[G::AuthorizationCode, G::RefreshToken, G::AuthorizationCode], as_it_is, Err(E::Grants)),
+            (
+                &[G::AuthorizationCode, G::RefreshToken, G::AuthorizationCode],
+                as_it_is,
+                Err(E::Grants),
+            ),
             (&[G::PreAuthorizedCode], bare, Err(E::Grant(G::PreAuthorizedCode))),
             (&[G::AuthorizationCode], as_it_is, Err(E::NoRefreshToken)),
             (&[G::AuthorizationCode], online, Ok(())),
@@ -258,7 +262,11 @@ mod tests {
             (&[G::TokenExchange, G::ClientCredentials], bare, Ok(())),
             (&[G::ClientCredentials, G::RefreshToken], bare, Err(E::RefreshAlone)),
             (&[G::RefreshToken], as_it_is, Err(E::RefreshAlone)),
-            (&[G::AuthorizationCode, G::ClientCredentials], public, Err(E::PublicGrant(G::ClientCredentials))),
+            (
+                &[G::AuthorizationCode, G::ClientCredentials],
+                public,
+                Err(E::PublicGrant(G::ClientCredentials)),
+            ),
             (&[G::TokenExchange], public, Err(E::PublicGrant(G::TokenExchange))),
         ] {
             assert_eq!(with(grants, change), expected, "{grants:?}");

@@ -57,6 +57,13 @@ fn a_stolen_code_is_of_no_use_to_another_client() {
 }
 
 #[test]
+fn a_code_at_a_redirect_uri_that_was_taken_away_is_of_no_use() {
+    let moved = Client { redirect_uris: vec!["https://rp.example/new".to_owned()], ..client() };
+    let late = check(&binding(), &moved, &request(Some(URI), Some(VERIFIER)));
+    assert_eq!(late, Err(TokenError::InvalidGrant));
+}
+
+#[test]
 fn a_challenge_cannot_be_dropped_or_answered_wrongly() {
     let missing = check(&binding(), &client(), &request(Some(URI), None));
     assert_eq!(missing, Err(TokenError::VerifierMissing));

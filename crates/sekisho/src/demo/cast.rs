@@ -4,8 +4,8 @@
 use sekisho_ambient::Text;
 use sekisho_ambient::Timestamp;
 use sekisho_broker::admin::{
-    GrantType, AddClient, AddOrganization, AddTrust, AddedClient, ClientRow, OfferCredential, Offered,
-    OrganizationRow, TrustRow,
+    AddClient, AddOrganization, AddTrust, AddedClient, ClientRow, GrantType, OfferCredential,
+    Offered, OrganizationRow, TrustRow,
 };
 use sekisho_jose::Algorithm;
 use serde::Serialize;

@@ -22,6 +22,7 @@ mod client_authentication;
 mod conformance;
 mod edge;
 mod foreign;
+mod forward;
 mod holders;
 mod hostile;
 mod id_token;

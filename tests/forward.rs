@@ -597,8 +597,7 @@ async fn tokens_06_a_permit_is_demanded_and_has_to_stand() {
     world.restart(|config| config.gates[0].training.as_mut().unwrap().min_level = 3).await;
     assert_eq!(visitor.ask(&world, page).await.status, 303);
     let request = visitor.begin(&world, page).await;
-    let denied = visitor.broker.get(&request).await;
-    let denied = visitor.broker.follow(denied, "none:").await;
+    let denied = visitor.broker.show(&wallet, &request, &rp).await;
     assert_eq!(denied.reasons(), ["P-3201"], "{}", denied.body);
 }
 

@@ -84,12 +84,12 @@ export async function each(sites, open) {
   return { close };
 }
 
-/** Waits until something answers at this port. */
+/** Waits until the proxy at this port asks the broker: before, Traefik answers 404. */
 async function answers(port) {
   const once = () => new Promise((resolve) => {
     const asked = http.get({ host: HOST, port, path: '/ready', agent: false, timeout: 5_000 }, (answer) => {
       answer.resume();
-      resolve(true);
+      setTimeout(resolve, 20, answer.statusCode === 401);
     });
     asked.on('error', () => setTimeout(resolve, 50, false));
   });

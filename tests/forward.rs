@@ -195,7 +195,7 @@ impl Visitor {
 }
 
 fn told(answer: &Answer) -> Vec<&str> {
-    let names = answer.headers.keys().map(|name| name.as_str());
+    let names = answer.headers.keys().map(reqwest::header::HeaderName::as_str);
     let mut told: Vec<_> = names.filter(|name| name.starts_with("x-auth-request")).collect();
     told.sort_unstable();
     told

@@ -18,6 +18,9 @@ guarded('HAProxy', async ({ sites, issuer, folder }) => {
       'X-Forwarded-Proto https': 'X-Forwarded-Proto http',
       'X-Forwarded-Host lab.example.jp': `X-Forwarded-Host ${new URL(origin).host}`,
     })}\n`);
-    return Program.open('/usr/sbin/haproxy', ['-db', '-f', file], { ready: [port] });
+    // Otherwise it would open a way to the system's name servers, which is out of this machine.
+    const names = join(folder, 'names.cfg');
+    await writeFile(names, 'resolvers default\n    nameserver none 127.0.0.1:9\n');
+    return Program.open('/usr/sbin/haproxy', ['-db', '-f', names, '-f', file], { ready: [port] });
   });
 });

@@ -2,11 +2,11 @@
 //! logins that begin and end there. The test is the proxy: it says what a real one says.
 
 use reqwest::header::{HeaderMap, HeaderValue};
-use sekisho_broker::admin::EndSession;
+use sekisho_broker::admin::{EditResource, EndSession};
 use sekisho_broker::config::Config;
 use sekisho_registry::Guard;
 use sekisho_tests::{Browser, Page, Rp, Wallet, World, http, parameter};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const LAB: &str = "https://lab.example.jp";
 const OTHER: &str = "https://other.example.jp";
@@ -37,6 +37,14 @@ fn guards(config: &mut Config) {
         Guard {
             groups: vec!["admin".to_owned()],
             ..guard("few", &["https://few.example.jp"], "openid organization")
+        },
+        Guard {
+            resource: Some("https://store.example".to_owned()),
+            ..guard("store", &["https://store.example.jp"], "openid organization")
+        },
+        Guard {
+            resource: Some("https://slurm.example".to_owned()),
+            ..guard("slurm", &["https://slurm.example.jp"], "openid gpu_access")
         },
         Guard {
             proxies: vec!["192.0.2.1".parse().unwrap()],
@@ -630,4 +638,71 @@ async fn tokens_06_a_login_that_cannot_end_says_why() {
     let answer = send(&format!("{}/.sekisho/logout", world.origin), headers).await;
     assert!(answer.body.starts_with("R-4006"), "{}", answer.body);
     assert_eq!(visitor.ask(&world, &format!("{LAB}/")).await.status, 200);
+}
+
+/// RFC 8707: a token for a resource counts where the guard names that resource, whoever got it, and
+/// nowhere else. A permit counts if it reaches the resource.
+#[tokio::test]
+async fn tokens_06_a_token_for_a_resource_counts_at_its_guard() {
+    let world = world().await;
+    let (rp, lab) = (world.rp().await, client(&world, "lab").await);
+    world.resource("store", &rp, json!({"format": "jwt", "clients": [rp.client_id, "lab"]})).await;
+    world.resource("slurm", &rp, json!({"format": "opaque"})).await;
+    let wallet = world.trained_member().await;
+    let scope = "openid profile email organization gpu_access";
+    let token = async |rp: &Rp, scope: &str, more: &[(&str, &str)]| {
+        let tokens = Browser::new().log_in(&wallet, &rp.request(scope, more), rp).await;
+        format!("Bearer {}", tokens.access_token)
+    };
+    let at = async |origin: &str, bearer: &str| {
+        ask(&world, &format!("{origin}/"), &[("authorization", bearer)]).await
+    };
+    let (store, slurm) = ("https://store.example.jp", "https://slurm.example.jp");
+    let to_store = [("resource", "https://store.example")];
+    let whole = token(&rp, scope, &to_store).await;
+    let passed = at(store, &whole).await;
+    assert_eq!(passed.status, 200, "{}", passed.body);
+    assert_eq!(passed.header("x-auth-request-groups"), Some("gpu-user,lead"));
+    assert_eq!(
+        told(&passed),
+        ["x-auth-request-groups", "x-auth-request-user"],
+        "only what the guard's scopes release",
+    );
+    let of_lab = token(&lab, "openid organization", &to_store).await;
+    assert_eq!(at(store, &of_lab).await.status, 200, "whoever got it");
+    assert_eq!(at(LAB, &of_lab).await.status, 401, "not at the guard of its client");
+    assert_eq!(at(slurm, &whole).await.status, 401, "not at another resource");
+    assert_eq!(at(store, &token(&rp, "openid", &to_store).await).await.status, 403);
+    assert_eq!(at(store, &token(&rp, scope, &[]).await).await.status, 401, "for no resource");
+
+    let asked = |locations: &[&str]| {
+        let mut details = json!({
+            "type": "gpu_access", "service": "console", "gpus": 2, "gpu_hours": 2,
+            "actions": ["submit"],
+        });
+        if !locations.is_empty() {
+            details["locations"] = json!(locations);
+        }
+        json!([details]).to_string()
+    };
+    for (locations, status) in [(&["https://slurm.example"][..], 200), (&[], 403)] {
+        let details = asked(locations);
+        let more =
+            [("resource", "https://slurm.example"), ("authorization_details", details.as_str())];
+        let answer = at(slurm, &token(&rp, "openid gpu_access", &more).await).await;
+        assert_eq!(answer.status, status, "{locations:?}");
+        let told = answer.header("x-auth-request-authorization-details");
+        assert_eq!(told.is_some_and(|details| details.contains("slurm")), status == 200);
+    }
+
+    let document: Value = {
+        let url = format!("{store}/.sekisho/oauth-protected-resource");
+        serde_json::from_str(&Visitor::default().open(&world, &url).await.body).unwrap()
+    };
+    assert_eq!(document["resource"], "https://store.example");
+    // A client that may not ask for the resource any more has tokens that are nothing.
+    let edit =
+        EditResource { remove_clients: vec![rp.client_id.clone()], ..EditResource::default() };
+    world.broker.edit_resource(&world.act(), "store", &edit).await.unwrap();
+    assert_eq!(at(store, &whole).await.status, 401);
 }

@@ -8,8 +8,8 @@
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_jose::Claims;
 use sekisho_oauth::token::CodeBinding;
-use sekisho_profile::{Act, Code, Outcome, Reason};
 use sekisho_profile::scopes::GPU_ACCESS;
+use sekisho_profile::{Act, Code, Outcome, Reason};
 use sekisho_registry::{Guard, RelyingParty};
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry};

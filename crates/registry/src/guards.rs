@@ -21,8 +21,8 @@ pub struct Guard {
     pub origins: Vec<String>,
     /// The client through which people log in.
     pub client: String,
-    /// The resource whose access tokens count here, by its id or an audience; without one, tokens of
-    /// `client` that are for no resource.
+    /// The audience of the resource whose access tokens count here; without one, tokens of `client`
+    /// that are for no resource.
     #[serde(default)]
     pub resource: Option<String>,
     /// The addresses of the proxies that are believed about the request they ask for.

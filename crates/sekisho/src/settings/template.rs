@@ -261,7 +261,7 @@ training = { achievements = ["ai-safety-basic"], min_level = 1, max_age_days = 7
 # What people are asked for, and what an access token needs. With gpu_access, a permit has to stand.
 # scopes = ["openid", "profile", "organization"]
 # Access tokens for this resource count; without the line, those of the client that are for none.
-# resource = "slurm"
+# resource = "urn:slurm:tokyo-1"
 # Any of these groups; without the line, none is needed.
 # groups = ["gpu-user"]
 # One login for all origins of a domain. The callback is then at the first origin alone.

@@ -23,6 +23,7 @@ mod clients;
 mod conformance;
 mod edge;
 mod foreign;
+mod forward;
 mod holders;
 mod hostile;
 mod id_token;

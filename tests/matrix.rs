@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use sekisho_registry::Guard;
 use sekisho_tests::{
     Browser, Expected, Rp, TENANT, Wallet, World, affiliation, error_of, http, parameter,
 };
@@ -27,14 +28,55 @@ struct Given {
     offer: sekisho_openid4vci::offer::CredentialOffer,
 }
 
+const SITE: &str = "https://site.example.jp";
+const API: &str = "https://api.example.jp";
+
+fn guard(id: &str, resource: Option<String>) -> Guard {
+    Guard {
+        id: id.to_owned(),
+        origins: vec![format!("https://{id}.example.jp")],
+        client: "portal".to_owned(),
+        resource,
+        proxies: vec!["127.0.0.1".parse().unwrap()],
+        scopes: vec!["openid".to_owned()],
+        groups: Vec::new(),
+        cookie_domain: None,
+    }
+}
+
+/// Logs in at a guarded site with a browser that has a session; returns the two cookies.
+async fn guarded(world: &World, browser: &mut Browser) -> (String, String) {
+    let open = async |url: &str, cookie: &str| {
+        let path = url.strip_prefix(SITE).unwrap();
+        let request = http().get(format!("{}{path}", world.origin)).header("cookie", cookie);
+        let answer = request.header("x-original-url", url).send().await.unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let set = header("set-cookie").split(';').next().unwrap().to_owned();
+        (header("location"), set)
+    };
+    let value = |cookie: &str| cookie.split_once('=').unwrap().1.to_owned();
+    let (request, binder) = open(&format!("{SITE}/.sekisho/login"), "x=y").await;
+    let callback = browser.get(&request).await.location.unwrap();
+    let (_, session) = open(&callback, &binder).await;
+    (value(&binder), value(&session))
+}
+
 fn text(body: &Value, name: &str) -> String {
     body[name].as_str().unwrap().to_owned()
 }
 
 impl Given {
     async fn new() -> Self {
-        let world = World::start().await;
-        let (rp, other) = (world.rp().await, world.rp().await);
+        let world = World::with(|config| {
+            let resource = Some("https://jwt.example".to_owned());
+            config.guards = vec![guard("site", None), guard("api", resource)];
+        })
+        .await;
+        let rp = world.rp_with(|add| {
+            add.client_id = Some("portal".to_owned());
+            add.redirect_uris.push(format!("{SITE}/.sekisho/callback"));
+        });
+        let (rp, other) = (rp.await, world.rp().await);
         let wallet = world.member().await;
         let mut resources = Vec::new();
         for (id, format) in [("opaque", "opaque"), ("jwt", "jwt"), ("lean", "lean")] {
@@ -70,6 +112,9 @@ impl Given {
         things.push(("login handle", page.url.rsplit('/').next().unwrap().to_owned()));
         let session = browser.cookie(&world.origin, "sekisho-session").unwrap().clone();
         things.push(("session", session));
+        let (binder, session) = guarded(&world, &mut browser).await;
+        things.push(("binder of a guarded site", binder));
+        things.push(("session of a guarded site", session));
         let link = world.offer(TENANT, "affiliation", affiliation()).await.uri;
         let redeemed = wallet.read_offer(&link).await;
         let token = wallet.redeem_offer(&redeemed, None).await.body;
@@ -138,8 +183,24 @@ impl Given {
                 let form = [("grant_type", "refresh_token"), ("refresh_token", "x")];
                 error_of(&thief.token_request(&form).await.1) == "invalid_grant"
             }
+            "guarded site" => self.passes(SITE, ("authorization", &format!("Bearer {text}"))).await,
+            "guarded site of jwt" => {
+                self.passes(API, ("authorization", &format!("Bearer {text}"))).await
+            }
+            "guarded site, as a session" => {
+                self.passes(SITE, ("cookie", &format!("__Host-sekisho-guard-site={text}"))).await
+            }
+            "guarded site of jwt, as a session" => {
+                self.passes(API, ("cookie", &format!("__Host-sekisho-guard-api={text}"))).await
+            }
             other => panic!("{other}"),
         }
+    }
+
+    async fn passes(&self, origin: &str, (name, value): (&str, &str)) -> bool {
+        let request = http().get(format!("{}/access/v1/forward-auth", self.world.origin));
+        let request = request.header("x-original-url", format!("{origin}/")).header(name, value);
+        request.send().await.unwrap().status() == 200
     }
 
     async fn seen_by(&self, at: usize, text: &str) -> bool {
@@ -155,7 +216,7 @@ impl Given {
     }
 }
 
-const PLACES: [&str; 15] = [
+const PLACES: [&str; 19] = [
     "userinfo",
     "introspection by its client",
     "introspection by another client",
@@ -169,21 +230,29 @@ const PLACES: [&str; 15] = [
     "secret of the client",
     "credential",
     "offer",
+    "guarded site",
+    "guarded site of jwt",
+    "guarded site, as a session",
+    "guarded site of jwt, as a session",
     "code",
     "refresh",
 ];
 
 /// Where each kind is good. A row that is missing is good nowhere.
-const GOOD: [(&str, &[&str]); 14] = [
-    ("access token", &["userinfo", "introspection by its client", "exchange"]),
+const GOOD: [(&str, &[&str]); 15] = [
+    ("access token", &["userinfo", "introspection by its client", "exchange", "guarded site"]),
     ("refresh token", &["introspection by its client", "refresh"]),
     ("token for opaque", &["introspection by its client", "introspection by opaque", "exchange"]),
-    ("token for jwt", &["introspection by its client", "introspection by jwt", "exchange"]),
+    (
+        "token for jwt",
+        &["introspection by its client", "introspection by jwt", "exchange", "guarded site of jwt"],
+    ),
     ("token for lean", &["introspection by its client", "introspection by lean", "exchange"]),
     ("client's token for opaque", &["introspection by its client", "introspection by opaque"]),
     ("client's token for jwt", &["introspection by its client", "introspection by jwt"]),
     ("client's token for lean", &["introspection by its client", "introspection by lean"]),
     ("code", &["code"]),
+    ("session of a guarded site", &["guarded site, as a session"]),
     ("request handle", &["presentation request"]),
     ("issuance token", &["credential"]),
     ("offer's code", &["offer"]),

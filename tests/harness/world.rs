@@ -1,6 +1,7 @@
 //! A broker in the process of the test, with its own database file and port, and a clock that the
 //! test moves.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +21,7 @@ use sekisho_registry::{Resource, Service};
 use sekisho_site::{Origin, OutboundConfig};
 use sekisho_store::hostile::HostileOptions;
 use sekisho_store::{Backend, Options, RootKey, Store};
+use sekisho_web::DirectPeer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
@@ -91,6 +93,7 @@ fn config(origin: &str) -> Config {
         }],
         gates: vec![gate()],
         resources: Vec::new(),
+        guards: Vec::new(),
         wallets: vec![WalletEntry {
             name: "tegata".to_owned(),
             label: text("手形", "Tegata"),
@@ -212,7 +215,10 @@ impl World {
         let nodes = Nodes::default();
         nodes.add(sekisho_web::router(broker.clone()));
         let behind = nodes.clone();
-        let front = Router::new().fallback(move |request: Request| behind.next().oneshot(request));
+        let front = Router::new().fallback(move |mut request: Request| {
+            request.extensions_mut().insert(DirectPeer(Ipv4Addr::LOCALHOST.into()));
+            behind.next().oneshot(request)
+        });
         let server = tokio::spawn(async move { axum::serve(listener, front).await.unwrap() });
         Self { broker, origin, clock: hand, dir, config, server, nodes }
     }

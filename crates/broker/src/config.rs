@@ -5,7 +5,9 @@ use sekisho_ambient::Text;
 use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry, Wallets, WalletsError};
 use sekisho_registry::resources::rules;
-use sekisho_registry::{Resource, ResourceError, Service, Services, ServicesError};
+use sekisho_registry::{
+    Guard, Guards, GuardsError, Resource, ResourceError, Service, Services, ServicesError,
+};
 use sekisho_site::{Origin, OriginError, OutboundConfig};
 use serde::Deserialize;
 
@@ -21,6 +23,9 @@ pub enum ConfigError {
     /// A resource cannot be used as it is described.
     #[error(transparent)]
     Resource(#[from] ResourceError),
+    /// A guarded site cannot work as it is written.
+    #[error(transparent)]
+    Guards(#[from] GuardsError),
     /// The wallets are wrong.
     #[error(transparent)]
     Wallets(#[from] WalletsError),
@@ -75,6 +80,8 @@ pub struct Config {
     pub gates: Vec<Gate>,
     /// The servers for which clients may get access tokens.
     pub resources: Vec<Resource>,
+    /// The sites behind a proxy that asks here who may pass.
+    pub guards: Vec<Guard>,
     /// The wallets that the login page offers.
     pub wallets: Vec<WalletEntry>,
     /// The prefix of the client identifier in presentation requests.
@@ -94,7 +101,7 @@ pub struct Config {
 
 impl Config {
     /// Checks the configuration, and returns the parts that other crates need.
-    pub fn check(&self) -> Result<(Services, Wallets), ConfigError> {
+    pub fn check(&self) -> Result<(Services, Guards, Wallets), ConfigError> {
         let services = Services::new(self.services.clone(), self.gates.clone())?;
         for resource in &self.resources {
             rules::check(resource, self.origin.as_str())?;
@@ -104,6 +111,7 @@ impl Config {
         let entries = self.wallets.clone();
         let wallets =
             Wallets::new(entries, self.client_id_prefix, self.response_mode, self.clock_ahead)?;
-        Ok((services, wallets))
+        let guards = Guards::new(self.guards.clone(), &self.origin)?;
+        Ok((services, guards, wallets))
     }
 }

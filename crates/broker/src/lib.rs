@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`config`] | what an operator configures |
+//! | [`forward`] | who may pass a reverse proxy, which two rooms know |
 //! | [`token`] | the token endpoint, which belongs to two rooms |
 //! | [`admin`] | what operators do, each change in one audited transaction |
 //! | [`checkpoints`] | signed statements of how far the audit log goes |
@@ -17,6 +18,7 @@
 pub mod admin;
 pub mod checkpoints;
 pub mod config;
+pub mod forward;
 pub mod token;
 pub mod upkeep;
 
@@ -35,6 +37,7 @@ use sekisho_store::{Store, StoreError};
 
 use crate::checkpoints::CheckpointState;
 use crate::config::{Config, ConfigError, Operator};
+use crate::forward::ForwardAuth;
 use crate::token::TokenEndpoint;
 
 /// The broker. Cheap to clone.
@@ -107,7 +110,7 @@ impl Broker {
         clock: Clock,
         entropy: Entropy,
     ) -> Result<Self, StartError> {
-        let (services, wallets) = config.check()?;
+        let (services, guards, wallets) = config.check()?;
         let Config {
             origin,
             type_authority,
@@ -120,7 +123,7 @@ impl Broker {
         } = config;
         let operator = operator.map(Arc::new);
         let site = Site::new(origin, type_authority, &outbound, store, clock, entropy)?;
-        let registry = Registry::open(site.clone(), services, resources, exposed).await?;
+        let registry = Registry::open(site.clone(), services, guards, resources, exposed).await?;
         let organizations = registry.list_organizations().await?;
         let organizations: Vec<String> =
             organizations.into_iter().map(|organization| organization.corporate_number).collect();
@@ -197,6 +200,16 @@ impl Broker {
             registry: self.registry.clone(),
             grants: self.grants.clone(),
             issuer: self.issuer.clone(),
+        }
+    }
+
+    /// What proxies ask about the visitors of guarded sites.
+    pub fn forward_auth(&self) -> ForwardAuth {
+        ForwardAuth {
+            site: self.site.clone(),
+            registry: self.registry.clone(),
+            grants: self.grants.clone(),
+            logins: self.logins.clone(),
         }
     }
 

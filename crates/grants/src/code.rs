@@ -99,7 +99,10 @@ impl Grants {
     }
 
     /// The grant of a code that was not redeemed yet.
-    async fn minted(&self, code: &HandleKey) -> Result<Option<(HandleKey, Grant)>, StoreError> {
+    pub(crate) async fn minted(
+        &self,
+        code: &HandleKey,
+    ) -> Result<Option<(HandleKey, Grant)>, StoreError> {
         let store = self.site.store();
         let Some(CodeRow::Minted { grant: key, .. }) = store.get::<tables::Codes>(code).await?
         else {

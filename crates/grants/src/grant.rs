@@ -36,6 +36,10 @@ pub struct Grant {
     pub sub: String,
     /// The public identifier (`sid`) of the session in which the person agreed.
     pub sid: String,
+    /// The key of that session, with which a session of a guarded site ends; `None` in rows written
+    /// before this member existed.
+    #[serde(default)]
+    pub session: Option<HandleKey>,
     /// The scopes that were granted.
     pub scopes: Vec<String>,
     /// The audiences of the resources that were asked for (RFC 8707, section 2).

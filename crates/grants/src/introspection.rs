@@ -284,7 +284,7 @@ impl Grants {
 
     /// Whether the client is still registered as it was when it got a token, and may still ask for
     /// tokens for the resource.
-    async fn reaches(
+    pub(crate) async fn reaches(
         &self,
         client_id: &str,
         audience: Option<&str>,

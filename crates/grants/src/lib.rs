@@ -14,6 +14,7 @@
 //! | [`refresh`] | refresh tokens |
 //! | [`introspection`] | what a client is told of its own token; revocation |
 //! | [`userinfo`] | claims for a bearer token |
+//! | [`guarded`] | what a visitor of a guarded site presents: a token or a session there |
 //! | [`listing`] | what operators see of grants, and how they end them |
 //! | [`discovery`] | the documents about this server and its keys |
 //!
@@ -30,6 +31,7 @@ pub mod discovery;
 pub mod evidence;
 pub mod exchange;
 pub mod grant;
+pub mod guarded;
 pub mod introspection;
 pub mod listing;
 pub mod permit;
@@ -52,6 +54,7 @@ pub use code::Mint;
 pub use discovery::Documents;
 pub use evidence::{ClaimsByType, Evidence};
 pub use grant::Grant;
+pub use guarded::{Opening, Shown};
 pub use permit::GrantedPermit;
 pub use userinfo::UserinfoFailure;
 
@@ -104,6 +107,7 @@ impl Grants {
             self.site.sweep::<tables::Grants>().await?,
             self.site.sweep::<tables::AccessTokens>().await?,
             self.site.sweep::<tables::ClientTokens>().await?,
+            self.site.sweep::<tables::GuardSessions>().await?,
         ];
         Ok(counts.iter().sum())
     }

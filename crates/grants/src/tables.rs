@@ -4,7 +4,7 @@ use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_jose::Claims;
 use sekisho_oauth::token::{CodeBinding, TokenBinding};
 use sekisho_profile::lifetimes;
-use sekisho_registry::RelyingParty;
+use sekisho_registry::{Guard, RelyingParty};
 use sekisho_store::table;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,6 +17,8 @@ table!(/// Grants: handle → what was granted, and the credentials it stands on
     pub(crate) Grants = "grants_1": HandleKey => Grant);
 table!(/// Access tokens of relying parties: handle → grant.
     pub(crate) AccessTokens = "access_tokens_1": HandleKey => AccessToken);
+table!(/// Sessions of guarded sites: handle → grant.
+    pub(crate) GuardSessions = "guard_sessions_1": HandleKey => GuardSession);
 
 table!(/// Opaque access tokens of clients for themselves: handle → client and resource.
     pub(crate) ClientTokens = "client_tokens_1": HandleKey => ClientToken);
@@ -147,5 +149,23 @@ impl AccessToken {
     /// When this token was issued. `key` is the key of its row.
     pub(crate) fn issued_at(&self, key: &HandleKey) -> Timestamp {
         self.issued.unwrap_or_else(|| key.expires().plus(-lifetimes::ACCESS_TOKEN))
+    }
+}
+
+/// A session of a guarded site.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct GuardSession {
+    /// The key of its grant, with which it ends.
+    pub(crate) grant: HandleKey,
+    /// The id of the guard at which it began.
+    pub(crate) guard: String,
+    /// The origin or the domain in which it counts.
+    pub(crate) realm: String,
+}
+
+impl GuardSession {
+    /// Whether it counts at this guard, in this origin or domain.
+    pub(crate) fn counts_at(&self, guard: &Guard, realm: &str) -> bool {
+        self.guard == guard.id && self.realm == realm
     }
 }

@@ -57,6 +57,14 @@ impl Logins {
         Ok(Page { rows: rows.collect(), next })
     }
 
+    /// Whether the session of this key goes on.
+    pub async fn has_session(&self, key: &HandleKey) -> Result<bool, StoreError> {
+        if key.expires() <= self.site.now() {
+            return Ok(false);
+        }
+        Ok(self.site.store().get::<Sessions>(key).await?.is_some())
+    }
+
     /// Ends a session for an operator, whose change is its entry in the audit log. Returns `false`
     /// if there is no such session.
     pub fn end_session_in(

@@ -98,9 +98,32 @@ impl Logins {
                 &evidence.person,
             ),
             party: party.clone(),
-            mint: self.grants.draw(grant_end(request, evidence, longest, now), now),
+            mint: self.grants.draw(self.grant_end(request, evidence, longest, now), now),
             now,
         })
+    }
+
+    /// When a grant ends. Without refresh tokens it ends with its code and access token, of which the
+    /// `longest` is valid for that many seconds; with them it lives as long as they do, and at a
+    /// guarded site as long as a session there, which is never longer than the credentials.
+    fn grant_end(
+        &self,
+        request: &AuthorizationRequest,
+        evidence: &Evidence,
+        longest: i64,
+        now: Timestamp,
+    ) -> Timestamp {
+        let beyond = longest.saturating_sub(lifetimes::ACCESS_TOKEN).max(0);
+        let soonest = now.plus(lifetimes::GRANT.saturating_add(beyond));
+        let guards = self.registry.guards();
+        let latest = if guards.is_callback(&request.client_id, &request.redirect_uri) {
+            now.plus(lifetimes::SESSION)
+        } else if request.asks_for(OFFLINE_ACCESS) {
+            now.plus(lifetimes::REFRESH)
+        } else {
+            return soonest;
+        };
+        evidence.ends().map_or(latest, |end| end.min(latest)).max(soonest)
     }
 
     /// The subject in a request's `id_token_hint`, if that is an ID token of ours for this client.
@@ -149,24 +172,6 @@ pub(crate) fn required_acr<'c>(
         return Some(PHISHING_RESISTANT);
     }
     client.required_acr.as_deref()
-}
-
-/// When a grant ends. Without refresh tokens it ends with its code and access token, of which the
-/// `longest` is valid for that many seconds; with them it lives as long as they do, which is never
-/// longer than the credentials.
-fn grant_end(
-    request: &AuthorizationRequest,
-    evidence: &Evidence,
-    longest: i64,
-    now: Timestamp,
-) -> Timestamp {
-    let beyond = longest.saturating_sub(lifetimes::ACCESS_TOKEN).max(0);
-    let soonest = now.plus(lifetimes::GRANT.saturating_add(beyond));
-    if !request.asks_for(OFFLINE_ACCESS) {
-        return soonest;
-    }
-    let latest = now.plus(lifetimes::REFRESH);
-    evidence.ends().map_or(latest, |end| end.min(latest)).max(soonest)
 }
 
 impl Prepared {
@@ -312,6 +317,7 @@ impl Prepared {
             issued: Some(self.now),
             sub: self.sub.clone(),
             sid: session.sid.clone(),
+            session: Some(decided.session),
             scopes: request.scopes.clone(),
             resources: request.resources.clone(),
             claims: request.claims.clone(),

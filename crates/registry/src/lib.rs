@@ -9,6 +9,7 @@
 //! | [`organizations`] | tenants and the operator |
 //! | [`trust`] | whose credentials count, for what |
 //! | [`resources`] | whom access tokens are for, and what those look like |
+//! | [`guards`] | sites behind a proxy that asks us who may pass |
 //! | [`services`] | GPU services, gates, and the compiled policies |
 //!
 //! Invariant: data in memory (trust, compiled policies, published keys of clients) is only a copy.
@@ -18,6 +19,7 @@
 
 pub mod authentication;
 pub mod clients;
+pub mod guards;
 pub mod organizations;
 mod origins;
 pub mod resources;
@@ -33,6 +35,7 @@ use sekisho_store::StoreError;
 
 pub use authentication::{Authenticated, ClientEvidence, Named, TokenFailure};
 pub use clients::{Registration, RelyingParty};
+pub use guards::{Guard, Guards, GuardsError};
 pub use organizations::Organization;
 pub use resources::rules::ResourceError;
 pub use resources::{Registered, Resource, Resources, TokenFormat};
@@ -51,6 +54,7 @@ pub struct Registry {
 
 struct Inner {
     services: Services,
+    guards: Guards,
     policies: Policies,
     trust: RwLock<Arc<TrustSnapshot>>,
     resources: RwLock<Arc<Resources>>,
@@ -79,12 +83,14 @@ impl Registry {
     pub async fn open(
         site: Site,
         services: Services,
+        guards: Guards,
         resources: Vec<Resource>,
         exposed: bool,
     ) -> Result<Self, RegistryError> {
         let inner = Inner {
             policies: Policies::new(services.gates())?,
             services,
+            guards,
             trust: RwLock::default(),
             resources: RwLock::default(),
             configured: resources,
@@ -106,6 +112,11 @@ impl Registry {
     /// The configured services and their gates.
     pub fn services(&self) -> &Services {
         &self.inner.services
+    }
+
+    /// The sites that a proxy guards with our help.
+    pub fn guards(&self) -> &Guards {
+        &self.inner.guards
     }
 
     /// Whether the key with this thumbprint must not be believed here: its private half is public

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sekisho_broker::config::{Config, ConfigError};
 use sekisho_login::WalletsError;
-use sekisho_registry::ServicesError;
+use sekisho_registry::{GuardsError, ServicesError};
 
 use crate::text_file;
 use file::{AuditEntry, File, RootKeyEntry, TlsEntry};
@@ -248,10 +248,12 @@ fn named(error: &ConfigError) -> String {
     let value = match error {
         ConfigError::Origin(error) => error.text(),
         ConfigError::Services(ServicesError::Name(error))
+        | ConfigError::Guards(GuardsError::Name(error))
         | ConfigError::Wallets(WalletsError::Name(error)) => error.name(),
         ConfigError::Services(
             ServicesError::GateWithoutService { service, .. } | ServicesError::Invisible(service),
         ) => service,
+        ConfigError::Guards(GuardsError::Guard { id, .. }) => id,
         ConfigError::Wallets(WalletsError::Endpoint { name }) => name,
         ConfigError::OperatorUri(uri) => uri,
         ConfigError::Resource(error) => &error.id,

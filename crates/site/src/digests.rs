@@ -20,6 +20,7 @@ pub struct Digests {
     form: Secret<[u8; 32]>,
     nonce: Secret<[u8; 32]>,
     refresh: Secret<[u8; 32]>,
+    guard: Secret<[u8; 32]>,
 }
 
 impl Digests {
@@ -34,6 +35,7 @@ impl Digests {
             form: key("form-token"),
             nonce: key("credential-nonce"),
             refresh: key("refresh-token"),
+            guard: key("guarded-site"),
         }
     }
 
@@ -84,6 +86,12 @@ impl Digests {
     /// Returns the key from which refresh tokens are made.
     pub fn refresh_key(&self) -> &[u8; 32] {
         self.refresh.expose()
+    }
+
+    /// Returns the digest by which logins at guarded sites are bound to their browser. The first of
+    /// `parts` names the purpose.
+    pub fn guard(&self, parts: &[&[u8]]) -> [u8; 32] {
+        hmac_sha256(self.guard.expose(), parts)
     }
 
     /// Returns the key from which nonces of one credential issuer are made.

@@ -37,6 +37,16 @@ pub const LOGOUT: &str = "/logout";
 pub const LOGOUT_CONFIRM: &str = "/logout/confirm";
 /// The page that is shown after logging out.
 pub const LOGOUT_DONE: &str = "/logout/done";
+/// A reverse proxy asks here whether a request may pass.
+pub const FORWARD_AUTH: &str = "/access/v1/forward-auth";
+/// Begins a login at a guarded origin. Its proxy passes on to here what is below `/.sekisho/`.
+pub const GUARD_LOGIN: &str = "/.sekisho/login";
+/// A login at a guarded origin ends here: the redirect URI of its client.
+pub const GUARD_CALLBACK: &str = "/.sekisho/callback";
+/// Ends the session at a guarded origin.
+pub const GUARD_LOGOUT: &str = "/.sekisho/logout";
+/// The protected resource metadata of a guarded origin (RFC 9728).
+pub const GUARD_METADATA: &str = "/.sekisho/oauth-protected-resource";
 /// Userinfo endpoint.
 pub const USERINFO: &str = "/userinfo";
 /// The public keys that verify ID tokens (`jwks_uri`).

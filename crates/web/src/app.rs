@@ -2,6 +2,7 @@
 
 use axum::extract::FromRef;
 use sekisho_broker::Broker;
+use sekisho_broker::forward::ForwardAuth;
 use sekisho_broker::token::TokenEndpoint;
 use sekisho_grants::Grants;
 use sekisho_issuer::Issuer;
@@ -53,5 +54,11 @@ impl FromRef<App> for Standing {
 impl FromRef<App> for TokenEndpoint {
     fn from_ref(app: &App) -> Self {
         app.0.token_endpoint()
+    }
+}
+
+impl FromRef<App> for ForwardAuth {
+    fn from_ref(app: &App) -> Self {
+        app.0.forward_auth()
     }
 }

@@ -8,6 +8,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::{COOKIE, HeaderValue, SET_COOKIE};
 use sekisho_ambient::{Handle, Secret, Timestamp};
+use sekisho_broker::forward::Guarded;
 use sekisho_login::LoginCookie;
 use sekisho_site::Origin;
 
@@ -18,6 +19,9 @@ const LOGIN: &str = "sekisho-login-";
 pub(crate) const SESSION: &str = "sekisho-session";
 /// The name of the cookie that holds the language that the person chose.
 pub(crate) const LANGUAGE: &str = "sekisho-language";
+
+/// How many handles of one name are looked up: what others plant costs no more.
+const MAX_OF_ONE_NAME: usize = 4;
 
 fn wire_name(origin: &Origin, name: &str) -> String {
     if origin.is_secure() { format!("__Host-{name}") } else { name.to_owned() }
@@ -35,13 +39,71 @@ pub(crate) fn read<T>(
     name: &str,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Option<T> {
-    let name = wire_name(origin, name);
-    headers
-        .get_all(COOKIE)
-        .iter()
+    values(headers, &wire_name(origin, name)).into_iter().find_map(parse)
+}
+
+/// The values of all cookies that have this very name.
+fn values<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
+    let lines = headers.get_all(COOKIE).iter();
+    lines
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
         .filter_map(|pair| value_of(pair, name.as_bytes()))
-        .find_map(parse)
+        .collect()
+}
+
+/// A cookie of a guarded origin, whose proxy passes it on.
+pub(crate) struct GuardCookie {
+    name: String,
+    attributes: String,
+}
+
+impl GuardCookie {
+    /// The session of a visitor.
+    pub(crate) fn session(at: Guarded<'_>) -> Self {
+        Self::of(at, "")
+    }
+
+    /// What binds a login to the browser that begins it.
+    pub(crate) fn binder(at: Guarded<'_>) -> Self {
+        Self::of(at, "-login")
+    }
+
+    /// The name says for which guard it is, because names on one host are shared by all its ports.
+    fn of(at: Guarded<'_>, end: &str) -> Self {
+        let name = format!("sekisho-guard-{}{end}", at.guard().id);
+        let (prefix, more) = match &at.guard().cookie_domain {
+            Some(domain) => ("__Secure-", format!("; Secure; Domain={domain}")),
+            None if at.origin().starts_with("https:") => ("__Host-", "; Secure".to_owned()),
+            None => ("", String::new()),
+        };
+        let attributes = format!("; Path=/; HttpOnly; SameSite=Lax{more}");
+        Self { name: format!("{prefix}{name}"), attributes }
+    }
+
+    /// The handles under this name. Others may have set cookies of the same name, so there may be
+    /// several.
+    pub(crate) fn read(&self, headers: &HeaderMap) -> Vec<Handle> {
+        let handles = values(headers, &self.name).into_iter().filter_map(Handle::parse);
+        handles.take(MAX_OF_ONE_NAME).collect()
+    }
+
+    /// Sets the cookie to a handle, with which it expires.
+    pub(crate) fn set(&self, out: &mut HeaderMap, handle: &Handle, now: Timestamp) {
+        self.write(out, handle.expose(), handle.key().expires().since(now).max(0));
+    }
+
+    /// Deletes the cookie.
+    pub(crate) fn forget(&self, out: &mut HeaderMap) {
+        self.write(out, "", 0);
+    }
+
+    fn write(&self, out: &mut HeaderMap, value: &str, seconds: i64) {
+        let Self { name, attributes } = self;
+        let cookie = format!("{name}={value}{attributes}; Max-Age={seconds}");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            out.append(SET_COOKIE, cookie);
+        }
+    }
 }
 
 /// The cookies of open logins. Of one name there may be several: whoever reads them takes the one

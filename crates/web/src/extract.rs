@@ -115,6 +115,11 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddress(pub std::net::IpAddr);
 
+/// The address at the other end of the connection itself, be it a proxy or not, as an extension of its
+/// requests.
+#[derive(Clone, Copy, Debug)]
+pub struct DirectPeer(pub std::net::IpAddr);
+
 /// The browser that sent the request: its cookies and its language.
 pub(crate) struct Browser {
     /// The handles in the cookies.

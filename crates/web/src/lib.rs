@@ -19,7 +19,7 @@ use axum::{Router, middleware};
 use sekisho_broker::Broker;
 
 use app::App;
-pub use extract::PeerAddress;
+pub use extract::{DirectPeer, PeerAddress};
 
 /// The public surface of a broker.
 pub fn router(broker: Broker) -> Router {

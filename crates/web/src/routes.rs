@@ -3,6 +3,7 @@
 mod authorize;
 mod consent;
 mod documents;
+mod forward;
 mod issuer;
 mod login;
 mod logout;
@@ -14,10 +15,11 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use sekisho_site::paths::{
-    AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, INTROSPECT,
-    ISSUER, ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE,
-    NONCE, NUMBER, OFFER, OPENID_CONFIGURATION, ORG_DID, PHONE, PHONE_DECLINED, RENEW, REQUEST,
-    RESOURCE_JWKS, RESPONSE, REVOKE, STATUS_LIST, TOKEN, TYPE, USERINFO,
+    AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, FORWARD_AUTH,
+    GUARD_CALLBACK, GUARD_LOGIN, GUARD_LOGOUT, GUARD_METADATA, INTROSPECT, ISSUER, ISSUER_APPENDED,
+    JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE, NONCE, NUMBER, OFFER,
+    OPENID_CONFIGURATION, ORG_DID, PHONE, PHONE_DECLINED, RENEW, REQUEST, RESOURCE_JWKS, RESPONSE,
+    REVOKE, STATUS_LIST, TOKEN, TYPE, USERINFO,
 };
 
 use crate::app::App;
@@ -33,7 +35,11 @@ pub(crate) fn router(app: &App) -> Router<App> {
     let open = wallets().merge(documents()).route_layer(middleware::from_fn(cors::anybody));
     let clients =
         of_clients().route_layer(middleware::from_fn_with_state(app.clone(), cors::of_clients));
-    let router = browsers().merge(open).merge(clients).layer(DefaultBodyLimit::max(MAX_BODY));
+    let router = browsers()
+        .merge(guarded())
+        .merge(open)
+        .merge(clients)
+        .layer(DefaultBodyLimit::max(MAX_BODY));
     crate::pages::ASSETS.iter().fold(router, |router, (path, content_type, body)| {
         router.route(path, get(move || std::future::ready(documents::asset(content_type, body))))
     })
@@ -56,6 +62,16 @@ fn browsers() -> Router<App> {
         .route(LOGOUT_CONFIRM, get(logout::question).post(logout::answer))
         .route(LOGOUT_DONE, get(logout::done))
         .route(INTROSPECT, post(token::introspect))
+}
+
+/// What the proxies of guarded origins ask, and what they pass on to us.
+fn guarded() -> Router<App> {
+    Router::new()
+        .route(FORWARD_AUTH, get(forward::decide))
+        .route(GUARD_LOGIN, get(forward::login))
+        .route(GUARD_CALLBACK, get(forward::callback))
+        .route(GUARD_LOGOUT, get(forward::logout))
+        .route(GUARD_METADATA, get(forward::metadata))
 }
 
 /// What relying parties call, also from their pages.

@@ -219,6 +219,11 @@ codes! {
         user: "数または時間を減らして、もう一度申請してください。" / "Request fewer GPUs or fewer hours.",
         admin: "ゲートの max_gpus と max_gpu_hours を確認してください。" / "Check the gate's max_gpus and max_gpu_hours.",
     }
+    GroupMissing = "P-3601", 403, "access_denied" {
+        cause: "このサービスを使えるのは、決められたグループの人だけです。" / "This service is only for people of certain groups.",
+        user: "グループに入っているはずのときは、所属組織の管理者に確認してください。" / "If you should be in such a group, ask your organization's administrator.",
+        admin: "sekisho.toml の guards の scopes と groups を、所属証明書の役割と照らし合わせてください。" / "Compare scopes and groups of the guard in sekisho.toml with the roles in the affiliation credential.",
+    }
     UnknownClient = "R-4001", 400, "invalid_client" {
         cause: "このサービスは登録されていません。" / "This service is not registered here.",
         user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
@@ -248,6 +253,11 @@ codes! {
         cause: "ログアウトの要求が正しくありません。ログインはそのまま続いています。" / "The request to log out contradicts itself. You are still logged in.",
         user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
         admin: "client_id は id_token_hint の aud と同じにし、同じパラメーターを二度送らないでください。" / "client_id must equal aud of id_token_hint, and no parameter may come twice.",
+    }
+    NotGuarded = "R-4007", 403, "invalid_request" {
+        cause: "このサイトへのログインは、ここに登録されていません。" / "Logins to this site are not registered here.",
+        user: "サービスの運営者に、この画面の参照番号を伝えてください。" / "Tell the service's operator the reference number on this page.",
+        admin: "sekisho.toml の guards の origins と proxies を、ログにある値と照らし合わせてください。プロキシは /.sekisho/ をこのサーバーに渡します。" / "Compare origins and proxies of the guards in sekisho.toml with the values in the log. The proxy passes /.sekisho/ on to this server.",
     }
     Busy = "S-5001", 503, "temporarily_unavailable" {
         cause: "ただいま混み合っています。" / "The server is busy just now.",

@@ -26,7 +26,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::Watcher;
 use hyper_util::service::TowerToHyperService;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sekisho_web::PeerAddress;
+use sekisho_web::{DirectPeer, PeerAddress};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -118,11 +118,12 @@ impl Entrance {
                 next = self.next(&listener) => next,
                 _ = stopped.wait_for(|stopped| *stopped) => return,
             };
-            let Some((stream, guest)) = next else { continue };
+            let Some((stream, peer, guest)) = next else { continue };
             let _ = stream.set_nodelay(true);
             let connection = Connection {
                 tls: self.tls.clone(),
                 router: self.router.clone(),
+                peer,
                 guest: Arc::new(guest),
                 stopped: stopped.clone(),
             };
@@ -131,7 +132,7 @@ impl Entrance {
     }
 
     /// The next connection that has a place. `None` if one was refused.
-    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, Guest)> {
+    async fn next(&self, listener: &TcpListener) -> Option<(TcpStream, IpAddr, Guest)> {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -149,7 +150,7 @@ impl Entrance {
         let address = matches!(self.peers, Peers::All).then_some(peer.ip());
         loop {
             match self.house.admit(address) {
-                Ok(guest) => return Some((stream, guest)),
+                Ok(guest) => return Some((stream, peer.ip(), guest)),
                 Err(Full::Address) => {
                     tracing::debug!(peer = %peer.ip(), "too many requests from one address");
                     return None;
@@ -175,6 +176,7 @@ fn places() -> usize {
 struct Connection {
     tls: Option<TlsAcceptor>,
     router: Router,
+    peer: IpAddr,
     guest: Arc<Guest>,
     stopped: watch::Receiver<bool>,
 }
@@ -219,7 +221,8 @@ impl Connection {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let service = Counted { router: self.router, guest: Arc::clone(&self.guest) };
+        let guest = Arc::clone(&self.guest);
+        let service = Counted { router: self.router, peer: self.peer, guest };
         let builder = builder(version);
         let connection =
             builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
@@ -257,6 +260,7 @@ async fn told(stopped: &mut watch::Receiver<bool>) {
 #[derive(Clone)]
 struct Counted {
     router: Router,
+    peer: IpAddr,
     guest: Arc<Guest>,
 }
 
@@ -274,6 +278,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().insert(DirectPeer(self.peer));
         if let Some(address) = self.guest.address() {
             request.extensions_mut().insert(PeerAddress(address));
         }

@@ -8,7 +8,7 @@ use sekisho_ambient::listen_address;
 use sekisho_broker::config::{Config, ConfigError, Operator};
 use sekisho_jose::Ahead;
 use sekisho_login::{ClientIdPrefix, ResponseMode, WalletEntry};
-use sekisho_registry::{Resource, Service};
+use sekisho_registry::{Guard, Resource, Service};
 use sekisho_site::{Origin, OutboundConfig};
 use serde::Deserialize;
 
@@ -39,6 +39,8 @@ pub(super) struct File {
     gates: Vec<Gate>,
     #[serde(default)]
     resources: Vec<Resource>,
+    #[serde(default)]
+    guards: Vec<Guard>,
     operator: Option<Operator>,
     wallets: Vec<WalletEntry>,
 }
@@ -101,6 +103,7 @@ impl File {
             services: self.services,
             gates: self.gates,
             resources: self.resources,
+            guards: self.guards,
             wallets: self.wallets,
             client_id_prefix: self.client_id_prefix,
             response_mode: self.response_mode,

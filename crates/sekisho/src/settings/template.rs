@@ -250,6 +250,23 @@ training = { achievements = ["ai-safety-basic"], min_level = 1, max_age_days = 7
 # claims = { sun = "preferred_username" }
 # lifetime = 600
 
+# Sites behind a reverse proxy that asks this broker, for every request, whether it may pass
+# (spec/integrations/). People log in through `client`, whose redirect URI is /.sekisho/callback at each
+# origin; the proxy passes /.sekisho/ on to this broker, and is believed at these addresses alone.
+# [[guards]]
+# id = "lab"
+# origins = ["https://lab.example.jp"]
+# client = "lab"
+# proxies = ["127.0.0.1", "::1"]
+# What people are asked for, and what an access token needs. With gpu_access, a permit has to stand.
+# scopes = ["openid", "profile", "organization"]
+# Access tokens for this resource count; without the line, those of the client that are for none.
+# resource = "urn:slurm:tokyo-1"
+# Any of these groups; without the line, none is needed.
+# groups = ["gpu-user"]
+# One login for all origins of a domain. The callback is then at the first origin alone.
+# cookie_domain = "lab.example.jp"
+
 # The wallets that the login page offers; exactly one is preferred, and its button comes first.
 # authorization_endpoint is openid4vp://, haip-vp:// or the https URL of a wallet on the web.
 {wallets}"#;

@@ -79,7 +79,7 @@ fn every_setting_that_the_template_shows_as_a_comment_can_be_used() {
             let name = rest.split(' ').next().unwrap_or_default();
             let word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             let setting = rest.strip_prefix(name).is_some_and(|rest| rest.starts_with(" = "));
-            (word && setting) || ["[operator]", "[[resources]]"].contains(rest)
+            (word && setting) || ["[operator]", "[[resources]]", "[[guards]]"].contains(rest)
         });
         text.push_str(key.unwrap_or(line));
         text.push('\n');
@@ -93,8 +93,10 @@ fn every_setting_that_the_template_shows_as_a_comment_can_be_used() {
     assert!(service.tos_uri.is_some() && service.operator.is_some() && service.retention.is_some());
     let resource = &settings.broker.resources[0];
     assert!(resource.own_key && resource.audience == "urn:slurm:tokyo-1");
-    let operator = settings.broker.operator.unwrap();
+    let operator = settings.broker.operator.clone().unwrap();
     assert_eq!(operator.contact_uri.as_deref(), Some("mailto:help@gpu.example.jp"));
+    let guard = &settings.broker.guards[0];
+    assert_eq!((guard.id.as_str(), guard.proxies.len(), guard.groups.len()), ("lab", 2, 1));
     let ca_file = settings.broker.outbound.ca_file;
     assert_eq!(ca_file.as_deref(), Some("/etc/sekisho/issuers-tls-roots.pem"));
 }

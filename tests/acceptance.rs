@@ -21,6 +21,7 @@ mod claims;
 mod client_authentication;
 mod clients;
 mod conformance;
+mod device;
 mod edge;
 mod foreign;
 mod forward;

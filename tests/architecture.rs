@@ -153,7 +153,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("keyring", &["keys_1", "ring_generation_1", "authorities_1"]),
     ("standing", &["status_lists_1", "status_entries_1", "holders_1"]),
-    ("grants", &["codes_1", "grants_1", "access_tokens_1", "client_tokens_1", "guard_sessions_1"]),
+    (
+        "grants",
+        &[
+            "codes_1",
+            "device_codes_1",
+            "user_codes_1",
+            "grants_1",
+            "access_tokens_1",
+            "client_tokens_1",
+            "guard_sessions_1",
+        ],
+    ),
     (
         "issuer",
         &[

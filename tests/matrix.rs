@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use sekisho_broker::admin::{AddClient, GrantType};
 use sekisho_registry::Guard;
 use sekisho_tests::{
     Browser, Expected, Rp, TENANT, Wallet, World, affiliation, error_of, http, parameter,
@@ -73,10 +74,12 @@ impl Given {
         })
         .await;
         let rp = world.rp_with(|add| {
+            add.grant_types = GrantType::REGISTRABLE.to_vec();
             add.client_id = Some("portal".to_owned());
             add.redirect_uris.push(format!("{SITE}/.sekisho/callback"));
         });
-        let (rp, other) = (rp.await, world.rp().await);
+        let all = |add: &mut AddClient| add.grant_types = GrantType::REGISTRABLE.to_vec();
+        let (rp, other) = (rp.await, world.rp_with(all).await);
         let wallet = world.member().await;
         let mut resources = Vec::new();
         for (id, format) in [("opaque", "opaque"), ("jwt", "jwt"), ("lean", "lean")] {
@@ -106,6 +109,11 @@ impl Given {
         let expected = rp.request(SCOPE, &[("prompt", "none")]);
         let location = browser.get(&expected.url).await.location.unwrap();
         things.push(("code", rp.code(&expected, &location)));
+        let asked = rp.post("/device_authorization", &[("scope", SCOPE)]).await.1;
+        things.push(("device code", browser.approve_device(&world.origin, &asked).await));
+        let waiting = rp.post("/device_authorization", &[("scope", SCOPE)]).await.1;
+        things.push(("waiting device code", text(&waiting, "device_code")));
+        things.push(("user code", text(&waiting, "user_code")));
         let page = Browser::new().begin(&rp.request(SCOPE, &[]).url, &rp).await;
         let link = parameter(&page.link("wallet-open"), "request_uri").unwrap();
         things.push(("request handle", link.rsplit('/').next().unwrap().to_owned()));
@@ -149,6 +157,18 @@ impl Given {
                 form.push(("redirect_uri", &rp.redirect_uri));
                 form.push(("code_verifier", &self.expected.verifier));
                 rp.token_request(&form).await.0 == 200
+            }
+            "device code" | "device code by another client" => {
+                let grant = "urn:ietf:params:oauth:grant-type:device_code";
+                let who = if place == "device code" { rp } else { other };
+                who.token_request(&form("device_code", grant)).await.0 == 200
+            }
+            "device page" => {
+                let mut browser = Browser::new();
+                let page = browser.get(&format!("{}/device", world.origin)).await;
+                let token = page.form_token();
+                let typed = [("form_token", token.as_str()), ("user_code", text)];
+                browser.post(&page.url, &typed).await.status == 303
             }
             "refresh" => rp.token_request(&form("refresh_token", "refresh_token")).await.0 == 200,
             "refresh by another client" => {
@@ -216,7 +236,7 @@ impl Given {
     }
 }
 
-const PLACES: [&str; 19] = [
+const PLACES: [&str; 22] = [
     "userinfo",
     "introspection by its client",
     "introspection by another client",
@@ -235,11 +255,14 @@ const PLACES: [&str; 19] = [
     "guarded site, as a session",
     "guarded site of jwt, as a session",
     "code",
+    "device page",
+    "device code by another client",
+    "device code",
     "refresh",
 ];
 
 /// Where each kind is good. A row that is missing is good nowhere.
-const GOOD: [(&str, &[&str]); 15] = [
+const GOOD: [(&str, &[&str]); 17] = [
     ("access token", &["userinfo", "introspection by its client", "exchange", "guarded site"]),
     ("refresh token", &["introspection by its client", "refresh"]),
     ("token for opaque", &["introspection by its client", "introspection by opaque", "exchange"]),
@@ -253,6 +276,8 @@ const GOOD: [(&str, &[&str]); 15] = [
     ("client's token for lean", &["introspection by its client", "introspection by lean"]),
     ("code", &["code"]),
     ("session of a guarded site", &["guarded site, as a session"]),
+    ("device code", &["device code"]),
+    ("user code", &["device page"]),
     ("request handle", &["presentation request"]),
     ("issuance token", &["credential"]),
     ("offer's code", &["offer"]),

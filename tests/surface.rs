@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use sekisho_broker::admin::GrantType;
 use sekisho_profile::Status;
 use sekisho_tests::{Browser, OPERATOR, Rp, TENANT, World, affiliation, error_of, http, parameter};
 use serde_json::{Value, json};
@@ -252,6 +253,8 @@ async fn handles(world: &World, rp: &Rp) -> (BTreeMap<&'static str, String>, Str
     found.insert("refresh token", tokens.body["refresh_token"].as_str().unwrap().to_owned());
     let session = browser.cookie(&world.origin, "sekisho-session").unwrap().clone();
     found.insert("session", session);
+    let asked = rp.post("/device_authorization", &[("scope", "openid")]).await.1;
+    found.insert("device code", browser.approve_device(&world.origin, &asked).await);
     let expected = rp.request("openid offline_access", &[]);
     let location = browser.get(&expected.url).await.location.unwrap();
     found.insert("code", parameter(&location, "code").unwrap());
@@ -311,6 +314,10 @@ async fn works(
             ])
             .await
         }
+        "device code" => {
+            let grant = "urn:ietf:params:oauth:grant-type:device_code".to_owned();
+            form(vec![("grant_type", grant), ("device_code", handle)]).await
+        }
         "refresh token" => {
             form(vec![("grant_type", takes.replace(' ', "_")), ("refresh_token", handle)]).await
         }
@@ -354,11 +361,17 @@ async fn ok(url: String, browser: &str) -> bool {
 #[tokio::test]
 async fn a_handle_is_good_at_its_own_endpoint_alone() {
     let world = World::start().await;
-    let rp = world.rp().await;
+    let rp = world
+        .rp_with(|add| {
+            add.grant_types =
+                vec![GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode];
+        })
+        .await;
     let right = handles(&world, &rp).await;
     let handles = &right.0;
     let endpoints = [
         "code",
+        "device code",
         "refresh token",
         "pre-authorized code",
         "access token",

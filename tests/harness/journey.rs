@@ -68,6 +68,17 @@ impl Browser {
         }
     }
 
+    /// Types the code of a device that asks, and agrees. Somebody has to be logged in. Returns the device
+    /// code.
+    pub async fn approve_device(&mut self, origin: &str, asked: &Value) -> String {
+        let page = self.get(&format!("{origin}/device")).await;
+        let (token, code) = (page.form_token(), asked["user_code"].as_str().unwrap());
+        let typed = self.post(&page.url, &[("form_token", &token), ("user_code", code)]).await;
+        let consent = self.follow(typed, "nowhere:").await;
+        self.agree(&consent).await;
+        asked["device_code"].as_str().unwrap().to_owned()
+    }
+
     /// Logs in completely; returns the tokens.
     pub async fn log_in(&mut self, wallet: &Wallet, expected: &Expected, rp: &Rp) -> Tokens {
         let location = self.answer_of(wallet, expected, rp).await;

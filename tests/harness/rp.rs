@@ -76,8 +76,13 @@ impl Rp {
 
     /// Sends a token request; returns the status and the body.
     pub async fn token_request(&self, form: &[(&str, &str)]) -> (u16, Value) {
+        self.post("/token", form).await
+    }
+
+    /// Sends a form to an endpoint at which clients authenticate; returns the status and the body.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
         let mut form: Vec<(&str, &str)> = form.to_vec();
-        let mut request = http().post(format!("{}/token", self.issuer));
+        let mut request = http().post(format!("{}{path}", self.issuer));
         let secret = self.secret.clone().unwrap_or_default();
         match self.method.as_str() {
             "client_secret_basic" => request = request.basic_auth(&self.client_id, Some(&secret)),

@@ -1,5 +1,5 @@
 //! The token endpoint (RFC 6749, section 3.2; OpenID4VCI 1.0, section 6). The crate `grants`
-//! redeems codes and refresh tokens; the crate `issuer` redeems pre-authorized codes.
+//! redeems codes, device codes and refresh tokens; the crate `issuer` redeems pre-authorized codes.
 
 use sekisho_grants::Grants;
 use sekisho_grants::refresh::Less;
@@ -16,7 +16,8 @@ pub struct TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    /// Authenticates the client, and redeems its code or refresh token, or gives it a token for itself.
+    /// Authenticates the client, and redeems its code, device code or refresh token, or gives it a token
+    /// for itself.
     pub async fn token(
         &self,
         evidence: &ClientEvidence<'_>,
@@ -40,6 +41,10 @@ impl TokenEndpoint {
             TokenRequest::ClientCredentials { scope, targets } => {
                 let client = self.client(evidence, &request).await?;
                 self.grants.client_credentials(&client, scope.as_deref(), targets).await
+            }
+            TokenRequest::DeviceCode { code, .. } => {
+                let client = self.client(evidence, &request).await?;
+                self.grants.redeem_device(&client, &request, code).await
             }
             TokenRequest::PreAuthorizedCode { code, tx_code, .. } => {
                 let client = self.registry.authenticate_if_named(evidence).await?;

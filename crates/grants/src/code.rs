@@ -1,4 +1,5 @@
-//! Authorization codes: minted once, redeemed once (RFC 6749, sections 4.1.2 and 4.1.3).
+//! Codes: minted once, redeemed once (RFC 6749, sections 4.1.2 and 4.1.3). A device code that a person
+//! agreed to is redeemed in the same way (RFC 8628, section 3.5).
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_oauth::client::OFFLINE_ACCESS;
@@ -8,11 +9,72 @@ use sekisho_profile::{Act, Code, Outcome, Reason, lifetimes};
 use sekisho_registry::{Authenticated, Registration, TokenFailure};
 use sekisho_site::audit::{Actor, Detail as _, entry};
 use sekisho_standing::{Fallen, Stands};
-use sekisho_store::{StoreError, Tx};
+use sekisho_store::{Store, StoreError, Tx};
 
 use crate::grant::{End, live_in};
-use crate::tables::{AccessToken, CodeRow};
+use crate::tables::{AccessToken, CodeRow, DeviceRow};
 use crate::{Grant, Grants, tables};
+
+/// The two kinds of codes that stand for a grant, each with a table of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A code of the authorization endpoint.
+    Authorization,
+    /// A device code.
+    Device,
+}
+
+impl Kind {
+    async fn row(self, store: &Store, code: &HandleKey) -> Result<Option<CodeRow>, StoreError> {
+        match self {
+            Self::Authorization => store.get::<tables::Codes>(code).await,
+            Self::Device => {
+                let row = store.get::<tables::DeviceCodes>(code).await?;
+                Ok(row.and_then(DeviceRow::granted))
+            }
+        }
+    }
+
+    fn row_in(self, tx: &mut Tx, code: &HandleKey) -> Result<Option<CodeRow>, StoreError> {
+        match self {
+            Self::Authorization => tx.get::<tables::Codes>(code),
+            Self::Device => Ok(tx.get::<tables::DeviceCodes>(code)?.and_then(DeviceRow::granted)),
+        }
+    }
+
+    fn put_in(self, tx: &mut Tx, code: &HandleKey, row: CodeRow) -> Result<(), StoreError> {
+        match self {
+            Self::Authorization => tx.put::<tables::Codes>(code, &row),
+            Self::Device => tx.put::<tables::DeviceCodes>(code, &DeviceRow::Granted(row)),
+        }
+    }
+
+    fn check(
+        self,
+        binding: &CodeBinding,
+        client: &Authenticated,
+        request: &TokenRequest,
+    ) -> Result<(), TokenError> {
+        match self {
+            Self::Authorization => token::check_code(binding, client.proof(), request),
+            Self::Device => token::check_device_code(binding, client.proof(), request),
+        }
+    }
+
+    const fn act(self) -> Act {
+        match self {
+            Self::Authorization => Act::CodeRedeem,
+            Self::Device => Act::DeviceRedeem,
+        }
+    }
+
+    const fn replayed(self) -> Reason {
+        match self {
+            Self::Authorization => Reason::CodeReplayed,
+            Self::Device => Reason::DeviceCodeReplayed,
+        }
+    }
+}
 
 /// A new code and the key of its grant, drawn before the transaction that stores them.
 pub struct Mint {
@@ -59,9 +121,20 @@ impl Grants {
         request: &TokenRequest,
         code: &str,
     ) -> Result<TokenResponse, TokenFailure> {
-        let now = self.site.now();
         let code = Handle::parse(code).ok_or(TokenError::InvalidGrant)?.key();
-        let (grant, looked) = match self.minted(&code).await? {
+        self.redeem_kind(Kind::Authorization, client, request, &code).await
+    }
+
+    /// Exchanges a code of this kind for tokens.
+    pub(crate) async fn redeem_kind(
+        &self,
+        kind: Kind,
+        client: &Authenticated,
+        request: &TokenRequest,
+        code: &HandleKey,
+    ) -> Result<TokenResponse, TokenFailure> {
+        let now = self.site.now();
+        let (grant, looked) = match self.minted(kind, code).await? {
             Some((key, grant)) => {
                 let looked =
                     self.looked(&key, grant, now).await?.ok_or(TokenError::InvalidGrant)?;
@@ -80,11 +153,10 @@ impl Grants {
             }
             None => (None, Handle::new(now, self.site.entropy())),
         };
-        let token_key = token.key();
+        let (token_key, looked_at) = (token.key(), grant.as_ref());
         let audience = resource.as_ref().map(|resource| resource.audience.as_str());
-        let looked_at = grant.as_ref();
         let token_of = (&token_key, audience);
-        let attempt = Attempt { client, request, code: &code, token: token_of, looked_at, now };
+        let attempt = Attempt { kind, client, request, code, token: token_of, looked_at, now };
         let redeemed = self
             .standing
             .decide(relied, looked, |tx, stands| self.redeem(tx, stands, &attempt))
@@ -101,11 +173,11 @@ impl Grants {
     /// The grant of a code that was not redeemed yet.
     pub(crate) async fn minted(
         &self,
+        kind: Kind,
         code: &HandleKey,
     ) -> Result<Option<(HandleKey, Grant)>, StoreError> {
         let store = self.site.store();
-        let Some(CodeRow::Minted { grant: key, .. }) = store.get::<tables::Codes>(code).await?
-        else {
+        let Some(CodeRow::Minted { grant: key, .. }) = kind.row(store, code).await? else {
             return Ok(None);
         };
         let grant = store.get::<tables::Grants>(&key).await?;
@@ -122,8 +194,8 @@ impl Grants {
         attempt: &Attempt<'_>,
     ) -> Result<Redeemed, StoreError> {
         let rejected = || Ok(Redeemed::Rejected(TokenError::InvalidGrant));
-        let Attempt { client, code, now, .. } = *attempt;
-        match tx.get::<tables::Codes>(code)? {
+        let Attempt { kind, client, code, now, .. } = *attempt;
+        match kind.row_in(tx, code)? {
             None => rejected(),
             Some(CodeRow::Redeemed { grant, client_id }) => {
                 // An attempt of another client changes nothing. Otherwise a client could end other
@@ -135,7 +207,7 @@ impl Grants {
             }
             Some(CodeRow::Minted { .. }) if code.expires() <= now => rejected(),
             Some(CodeRow::Minted { binding, grant }) => {
-                if let Err(error) = token::check_code(&binding, client.proof(), attempt.request) {
+                if let Err(error) = kind.check(&binding, client, attempt.request) {
                     tx.append(attempt.entry(Outcome::Refused).because(&error));
                     return Ok(Redeemed::Rejected(error));
                 }
@@ -155,7 +227,7 @@ impl Grants {
         key: HandleKey,
         mut grant: Grant,
     ) -> Result<Redeemed, StoreError> {
-        let Attempt { client, request, code, token, looked_at, now } = *attempt;
+        let Attempt { kind, client, request, code, token, looked_at, now } = *attempt;
         let Some(looked_at) = looked_at else {
             return Ok(Redeemed::Rejected(TokenError::InvalidGrant));
         };
@@ -193,7 +265,7 @@ impl Grants {
             tx.put::<tables::Grants>(&key, &grant)?;
         }
         let client_id = client.client_id().to_owned();
-        tx.put::<tables::Codes>(code, &CodeRow::Redeemed { grant: key, client_id })?;
+        kind.put_in(tx, code, CodeRow::Redeemed { grant: key, client_id })?;
         let bearer = AccessToken::bearer(key, now);
         let (token, audience) = token;
         let resource = audience.map(str::to_owned);
@@ -208,6 +280,7 @@ impl Grants {
 /// One request that redeems a code.
 #[derive(Clone, Copy)]
 struct Attempt<'a> {
+    kind: Kind,
     client: &'a Authenticated,
     request: &'a TokenRequest,
     code: &'a HandleKey,
@@ -224,16 +297,17 @@ impl Attempt<'_> {
     }
 
     fn entry(&self, outcome: Outcome) -> sekisho_store::AuditEntry {
-        entry(self.now, &self.actor(), Act::CodeRedeem, self.code.reference(), outcome)
+        entry(self.now, &self.actor(), self.kind.act(), self.code.reference(), outcome)
     }
 
     /// Ends the grant of a code that was presented twice, because somebody may have stolen the code
     /// and used it (RFC 6749, section 4.1.2).
     fn end_replayed(&self, tx: &mut Tx, key: &HandleKey) -> Result<(), StoreError> {
-        tx.append(self.entry(Outcome::Refused).because(Reason::CodeReplayed));
+        let reason = self.kind.replayed();
+        tx.append(self.entry(Outcome::Refused).because(reason));
         match live_in(tx, key)? {
             Some(grant) => {
-                let end = End::Because(Reason::CodeReplayed, self.actor());
+                let end = End::Because(reason, self.actor());
                 grant.end_in(tx, key, &end, self.now)
             }
             None => Ok(()),

@@ -65,6 +65,7 @@ impl Grants {
             issuer: origin.as_str().to_owned(),
             authorization_endpoint: Some(origin.join(paths::AUTHORIZE)),
             token_endpoint: Some(origin.join(paths::TOKEN)),
+            device_authorization_endpoint: Some(origin.join(paths::DEVICE_AUTHORIZATION)),
             userinfo_endpoint: Some(origin.join(paths::USERINFO)),
             jwks_uri: Some(origin.join(paths::JWKS)),
             introspection_endpoint: Some(origin.join(paths::INTROSPECT)),

@@ -17,6 +17,7 @@ use sekisho_standing::{Fallen, Stands};
 use sekisho_store::{AuditEntry, StoreError, Tx};
 
 use crate::access::{Presented, details_at};
+use crate::code::Kind;
 use crate::grant::{End, live_in, told};
 use crate::tables::{CodeRow, GuardSession};
 use crate::{Grant, Grants, UserinfoFailure, tables};
@@ -137,7 +138,7 @@ impl Grants {
         let Some(code) = Handle::parse(opening.code).map(|code| code.key()) else {
             return Ok(None);
         };
-        let minted = self.minted(&code).await?;
+        let minted = self.minted(Kind::Authorization, &code).await?;
         let (relied, looked) = match minted {
             Some((key, grant)) => match self.looked(&key, grant, now).await? {
                 Some((grant, looked)) => (grant.evidence.relied, looked),

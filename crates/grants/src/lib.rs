@@ -16,6 +16,7 @@
 //! | [`userinfo`] | claims for a bearer token |
 //! | [`guarded`] | what a visitor of a guarded site presents: a token or a session there |
 //! | [`listing`] | what operators see of grants, and how they end them |
+//! | [`device`] | what a device asks for, until the person has answered and it polls |
 //! | [`discovery`] | the documents about this server and its keys |
 //!
 //! Invariant: minting a code, rotating a refresh token and answering about a grant all need the
@@ -27,6 +28,7 @@
 mod access;
 pub mod client;
 pub mod code;
+pub mod device;
 pub mod discovery;
 pub mod evidence;
 pub mod exchange;
@@ -67,6 +69,7 @@ pub struct Grants {
     standing: Standing,
     documents: Arc<RwLock<Option<Arc<Documents>>>>,
     counts: Arc<client::Counts>,
+    polls: Arc<device::Polls>,
 }
 
 /// Why it cannot be said now whether a grant is good. Nothing ends because of it.
@@ -96,14 +99,16 @@ impl From<Unclear> for TokenFailure {
 impl Grants {
     /// Starts with no documents in memory.
     pub fn new(site: Site, registry: Registry, keyring: Keyring, standing: Standing) -> Self {
-        let (documents, counts) = Default::default();
-        Self { site, registry, keyring, standing, documents, counts }
+        let (documents, counts, polls) = Default::default();
+        Self { site, registry, keyring, standing, documents, counts, polls }
     }
 
     /// Deletes expired rows and returns how many there were.
     pub async fn sweep(&self) -> Result<usize, StoreError> {
         let counts = [
             self.site.sweep::<tables::Codes>().await?,
+            self.site.sweep::<tables::DeviceCodes>().await?,
+            self.site.sweep::<tables::UserCodes>().await?,
             self.site.sweep::<tables::Grants>().await?,
             self.site.sweep::<tables::AccessTokens>().await?,
             self.site.sweep::<tables::ClientTokens>().await?,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Grant;
+use crate::device::DeviceRequest;
 
 table!(/// Authorization codes: handle → binding and grant, or that it was redeemed.
     pub(crate) Codes = "codes_1": HandleKey => CodeRow);
@@ -42,6 +43,46 @@ impl ClientToken {
     /// Whether this registration of the client got the token.
     pub(crate) fn is_of(&self, party: &RelyingParty) -> bool {
         self.client_id == party.client.client_id && self.generation == party.generation
+    }
+}
+
+table!(/// Device codes: handle → what the device asked for, and what became of it.
+    pub(crate) DeviceCodes = "device_codes_1": HandleKey => DeviceRow);
+table!(/// Codes that people type for devices: end of a span of time and keyed digest → device code.
+    pub(crate) UserCodes = "user_codes_1": HandleKey => HandleKey);
+
+/// What became of a device's request.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum DeviceRow {
+    /// Nobody has answered yet.
+    Waiting(Box<DeviceRequest>),
+    /// The person or the policies refused it.
+    Denied {
+        /// The client that asked.
+        client_id: String,
+    },
+    /// The person agreed. From here on it is a code like any other.
+    Granted(CodeRow),
+}
+
+impl DeviceRow {
+    /// The client that asked.
+    pub(crate) fn client_id(&self) -> &str {
+        match self {
+            Self::Waiting(waiting) => &waiting.request.client_id,
+            Self::Denied { client_id } | Self::Granted(CodeRow::Redeemed { client_id, .. }) => {
+                client_id
+            }
+            Self::Granted(CodeRow::Minted { binding, .. }) => &binding.client_id,
+        }
+    }
+
+    /// The code that it is, once the person has agreed.
+    pub(crate) fn granted(self) -> Option<CodeRow> {
+        match self {
+            Self::Granted(row) => Some(row),
+            Self::Waiting(_) | Self::Denied { .. } => None,
+        }
     }
 }
 

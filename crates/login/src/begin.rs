@@ -66,31 +66,41 @@ impl Logins {
         let Some(party) = party else {
             return Err(page(authorization::PageErrorCode::UnknownClient, params, None));
         };
-        let asked = match Asked::new(&self.registry, &party, &request) {
+        self.answer_or_ask(&party, &request, visitor).await
+    }
+
+    /// Answers a validated request from the session, or begins a login.
+    pub(crate) async fn answer_or_ask(
+        &self,
+        party: &RelyingParty,
+        request: &AuthorizationRequest,
+        visitor: &Visitor,
+    ) -> Result<Begin, Refusal> {
+        let asked = match Asked::new(&self.registry, party, request) {
             Ok(asked) => asked,
-            Err(error) => return Ok(self.refuse_ask(&request, &error)),
+            Err(error) => return Ok(self.refuse_ask(request, &error)),
         };
-        if let Some(refused) = self.refuse_expectation(&request) {
+        if let Some(refused) = self.refuse_expectation(request) {
             return Ok(refused);
         }
         let now = self.site.now();
         if let Some((key, session)) =
-            self.usable_session(&party, visitor, &request, &asked, now).await?
+            self.usable_session(party, visitor, request, &asked, now).await?
         {
             let from = FromSession { visitor, key, session };
-            let answer = self.answer_from_session(&request, &asked, &party, from, now).await?;
+            let answer = self.answer_from_session(request, &asked, party, from, now).await?;
             if let Some(answer) = answer {
                 return Ok(answer);
             }
         }
         if request.prompt.contains(&Prompt::None) {
-            return Ok(self.error(&request, AuthorizationErrorCode::LoginRequired, None));
+            return Ok(self.error(request, AuthorizationErrorCode::LoginRequired, None));
         }
         if !self.site.store().has_room().await? {
             // The answer of the wallet could not be kept. Say so before the person takes it out.
             return Err(StoreError::Unavailable("the disk is full".to_owned()).into());
         }
-        self.ask_wallet(&party, &request, visitor, now).await
+        self.ask_wallet(party, request, visitor, now).await
     }
 
     /// Everything that is wrong with an authorization request of this client, as the name of the check
@@ -118,7 +128,7 @@ impl Logins {
         Ok(details.into_iter().chain(expected).collect())
     }
 
-    fn authorization_rules<'a>(&'a self, targets: &'a [Target]) -> ServerRules<'a> {
+    pub(crate) fn authorization_rules<'a>(&'a self, targets: &'a [Target]) -> ServerRules<'a> {
         ServerRules {
             issuer: self.site.origin().as_str(),
             scopes_supported: scopes::supported(),
@@ -245,7 +255,7 @@ impl Logins {
             state: LoginState::Finished(tables::End::Refused(Code::LoginExpired)),
         };
         let login_key = handle.key();
-        let at = At { key: &login_key, request, shown: !silent, waits: false, seen: None };
+        let at = At { key: &login_key, request, shown: !silent, waits: false, given: None };
         let settled = self
             .standing
             .decide(relied, looked, |tx, stands| {
@@ -263,7 +273,11 @@ impl Logins {
             Settled::Consent => {
                 self.hand_out(party, request, handle, visitor, Begin::Consent).await?
             }
-            Settled::Denied => self.hand_out(party, request, handle, visitor, Begin::Login).await?,
+            // A device is never answered before its person was asked, but may be refused.
+            Settled::Denied | Settled::Device => {
+                self.answered_device(request);
+                self.hand_out(party, request, handle, visitor, Begin::Login).await?
+            }
             Settled::Refused(code) => {
                 self.refused(request, silent, code, handle.key().reference())?
             }
@@ -353,11 +367,18 @@ pub(crate) fn still_allowed(
     request: &AuthorizationRequest,
 ) -> Result<(), Code> {
     let client = &party.client;
-    if !client::redirect_uri_matches(client, &request.redirect_uri) {
+    // A login for a device has no redirect URI, and never an `acr`.
+    let is_for_device = request.device.is_some();
+    if !is_for_device && !client::redirect_uri_matches(client, &request.redirect_uri) {
         return Err(Code::RedirectUri);
     }
+    let may_begin = if is_for_device {
+        client.may_use(GrantType::DeviceCode) && client.required_acr.is_none()
+    } else {
+        client.may_use(GrantType::AuthorizationCode)
+    };
     let released = scopes::claims_supported(&client.scopes);
-    let allowed = client.may_use(GrantType::AuthorizationCode)
+    let allowed = may_begin
         && request.scopes.iter().all(|scope| scopes::is_left(scope, &client.scopes))
         && request.claims.names().all(|name| released.contains(&name.as_str()))
         && (request.authorization_details.is_empty() || client.may_ask_for(scopes::GPU_ACCESS));

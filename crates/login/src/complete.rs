@@ -112,6 +112,9 @@ impl OpenLogin {
         if denied && !request.prompt.contains(&Prompt::Login) {
             request.prompt.push(Prompt::Login);
         }
+        if request.device.is_some() {
+            return paths::DEVICE.to_owned();
+        }
         format!("{}?{}", paths::AUTHORIZE, request.to_query())
     }
 
@@ -124,6 +127,16 @@ impl OpenLogin {
     /// Whether the person is asked for consent now.
     pub fn awaits_consent(&self) -> bool {
         matches!(self.state(), Some(LoginState::AwaitingConsent(_)))
+    }
+
+    /// How the login ends if its person gives up: the relying party or the device is refused.
+    pub(crate) fn cancelled(&self) -> tables::End {
+        let why = Some(Code::Cancelled);
+        if self.request.device.is_some() {
+            return tables::End::Device { why };
+        }
+        let error = AuthorizationErrorCode::AccessDenied;
+        tables::End::Answered { body: ResponseBody::Error { error, description: None }, why }
     }
 
     /// The state of the row, if there is one.
@@ -194,7 +207,7 @@ impl Logins {
             Entered::Again => return Ok(Next::Again(login.again())),
         };
         let Entrance { session, evidence, looked, prepared, before, now } = *entrance;
-        let at = At { key: &key, request: &login.request, shown: true, waits: true, seen: None };
+        let at = At { key: &key, request: &login.request, shown: true, waits: true, given: None };
         let settled = self
             .standing
             .decide(&evidence.relied, looked, |tx, stands| {
@@ -238,7 +251,7 @@ impl Logins {
             Entered::Again => return Ok(Number::right(Next::Again(login.again()))),
         };
         let Entrance { session, evidence, looked, prepared, before, now } = *entrance;
-        let at = At { key: &key, request: &login.request, shown: true, waits: true, seen: None };
+        let at = At { key: &key, request: &login.request, shown: true, waits: true, given: None };
         let outcome = self
             .standing
             .decide(&evidence.relied, looked, |tx, stands| {
@@ -357,35 +370,41 @@ impl Logins {
         Ok(Entered::Asked(Box::new(entrance)))
     }
 
-    /// Ends a login whose person gave up on its pages.
+    /// Ends a login whose person gave up on its pages. The answer is for the relying party; `None` if a
+    /// device waits for it, so that the browser stays here.
     pub async fn cancel(
         &self,
         login: &OpenLogin,
-    ) -> Result<(AuthorizationResponse, LoginCookie), Refusal> {
+    ) -> Result<(Option<AuthorizationResponse>, LoginCookie), Refusal> {
         let (now, key) = (self.site.now(), login.handle.key());
-        let error = AuthorizationErrorCode::AccessDenied;
-        let body = ResponseBody::Error { error, description: None };
-        let end = tables::End::Answered { body: body.clone(), why: Some(Code::Cancelled) };
-        let cancelled = self
+        let cancelled = login.cancelled();
+        let end = self
             .site
             .store()
             .transact(|tx| {
-                let Some(row) = tx.get::<Rows>(&key)? else { return Ok(Some(body.clone())) };
-                if let LoginState::Finished(end) = row.state {
-                    return Ok(match end {
-                        tables::End::Answered { body, .. } => Some(body),
-                        tables::End::Refused(_) => Some(body.clone()),
-                    });
+                let row = tx.get::<Rows>(&key)?;
+                if let Some(Login { state: LoginState::Finished(end), .. }) = row {
+                    let answered = !matches!(end, tables::End::Refused(_));
+                    return Ok(if answered { end } else { cancelled.clone() });
                 }
-                let state = LoginState::Finished(end.clone());
-                tx.put::<Rows>(&key, &Login { state, ..row })?;
-                let (act, object) = (Act::LoginCancel, key.reference());
-                tx.append(entry(now, &Actor::Public, act, object, Outcome::Refused));
-                Ok(Some(body.clone()))
+                self.deny_device_in(tx, &login.request, now)?;
+                if let Some(row) = row {
+                    let state = LoginState::Finished(cancelled.clone());
+                    tx.put::<Rows>(&key, &Login { state, ..row })?;
+                    let (act, object) = (Act::LoginCancel, key.reference());
+                    tx.append(entry(now, &Actor::Public, act, object, Outcome::Refused));
+                }
+                Ok(cancelled.clone())
             })
             .await?;
-        let body = cancelled.ok_or_else(|| login.refusal(Code::AlreadyUsed))?;
-        Ok((self.answer(login, body), self.over(login, Over::Cancelled)?))
+        self.answered_device(&login.request);
+        Ok(match end {
+            tables::End::Answered { body, .. } => {
+                (Some(self.answer(login, body)), self.over(login, Over::Cancelled)?)
+            }
+            tables::End::Device { why: None } => (None, self.over(login, Over::Answered)?),
+            _ => (None, self.over(login, Over::Cancelled)?),
+        })
     }
 
     /// The answer to the relying party of a login.
@@ -418,7 +437,10 @@ impl Logins {
                 Ok(Next::Respond { answer, session, over: self.over(login, Over::Answered)? })
             }
             Settled::Consent => Ok(Next::Consent { session }),
-            Settled::Denied => Ok(Next::Login { session }),
+            Settled::Denied | Settled::Device => {
+                self.answered_device(&login.request);
+                Ok(Next::Login { session })
+            }
             Settled::Refused(code) => Err(login.refusal(code)),
         }
     }
@@ -437,7 +459,9 @@ impl Logins {
         match &row.state {
             LoginState::Presentation(_) => Err(refused()),
             LoginState::AwaitingConsent(_) => Ok(Next::Consent { session }),
-            LoginState::Denied(_) => Ok(Next::Login { session }),
+            LoginState::Denied(_) | LoginState::Finished(tables::End::Device { .. }) => {
+                Ok(Next::Login { session })
+            }
             LoginState::Finished(tables::End::Refused(code)) => Err(login.refusal(*code)),
             LoginState::Finished(tables::End::Answered { body, .. }) => Ok(Next::Respond {
                 answer: self.answer(login, body.clone()),

@@ -3,9 +3,7 @@
 use sekisho_ambient::Text;
 use sekisho_grants::{ClaimsByType, GrantedPermit};
 use sekisho_jose::Claims;
-use sekisho_oauth::authorization::{
-    AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, ResponseBody,
-};
+use sekisho_oauth::authorization::{AuthorizationRequest, AuthorizationResponse};
 use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_profile::{Act, Code, Outcome, scopes};
 use sekisho_site::Refusal;
@@ -68,8 +66,8 @@ pub enum Answer {
 pub enum Consented {
     /// To the relying party. The cookie says that the login is over.
     Respond(AuthorizationResponse, LoginCookie),
-    /// To the login's page, which shows why access was refused, or leads to the question anew
-    /// because what is decided now is not what was shown.
+    /// To the login's page, which shows why access was refused or that a device was answered, or leads
+    /// to the question anew because what is decided now is not what was shown.
     Login,
 }
 
@@ -81,7 +79,7 @@ impl Logins {
         if let Some(fallen) = looked.fallen() {
             return Err(login.refusal(fallen.code));
         }
-        let facts = self.service_facts(&request.client_id).await?;
+        let facts = self.facts_of(login).await?;
         let claims = self.grants.open_claims(&decided.evidence).await?;
         let client_id = &facts.party.client.client_id;
         let username = self.site.digests().username(client_id, &decided.evidence.person);
@@ -127,9 +125,7 @@ impl Logins {
         };
         let now = self.site.now();
         let Answer::Allow { optional } = answer else {
-            let error = AuthorizationErrorCode::AccessDenied;
-            let body = ResponseBody::Error { error, description: None };
-            let end = End::Answered { body, why: Some(Code::Cancelled) };
+            let end = login.cancelled();
             return self.finish_refused(login, decided, Act::ConsentDeny, end).await;
         };
         let relied = &decided.evidence.relied;
@@ -150,7 +146,7 @@ impl Logins {
         let evidence = &decided.evidence;
         let prepared = self.prepare(&login.party, &login.request, &asked, evidence, now).await?;
         let key = login.handle.key();
-        let at = At { key: &key, request: &login.request, shown: true, waits: true, seen: None };
+        let at = At { key: &key, request: &login.request, shown: true, waits: true, given: None };
         let settled = self
             .standing
             .decide(relied, looked, |tx, stands| {
@@ -165,7 +161,11 @@ impl Logins {
             Ok(Settled::Respond(answer)) => {
                 Ok(Consented::Respond(answer, self.over(login, Over::Answered)?))
             }
-            Ok(Settled::Denied | Settled::Consent) => Ok(Consented::Login),
+            Ok(Settled::Denied | Settled::Device) => {
+                self.answered_device(&login.request);
+                Ok(Consented::Login)
+            }
+            Ok(Settled::Consent) => Ok(Consented::Login),
             Ok(Settled::Refused(code)) => Err(login.refusal(code)),
             Err(Some(row)) => self.consented_before(login, &row),
             Err(None) => Err(login.refusal(Code::AlreadyUsed)),
@@ -180,7 +180,9 @@ impl Logins {
                 Ok(Consented::Respond(self.answer(login, body.clone()), over))
             }
             LoginState::Finished(End::Refused(code)) => Err(login.refusal(*code)),
-            LoginState::Denied(_) => Ok(Consented::Login),
+            LoginState::Denied(_) | LoginState::Finished(End::Device { .. }) => {
+                Ok(Consented::Login)
+            }
             _ => Err(login.refusal(Code::AlreadyUsed)),
         }
     }
@@ -204,12 +206,16 @@ impl Logins {
                 if !matches!(row.state, LoginState::AwaitingConsent(_)) {
                     return Ok(Some(row));
                 }
+                if matches!(end, End::Device { .. }) {
+                    self.deny_device_in(tx, &login.request, now)?;
+                }
                 let row = Login { state: LoginState::Finished(end.clone()), ..row };
                 tx.put::<Rows>(&key, &row)?;
                 tx.append(entry(now, &actor, act, key.reference(), Outcome::Refused));
                 Ok(Some(row))
             })
             .await?;
+        self.answered_device(&login.request);
         self.consented_before(login, &row.ok_or_else(|| login.refusal(Code::LoginExpired))?)
     }
 }

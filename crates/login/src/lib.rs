@@ -9,6 +9,10 @@
 //! | `POST /login/…/number` | browser | [`Logins::type_number`]: cookie and number |
 //! | `POST /consent/…` | browser | [`Logins::consent`]: the code is minted |
 //!
+//! A device that has no browser begins otherwise and ends otherwise: it asks at `POST
+//! /device_authorization` ([`Logins::authorize_device`]), a person types its code at `/device`
+//! ([`Logins::begin_device`]), and the answer waits for its next poll.
+//!
 //! [`asked`] says what is asked for, `holder` whether an answer is one person's, `settle` decides,
 //! [`session`] and [`logout`] end sessions.
 //!
@@ -26,7 +30,9 @@ mod begin;
 mod complete;
 pub mod consent;
 mod device;
+mod device_authorization;
 mod epoch;
+mod guesses;
 mod holder;
 pub mod logout;
 mod parked;
@@ -54,6 +60,7 @@ use sekisho_store::StoreError;
 pub use begin::{Begin, Begun};
 pub use complete::{Elsewhere, Next, Number, OpenLogin};
 pub use device::Device;
+pub use device_authorization::TypedCode;
 pub use tables::DeniedLogin;
 pub use view::{AskScreen, Screen, ServiceFacts};
 pub use wallet::{Answered, WalletRefusal};
@@ -74,6 +81,8 @@ pub struct Logins {
     epochs: Arc<epoch::Epochs>,
     waiting: Arc<waiting::Waiting>,
     places: Arc<parked::Places>,
+    devices: Arc<parked::Places>,
+    guesses: Arc<guesses::Guesses>,
 }
 
 impl Logins {
@@ -87,8 +96,19 @@ impl Logins {
         grants: Grants,
         wallets: Wallets,
     ) -> Self {
-        let (epochs, waiting, places) = (Arc::default(), Arc::default(), Arc::default());
-        Self { site, registry, keyring, standing, grants, wallets, epochs, waiting, places }
+        Self {
+            site,
+            registry,
+            keyring,
+            standing,
+            grants,
+            wallets,
+            epochs: Arc::default(),
+            waiting: Arc::default(),
+            places: Arc::new(parked::Places::new(parked::PARKED)),
+            devices: Arc::new(parked::Places::new(parked::DEVICES)),
+            guesses: Arc::default(),
+        }
     }
 
     /// Deletes expired rows and returns how many there were.

@@ -13,11 +13,12 @@ use sekisho_oauth::authorization::{
     AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, Prompt, ResponseBody,
 };
 use sekisho_oauth::client::{Client, OFFLINE_ACCESS};
+use sekisho_oauth::device::WaitingDevice;
 use sekisho_oauth::id_token;
 use sekisho_oauth::token::CodeBinding;
 use sekisho_profile::acr::PHISHING_RESISTANT;
 use sekisho_profile::types::{LOGIN, MEMBER_REF};
-use sekisho_profile::{Act, Code, Outcome, Reason, lifetimes};
+use sekisho_profile::{Act, Channel, Code, Outcome, Reason, lifetimes};
 use sekisho_registry::RelyingParty;
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry, short};
@@ -61,6 +62,8 @@ pub(crate) enum Settled {
     Consent,
     /// The policies refused access; the person sees the reasons.
     Denied,
+    /// The device that waits was answered; the browser stays here.
+    Device,
     /// A credential no longer stands, or the client was changed or removed.
     Refused(Code),
 }
@@ -75,6 +78,7 @@ impl Logins {
         evidence: &Evidence,
         now: Timestamp,
     ) -> Result<Prepared, Refusal> {
+        let evidence = &relayed(request, evidence);
         let claims = self.grants.open_claims(evidence).await?;
         let access = self.decide(party, asked, evidence, &claims, now)?;
         let member_ref = claims.get(LOGIN).and_then(|claims| claims.get(MEMBER_REF)?.as_str());
@@ -114,7 +118,9 @@ impl Logins {
         now: Timestamp,
     ) -> Timestamp {
         let beyond = longest.saturating_sub(lifetimes::ACCESS_TOKEN).max(0);
-        let soonest = now.plus(lifetimes::GRANT.saturating_add(beyond));
+        let is_for_device = request.device.is_some();
+        let lifetime = if is_for_device { lifetimes::DEVICE_GRANT } else { lifetimes::GRANT };
+        let soonest = now.plus(lifetime.saturating_add(beyond));
         let guards = self.registry.guards();
         let latest = if guards.is_callback(&request.client_id, &request.redirect_uri) {
             now.plus(lifetimes::SESSION)
@@ -174,6 +180,14 @@ pub(crate) fn required_acr<'c>(
     client.required_acr.as_deref()
 }
 
+/// The evidence of a login that a request gets. Somebody may have sent the code of a device to the
+/// person, so a login for a device counts as one over another device, whatever the wallet did: it has no
+/// `acr` (RFC 8628, 5.4).
+fn relayed(request: &AuthorizationRequest, evidence: &Evidence) -> Evidence {
+    let channel = if request.device.is_some() { Channel::CrossDevice } else { evidence.channel };
+    Evidence { channel, ..evidence.clone() }
+}
+
 impl Prepared {
     /// Whether the request expects another person, by `id_token_hint` or by `sub` in `claims`.
     pub(crate) fn is_other_subject(&self) -> bool {
@@ -219,25 +233,43 @@ impl Prepared {
             Access::Deny(denied) => {
                 let codes: Vec<_> = denied.reasons.iter().map(|reason| reason.code.id()).collect();
                 self.audit(tx, key, evidence, Act::AccessDecide, Some(&codes.join(" ")));
+                self.logins.deny_device_in(tx, request, self.now)?;
                 at.write(tx, login, LoginState::Denied(denied.clone()))?;
                 return Ok(Settled::Denied);
             }
-            Access::Permit(permit) => Some(self.within(permit, at.seen)),
+            Access::Permit(permit) => {
+                Some(self.within(permit, at.given.and_then(|given| given.permit)))
+            }
             Access::NotAsked => None,
         };
-        let decided = Decided { session: *session, evidence: evidence.clone(), permit };
+        let decided = Decided { session: *session, evidence: relayed(request, evidence), permit };
         let access = self.agreed(decided.permit.as_ref());
-        let remembered = tx.get::<Consents>(&self.consent_key)?;
-        let covered = |consent: &Consent| covers(consent, request, access.as_ref());
-        if let Some(consent) = remembered.filter(covered) {
+        let consent = match at.given {
+            Some(given) => Some(given.consent.clone()),
+            None => self.remembered(tx, request)?,
+        };
+        if let Some(consent) = consent.filter(|consent| covers(consent, request, access.as_ref())) {
             return self.mint(tx, stands, at, login, &decided, &consent.withheld);
         }
         at.write(tx, login, LoginState::AwaitingConsent(decided))?;
         Ok(Settled::Consent)
     }
 
-    /// Remembers the consent to what was shown, decides again, and mints the code. Nothing is given
-    /// that was not shown.
+    /// The consent of before that may answer this request. For a device there is none: its person is
+    /// asked each time, because somebody else may have begun (RFC 8628, 5.4).
+    fn remembered(
+        &self,
+        tx: &mut Tx,
+        request: &AuthorizationRequest,
+    ) -> Result<Option<Consent>, StoreError> {
+        if request.device.is_some() || request.prompt.contains(&Prompt::Consent) {
+            return Ok(None);
+        }
+        tx.get::<Consents>(&self.consent_key)
+    }
+
+    /// Remembers the consent to what was shown, except for a device, decides again, and mints the code.
+    /// Nothing is given that was not shown.
     pub(crate) fn settle_with_consent(
         &self,
         tx: &mut Tx,
@@ -255,10 +287,11 @@ impl Prepared {
             withheld: withheld.to_vec(),
             time: self.now,
         };
-        tx.put::<Consents>(&self.consent_key, &consent)?;
-        let mut agreed = at.request.clone();
-        agreed.prompt.retain(|prompt| *prompt != Prompt::Consent);
-        let at = At { request: &agreed, seen: decided.permit.as_ref(), ..at };
+        if at.request.device.is_none() {
+            tx.put::<Consents>(&self.consent_key, &consent)?;
+        }
+        let given = Given { consent: &consent, permit: decided.permit.as_ref() };
+        let at = At { given: Some(given), ..at };
         self.settle(tx, stands, at, login, &decided.session, &decided.evidence)
     }
 
@@ -292,6 +325,9 @@ impl Prepared {
         };
         let request = at.request;
         let grant = self.grant_of(&session, request, decided, withheld);
+        if let Some(device) = &request.device {
+            return self.approve_device(tx, stands, at, login, decided, (device, &grant));
+        }
         let binding = CodeBinding::from(request);
         self.logins.grants.mint_in(tx, stands, &self.mint, binding, &grant)?;
         if decided.permit.is_some() {
@@ -302,6 +338,30 @@ impl Prepared {
         let answer = request.answer(self.logins.site.origin().as_str(), body.clone());
         at.finish(tx, login, tables::End::Answered { body, why: None })?;
         Ok(Settled::Respond(answer))
+    }
+
+    /// Answers the device that waits, if nobody has answered it before.
+    fn approve_device(
+        &self,
+        tx: &mut Tx,
+        stands: Stands,
+        at: At<'_>,
+        login: Login,
+        decided: &Decided,
+        (device, grant): (&WaitingDevice, &Grant),
+    ) -> Result<Settled, StoreError> {
+        let (grants, row) = (&self.logins.grants, (&self.mint.grant, grant));
+        if !grants.approve_device_in(tx, stands, &device.code, row, self.now)? {
+            self.audit(tx, at.key, &decided.evidence, Act::DeviceApprove, Some(&Code::UserCode));
+            at.finish(tx, login, tables::End::Refused(Code::UserCode))?;
+            return Ok(Settled::Refused(Code::UserCode));
+        }
+        if decided.permit.is_some() {
+            self.audit(tx, at.key, &decided.evidence, Act::AccessDecide, None);
+        }
+        self.audit(tx, at.key, &decided.evidence, Act::DeviceApprove, None);
+        at.finish(tx, login, tables::End::Device { why: None })?;
+        Ok(Settled::Device)
     }
 
     fn grant_of(
@@ -367,8 +427,17 @@ pub(crate) struct At<'a> {
     pub(crate) shown: bool,
     /// Whether a browser is at a page of this login, and may come back to it.
     pub(crate) waits: bool,
-    /// The permit that the person has just seen and agreed to, if there is one.
-    pub(crate) seen: Option<&'a GrantedPermit>,
+    /// What the person has just agreed to, if anything.
+    pub(crate) given: Option<Given<'a>>,
+}
+
+/// A consent that was given just now.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    /// The consent to what was shown.
+    consent: &'a Consent,
+    /// The permit that was shown, if there was one.
+    permit: Option<&'a GrantedPermit>,
 }
 
 impl At<'_> {
@@ -384,11 +453,10 @@ impl At<'_> {
     }
 }
 
-/// Whether a remembered consent answers this request: the request asks for nothing new, the permit
-/// gives no more than was shown, and the request does not demand that the person be asked again.
+/// Whether a consent answers this request: the request asks for nothing new, and the permit gives no
+/// more than was shown.
 fn covers(consent: &Consent, request: &AuthorizationRequest, access: Option<&Agreed>) -> bool {
-    !request.prompt.contains(&Prompt::Consent)
-        && request.scopes.iter().all(|scope| consent.scopes.contains(scope))
+    request.scopes.iter().all(|scope| consent.scopes.contains(scope))
         && request.resources.iter().all(|name| consent.resources.contains(name))
         && request.claims.names().all(|name| consent.claims.contains(name))
         && access.is_none_or(|wanted| {

@@ -83,6 +83,11 @@ pub(crate) enum End {
     },
     /// The person was told this code.
     Refused(Code),
+    /// The device that waits was answered: by a grant, or by a refusal for the reason `why`.
+    Device {
+        /// The reason, for the person.
+        why: Option<Code>,
+    },
 }
 
 /// A decision that waits for consent.

@@ -2,6 +2,7 @@
 
 use sekisho_ambient::{Handle, Text, Timestamp};
 use sekisho_oauth::authorization::{AuthorizationErrorCode, AuthorizationResponse, ResponseBody};
+use sekisho_oauth::device::WaitingDevice;
 use sekisho_openid4vp::presentation::PresentationState;
 use sekisho_profile::{Channel, Code, lifetimes};
 use sekisho_registry::{RelyingParty, Service};
@@ -40,11 +41,16 @@ pub enum Screen {
         facts: ServiceFacts,
         /// The conditions that are not met, and when that was decided.
         denied: DeniedLogin,
-        /// The error for the relying party, if the person goes back there.
-        answer: AuthorizationResponse,
+        /// The error for the relying party, if the person goes back there; `None` for a device.
+        answer: Option<AuthorizationResponse>,
     },
     /// The login is over, and the person is logged in.
     Done {
+        /// The client and the service that asked.
+        facts: ServiceFacts,
+    },
+    /// The login is over, and the device that waited is logged in.
+    DeviceDone {
         /// The client and the service that asked.
         facts: ServiceFacts,
     },
@@ -52,8 +58,8 @@ pub enum Screen {
     Over {
         /// The code of the reason.
         code: Code,
-        /// The error for the relying party, if the person goes back there.
-        answer: AuthorizationResponse,
+        /// The error for the relying party, if the person goes back there; `None` for a device.
+        answer: Option<AuthorizationResponse>,
     },
 }
 
@@ -85,13 +91,15 @@ pub struct ServiceFacts {
     pub party: RelyingParty,
     /// The service, if the client stands for one.
     pub service: Option<Service>,
+    /// The device that waits for the answer, if the request came from one.
+    pub device: Option<WaitingDevice>,
 }
 
 impl Logins {
     /// The page to show for a login, to the browser that began it.
     pub async fn login_screen(&self, login: &OpenLogin) -> Result<Screen, Refusal> {
         let now = self.site.now();
-        let facts = self.service_facts(&login.request.client_id).await?;
+        let facts = self.facts_of(login).await?;
         if login.ticket.over == Some(Over::Cancelled) {
             return Ok(self.ended(login, Code::Cancelled));
         }
@@ -128,17 +136,22 @@ impl Logins {
             LoginState::Denied(denied) => {
                 let codes: Vec<&str> =
                     denied.reasons.iter().map(|reason| reason.code.id()).collect();
-                let refused = AuthorizationErrorCode::AccessDenied;
-                let answer = self.error_response(&login.request, refused, Some(&codes.join(" ")));
+                let answer = self.way_back(login, &codes.join(" "));
+                let facts = ServiceFacts { device: None, ..facts };
                 Screen::Denied { facts, denied: denied.clone(), answer }
             }
             LoginState::Finished(End::Answered { body: ResponseBody::Code(_), .. }) => {
                 Screen::Done { facts }
             }
+            LoginState::Finished(End::Device { why: None }) => {
+                Screen::DeviceDone { facts: ServiceFacts { device: None, ..facts } }
+            }
             LoginState::Finished(End::Answered { why, .. }) => {
                 self.ended(login, why.unwrap_or(Code::AlreadyUsed))
             }
-            LoginState::Finished(End::Refused(code)) => self.ended(login, *code),
+            LoginState::Finished(End::Refused(code) | End::Device { why: Some(code) }) => {
+                self.ended(login, *code)
+            }
         })
     }
 
@@ -174,13 +187,24 @@ impl Logins {
         let party = self.registry.client(client_id).await?;
         let service = party.service.as_deref().and_then(|id| self.registry.services().service(id));
         let service = service.cloned();
-        Ok(ServiceFacts { party, service })
+        Ok(ServiceFacts { party, service, device: None })
+    }
+
+    /// Who asks the person of this login, and whether a device waits for the answer.
+    pub(crate) async fn facts_of(&self, login: &OpenLogin) -> Result<ServiceFacts, Refusal> {
+        let facts = self.service_facts(&login.request.client_id).await?;
+        Ok(ServiceFacts { device: login.request.device.clone(), ..facts })
     }
 
     fn ended(&self, login: &OpenLogin, code: Code) -> Screen {
+        Screen::Over { code, answer: self.way_back(login, code.id()) }
+    }
+
+    /// The error that takes the person back to the relying party; `None` if a device waits.
+    fn way_back(&self, login: &OpenLogin, why: &str) -> Option<AuthorizationResponse> {
         let denied = AuthorizationErrorCode::AccessDenied;
-        let answer = self.error_response(&login.request, denied, Some(code.id()));
-        Screen::Over { code, answer }
+        let to_party = login.request.device.is_none();
+        to_party.then(|| self.error_response(&login.request, denied, Some(why)))
     }
 
     fn ask_screen(

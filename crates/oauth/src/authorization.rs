@@ -11,7 +11,7 @@ mod request;
 mod response;
 pub mod target;
 
-pub use checks::{CHECKS, Check, Draft};
+pub use checks::{CHECKS, Check, DEVICE_CHECKS, Draft};
 pub use error::{AuthorizationError, AuthorizationErrorCode, ErrorRedirect, PageErrorCode};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode};
 pub use response::{AuthorizationResponse, Encoded, ResponseBody};
@@ -44,6 +44,20 @@ pub struct ServerRules<'a> {
 /// The `client_id` of a request. The caller looks up the client with it before `validate`.
 pub fn client_id(params: &Params) -> Result<&str, PageErrorCode> {
     params.one("client_id").ok().flatten().ok_or(PageErrorCode::UnknownClient)
+}
+
+/// Runs [`DEVICE_CHECKS`] over a request of `client`. It has no redirect URI, so neither have its errors
+/// (RFC 8628, 3.1).
+pub fn validate_device(
+    params: &Params,
+    client: &Client,
+    rules: &ServerRules<'_>,
+) -> Result<AuthorizationRequest, AuthorizationError> {
+    let mut draft = Draft::new(params, client, rules);
+    for (_, check) in DEVICE_CHECKS {
+        check(&mut draft)?;
+    }
+    Ok(draft.into_request())
 }
 
 /// Runs [`CHECKS`] over a request. `client` is the client with the request's `client_id`, or `None`

@@ -7,6 +7,7 @@
 //! | [`client`] | what a client is registered with; RFC 8252 for native ones |
 //! | [`authentication`] | RFC 6749, 2.3; Core, 9 |
 //! | [`token`] | RFC 6749, 4.1.3–5.2; OpenID4VCI 1.0, 6 |
+//! | [`device`] | RFC 8628 |
 //! | [`id_token`] | Core, 2 and 3.1.3.6 |
 //! | [`assertion`] | `private_key_jwt`: RFC 7523 |
 //! | [`claims_request`] | the `claims` parameter: Core, 5.5 |
@@ -24,6 +25,7 @@ pub mod authorization;
 pub mod claims_request;
 pub mod client;
 pub mod description;
+pub mod device;
 pub mod id_token;
 pub mod metadata;
 pub mod params;

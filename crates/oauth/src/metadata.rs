@@ -1,4 +1,5 @@
-//! The discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9396, 10).
+//! The discovery document (OpenID Connect Discovery 1.0, 3; RFC 8414, 2; RFC 9207, 3; RFC 9396, 10;
+//! RFC 8628, 4).
 //!
 //! Invariant: only what is mounted is advertised. Endpoints are passed in as options, and lists
 //! come from the tables that the checks use. An empty list is left out, and a feature that this
@@ -21,6 +22,8 @@ pub struct Enabled {
     pub authorization_endpoint: Option<String>,
     /// URL of the token endpoint, if it is mounted.
     pub token_endpoint: Option<String>,
+    /// URL of the device authorization endpoint, if it is mounted (RFC 8628, 4).
+    pub device_authorization_endpoint: Option<String>,
     /// URL of the userinfo endpoint, if it is mounted.
     pub userinfo_endpoint: Option<String>,
     /// URL of the key set, if it is mounted.
@@ -69,10 +72,11 @@ pub fn build(enabled: &Enabled) -> Value {
     Value::Object(document)
 }
 
-fn endpoints(enabled: &Enabled) -> [(&'static str, &Option<String>); 8] {
+fn endpoints(enabled: &Enabled) -> [(&'static str, &Option<String>); 9] {
     [
         ("authorization_endpoint", &enabled.authorization_endpoint),
         ("token_endpoint", &enabled.token_endpoint),
+        ("device_authorization_endpoint", &enabled.device_authorization_endpoint),
         ("userinfo_endpoint", &enabled.userinfo_endpoint),
         ("jwks_uri", &enabled.jwks_uri),
         ("introspection_endpoint", &enabled.introspection_endpoint),
@@ -130,7 +134,7 @@ fn grant_types(enabled: &Enabled) -> Vec<String> {
             enabled.authorization_endpoint.is_some()
                 && enabled.scopes.iter().any(|scope| scope == OFFLINE_ACCESS)
         }
-        GrantType::DeviceCode => false,
+        GrantType::DeviceCode => enabled.device_authorization_endpoint.is_some(),
         GrantType::PreAuthorizedCode => enabled.pre_authorized_code,
         GrantType::ClientCredentials | GrantType::TokenExchange => enabled.token_endpoint.is_some(),
     };
@@ -172,6 +176,7 @@ mod tests {
             issuer: "https://auth.example.jp".to_owned(),
             authorization_endpoint: url("/authorize"),
             token_endpoint: url("/token"),
+            device_authorization_endpoint: url("/device_authorization"),
             userinfo_endpoint: url("/userinfo"),
             jwks_uri: url("/jwks"),
             introspection_endpoint: url("/introspect"),
@@ -194,6 +199,7 @@ mod tests {
             "issuer": "https://auth.example.jp",
             "authorization_endpoint": "https://auth.example.jp/authorize",
             "token_endpoint": "https://auth.example.jp/token",
+            "device_authorization_endpoint": "https://auth.example.jp/device_authorization",
             "userinfo_endpoint": "https://auth.example.jp/userinfo",
             "jwks_uri": "https://auth.example.jp/jwks",
             "introspection_endpoint": "https://auth.example.jp/introspect",

@@ -54,6 +54,17 @@ pub enum TokenRequest {
         /// The names in `resource` and `audience`.
         targets: Vec<String>,
     },
+    /// A code from the device authorization endpoint.
+    DeviceCode {
+        /// `device_code`.
+        code: String,
+        /// `code_verifier`.
+        verifier: Option<String>,
+        /// `authorization_details`, if the client wants less than was granted.
+        authorization_details: Option<Claims>,
+        /// The names in `resource` and `audience`.
+        targets: Vec<String>,
+    },
     /// A code from a credential offer.
     PreAuthorizedCode {
         /// `pre-authorized_code`.
@@ -109,12 +120,18 @@ impl TokenRequest {
                 scope: optional("scope")?,
                 targets: target::named(params)?,
             }),
+            Some(GrantType::DeviceCode) => Ok(Self::DeviceCode {
+                code: needed("device_code")?,
+                verifier: optional("code_verifier")?,
+                authorization_details: details(params)?,
+                targets: target::named(params)?,
+            }),
             Some(GrantType::PreAuthorizedCode) => Ok(Self::PreAuthorizedCode {
                 code: needed("pre-authorized_code")?,
                 tx_code: optional("tx_code")?,
                 authorization_details: optional("authorization_details")?,
             }),
-            Some(GrantType::DeviceCode) | None => Err(TokenError::UnsupportedGrantType),
+            None => Err(TokenError::UnsupportedGrantType),
         }
     }
 
@@ -122,7 +139,8 @@ impl TokenRequest {
     pub fn authorization_details(&self) -> Option<&Claims> {
         match self {
             Self::AuthorizationCode { authorization_details, .. }
-            | Self::RefreshToken { authorization_details, .. } => authorization_details.as_ref(),
+            | Self::RefreshToken { authorization_details, .. }
+            | Self::DeviceCode { authorization_details, .. } => authorization_details.as_ref(),
             Self::PreAuthorizedCode { .. }
             | Self::ClientCredentials { .. }
             | Self::TokenExchange { .. } => None,
@@ -134,6 +152,7 @@ impl TokenRequest {
         match self {
             Self::AuthorizationCode { targets, .. }
             | Self::RefreshToken { targets, .. }
+            | Self::DeviceCode { targets, .. }
             | Self::ClientCredentials { targets, .. }
             | Self::TokenExchange { targets, .. } => targets,
             Self::PreAuthorizedCode { .. } => &[],
@@ -145,6 +164,7 @@ impl TokenRequest {
         match self {
             Self::AuthorizationCode { .. } => GrantType::AuthorizationCode,
             Self::RefreshToken { .. } => GrantType::RefreshToken,
+            Self::DeviceCode { .. } => GrantType::DeviceCode,
             Self::PreAuthorizedCode { .. } => GrantType::PreAuthorizedCode,
             Self::ClientCredentials { .. } => GrantType::ClientCredentials,
             Self::TokenExchange { .. } => GrantType::TokenExchange,
@@ -226,20 +246,48 @@ pub fn check_code(
     let TokenRequest::AuthorizationCode { redirect_uri, verifier, .. } = request else {
         return Err(TokenError::InvalidGrant);
     };
-    if binding.client_id != client.client_id() {
-        return Err(TokenError::InvalidGrant);
-    }
+    check_client(binding, client)?;
     // The operator may have taken it away since, because somebody else has it now.
     if !redirect_uri_matches(client.client(), &binding.redirect_uri) {
         return Err(TokenError::InvalidGrant);
     }
     check_redirect_uri(binding, redirect_uri.as_deref())?;
-    match (&binding.code_challenge, verifier) {
+    let needs_pkce = client.client().needs_pkce();
+    check_verifier(binding.code_challenge.as_ref(), verifier.as_deref(), needs_pkce)
+}
+
+/// Checks that `client` may redeem a device code with this binding by `request` (RFC 8628, 3.4). The
+/// device code itself never passes a browser, so PKCE is checked where it was used and needed nowhere.
+pub fn check_device_code(
+    binding: &CodeBinding,
+    client: &AuthenticatedClient,
+    request: &TokenRequest,
+) -> Result<(), TokenError> {
+    let TokenRequest::DeviceCode { verifier, .. } = request else {
+        return Err(TokenError::InvalidGrant);
+    };
+    check_client(binding, client)?;
+    check_verifier(binding.code_challenge.as_ref(), verifier.as_deref(), false)
+}
+
+fn check_client(binding: &CodeBinding, client: &AuthenticatedClient) -> Result<(), TokenError> {
+    if binding.client_id != client.client_id() {
+        return Err(TokenError::InvalidGrant);
+    }
+    Ok(())
+}
+
+fn check_verifier(
+    challenge: Option<&CodeChallenge>,
+    verifier: Option<&str>,
+    needed: bool,
+) -> Result<(), TokenError> {
+    match (challenge, verifier) {
         (Some(challenge), Some(verifier)) => Ok(challenge.verify(verifier)?),
         (Some(_), None) => Err(TokenError::VerifierMissing),
         // Somebody may have removed the challenge from the authorization request (RFC 9700, 4.8.2).
         (None, Some(_)) => Err(TokenError::VerifierWithoutChallenge),
-        (None, None) if client.client().needs_pkce() => Err(TokenError::VerifierMissing),
+        (None, None) if needed => Err(TokenError::VerifierMissing),
         (None, None) => Ok(()),
     }
 }

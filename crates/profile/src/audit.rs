@@ -73,6 +73,10 @@ words! {
         CredentialRevoke = "credential.revoke",
         /// A credential was suspended.
         CredentialSuspend = "credential.suspend",
+        /// The person agreed to what a device asked for.
+        DeviceApprove = "device.approve",
+        /// A client presented a device code after the person had answered.
+        DeviceRedeem = "device.redeem",
         /// A grant ended, and with it its code, its refresh tokens and its access tokens.
         GrantEnd = "grant.end",
         /// A spare key became active.
@@ -161,6 +165,8 @@ pub enum Reason {
     Code(Code),
     /// An authorization code was presented a second time.
     CodeReplayed,
+    /// A device code was presented again after it had been redeemed.
+    DeviceCodeReplayed,
     /// A refresh token was presented that had been replaced.
     RefreshReused,
     /// The client revoked the refresh token.
@@ -182,8 +188,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    const FIXED: [Self; 10] = [
+    const FIXED: [Self; 11] = [
         Self::CodeReplayed,
+        Self::DeviceCodeReplayed,
         Self::RefreshReused,
         Self::RevokedByClient,
         Self::LoggedOut,
@@ -200,6 +207,7 @@ impl Reason {
         match self {
             Self::Code(code) => code.id(),
             Self::CodeReplayed => "code replayed",
+            Self::DeviceCodeReplayed => "device code replayed",
             Self::RefreshReused => "refresh token reused",
             Self::RevokedByClient => "revoked by the client",
             Self::LoggedOut => "logged out",

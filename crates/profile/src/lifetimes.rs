@@ -21,8 +21,12 @@ pub const LONGEST_ACCESS_TOKEN: i64 = 6 * 3600;
 pub const RESOURCE_KEYS: i64 = 7 * DAY;
 /// An ID token.
 pub const ID_TOKEN: i64 = 300;
+/// A device code and its user code.
+pub const DEVICE_CODE: i64 = 600;
 /// A grant without refresh tokens. It lasts as long as its code or an access token can be in use.
 pub const GRANT: i64 = CODE + ACCESS_TOKEN + 60;
+/// The same for a device, whose code may be redeemed until it expires.
+pub const DEVICE_GRANT: i64 = DEVICE_CODE + ACCESS_TOKEN + 60;
 /// The refresh tokens of one grant. They end earlier if its credentials do.
 pub const REFRESH: i64 = 30 * DAY;
 /// An offer of a credential.

@@ -21,6 +21,7 @@ pub struct Digests {
     nonce: Secret<[u8; 32]>,
     refresh: Secret<[u8; 32]>,
     guard: Secret<[u8; 32]>,
+    user_code: Secret<[u8; 32]>,
 }
 
 impl Digests {
@@ -36,6 +37,7 @@ impl Digests {
             nonce: key("credential-nonce"),
             refresh: key("refresh-token"),
             guard: key("guarded-site"),
+            user_code: key("user-code"),
         }
     }
 
@@ -92,6 +94,13 @@ impl Digests {
     /// `parts` names the purpose.
     pub fn guard(&self, parts: &[&[u8]]) -> [u8; 32] {
         hmac_sha256(self.guard.expose(), parts)
+    }
+
+    /// Returns the digest under which the code that a device shows is kept. The code is short, so
+    /// whoever reads the table without the key must not be able to try all codes.
+    pub fn user_code(&self, letters: &str) -> [u8; 24] {
+        let digest = hmac_sha256(self.user_code.expose(), &[letters.as_bytes()]);
+        std::array::from_fn(|at| digest.get(at).copied().unwrap_or_default())
     }
 
     /// Returns the key from which nonces of one credential issuer are made.

@@ -27,6 +27,10 @@ pub const REQUEST: &str = "/request/{request}";
 pub const RESPONSE: &str = "/response/{request}";
 /// Token endpoint.
 pub const TOKEN: &str = "/token";
+/// Device authorization endpoint.
+pub const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+/// The page on which a person types the code of a device.
+pub const DEVICE: &str = "/device";
 /// Introspection endpoint.
 pub const INTROSPECT: &str = "/introspect";
 /// Revocation endpoint.

@@ -17,6 +17,8 @@ use sekisho_site::Origin;
 const LOGIN: &str = "sekisho-login-";
 /// The name of the cookie that holds the session.
 pub(crate) const SESSION: &str = "sekisho-session";
+/// The name of the cookie to which the form for a device's code is bound.
+pub(crate) const DEVICE: &str = "sekisho-device";
 /// The name of the cookie that holds the language that the person chose.
 pub(crate) const LANGUAGE: &str = "sekisho-language";
 

@@ -13,14 +13,15 @@ use sekisho_broker::config::Operator;
 use sekisho_login::{Device, Logins, OpenLogin, Visitor};
 use sekisho_oauth::params::Params;
 use sekisho_oauth::token::{GrantType, TokenError};
-use sekisho_profile::Code;
+use sekisho_profile::{Code, lifetimes};
 use sekisho_registry::{ClientEvidence, Registry, TokenFailure};
+use sekisho_site::paths::DEVICE;
 use sekisho_site::{Mismatch, Refusal, Site};
 
 use crate::app::App;
 use crate::cookies;
 use crate::pages::{Lang, choose_language, from_ui_locales};
-use crate::reply::{Refused, token_error};
+use crate::reply::{Refused, json, token_error};
 
 /// The parameters of the query.
 pub(crate) struct Query(pub(crate) Params);
@@ -133,6 +134,8 @@ pub(crate) struct Browser {
     pub(crate) site: Site,
     /// The operator of this broker, whom every page names.
     pub(crate) operator: Option<Arc<Operator>>,
+    /// The cookie of the page on which a device's code is typed.
+    device_page: Option<Handle>,
 }
 
 impl FromRequestParts<App> for Browser {
@@ -141,13 +144,13 @@ impl FromRequestParts<App> for Browser {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
         let site = Site::from_ref(app);
         let cookie = |name| cookies::read(&parts.headers, site.origin(), name, Handle::parse);
-        let agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         let visitor = Visitor {
             logins: cookies::logins(&parts.headers, site.origin()),
             session: cookie(cookies::SESSION),
-            device: agent.map(Device::from_user_agent).unwrap_or_default(),
-            address: parts.extensions.get::<PeerAddress>().map(|PeerAddress(address)| *address),
+            ..stranger(parts)
         };
+        let now = site.now();
+        let device_page = cookie(cookies::DEVICE).filter(|page| page.key().expires() > now);
         let query = Params::parse(parts.uri.query().unwrap_or_default()).unwrap_or_default();
         let asked = query.one("lang").ok().flatten().map(str::to_owned);
         let chosen = asked.is_some();
@@ -159,7 +162,7 @@ impl FromRequestParts<App> for Browser {
         let accept = parts.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let lang = choose_language(wanted.as_deref(), locales, accept);
         let operator = app.0.operator();
-        Ok(Self { visitor, lang, chosen, own_choice, site, operator })
+        Ok(Self { visitor, lang, chosen, own_choice, site, operator, device_page })
     }
 }
 
@@ -174,12 +177,34 @@ impl Browser {
         self.visitor.session.as_ref().map(Handle::expose).unwrap_or_default()
     }
 
+    /// The cookie of the page on which a device's code is typed, and the token of its form: those of
+    /// before, or new ones.
+    pub(crate) fn device_page(&self) -> (Handle, String) {
+        let ends = self.site.now().plus(lifetimes::LOGIN);
+        let page = self.device_page.clone();
+        let page = page.unwrap_or_else(|| Handle::new(ends, self.site.entropy()));
+        let token = self.site.digests().form_token(DEVICE_FORM, page.expose());
+        (page, token)
+    }
+
     /// The token that the form of the log-out question carries.
     pub(crate) fn logout_token(&self) -> String {
         self.site.digests().form_token(LOGOUT_FORM, self.session())
     }
 }
 
+/// Where a request comes from, without its cookies: the address and what the program calls itself.
+fn stranger(parts: &Parts) -> Visitor {
+    let agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    Visitor {
+        device: agent.map(Device::from_user_agent).unwrap_or_default(),
+        address: parts.extensions.get::<PeerAddress>().map(|PeerAddress(address)| *address),
+        ..Visitor::default()
+    }
+}
+
+/// What the token of the form for a device's code is bound to, besides its cookie.
+const DEVICE_FORM: &str = "device";
 /// What the token of the log-out form is bound to, besides the session.
 const LOGOUT_FORM: &str = "logout";
 
@@ -264,6 +289,36 @@ impl FromRequest<App> for OwnLogoutForm {
     }
 }
 
+/// A form that this browser posted from our own page for a device's code. It is bound to a cookie of that
+/// page, so that no other site can type a code in the person's place.
+pub(crate) struct OwnDeviceForm {
+    /// The browser that posted the form.
+    pub(crate) browser: Browser,
+    /// The parameters of the form.
+    pub(crate) form: Params,
+}
+
+impl FromRequest<App> for OwnDeviceForm {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(browser) = Browser::from_request_parts(&mut parts, app).await;
+        let Ok(PageForm(form)) =
+            PageForm::from_request(Request::from_parts(parts, body), app).await;
+        let digests = browser.site.digests();
+        let page = browser.device_page.as_ref();
+        let is_own = page.is_some_and(|page| {
+            digests.is_form_token(form_token(&form), DEVICE_FORM, page.expose())
+        });
+        if !is_own {
+            let refusal = Refused::from(Refusal::code(Code::OtherBrowser, ""));
+            return Err(browser.answer(Err(refusal.or_again(DEVICE.to_owned()))));
+        }
+        Ok(Self { browser, form })
+    }
+}
+
 fn form_token(form: &Params) -> &str {
     form.one("form_token").ok().flatten().unwrap_or_default()
 }
@@ -291,6 +346,8 @@ impl<S: Sync> FromRequestParts<S> for Authorization {
 pub(crate) struct ClientRequest {
     authorization: Option<String>,
     form: Params,
+    /// Where the request comes from.
+    pub(crate) from: Visitor,
     site: Site,
     registry: Registry,
 }
@@ -310,6 +367,10 @@ impl ClientRequest {
     pub(crate) async fn refuse(&self, failure: TokenFailure) -> Response {
         let (site, reference) = (&self.site, self.site.fresh_reference());
         let error = match failure {
+            // Devices poll, so this is no fault.
+            TokenFailure::Token(error) if error.goes_on_waiting() => {
+                return json(error.status(), &error.body());
+            }
             TokenFailure::Token(error) => {
                 let facts = self.registry.mismatch(&self.evidence(""), &error).await;
                 site.log_refusal(&reference, &error.to_string(), &facts);
@@ -341,10 +402,11 @@ impl FromRequest<App> for ClientRequest {
             response
         };
         let (mut parts, body) = request.into_parts();
+        let from = stranger(&parts);
         let authorization = Authorization::from_request_parts(&mut parts, app).await;
         let Authorization(authorization) = authorization.map_err(unreadable)?;
         let form = Form::from_request(Request::from_parts(parts, body), app).await;
         let Form(form) = form.map_err(unreadable)?;
-        Ok(Self { authorization, form, site, registry })
+        Ok(Self { authorization, form, from, site, registry })
     }
 }

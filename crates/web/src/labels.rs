@@ -8,7 +8,7 @@ use sekisho_ambient::{Handle, Text, Words};
 use sekisho_grants::GrantedPermit;
 use sekisho_login::consent::{AskedResource, ConsentQuestion, ReleasedClaim};
 use sekisho_login::{DeniedLogin, ServiceFacts, asked as ask};
-use sekisho_oauth::authorization::AuthorizationResponse;
+use sekisho_oauth::device::WaitingDevice;
 use sekisho_profile::Code;
 use sekisho_site::paths;
 use serde_json::Value;
@@ -24,6 +24,7 @@ pub(crate) fn service_card(facts: &ServiceFacts, lang: Lang) -> ServiceCard {
         name_ja: name.ja,
         name_en: name.en,
         purpose: say(lang, purpose),
+        device: facts.device.as_ref().map(|device| device_notice(device, lang)),
         ..ServiceCard::default()
     };
     let Some(service) = &facts.service else { return card };
@@ -37,13 +38,23 @@ pub(crate) fn service_card(facts: &ServiceFacts, lang: Lang) -> ServiceCard {
     }
 }
 
+/// What a person has to know before going on for a device: when it asked, and that it has to be one's
+/// own.
+fn device_notice(device: &WaitingDevice, lang: Lang) -> String {
+    let time = match lang {
+        Lang::Ja => device.asked.to_japanese(),
+        Lang::En => device.asked.to_english(),
+    };
+    let place = device.place.as_deref().unwrap_or_else(|| texts::DEVICE_UNKNOWN.say(lang));
+    texts::DEVICE_NOTICE.fill(lang, &[("time", &time), ("place", place)])
+}
+
 /// The page of a denial, with every condition that is not met.
 pub(crate) fn denied_view(
     facts: &ServiceFacts,
     denied: &DeniedLogin,
     login: &Handle,
-    answer: &AuthorizationResponse,
-    again: String,
+    (way_back, again): (Option<WayBack>, Option<String>),
     lang: Lang,
 ) -> DeniedView {
     let reason = |reason: &sekisho_access::Reason| Reason {
@@ -63,8 +74,8 @@ pub(crate) fn denied_view(
         total: denied.conditions,
         reference: login.key().reference(),
         time: denied.time,
-        way_back: Some(WayBack::from(answer.encode())),
-        again: denied.reasons.iter().any(|reason| presentable(reason.code)).then_some(again),
+        way_back,
+        again: again.filter(|_| denied.reasons.iter().any(|reason| presentable(reason.code))),
     }
 }
 

@@ -17,6 +17,7 @@
 //! | login, answered | `{login_path}/renew` | `form_token` |
 //! | number entry | `{login_path}/number` | `form_token`, `number` |
 //! | consent | `{consent_path}` | `form_token`, `decision` = `allow`, `deny`; `optional` repeated |
+//! | code of a device | `{device_path}` | `form_token`, `user_code` |
 //! | log-out question | `{logout_path}` | `form_token`, `decision` = `yes`, `no` |
 //! | answer by form, and the ways back of error and denial | the redirect URI | the answer, no `form_token` |
 
@@ -24,6 +25,7 @@ mod answered;
 mod assets;
 mod consent;
 mod denied;
+mod device;
 mod error;
 mod form_post;
 mod language;
@@ -40,6 +42,7 @@ pub use answered::{AnsweredView, DoneView, ElsewhereView, answered, done, elsewh
 pub use assets::ASSETS;
 pub use consent::{ClaimItem, ConsentView, Fact, consent};
 pub use denied::{DeniedView, Reason, ReasonLink, denied};
+pub use device::{DeviceView, device};
 pub use error::{ErrorView, error};
 pub use form_post::{WayBack, form_post};
 pub use language::{Lang, choose_language, from_accept_language, from_ui_locales};

@@ -107,13 +107,15 @@ pub(crate) struct Refused {
     refusal: Refusal,
     back: Option<AuthorizationResponse>,
     again: Option<String>,
+    /// After how many seconds to try again.
+    after: Option<i64>,
     logging_out: bool,
 }
 
 impl Refused {
-    /// A refusal with an answer that leads back to the relying party.
-    pub(crate) fn with_way_back(refusal: Refusal, back: AuthorizationResponse) -> Self {
-        Self { back: Some(back), ..Self::from(refusal) }
+    /// A refusal with an answer that leads back to the relying party, if there is one.
+    pub(crate) fn with_way_back(refusal: Refusal, back: Option<AuthorizationResponse>) -> Self {
+        Self { back, ..Self::from(refusal) }
     }
 
     /// A refusal of a request to log out.
@@ -125,11 +127,16 @@ impl Refused {
     pub(crate) fn or_again(self, path: String) -> Self {
         Self { again: Some(path), ..self }
     }
+
+    /// The same, with the seconds after which to try again (`Retry-After`).
+    pub(crate) fn after(self, seconds: i64) -> Self {
+        Self { after: Some(seconds), ..self }
+    }
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, back: None, again: None, logging_out: false }
+        Self { refusal, back: None, again: None, after: None, logging_out: false }
     }
 }
 
@@ -168,7 +175,7 @@ impl Browser {
     }
 
     fn refuse(&self, refused: Refused) -> Response {
-        let Refused { refusal, back, again, logging_out } = refused;
+        let Refused { refusal, back, again, after, logging_out } = refused;
         let code = refusal.told();
         let reference = match refusal.reference() {
             "" => self.site.fresh_reference(),
@@ -192,7 +199,11 @@ impl Browser {
             logging_out,
         };
         let policy = page_policy(target.as_deref());
-        self.html(status, pages::error(&view), &policy)
+        let mut response = self.html(status, pages::error(&view), &policy);
+        if let Some(seconds) = after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 
     fn html(&self, status: StatusCode, body: String, policy: &str) -> Response {

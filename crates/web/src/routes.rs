@@ -2,6 +2,7 @@
 
 mod authorize;
 mod consent;
+mod device;
 mod documents;
 mod forward;
 mod issuer;
@@ -15,11 +16,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use sekisho_site::paths::{
-    AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DID, FORWARD_AUTH,
-    GUARD_CALLBACK, GUARD_LOGIN, GUARD_LOGOUT, GUARD_METADATA, INTROSPECT, ISSUER, ISSUER_APPENDED,
-    JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT, LOGOUT_CONFIRM, LOGOUT_DONE, NONCE, NUMBER, OFFER,
-    OPENID_CONFIGURATION, ORG_DID, PHONE, PHONE_DECLINED, RENEW, REQUEST, RESOURCE_JWKS, RESPONSE,
-    REVOKE, STATUS_LIST, TOKEN, TYPE, USERINFO,
+    AUTHORIZATION_SERVER, AUTHORIZE, CANCEL, COMPLETE, CONSENT, CREDENTIAL, DEVICE,
+    DEVICE_AUTHORIZATION, DID, FORWARD_AUTH, GUARD_CALLBACK, GUARD_LOGIN, GUARD_LOGOUT,
+    GUARD_METADATA, INTROSPECT, ISSUER, ISSUER_APPENDED, JWKS, JWT_VC_ISSUER, LOGIN, LOGOUT,
+    LOGOUT_CONFIRM, LOGOUT_DONE, NONCE, NUMBER, OFFER, OPENID_CONFIGURATION, ORG_DID, PHONE,
+    PHONE_DECLINED, RENEW, REQUEST, RESOURCE_JWKS, RESPONSE, REVOKE, STATUS_LIST, TOKEN, TYPE,
+    USERINFO,
 };
 
 use crate::app::App;
@@ -58,6 +60,7 @@ fn browsers() -> Router<App> {
         .route(PHONE, get(login::phone))
         .route(PHONE_DECLINED, get(login::phone_declined))
         .route(CONSENT, get(consent::page).post(consent::answer))
+        .route(DEVICE, get(device::page).post(device::typed))
         .route(LOGOUT, get(logout::by_query).merge(post(logout::by_form).layer(short)))
         .route(LOGOUT_CONFIRM, get(logout::question).post(logout::answer))
         .route(LOGOUT_DONE, get(logout::done))
@@ -78,6 +81,7 @@ fn guarded() -> Router<App> {
 fn of_clients() -> Router<App> {
     Router::new()
         .route(TOKEN, post(token::token))
+        .route(DEVICE_AUTHORIZATION, post(device::authorize))
         .route(REVOKE, post(token::revoke))
         .route(USERINFO, get(userinfo::by_get).post(userinfo::by_post))
 }

@@ -67,6 +67,19 @@ texts! {
     CHECK_NOW: "今すぐ確認する", "Check now";
     CANCEL: "ログインをやめる", "Cancel this login";
 
+    // The code of a device.
+    DEVICE_TITLE: "端末に表示されたコードを入力してください", "Type the code that your device shows";
+    DEVICE_LEAD: "ターミナルのプログラムや、ブラウザーのない端末で始めたログインを、この画面で続けます。", "Here you go on with a login that you began in a program at a terminal, or on a device without a browser.";
+    DEVICE_LINKED: "リンクやQRコードから開いても、コードは自動では入りません。端末の画面を見て入力してください。", "A link or a QR code does not fill in the code. Look at your device and type it.";
+    DEVICE_LABEL: "8文字のコード", "Code of 8 letters";
+    DEVICE_HELP: "小文字でも、ハイフンがなくてもかまいません。", "Lower case will do, and the hyphen may be left out.";
+    DEVICE_ONLY: "入力するのは、自分の端末に表示されたコードだけです。誰かから送られたコードやリンクを使うと、その人があなたの名前でログインします。", "Type only a code that your own device shows. If you use a code or a link that somebody sent you, that person is logged in under your name.";
+    DEVICE_SUBMIT: "続ける", "Continue";
+    DEVICE_UNKNOWN: "種類は不明", "of unknown kind";
+    DEVICE_NOTICE: "端末 ({place}) が{time}に始めたログインです。自分の端末で始めたのでなければ、続けないでください。誰かからコードやリンクを受け取ったときは、この画面を閉じてください。", "A device ({place}) began this login at {time}. Go on only if you began it on your own device. If somebody sent you the code or the link, close this page.";
+    DEVICE_DONE_TITLE: "端末のログインを許可しました", "Your device is logged in";
+    DEVICE_DONE_LEAD: "端末の画面に戻ってください。この画面は閉じてかまいません。", "Go back to your device. You can close this page.";
+
     // The number.
     ENTRY_TITLE: "スマートフォンに表示された番号を入力してください", "Type the number shown on your phone";
     ENTRY_LEAD: "ウォレットからの提示を受け取りました。ご本人の確認のため、番号を入力してください。", "Your wallet has answered. Type the number to confirm that it is you.";

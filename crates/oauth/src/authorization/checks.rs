@@ -52,6 +52,15 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("something_asked", something_asked),
 ];
 
+/// Those that apply to a request of a device, which names no redirect URI (RFC 8628, 3.1).
+pub const DEVICE_CHECKS: &[(&str, Check)] = &[
+    ("resources", resources),
+    ("scope", scope),
+    ("max_age", max_age),
+    ("authorization_details", authorization_details),
+    ("something_asked", something_asked),
+];
+
 /// A request that is being checked: its parameters, and the part of the result that is ready.
 pub struct Draft<'a> {
     params: &'a Params,

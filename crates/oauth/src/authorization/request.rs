@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::target;
 use crate::claims_request::ClaimsRequest;
+use crate::device::WaitingDevice;
 use crate::pkce::{self, CodeChallenge};
 
 /// An authorization request that passed every check. It is kept while the person logs in.
@@ -59,6 +60,10 @@ pub struct AuthorizationRequest {
     pub authorization_details: Vec<Claims>,
     /// How the answer is sent.
     pub response_mode: ResponseMode,
+    /// The device that waits for the answer, if the request came from one (RFC 8628). Then there is no
+    /// redirect URI, and nothing is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<WaitingDevice>,
 }
 
 /// `prompt` (Core, 3.1.2.1).

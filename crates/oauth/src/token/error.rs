@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::authorization::TargetError;
+use crate::authorization::{AuthorizationErrorCode, ErrorRedirect, TargetError};
 use crate::description::Description;
 use crate::params::Duplicate;
 use crate::pkce::PkceError;
@@ -102,6 +102,24 @@ pub enum TokenError {
     /// The request names a resource that was not granted, or leads to several.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// The challenge of a device authorization request cannot be used.
+    #[error("{0}")]
+    Challenge(PkceError),
+    /// A check of what the request asks for refused it.
+    #[error("{}", .1.as_str())]
+    Asked(TokenErrorCode, Description),
+    /// Nobody has answered on the page of the device yet.
+    #[error("the person has not answered yet")]
+    AuthorizationPending,
+    /// The device asks too often.
+    #[error("the device asks too often; wait five seconds longer between two requests")]
+    SlowDown,
+    /// The person or the policies refused what the device asked for.
+    #[error("the request was refused")]
+    AccessDenied,
+    /// The device code has expired.
+    #[error("the device code has expired")]
+    ExpiredToken,
     /// This server has too much to do just now; the client may try again later.
     #[error("busy")]
     TemporarilyUnavailable,
@@ -110,7 +128,8 @@ pub enum TokenError {
     ServerError,
 }
 
-/// The codes that a token error may carry (RFC 6749, 5.2; RFC 9396, 14.6; RFC 8707, 2). The last two repeat what
+/// The codes that a token error may carry (RFC 6749, 5.2; RFC 9396, 14.6; RFC 8707, 2; RFC 8628, 3.5).
+/// The last two repeat what
 /// the HTTP statuses 503 and 500 say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenErrorCode {
@@ -130,15 +149,39 @@ pub enum TokenErrorCode {
     InvalidAuthorizationDetails,
     /// The resource was not granted, or there are several (RFC 8707, 2).
     InvalidTarget,
+    /// The person has not answered the device's request yet.
+    AuthorizationPending,
+    /// The device asks too often.
+    SlowDown,
+    /// The device's request was refused.
+    AccessDenied,
+    /// The device code has expired.
+    ExpiredToken,
     /// This server has too much to do just now; the client may try again later.
     TemporarilyUnavailable,
     /// This server failed.
     ServerError,
 }
 
+/// A check that both endpoints share refused what is asked for. The device authorization endpoint tells
+/// it in the form of the token endpoint (RFC 8628, 3.1).
+impl From<ErrorRedirect> for TokenError {
+    fn from(refused: ErrorRedirect) -> Self {
+        let code = match refused.error {
+            AuthorizationErrorCode::InvalidScope => TokenErrorCode::InvalidScope,
+            AuthorizationErrorCode::InvalidAuthorizationDetails => {
+                TokenErrorCode::InvalidAuthorizationDetails
+            }
+            AuthorizationErrorCode::InvalidTarget => TokenErrorCode::InvalidTarget,
+            _ => TokenErrorCode::InvalidRequest,
+        };
+        Self::Asked(code, refused.description)
+    }
+}
+
 impl TokenErrorCode {
     /// Every code that a token error can carry.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::InvalidRequest,
         Self::InvalidClient,
         Self::InvalidGrant,
@@ -147,6 +190,10 @@ impl TokenErrorCode {
         Self::InvalidScope,
         Self::InvalidAuthorizationDetails,
         Self::InvalidTarget,
+        Self::AuthorizationPending,
+        Self::SlowDown,
+        Self::AccessDenied,
+        Self::ExpiredToken,
         Self::TemporarilyUnavailable,
         Self::ServerError,
     ];
@@ -162,6 +209,10 @@ impl TokenErrorCode {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::InvalidTarget => "invalid_target",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::AccessDenied => "access_denied",
+            Self::ExpiredToken => "expired_token",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::ServerError => "server_error",
         }
@@ -187,6 +238,7 @@ impl TokenError {
             | Self::Unexpected(_)
             | Self::Unreadable
             | Self::SubjectToken
+            | Self::Challenge(_)
             | Self::SeveralMethods => TokenErrorCode::InvalidRequest,
             Self::NotAuthenticated
             | Self::UnsupportedMethod
@@ -209,9 +261,19 @@ impl TokenError {
             Self::InvalidScope => TokenErrorCode::InvalidScope,
             Self::InvalidAuthorizationDetails => TokenErrorCode::InvalidAuthorizationDetails,
             Self::Target(_) => TokenErrorCode::InvalidTarget,
+            Self::Asked(code, _) => *code,
+            Self::AuthorizationPending => TokenErrorCode::AuthorizationPending,
+            Self::SlowDown => TokenErrorCode::SlowDown,
+            Self::AccessDenied => TokenErrorCode::AccessDenied,
+            Self::ExpiredToken => TokenErrorCode::ExpiredToken,
             Self::TemporarilyUnavailable => TokenErrorCode::TemporarilyUnavailable,
             Self::ServerError => TokenErrorCode::ServerError,
         }
+    }
+
+    /// Whether the error only tells a device to go on waiting, as most of its polls are answered.
+    pub fn goes_on_waiting(&self) -> bool {
+        matches!(self, Self::AuthorizationPending | Self::SlowDown)
     }
 
     /// The HTTP status of the answer.

@@ -167,6 +167,10 @@ fn statuses_follow_from_codes() {
             ("invalid_scope", 400),
             ("invalid_authorization_details", 400),
             ("invalid_target", 400),
+            ("authorization_pending", 400),
+            ("slow_down", 400),
+            ("access_denied", 400),
+            ("expired_token", 400),
             ("temporarily_unavailable", 503),
             ("server_error", 500),
         ]

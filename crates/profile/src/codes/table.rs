@@ -114,6 +114,16 @@ codes! {
         user: "ウォレットで提示を終えてから続けてください。" / "Finish in your wallet first.",
         admin: "ウォレットから回答用のURLに届くか確認してください。" / "Check that the wallet reaches the URL for its answer.",
     }
+    UserCode = "A-1015", 400, "invalid_request" {
+        cause: "このコードは使えません。違っているか、使い終わったか、期限が切れています。" / "This code cannot be used. It is wrong, was used before, or has expired.",
+        user: "端末に表示されているコードを、もう一度確かめて入力してください。期限が切れたときは、端末で最初からやり直してください。" / "Look at the code on your device and type it again. If it has expired, begin again on the device.",
+        admin: "コードは10分で期限が切れ、1回だけ使えます。端末が別の認可サーバーに接続していないか確認してください。" / "A code lives for ten minutes and is used once. Check whether the device asked another server.",
+    }
+    TooManyUserCodes = "A-1016", 429, "temporarily_unavailable" {
+        cause: "違うコードが続けて入力されたため、しばらく入力できません。" / "Wrong codes were typed too often, so none can be typed for a while.",
+        user: "1分ほど待ってから、端末に表示されているコードを入力してください。" / "Wait for a minute, then type the code that your device shows.",
+        admin: "同じネットワークから続くときは、コードを推測しようとする者がいないか確認してください。" / "If it goes on from one network, somebody may be guessing codes.",
+    }
     Revoked = "C-2001", 403, "access_denied" {
         cause: "この証明書は発行元によって取り消されています。" / "This credential was revoked by its issuer.",
         user: "発行元の管理者に確認してください。" / "Ask the administrator of the organization that issued it.",

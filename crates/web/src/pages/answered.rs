@@ -28,6 +28,8 @@ pub struct DoneView {
     pub lang: Lang,
     /// The service that asked.
     pub service: ServiceCard,
+    /// Whether a device was logged in, not this browser.
+    pub device: bool,
 }
 
 /// What a browser shows that did not begin the login.
@@ -58,6 +60,7 @@ struct AnsweredPage<'a> {
 struct DonePage<'a> {
     page: Page,
     view: &'a DoneView,
+    lead: &'static str,
 }
 
 #[derive(Template)]
@@ -80,8 +83,13 @@ pub fn answered(view: &AnsweredView) -> String {
 
 /// The page of a finished login.
 pub fn done(view: &DoneView) -> String {
-    let page = Page::still(view.lang, texts::DONE_TITLE.say(view.lang), "done");
-    layout::html(&DonePage { page, view })
+    let (title, lead) = if view.device {
+        (texts::DEVICE_DONE_TITLE, texts::DEVICE_DONE_LEAD)
+    } else {
+        (texts::DONE_TITLE, texts::DONE_LEAD)
+    };
+    let page = Page::still(view.lang, title.say(view.lang), "done");
+    layout::html(&DonePage { page, view, lead: lead.say(view.lang) })
 }
 
 /// The page in a browser that did not begin the login.

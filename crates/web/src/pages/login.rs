@@ -33,6 +33,8 @@ pub struct ServiceCard {
     pub policy_url: Option<String>,
     /// The URL of the service's terms of use (`tos_uri`).
     pub tos_url: Option<String>,
+    /// What to know before going on for a device, in the page's language; `None` if no device waits.
+    pub device: Option<String>,
 }
 
 /// A wallet that this broker knows how to open.

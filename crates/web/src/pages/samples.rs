@@ -32,6 +32,7 @@ fn service(lang: Lang, make: Make<'_>) -> ServiceCard {
         ))),
         policy_url: Some(make("https://gpu.example.jp/privacy")),
         tos_url: Some(make("https://gpu.example.jp/terms")),
+        device: None,
     }
 }
 
@@ -101,6 +102,11 @@ fn elsewhere_view(lang: Lang, make: Make<'_>) -> ElsewhereView {
     let number = Some((make("4821"), 52));
     let reference = make("7Q2M-9T4B");
     ElsewhereView { lang, service: service(lang, make), place, number, reference }
+}
+
+fn device_view(lang: Lang, wrong: bool, make: Make<'_>) -> DeviceView {
+    let (device_path, form_token) = (make("/device"), make("tok"));
+    DeviceView { lang, device_path, form_token, linked: true, wrong }
 }
 
 fn no_wallet(lang: Lang, make: Make<'_>) -> LoginView {
@@ -260,7 +266,18 @@ fn pages(lang: Lang, make: Make<'_>) -> Vec<(&'static str, String)> {
         ("signed-out", signed_out(&out)),
         ("declined", message(&MessageView { lang, message: Message::DeclinedOnPhone })),
         ("answered", answered(&answered_view(lang, make))),
-        ("done", done(&DoneView { lang, service: service(lang, make) })),
+        ("done", done(&DoneView { lang, service: service(lang, make), device: false })),
+        ("device", device(&device_view(lang, false, make))),
+        ("device-wrong", device(&device_view(lang, true, make))),
+        ("device-done", done(&DoneView { lang, service: service(lang, make), device: true })),
+        ("login-of-a-device", {
+            let service = ServiceCard { device: Some(make("端末")), ..service(lang, make) };
+            login(&LoginView { service, ..login_view(lang, make) })
+        }),
+        ("consent-to-a-device", {
+            let service = ServiceCard { device: Some(make("端末")), ..service(lang, make) };
+            consent(&ConsentView { service, ..consent_view(lang, make) })
+        }),
         ("elsewhere", elsewhere(&elsewhere_view(lang, make))),
         ("login-refused", login(&refused(lang, make))),
         ("stayed", message(&MessageView { lang, message: Message::StillLoggedIn })),

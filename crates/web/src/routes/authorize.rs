@@ -18,7 +18,8 @@ pub(crate) async fn by_query(
     browser.answer(begun.map(first_page).map_err(Refused::from))
 }
 
-fn first_page(begun: Begin) -> Page {
+/// Where a login begins.
+pub(super) fn first_page(begun: Begin) -> Page {
     match begun {
         Begin::Respond(answer) => Page::respond(&answer),
         Begin::Login(begun) => to(paths::login, begun),

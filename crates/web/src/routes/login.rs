@@ -10,6 +10,7 @@ use sekisho_openid4vp::presentation::NUMBER_DIGITS;
 use sekisho_profile::Code;
 use sekisho_site::{Mismatch, Refusal, paths};
 
+use super::authorize::first_page;
 use crate::cookies::SESSION;
 use crate::extract::{AtLogin, Browser, InPath, OwnForm, PageQuery};
 use crate::reply::{Page, Refused};
@@ -36,12 +37,20 @@ async fn show(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
         Screen::Done { facts } => pages::done(&pages::DoneView {
             lang: browser.lang,
             service: labels::service_card(&facts, browser.lang),
+            device: false,
+        }),
+        Screen::DeviceDone { facts } => pages::done(&pages::DoneView {
+            lang: browser.lang,
+            service: labels::service_card(&facts, browser.lang),
+            device: true,
         }),
         Screen::Consent => return Ok(Page::to(paths::consent(login.handle().expose()))),
         Screen::Denied { facts, denied, answer } => {
             let (handle, lang) = (login.handle(), browser.lang);
-            let again = login.again();
-            pages::denied(&labels::denied_view(&facts, &denied, handle, &answer, again, lang))
+            // A device that was refused has to begin again by itself.
+            let again = answer.is_some().then(|| login.again());
+            let way_back = answer.map(|answer| pages::WayBack::from(answer.encode()));
+            pages::denied(&labels::denied_view(&facts, &denied, handle, (way_back, again), lang))
         }
         Screen::Over { code, answer } => {
             return Err(Refused::with_way_back(told(login, code), answer).or_again(login.again()));
@@ -175,13 +184,21 @@ async fn wrong_number(logins: &Logins, at: &AtLogin) -> Result<Page, Refused> {
 pub(crate) async fn cancel(State(logins): State<Logins>, own: OwnForm) -> Response {
     let AtLogin { login, browser } = own.at;
     let cancelled = logins.cancel(&login).await;
-    let page = |(answer, over)| Page::respond(&answer).keeping(over);
+    let page = |(answer, over)| match answer {
+        Some(answer) => Page::respond(&answer).keeping(over),
+        None => Page::to(paths::login(login.handle().expose())).keeping(over),
+    };
     browser.answer(cancelled.map(page).map_err(Refused::from))
 }
 
-pub(crate) async fn renew(own: OwnForm) -> Response {
+pub(crate) async fn renew(State(logins): State<Logins>, own: OwnForm) -> Response {
     let AtLogin { login, browser } = own.at;
-    browser.answer(Ok(Page::to(login.again())))
+    let renewed = logins.begin_device_again(&login, &browser.visitor).await;
+    let page = renewed.map(|begun| match begun {
+        Some(begun) => first_page(begun),
+        None => Page::to(login.again()),
+    });
+    browser.answer(page.map_err(Refused::from))
 }
 
 /// A wallet on a phone declined. The page needs nothing of the login.

@@ -34,6 +34,7 @@ mod login;
 mod logout;
 mod matrix;
 mod mutants;
+mod names;
 mod openidconnect;
 mod people;
 mod presentation;

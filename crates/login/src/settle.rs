@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 use sekisho_access::{Agreed, Decision, GpuAccessRequest};
 use sekisho_ambient::{HandleKey, Timestamp};
+use sekisho_grants::names::{Bind, Proposal};
 use sekisho_grants::{ClaimsByType, Evidence, Grant, GrantedPermit, Mint};
 use sekisho_oauth::authorization::{
     AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, Prompt, ResponseBody,
@@ -16,9 +17,9 @@ use sekisho_oauth::client::{Client, OFFLINE_ACCESS};
 use sekisho_oauth::id_token;
 use sekisho_oauth::token::CodeBinding;
 use sekisho_profile::acr::PHISHING_RESISTANT;
-use sekisho_profile::types::{LOGIN, MEMBER_REF};
-use sekisho_profile::{Act, Code, Outcome, Reason, lifetimes};
+use sekisho_profile::{Act, Code, Outcome, Reason, lifetimes, scopes};
 use sekisho_registry::RelyingParty;
+use sekisho_registry::sectors::Member;
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry, short};
 use sekisho_standing::{Fallen, Stands};
@@ -42,6 +43,9 @@ pub(crate) struct Prepared {
     sub: String,
     other_subject: bool,
     consent_key: [u8; 32],
+    /// The user name and numbers that are bound with the code, if any are to be released that have to
+    /// be bound.
+    account: Option<Proposal>,
     mint: Mint,
     now: Timestamp,
 }
@@ -77,14 +81,17 @@ impl Logins {
     ) -> Result<Prepared, Refusal> {
         let claims = self.grants.open_claims(evidence).await?;
         let access = self.decide(party, asked, evidence, &claims, now)?;
-        let member_ref = claims.get(LOGIN).and_then(|claims| claims.get(MEMBER_REF)?.as_str());
-        let member_ref = member_ref.ok_or_else(|| Refusal::code(Code::NoMemberReference, ""))?;
         let resources = self.registry.resources().await?;
         let resources = resources.iter().map(|registered| &registered.resource);
         let asked_for = resources.filter(|one| request.resources.contains(&one.audience));
         let longest = asked_for.map(|one| one.lifetime).max().unwrap_or_default();
-        let digests = self.site.digests();
-        let sub = digests.subject(&party.sector, &evidence.issuer, member_ref);
+        let sub = self.grants.subject(&party.named_at(), evidence, &claims)?;
+        let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
+        let bind = Bind {
+            name: scopes::releases_username(&request.scopes, &named),
+            ids: scopes::releases_ids(&request.scopes, &named),
+        };
+        let account = self.grants.propose(&party.named_at(), bind, evidence, &claims).await?;
         let expected = [self.hinted_subject(request), request.claims.sub.clone()];
         Ok(Prepared {
             logins: self.clone(),
@@ -92,11 +99,12 @@ impl Logins {
             asked: asked.access.as_ref().map(|access| access.request.clone()),
             other_subject: expected.iter().flatten().any(|expected| *expected != sub),
             sub,
-            consent_key: digests.consent(
+            consent_key: self.site.digests().consent(
                 &party.client.client_id,
                 party.generation,
                 &evidence.person,
             ),
+            account,
             party: party.clone(),
             mint: self.grants.draw(self.grant_end(request, evidence, longest, now), now),
             now,
@@ -204,9 +212,7 @@ impl Prepared {
             }
         };
         if !self.logins.registry.is_registered_in(tx, &self.party)? {
-            self.audit(tx, key, evidence, Act::LoginSettle, Some(&Code::UnknownClient));
-            at.finish(tx, login, tables::End::Refused(Code::UnknownClient))?;
-            return Ok(Settled::Refused(Code::UnknownClient));
+            return self.refuse(tx, at, login, evidence, Code::UnknownClient);
         }
         if self.other_subject {
             self.audit(tx, key, evidence, Act::LoginSettle, Some(&Reason::OtherSubject));
@@ -214,6 +220,11 @@ impl Prepared {
             let answer = self.logins.error_response(request, required, None);
             at.finish(tx, login, tables::End::Answered { body: answer.body.clone(), why: None })?;
             return Ok(Settled::Respond(answer));
+        }
+        if let Some(account) = &self.account
+            && let Err(code) = self.logins.grants.check_in(tx, account)?
+        {
+            return self.refuse(tx, at, login, evidence, code);
         }
         let permit = match &self.access {
             Access::Deny(denied) => {
@@ -225,15 +236,31 @@ impl Prepared {
             Access::Permit(permit) => Some(self.within(permit, at.seen)),
             Access::NotAsked => None,
         };
-        let decided = Decided { session: *session, evidence: evidence.clone(), permit };
+        let shared = self.logins.registry.others_in_sector_in(tx, &self.party)?;
+        let decided = Decided { session: *session, evidence: evidence.clone(), permit, shared };
         let access = self.agreed(decided.permit.as_ref());
         let remembered = tx.get::<Consents>(&self.consent_key)?;
-        let covered = |consent: &Consent| covers(consent, request, access.as_ref());
+        let covered =
+            |consent: &Consent| covers(consent, request, access.as_ref(), &decided.shared);
         if let Some(consent) = remembered.filter(covered) {
             return self.mint(tx, stands, at, login, &decided, &consent.withheld);
         }
         at.write(tx, login, LoginState::AwaitingConsent(decided))?;
         Ok(Settled::Consent)
+    }
+
+    /// Refuses the login for a reason that another credential does not mend.
+    fn refuse(
+        &self,
+        tx: &mut Tx,
+        at: At<'_>,
+        login: Login,
+        evidence: &Evidence,
+        code: Code,
+    ) -> Result<Settled, StoreError> {
+        self.audit(tx, at.key, evidence, Act::LoginSettle, Some(&code));
+        at.finish(tx, login, tables::End::Refused(code))?;
+        Ok(Settled::Refused(code))
     }
 
     /// Remembers the consent to what was shown, decides again, and mints the code. Nothing is given
@@ -253,6 +280,7 @@ impl Prepared {
             claims: at.request.claims.names().cloned().collect(),
             access: self.agreed(decided.permit.as_ref()),
             withheld: withheld.to_vec(),
+            shared: decided.shared.clone(),
             time: self.now,
         };
         tx.put::<Consents>(&self.consent_key, &consent)?;
@@ -290,6 +318,13 @@ impl Prepared {
             at.finish(tx, login, tables::End::Refused(Code::SessionEnded))?;
             return Ok(Settled::Refused(Code::SessionEnded));
         };
+        if let Some(account) = &self.account {
+            match self.logins.grants.bind_in(tx, account)? {
+                Ok(true) => self.audit(tx, at.key, &decided.evidence, Act::NameBind, None),
+                Ok(false) => {}
+                Err(code) => return self.refuse(tx, at, login, &decided.evidence, code),
+            }
+        }
         let request = at.request;
         let grant = self.grant_of(&session, request, decided, withheld);
         let binding = CodeBinding::from(request);
@@ -385,12 +420,19 @@ impl At<'_> {
 }
 
 /// Whether a remembered consent answers this request: the request asks for nothing new, the permit
-/// gives no more than was shown, and the request does not demand that the person be asked again.
-fn covers(consent: &Consent, request: &AuthorizationRequest, access: Option<&Agreed>) -> bool {
+/// gives no more than was shown, no other service knows the person by the same name that was not
+/// shown, and the request does not demand that the person be asked again.
+fn covers(
+    consent: &Consent,
+    request: &AuthorizationRequest,
+    access: Option<&Agreed>,
+    shared: &[Member],
+) -> bool {
     !request.prompt.contains(&Prompt::Consent)
         && request.scopes.iter().all(|scope| consent.scopes.contains(scope))
         && request.resources.iter().all(|name| consent.resources.contains(name))
         && request.claims.names().all(|name| consent.claims.contains(name))
+        && shared.iter().all(|other| consent.shared.contains(other))
         && access.is_none_or(|wanted| {
             consent.access.as_ref().is_some_and(|agreed| agreed.covers(wanted))
         })

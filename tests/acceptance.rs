@@ -35,6 +35,7 @@ mod login;
 mod logout;
 mod matrix;
 mod mutants;
+mod names;
 mod openidconnect;
 mod people;
 mod presentation;

@@ -146,6 +146,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "resource_secrets_1",
             "resource_version_1",
             "resources_1",
+            "sector_clients_1",
+            "sectors_1",
             "trust_1",
             "trust_version_1",
             "used_assertions_1",
@@ -163,6 +165,9 @@ const ROOMS: &[(&str, &[&str])] = &[
             "access_tokens_1",
             "client_tokens_1",
             "guard_sessions_1",
+            "names_1",
+            "name_holders_1",
+            "next_ids_1",
         ],
     ),
     (

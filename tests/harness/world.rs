@@ -272,6 +272,7 @@ impl World {
             grant_types: Vec::new(),
             token_endpoint_auth_method: "client_secret_basic".to_owned(),
             id_token_signed_response_alg: Algorithm::Rs256,
+            sector: None,
             service: Some("console".to_owned()),
             native: true,
             cross_device: true,

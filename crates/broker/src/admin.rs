@@ -7,6 +7,8 @@
 mod audit;
 mod clients;
 mod credentials;
+mod moves;
+mod names;
 mod organizations;
 mod resources;
 mod sessions;
@@ -30,6 +32,8 @@ pub use clients::{
 pub use credentials::{
     ChangeStatus, CredentialPage, CredentialQuery, CredentialRow, OfferCredential, Offered,
 };
+pub use moves::{MoveClient, MovedClient, MovedPerson};
+pub use names::{AddSector, EditSector, NameRow, SectorRow, SetName};
 pub use organizations::{AddOrganization, OrganizationRow};
 pub use resources::{EditResource, ResourceRow, ResourceWithSecret, RotateResourceSecret};
 pub use sessions::{

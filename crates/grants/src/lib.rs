@@ -15,6 +15,7 @@
 //! | [`introspection`] | what a client is told of its own token; revocation |
 //! | [`userinfo`] | claims for a bearer token |
 //! | [`guarded`] | what a visitor of a guarded site presents: a token or a session there |
+//! | [`names`] | by which subject and user name a service knows a person |
 //! | [`listing`] | what operators see of grants, and how they end them |
 //! | [`device`] | what a device asks for, until the person has answered and it polls |
 //! | [`discovery`] | the documents about this server and its keys |
@@ -36,6 +37,7 @@ pub mod grant;
 pub mod guarded;
 pub mod introspection;
 pub mod listing;
+pub mod names;
 pub mod permit;
 pub mod refresh;
 mod tables;
@@ -57,6 +59,7 @@ pub use discovery::Documents;
 pub use evidence::{ClaimsByType, Evidence};
 pub use grant::Grant;
 pub use guarded::{Opening, Shown};
+pub use names::{Account, Known};
 pub use permit::GrantedPermit;
 pub use userinfo::UserinfoFailure;
 

@@ -4,8 +4,9 @@ use sekisho_ambient::{HandleKey, Timestamp};
 use sekisho_jose::Claims;
 use sekisho_oauth::token::{CodeBinding, TokenBinding};
 use sekisho_profile::lifetimes;
+use sekisho_profile::scopes::Ids;
 use sekisho_registry::{Guard, RelyingParty};
-use sekisho_store::table;
+use sekisho_store::{PersonSealed, table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -84,6 +85,49 @@ impl DeviceRow {
             Self::Waiting(_) | Self::Denied { .. } => None,
         }
     }
+}
+
+table!(/// Whose a user name is: keyed digest of sector and name → person, or that it was released. Rows are
+    /// never deleted, so that no name is given to two people.
+    pub(crate) Names = "names_1": [u8; 32] => NameRow);
+table!(/// User names: sector and keyed digest of the person → the name.
+    pub(crate) NameHolders = "name_holders_1": (String, [u8; 32]) => Holder);
+
+table!(/// Numbers of accounts: sector and organization → the next number. It only grows, so that no number
+    /// is given to two people.
+    pub(crate) NextIds = "next_ids_1": (String, String) => u32);
+
+/// Whose a user name is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NameRow {
+    /// It is this person's, by keyed digest.
+    Of([u8; 32]),
+    /// It was somebody's, and is nobody's any more.
+    Released,
+}
+
+/// What a person has in a sector.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Holder {
+    /// The user name; `None` if there is none, or it was released.
+    pub(crate) name: Option<HeldName>,
+    /// The numbers of the account; `None` if none were asked for.
+    #[serde(default)]
+    pub(crate) ids: Option<Ids>,
+}
+
+/// A user name that a person has.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct HeldName {
+    /// The key of its row in [`Names`].
+    pub(crate) key: [u8; 32],
+    /// The name, sealed under the person's key.
+    pub(crate) sealed: PersonSealed,
+    /// Since when.
+    pub(crate) since: Timestamp,
+    /// Whether an operator gave it; else the credential proposed it, or it is opaque.
+    pub(crate) given: bool,
 }
 
 /// What an authorization code is bound to, and whether it was redeemed.

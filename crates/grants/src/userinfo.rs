@@ -4,7 +4,7 @@
 use sekisho_ambient::{Timestamp, is_invisible};
 use sekisho_jose::Claims;
 use sekisho_oauth::userinfo::BearerError;
-use sekisho_profile::scopes;
+use sekisho_profile::scopes::{self, ENTITLEMENT};
 use sekisho_registry::RelyingParty;
 use sekisho_site::Refusal;
 use sekisho_store::StoreError;
@@ -81,16 +81,19 @@ impl Grants {
         now: Timestamp,
     ) -> Result<Claims, Refusal> {
         let claims = self.open_claims(&grant.evidence).await?;
-        let client_id = &party.client.client_id;
-        let username = self.site.digests().username(client_id, &grant.evidence.person);
+        let account = self.account(&party.named_at(), &grant.evidence).await?;
         let named: Vec<&str> = named.iter().map(String::as_str).collect();
-        let mut released = scopes::release_named(scopes, &named, &claims, &username);
+        let mut released = scopes::release_named(scopes, &named, &claims, &self.ours(&account));
         released.retain(|name, _| !grant.withheld.contains(name));
         drop_gate_groups(&mut released);
         if let Some(permit) = grant.permit(now).filter(|_| !scopes.is_empty()) {
             let details = vec![Value::Object(permit.details.clone())];
             released.insert("authorization_details".to_owned(), details.into());
             merge_groups(&mut released, &permit.groups);
+            if asks_for_entitlements(scopes, &named) {
+                let authority = self.site.origin().host();
+                scopes::add_group_entitlements(&mut released, authority, &permit.groups);
+            }
             let service = party.service.as_deref();
             let service = service.and_then(|id| self.registry.services().service(id));
             if let Some(residency) = service.and_then(|service| service.residency.as_ref()) {
@@ -99,6 +102,10 @@ impl Grants {
         }
         Ok(released)
     }
+}
+
+fn asks_for_entitlements(scopes: &[String], named: &[&str]) -> bool {
+    scopes.iter().map(String::as_str).chain(named.iter().copied()).any(|it| it == ENTITLEMENT)
 }
 
 /// Removes the groups that begin with `gpu:` from the credential's roles. Only a gate may give such

@@ -18,6 +18,7 @@ use sekisho_profile::scopes::{self, GPU_ACCESS};
 use sekisho_profile::types::{self, LOGIN, MEMBER_REF};
 
 use sekisho_grants::Evidence;
+use sekisho_registry::sectors::NameSource;
 use sekisho_registry::{Registry, RelyingParty, Service};
 
 use crate::wallet_request::WalletRequest;
@@ -92,7 +93,8 @@ impl Asked {
     ) -> Result<Self, AskError> {
         let access = access(registry, party, request)?;
         let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
-        let wanted = wanted(&request.scopes, &named, access.as_ref().map(|(_, gate)| *gate));
+        let mut wanted = wanted(&request.scopes, &named, access.as_ref().map(|(_, gate)| *gate));
+        want_name(&mut wanted, party, &request.scopes, &named);
         let access = access.map(|(request, gate)| AskedAccess {
             request,
             gate: gate.id.clone(),
@@ -110,7 +112,9 @@ impl Asked {
     ) -> Result<Self, AskError> {
         let gate = link.access.then(|| gate_of(registry, party)).transpose()?;
         let named: Vec<&str> = link.claims.iter().map(String::as_str).collect();
-        Ok(Self { wanted: wanted(&link.scopes, &named, gate.map(|(_, gate)| gate)), access: None })
+        let mut wanted = wanted(&link.scopes, &named, gate.map(|(_, gate)| gate));
+        want_name(&mut wanted, party, &link.scopes, &named);
+        Ok(Self { wanted, access: None })
     }
 
     /// Whether everything that is asked for was asked of the wallet when it answered. It is not if
@@ -191,6 +195,20 @@ fn wanted(scopes: &[String], named: &[&str], gate: Option<&Gate>) -> BTreeMap<St
         wanted.welcome.retain(|path| !needed.contains(path));
     }
     wanted
+}
+
+/// Adds what proposes a user name in the client's sector, if one is to be released. The member
+/// reference is asked for at every login.
+fn want_name(
+    wanted: &mut BTreeMap<String, Wanted>,
+    party: &RelyingParty,
+    scopes: &[String],
+    named: &[&str],
+) {
+    if party.names_from == NameSource::Email && scopes::releases_username(scopes, named) {
+        let login = wanted.entry(LOGIN.to_owned()).or_default();
+        login.welcome.insert(vec!["email".to_owned()]);
+    }
 }
 
 fn access<'r>(

@@ -284,8 +284,8 @@ impl Logins {
         }))
     }
 
-    /// A credential no longer stands. If no page may be shown, tells the relying party that a login
-    /// is needed; else tells the person the reason.
+    /// A credential no longer stands, or the person has no user name. If no page may be shown, tells
+    /// the relying party that a login is needed, or that none helps; else tells the person the reason.
     fn refused(
         &self,
         request: &AuthorizationRequest,
@@ -296,7 +296,11 @@ impl Logins {
         if !silent {
             return Err(Refusal::code(code, reference));
         }
-        Ok(self.error(request, AuthorizationErrorCode::LoginRequired, Some(code.id())))
+        let error = match code {
+            Code::NameTaken | Code::NoUserName => AuthorizationErrorCode::AccessDenied,
+            _ => AuthorizationErrorCode::LoginRequired,
+        };
+        Ok(self.error(request, error, Some(code.id())))
     }
 
     async fn ask_wallet(

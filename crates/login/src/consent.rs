@@ -6,6 +6,7 @@ use sekisho_jose::Claims;
 use sekisho_oauth::authorization::{AuthorizationRequest, AuthorizationResponse};
 use sekisho_oauth::client::OFFLINE_ACCESS;
 use sekisho_profile::{Act, Code, Outcome, scopes};
+use sekisho_registry::sectors::Member;
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, entry};
 use serde_json::Value;
@@ -30,6 +31,8 @@ pub struct ConsentQuestion {
     pub offline: bool,
     /// The other servers that get an access token, with the scopes that it has there.
     pub resources: Vec<AskedResource>,
+    /// The names of the other services that know the person by the same name.
+    pub shared: Vec<Text>,
 }
 
 /// Another server that a service asks an access token for.
@@ -81,12 +84,12 @@ impl Logins {
         }
         let facts = self.facts_of(login).await?;
         let claims = self.grants.open_claims(&decided.evidence).await?;
-        let client_id = &facts.party.client.client_id;
-        let username = self.site.digests().username(client_id, &decided.evidence.person);
+        let place = facts.party.named_at();
+        let account = self.grants.account_to_be(&place, &decided.evidence, &claims).await?;
+        let ours = self.grants.ours(&account);
         let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
-        let release = |claims: &ClaimsByType| {
-            scopes::release_named(&request.scopes, &named, claims, &username)
-        };
+        let release =
+            |claims: &ClaimsByType| scopes::release_named(&request.scopes, &named, claims, &ours);
         let released = release(&claims)
             .into_iter()
             .map(|(name, value)| {
@@ -94,11 +97,17 @@ impl Logins {
                 ReleasedClaim { name, value, optional }
             })
             .collect::<Vec<_>>();
+        let released = if account.ids.is_none() && self.grants.has_ids(&place, &claims).await? {
+            with_ids(released, &request.scopes, &named)
+        } else {
+            released
+        };
         let not_released = not_released(&claims, &release);
         let offline = request.asks_for(OFFLINE_ACCESS);
         let permit = decided.permit.clone();
+        let shared = self.names_of(&decided.shared).await?;
         let resources = self.asked_resources(request).await?;
-        Ok(ConsentQuestion { facts, released, permit, not_released, offline, resources })
+        Ok(ConsentQuestion { facts, released, permit, not_released, offline, resources, shared })
     }
 
     async fn asked_resources(
@@ -112,6 +121,23 @@ impl Logins {
             scopes: request.scopes.iter().filter(|one| resource.has_scope(one)).cloned().collect(),
         });
         Ok(asked.collect())
+    }
+
+    /// The names of the services behind these registrations, each once. What was removed in the
+    /// meantime is left out.
+    async fn names_of(&self, members: &[Member]) -> Result<Vec<Text>, Refusal> {
+        let mut names = Vec::new();
+        for member in members {
+            let party = self.registry.find_client(&member.client_id).await?;
+            if party.is_none_or(|party| party.generation != member.generation) {
+                continue;
+            }
+            let name = self.service_facts(&member.client_id).await?.name();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     /// Takes the person's answer. The decision is made again before a code is minted. Once there is
@@ -228,6 +254,22 @@ fn awaiting_consent(login: &OpenLogin) -> Result<&Decided, Refusal> {
     }
 }
 
+/// Adds the numbers that the login will assign, without a value.
+fn with_ids(
+    mut released: Vec<ReleasedClaim>,
+    asked: &[String],
+    named: &[&str],
+) -> Vec<ReleasedClaim> {
+    for name in ["uid_number", "gid_number"] {
+        let is_asked = named.contains(&name) || scopes::claims_supported(asked).contains(&name);
+        if is_asked && !released.iter().any(|claim| claim.name == name) {
+            let (name, value) = (name.to_owned(), Value::Null);
+            released.push(ReleasedClaim { name, value, optional: false });
+        }
+    }
+    released
+}
+
 /// Claims that were disclosed to us but do not change what is released.
 fn not_released(claims: &ClaimsByType, release: &dyn Fn(&ClaimsByType) -> Claims) -> Vec<String> {
     let released = release(claims);
@@ -270,7 +312,8 @@ mod tests {
         .unwrap();
         let not_given = |scopes: &[&str]| {
             let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
-            not_released(&claims, &|claims| scopes::release(&scopes, claims, "u1"))
+            let ours = scopes::Ours { preferred_username: Some("u1"), ids: None, authority: "h" };
+            not_released(&claims, &|claims| scopes::release(&scopes, claims, &ours))
         };
         assert_eq!(
             not_given(&["openid", "profile", "organization", "training"]),

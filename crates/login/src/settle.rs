@@ -8,6 +8,7 @@ use std::fmt::Display;
 
 use sekisho_access::{Agreed, Decision, GpuAccessRequest};
 use sekisho_ambient::{HandleKey, Timestamp};
+use sekisho_grants::names::{Bind, Proposal};
 use sekisho_grants::{ClaimsByType, Evidence, Grant, GrantedPermit, Mint};
 use sekisho_oauth::authorization::{
     AuthorizationErrorCode, AuthorizationRequest, AuthorizationResponse, Prompt, ResponseBody,
@@ -17,9 +18,9 @@ use sekisho_oauth::device::WaitingDevice;
 use sekisho_oauth::id_token;
 use sekisho_oauth::token::CodeBinding;
 use sekisho_profile::acr::PHISHING_RESISTANT;
-use sekisho_profile::types::{LOGIN, MEMBER_REF};
-use sekisho_profile::{Act, Channel, Code, Outcome, Reason, lifetimes};
+use sekisho_profile::{Act, Channel, Code, Outcome, Reason, lifetimes, scopes};
 use sekisho_registry::RelyingParty;
+use sekisho_registry::sectors::Member;
 use sekisho_site::Refusal;
 use sekisho_site::audit::{Actor, Detail as _, entry, short};
 use sekisho_standing::{Fallen, Stands};
@@ -43,6 +44,9 @@ pub(crate) struct Prepared {
     sub: String,
     other_subject: bool,
     consent_key: [u8; 32],
+    /// The user name and numbers that are bound with the code, if any are to be released that have to
+    /// be bound.
+    account: Option<Proposal>,
     mint: Mint,
     now: Timestamp,
 }
@@ -81,14 +85,17 @@ impl Logins {
         let evidence = &relayed(request, evidence);
         let claims = self.grants.open_claims(evidence).await?;
         let access = self.decide(party, asked, evidence, &claims, now)?;
-        let member_ref = claims.get(LOGIN).and_then(|claims| claims.get(MEMBER_REF)?.as_str());
-        let member_ref = member_ref.ok_or_else(|| Refusal::code(Code::NoMemberReference, ""))?;
         let resources = self.registry.resources().await?;
         let resources = resources.iter().map(|registered| &registered.resource);
         let asked_for = resources.filter(|one| request.resources.contains(&one.audience));
         let longest = asked_for.map(|one| one.lifetime).max().unwrap_or_default();
-        let digests = self.site.digests();
-        let sub = digests.subject(&party.sector, &evidence.issuer, member_ref);
+        let sub = self.grants.subject(&party.named_at(), evidence, &claims)?;
+        let named: Vec<&str> = request.claims.names().map(String::as_str).collect();
+        let bind = Bind {
+            name: scopes::releases_username(&request.scopes, &named),
+            ids: scopes::releases_ids(&request.scopes, &named),
+        };
+        let account = self.grants.propose(&party.named_at(), bind, evidence, &claims).await?;
         let expected = [self.hinted_subject(request), request.claims.sub.clone()];
         Ok(Prepared {
             logins: self.clone(),
@@ -96,11 +103,12 @@ impl Logins {
             asked: asked.access.as_ref().map(|access| access.request.clone()),
             other_subject: expected.iter().flatten().any(|expected| *expected != sub),
             sub,
-            consent_key: digests.consent(
+            consent_key: self.site.digests().consent(
                 &party.client.client_id,
                 party.generation,
                 &evidence.person,
             ),
+            account,
             party: party.clone(),
             mint: self.grants.draw(self.grant_end(request, evidence, longest, now), now),
             now,
@@ -218,9 +226,7 @@ impl Prepared {
             }
         };
         if !self.logins.registry.is_registered_in(tx, &self.party)? {
-            self.audit(tx, key, evidence, Act::LoginSettle, Some(&Code::UnknownClient));
-            at.finish(tx, login, tables::End::Refused(Code::UnknownClient))?;
-            return Ok(Settled::Refused(Code::UnknownClient));
+            return self.refuse(tx, at, login, evidence, Code::UnknownClient);
         }
         if self.other_subject {
             self.audit(tx, key, evidence, Act::LoginSettle, Some(&Reason::OtherSubject));
@@ -228,6 +234,11 @@ impl Prepared {
             let answer = self.logins.error_response(request, required, None);
             at.finish(tx, login, tables::End::Answered { body: answer.body.clone(), why: None })?;
             return Ok(Settled::Respond(answer));
+        }
+        if let Some(account) = &self.account
+            && let Err(code) = self.logins.grants.check_in(tx, account)?
+        {
+            return self.refuse(tx, at, login, evidence, code);
         }
         let permit = match &self.access {
             Access::Deny(denied) => {
@@ -242,17 +253,35 @@ impl Prepared {
             }
             Access::NotAsked => None,
         };
-        let decided = Decided { session: *session, evidence: relayed(request, evidence), permit };
+        let shared = self.logins.registry.others_in_sector_in(tx, &self.party)?;
+        let evidence = relayed(request, evidence);
+        let decided = Decided { session: *session, evidence, permit, shared };
         let access = self.agreed(decided.permit.as_ref());
         let consent = match at.given {
             Some(given) => Some(given.consent.clone()),
             None => self.remembered(tx, request)?,
         };
-        if let Some(consent) = consent.filter(|consent| covers(consent, request, access.as_ref())) {
+        let covered =
+            |consent: &Consent| covers(consent, request, access.as_ref(), &decided.shared);
+        if let Some(consent) = consent.filter(covered) {
             return self.mint(tx, stands, at, login, &decided, &consent.withheld);
         }
         at.write(tx, login, LoginState::AwaitingConsent(decided))?;
         Ok(Settled::Consent)
+    }
+
+    /// Refuses the login for a reason that another credential does not mend.
+    fn refuse(
+        &self,
+        tx: &mut Tx,
+        at: At<'_>,
+        login: Login,
+        evidence: &Evidence,
+        code: Code,
+    ) -> Result<Settled, StoreError> {
+        self.audit(tx, at.key, evidence, Act::LoginSettle, Some(&code));
+        at.finish(tx, login, tables::End::Refused(code))?;
+        Ok(Settled::Refused(code))
     }
 
     /// The consent of before that may answer this request. For a device there is none: its person is
@@ -285,6 +314,7 @@ impl Prepared {
             claims: at.request.claims.names().cloned().collect(),
             access: self.agreed(decided.permit.as_ref()),
             withheld: withheld.to_vec(),
+            shared: decided.shared.clone(),
             time: self.now,
         };
         if at.request.device.is_none() {
@@ -323,6 +353,13 @@ impl Prepared {
             at.finish(tx, login, tables::End::Refused(Code::SessionEnded))?;
             return Ok(Settled::Refused(Code::SessionEnded));
         };
+        if let Some(account) = &self.account {
+            match self.logins.grants.bind_in(tx, account)? {
+                Ok(true) => self.audit(tx, at.key, &decided.evidence, Act::NameBind, None),
+                Ok(false) => {}
+                Err(code) => return self.refuse(tx, at, login, &decided.evidence, code),
+            }
+        }
         let request = at.request;
         let grant = self.grant_of(&session, request, decided, withheld);
         if let Some(device) = &request.device {
@@ -453,12 +490,18 @@ impl At<'_> {
     }
 }
 
-/// Whether a consent answers this request: the request asks for nothing new, and the permit gives no
-/// more than was shown.
-fn covers(consent: &Consent, request: &AuthorizationRequest, access: Option<&Agreed>) -> bool {
+/// Whether a consent answers this request: the request asks for nothing new, the permit gives no more
+/// than was shown, and no other service knows the person by the same name that was not shown.
+fn covers(
+    consent: &Consent,
+    request: &AuthorizationRequest,
+    access: Option<&Agreed>,
+    shared: &[Member],
+) -> bool {
     request.scopes.iter().all(|scope| consent.scopes.contains(scope))
         && request.resources.iter().all(|name| consent.resources.contains(name))
         && request.claims.names().all(|name| consent.claims.contains(name))
+        && shared.iter().all(|other| consent.shared.contains(other))
         && access.is_none_or(|wanted| {
             consent.access.as_ref().is_some_and(|agreed| agreed.covers(wanted))
         })

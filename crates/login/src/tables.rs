@@ -6,6 +6,7 @@ use sekisho_grants::{Evidence, GrantedPermit};
 use sekisho_oauth::authorization::{AuthorizationRequest, ResponseBody};
 use sekisho_openid4vp::presentation::{MatchNumber, PresentationState};
 use sekisho_profile::Code;
+use sekisho_registry::sectors::Member;
 use sekisho_store::table;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -99,6 +100,9 @@ pub(crate) struct Decided {
     pub(crate) evidence: Evidence,
     /// The permit, if access was asked for.
     pub(crate) permit: Option<GrantedPermit>,
+    /// The other services that know the person by the same name, as the page shows them.
+    #[serde(default)]
+    pub(crate) shared: Vec<Member>,
 }
 
 /// A denial, as shown to the person.
@@ -138,6 +142,10 @@ pub(crate) struct Consent {
     pub(crate) access: Option<Agreed>,
     /// The optional claims that the person chose to leave out, by name.
     pub(crate) withheld: Vec<String>,
+    /// The other services that know the person by the same name and were shown. Rows written before
+    /// this member existed were shown none.
+    #[serde(default)]
+    pub(crate) shared: Vec<Member>,
     /// When the person agreed.
     pub(crate) time: Timestamp,
 }

@@ -49,6 +49,8 @@ words! {
         ClientAdd = "client.add",
         /// A relying party's registration was changed.
         ClientEdit = "client.edit",
+        /// A relying party was moved to another sector.
+        ClientMove = "client.move",
         /// A relying party was removed.
         ClientRemove = "client.remove",
         /// A relying party got a new secret.
@@ -99,6 +101,12 @@ words! {
         LoginNumber = "login.number",
         /// A login was refused when it was to be completed.
         LoginSettle = "login.settle",
+        /// A person got a user name at the first login in a sector.
+        NameBind = "name.bind",
+        /// An operator took a user name from a person. Nobody gets it again.
+        NameRelease = "name.release",
+        /// An operator gave a person a user name.
+        NameSet = "name.set",
         /// A wallet presented an offer.
         OfferRedeem = "offer.redeem",
         /// An organization was added.
@@ -113,6 +121,10 @@ words! {
         ResourceRemove = "resource.remove",
         /// A resource got a secret for introspection.
         ResourceSecret = "resource.secret",
+        /// A sector was described.
+        SectorAdd = "sector.add",
+        /// A sector was described anew.
+        SectorEdit = "sector.edit",
         /// A session began.
         SessionBegin = "session.begin",
         /// A session ended.

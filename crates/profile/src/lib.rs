@@ -7,6 +7,7 @@
 //! | [`audit`] | what the audit log can say: [`Act`], [`Outcome`], [`Reason`] |
 //! | [`types`] | the credential types |
 //! | [`values`] | the words for values of claims that are written for programs |
+//! | [`usernames`] | which user names are safe, and what proposes one |
 //! | [`scopes`] | scopes, what each asks the wallet for, and what it releases |
 //! | [`lifetimes`] | how long everything lives |
 //! | [`acr`] | how a wallet's answer came, and what a login is worth by it |
@@ -28,6 +29,7 @@ mod refusals;
 pub mod scopes;
 pub mod status;
 pub mod types;
+pub mod usernames;
 pub mod values;
 
 pub use acr::Channel;

@@ -9,17 +9,47 @@ use std::collections::BTreeMap;
 
 use sekisho_jose::Claims;
 use sekisho_oauth::client::OFFLINE_ACCESS;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::types::{LOGIN, TRAINING};
 
+pub use entitlements::{add_group_entitlements, role_entitlements};
 pub use id_token::{AT_USERINFO, ID_TOKEN_CLAIMS, fit, longest};
 
+mod entitlements;
 mod id_token;
 
 /// The scope that asks for GPU access without details. It is also the type of
 /// `authorization_details` that asks with details (RFC 9396, section 2).
 pub const GPU_ACCESS: &str = "gpu_access";
+
+/// The scope and the claim that say a person's groups as URNs (AARC-G002).
+pub const ENTITLEMENT: &str = "eduperson_entitlement";
+
+/// The scope that asks for the numbers of an account.
+pub const POSIX: &str = "posix";
+
+/// The numbers of a person's account on machines (POSIX.1-2017, sections 3.436 and 3.188).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids {
+    /// The person's own number.
+    pub uid: u32,
+    /// The number of the organization's group.
+    pub gid: u32,
+}
+
+/// What a relying party gets from us and from no credential.
+#[derive(Clone, Copy, Debug)]
+pub struct Ours<'o> {
+    /// The user name, which is always the same for a person in a sector; `None` if the person has
+    /// none there.
+    pub preferred_username: Option<&'o str>,
+    /// The numbers of the person's account; `None` if it has none.
+    pub ids: Option<Ids>,
+    /// Our host, which stands for us in entitlements.
+    pub authority: &'o str,
+}
 
 /// The table's row for one scope.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +99,34 @@ pub const TABLE: &[ScopeRow] = &[
     },
     ScopeRow {
         scope: "organization",
-        wallet: &[(LOGIN, &["org_name"]), (LOGIN, &["affiliation_type"]), (LOGIN, &["roles", "*"])],
+        wallet: &[
+            (LOGIN, &["org_name"]),
+            (LOGIN, &["org_name#en"]),
+            (LOGIN, &["affiliation_type"]),
+            (LOGIN, &["roles", "*"]),
+        ],
         claims: &["organization", "groups"],
+        optional: &[],
+    },
+    // For services that need groups and nothing else of the organization.
+    ScopeRow {
+        scope: "groups",
+        wallet: &[(LOGIN, &["roles", "*"])],
+        claims: &["groups"],
+        optional: &[],
+    },
+    // The same groups, each with the organization that says so.
+    ScopeRow {
+        scope: ENTITLEMENT,
+        wallet: &[(LOGIN, &["org_corporate_number"]), (LOGIN, &["roles", "*"])],
+        claims: &[ENTITLEMENT],
+        optional: &[],
+    },
+    // The person's organization says in which range the number is.
+    ScopeRow {
+        scope: POSIX,
+        wallet: &[(LOGIN, &["org_corporate_number"])],
+        claims: &["uid_number", "gid_number"],
         optional: &[],
     },
     ScopeRow {
@@ -146,9 +202,10 @@ fn feeds(path: &[&str], name: &str) -> bool {
     let first = path.first().copied().unwrap_or_default();
     match name {
         "groups" => first == "roles",
+        ENTITLEMENT => matches!(first, "roles" | "org_corporate_number"),
         "organization" => first != "roles",
         "email_verified" => matches!(first, "email" | "email_verified"),
-        "training" => true,
+        "uid_number" | "gid_number" | "training" => true,
         _ => first == name,
     }
 }
@@ -158,36 +215,66 @@ pub fn release_named(
     scopes: &[String],
     named: &[&str],
     claims_by_type: &BTreeMap<String, Claims>,
-    preferred_username: &str,
+    ours: &Ours<'_>,
 ) -> Claims {
     let by_scope = claims_supported(scopes);
     let mut reached = scopes.to_vec();
     let touched = TABLE.iter().filter(|row| named.iter().any(|name| row.claims.contains(name)));
     reached.extend(touched.map(|row| row.scope.to_owned()));
-    let mut out = release(&reached, claims_by_type, preferred_username);
+    let mut out = release(&reached, claims_by_type, ours);
     out.retain(|name, _| by_scope.contains(&name.as_str()) || named.contains(&name.as_str()));
     out
+}
+
+/// Whether these scopes or named claims release the user name.
+pub fn releases_username(scopes: &[String], named: &[&str]) -> bool {
+    releases(scopes, named, &["preferred_username"])
+}
+
+/// Whether these scopes or named claims release the numbers of an account.
+pub fn releases_ids(scopes: &[String], named: &[&str]) -> bool {
+    releases(scopes, named, &["uid_number", "gid_number"])
+}
+
+fn releases(scopes: &[String], named: &[&str], claims: &[&str]) -> bool {
+    let by_scope = claims_supported(scopes);
+    claims.iter().any(|claim| named.contains(claim) || by_scope.contains(claim))
 }
 
 fn rows(scopes: &[String]) -> impl Iterator<Item = &'static ScopeRow> {
     TABLE.iter().filter(|row| scopes.iter().any(|scope| scope == row.scope))
 }
 
-/// Returns the claims that `scopes` release from verified claims, which are given by type name.
-/// `preferred_username` is opaque and always the same for a person at a client.
+/// Returns the claims that `scopes` release from verified claims, which are given by type name, and
+/// from `ours`.
 pub fn release(
     scopes: &[String],
     claims_by_type: &BTreeMap<String, Claims>,
-    preferred_username: &str,
+    ours: &Ours<'_>,
 ) -> Claims {
     let none = Claims::new();
     let affiliation = claims_by_type.get(LOGIN).unwrap_or(&none);
     let mut out = Claims::new();
     for row in rows(scopes) {
         match row.scope {
-            "profile" => profile(&mut out, affiliation, preferred_username),
+            "profile" => profile(&mut out, affiliation, ours.preferred_username),
             "email" => email(&mut out, affiliation),
-            "organization" => organization(&mut out, affiliation),
+            "organization" => {
+                organization(&mut out, affiliation);
+                put_list(&mut out, "groups", &groups(affiliation));
+            }
+            "groups" => put_list(&mut out, "groups", &groups(affiliation)),
+            ENTITLEMENT => {
+                let number = text(affiliation, "org_corporate_number").unwrap_or_default();
+                let urns = role_entitlements(ours.authority, number, &groups(affiliation));
+                put_list(&mut out, ENTITLEMENT, &urns);
+            }
+            POSIX => {
+                if let Some(Ids { uid, gid }) = ours.ids {
+                    out.insert("uid_number".to_owned(), json!(uid));
+                    out.insert("gid_number".to_owned(), json!(gid));
+                }
+            }
             "training" => training(&mut out, claims_by_type.get(TRAINING)),
             _ => {}
         }
@@ -209,10 +296,12 @@ fn copy(out: &mut Claims, from: &Claims, names: &[(&str, &str)]) {
 }
 
 /// Copies names byte for byte as the issuer wrote them.
-fn profile(out: &mut Claims, affiliation: &Claims, preferred_username: &str) {
+fn profile(out: &mut Claims, affiliation: &Claims, preferred_username: Option<&str>) {
     let names = ["name", "name#ja-Hani-JP", "name#ja-Kana-JP", "name#ja-Latn-JP", "locale"];
     copy(out, affiliation, &names.map(|name| (name, name)));
-    out.insert("preferred_username".to_owned(), json!(preferred_username));
+    if let Some(username) = preferred_username {
+        out.insert("preferred_username".to_owned(), json!(username));
+    }
 }
 
 /// `email_verified` is what the issuer says, as a boolean. An issuer that says nothing leaves it
@@ -231,15 +320,20 @@ fn organization(out: &mut Claims, affiliation: &Claims) {
     let members = [
         ("org_corporate_number", "corporate_number"),
         ("org_name", "name"),
+        ("org_name#en", "name#en"),
         ("affiliation_type", "affiliation_type"),
     ];
     copy(&mut organization, affiliation, &members);
     if !organization.is_empty() {
         out.insert("organization".to_owned(), Value::Object(organization));
     }
-    let groups = groups(affiliation);
-    if !groups.is_empty() {
-        out.insert("groups".to_owned(), json!(groups));
+}
+
+/// Inserts a list of texts, unless it is empty.
+fn put_list(out: &mut Claims, name: &str, texts: &[impl AsRef<str>]) {
+    if !texts.is_empty() {
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        out.insert(name.to_owned(), json!(texts));
     }
 }
 

@@ -59,6 +59,7 @@ pub const AFFILIATION: CredentialType = CredentialType {
             "Corporate number of the organization",
         )),
         must(claim(&["org_name"], Never, Form::Text, "所属組織", "Organization")),
+        claim(&["org_name#en"], Never, Form::Text, "所属組織（英語）", "Organization (English)"),
         must(claim(
             &["affiliation_type"],
             Always,
@@ -294,7 +295,7 @@ mod tests {
     }
 
     const PINNED: [&str; 3] = [
-        "sha256-XxICsaCo8j5iDHeK7WMLnbTfTbuhMal/0VxOiVzDUhM=",
+        "sha256-YYaOywczaOHD/y+4VmOHzU0y+DoKLMivYwk+lFTAZ/w=",
         "sha256-kFBUawvt1LDx/GASASFfJZQ1SC330wX1qgxBrNwcAEk=",
         "sha256-FRB+zJG9Mj0TUQ1nEccyChuzVqfFIUHYJU5O67IAJfA=",
     ];

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::sectors::{self, NameSource, NamedAt, Naming};
 use crate::{Registry, tables};
 
 /// The key of the one row in `tables::Registrations`.
@@ -28,8 +29,13 @@ pub struct RelyingParty {
     /// Whether a wallet on another device may answer.
     pub cross_device: bool,
     /// The sector from which its pairwise subjects are computed (OpenID Connect Core 1.0, section
-    /// 8.1).
+    /// 8.1): a host, the client alone, or one that the operator chose ([`crate::sectors`]).
     pub sector: String,
+    /// By which rules it knows people. A registration keeps them as long as it lives.
+    pub naming: Naming,
+    /// What proposes user names in its sector. It is a copy of what stands with the sector, and
+    /// changes in the same transaction.
+    pub names_from: NameSource,
     /// The number of this registration. No other registration has it, not even a later one of the
     /// same id. Whatever was given to a client carries it, and ends with the registration. 0 for
     /// registrations of before, whose ids a later registration never has under this number.
@@ -58,6 +64,10 @@ struct Beside {
     cross_device: bool,
     sector: Option<String>,
     #[serde(default)]
+    naming: Naming,
+    #[serde(default)]
+    names_from: NameSource,
+    #[serde(default)]
     generation: u64,
 }
 
@@ -67,12 +77,21 @@ impl<'de> Deserialize<'de> for RelyingParty {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let row = Value::deserialize(deserializer)?;
         let client = Client::deserialize(&row).map_err(D::Error::custom)?;
-        let Beside { service, purpose, cross_device, sector, generation } =
+        let Beside { service, purpose, cross_device, sector, naming, names_from, generation } =
             Beside::deserialize(&row).map_err(D::Error::custom)?;
         // Rows written before `sector` existed: compute it as it was computed then.
         let sector = sector.or_else(|| host_of(&client.redirect_uris));
         let sector = sector.ok_or_else(|| D::Error::custom("no redirect URI gives a sector"))?;
-        Ok(Self { client, service, purpose, cross_device, sector, generation })
+        Ok(Self { client, service, purpose, cross_device, sector, naming, names_from, generation })
+    }
+}
+
+impl RelyingParty {
+    /// Where people get the subject and the user name by which this client knows them.
+    pub fn named_at(&self) -> NamedAt {
+        let client_id = &self.client.client_id;
+        let of_before = (self.naming == Naming::Client).then(|| client_id.clone());
+        NamedAt { sector: self.sector.clone(), of_before }
     }
 }
 
@@ -163,7 +182,9 @@ impl Registry {
         let generation =
             tx.get::<tables::Registrations>(&at)?.unwrap_or_default().saturating_add(1);
         tx.put::<tables::Registrations>(&at, &generation)?;
-        tx.put::<tables::Clients>(id, &RelyingParty { generation, ..client.clone() })?;
+        let mut client = RelyingParty { generation, ..client.clone() };
+        sectors::join_in(tx, &mut client)?;
+        tx.put::<tables::Clients>(id, &client)?;
         Ok(true)
     }
 
@@ -173,13 +194,40 @@ impl Registry {
         tx.put::<tables::Clients>(&client.client.client_id, client)
     }
 
+    /// Moves a client to another sector, under the next generation: what it was given before ends.
+    /// Returns `false` and writes nothing if it is not registered as `known` any more.
+    pub fn move_client_in(
+        &self,
+        tx: &mut Tx,
+        known: &RelyingParty,
+        redirect_uris: &[String],
+        sector: &str,
+    ) -> Result<bool, StoreError> {
+        if !self.is_registered_in(tx, known)? {
+            return Ok(false);
+        }
+        let moved = RelyingParty {
+            client: Client { redirect_uris: redirect_uris.to_vec(), ..known.client.clone() },
+            sector: sector.to_owned(),
+            naming: Naming::Sector,
+            names_from: NameSource::default(),
+            ..known.clone()
+        };
+        self.remove_client_in(tx, &known.client.client_id)?;
+        self.add_client_in(tx, &moved)
+    }
+
     /// Removes a client and returns it; `None` if there was none.
     pub fn remove_client_in(
         &self,
         tx: &mut Tx,
         client_id: &str,
     ) -> Result<Option<RelyingParty>, StoreError> {
-        tx.take::<tables::Clients>(&client_id.to_owned())
+        let removed = tx.take::<tables::Clients>(&client_id.to_owned())?;
+        if let Some(client) = &removed {
+            sectors::leave_in(tx, client)?;
+        }
+        Ok(removed)
     }
 
     /// All clients, in the order of their ids.
@@ -220,6 +268,9 @@ mod tests {
         assert!(party.cross_device);
         assert_eq!(party.purpose.en, "Checking");
         assert_eq!(party.sector, "rp.example");
+        // It goes on to know people as it did.
+        assert_eq!(party.naming, Naming::Client);
+        assert_eq!(party.named_at().of_before.as_deref(), Some("portal"));
         let written = serde_json::to_string(&party).unwrap();
         assert_eq!(serde_json::from_str::<RelyingParty>(&written).unwrap(), party);
     }

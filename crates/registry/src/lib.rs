@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | [`clients`] | relying parties |
+//! | [`sectors`] | which of them know a person by the same name |
 //! | [`authentication`] | how a client proves itself, once a request |
 //! | `origins` | where their pages stand |
 //! | [`organizations`] | tenants and the operator |
@@ -23,6 +24,7 @@ pub mod guards;
 pub mod organizations;
 mod origins;
 pub mod resources;
+pub mod sectors;
 pub mod services;
 mod tables;
 pub mod trust;

@@ -5,6 +5,7 @@ use sekisho_credential::vc::TrustedIssuer;
 use sekisho_store::table;
 
 use crate::resources::ResourceSecret;
+use crate::sectors::{Member, Sector};
 use crate::{Organization, RelyingParty, Resource};
 
 table!(/// Relying parties: client id → registration.
@@ -12,6 +13,10 @@ table!(/// Relying parties: client id → registration.
 table!(/// How many clients were ever registered: nothing → the generation of the newest one. The row is
     /// never deleted, so that no generation is given twice.
     pub(crate) Registrations = "registrations_1": String => u64);
+table!(/// Clients of sectors that operators chose: sector → its clients.
+    pub(crate) SectorClients = "sector_clients_1": String => Vec<Member>);
+table!(/// Sectors that operators described: sector → what proposes user names there.
+    pub(crate) Sectors = "sectors_1": String => Sector);
 table!(/// Organizations: corporate number → names.
     pub(crate) Organizations = "organizations_1": String => Organization);
 table!(/// Trust: issuer identifier → what it may attest, for whom, under which anchors.

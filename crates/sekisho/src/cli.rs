@@ -1,5 +1,5 @@
-//! The command line: `sekisho init | serve | status | org | client | resource | trust | credential | session |
-//! grant | key | audit | explain | demo | completions`.
+//! The command line: `sekisho init | serve | status | org | client | resource | sector | name | trust |
+//! credential | session | grant | key | audit | explain | demo | completions`.
 //!
 //! `--output json` prints one JSON document on standard output, errors included, and `--output jsonl`
 //! one for each row of a list; questions and logs go to
@@ -7,12 +7,15 @@
 
 mod audit;
 mod client;
+mod client_move;
 mod credential;
 mod explain;
 mod grant;
 mod key;
+mod name;
 mod org;
 mod resource;
+mod sector;
 mod server;
 mod session;
 mod sessions;
@@ -103,6 +106,12 @@ enum Command {
     /// Servers that accept access tokens, and what those look like
     #[command(subcommand)]
     Resource(resource::Command),
+    /// Groups of services that know people by the same sub and user name
+    #[command(subcommand)]
+    Sector(sector::Command),
+    /// User names of people in sectors
+    #[command(subcommand)]
+    Name(name::Command),
     /// Trusted issuers
     #[command(subcommand)]
     Trust(trust::Command),
@@ -185,6 +194,8 @@ impl Session<'_, '_> {
             Command::Org(command) => self.org(command).await,
             Command::Client(command) => self.client(command).await,
             Command::Resource(command) => self.resource(command).await,
+            Command::Sector(command) => self.sector(command).await,
+            Command::Name(command) => self.name(command).await,
             Command::Trust(command) => self.trust(command).await,
             Command::Credential(command) => self.credential(command).await,
             Command::Session(command) => self.sessions(command).await,

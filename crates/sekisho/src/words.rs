@@ -67,6 +67,7 @@ words! {
     REASON = "理由", "Reason";
     REDIRECT_URI = "戻り先", "Redirect URI";
     SCOPES = "スコープ", "Scopes";
+    SECTOR = "セクター", "Sector";
     SERVER = "サーバー", "Server";
     SERVICE = "サービス", "Service";
     SID = "サービスから見えるID (sid)", "ID for services (sid)";
@@ -78,6 +79,18 @@ words! {
     TX_CODE = "受け取りコード", "Transaction code";
     TYPE = "種類", "Type";
     UNTIL = "次の変更", "Until";
+    USER_NAME = "利用者名", "User name";
+    USER_NAMES = "利用者名の候補", "User names from";
+    SUBJECT_BEFORE = "これまでの sub", "sub until now";
+    SUBJECT_NOW = "新しい sub", "sub from now on";
+    USER_NAME_BEFORE = "これまでの利用者名", "User name until now";
+    USER_NAME_NOW = "新しい利用者名", "User name from now on";
+    NOBODY_MOVED =
+        "有効な許可を持つ人はいません。以前に利用した人は、次のログインで新しい sub になります。",
+        "Nobody has a living grant. Whoever used it before comes with a new sub at the next login.";
+    ACCOUNT_IDS = "UID:GID", "UID:GID";
+    ID_RANGES = "UIDの範囲", "UIDs";
+    GIVEN_BY = "決めた人", "Given by";
     VERSION = "版", "Version";
     WHOSE = "組織・リソース", "Organization or resource";
     // clients
@@ -104,13 +117,18 @@ words! {
     REQUIRED_ACR = "必要な acr", "Required acr";
     SECRET_ENDS = "{issued} に発行、{ends} まで有効", "made {issued}, ends {ends}";
     SECRET_SINCE = "{issued} に発行、使用中", "made {issued}, in use";
-    SECTOR = "セクター", "Sector";
     SETTINGS = "サービスの設定:", "Settings for the service:";
     SNIPPET_BACK = "戻り先 (redirect_uri) の処理", "At the redirect URI";
     SNIPPET_INSTALL = "準備: {command}", "First: {command}";
     SNIPPET_KEEP = "利用者のセッションに保存する値", "Keep these in the user's session";
     SNIPPET_MORE = "くわしい説明: {page}", "Read more: {page}";
     YES = "はい", "yes";
+    // what proposes a user name, and who gave it
+    NAMES_OPAQUE = "自動", "chance (opaque)";
+    NAMES_EMAIL = "メールアドレス", "the e-mail address";
+    NAMES_MEMBER_REF = "組織内の識別子", "the member reference";
+    BY_OPERATOR = "管理者", "an operator";
+    BY_LOGIN = "最初のログイン", "the first login";
     // steps of a rotation
     STEP_ACTIVATE = "公開済みの予備鍵を使用", "use the published spare";
     STEP_PUBLISH_SPARE = "新しい予備鍵を公開", "publish a new spare";

@@ -22,4 +22,5 @@ mod kept;
 mod operator;
 mod references;
 mod resource;
+mod sectors;
 mod support;

@@ -16,6 +16,8 @@ pub struct Digests {
     person: Secret<[u8; 32]>,
     pairwise: Secret<[u8; 32]>,
     username: Secret<[u8; 32]>,
+    sector_username: Secret<[u8; 32]>,
+    name: Secret<[u8; 32]>,
     consent: Secret<[u8; 32]>,
     form: Secret<[u8; 32]>,
     nonce: Secret<[u8; 32]>,
@@ -32,6 +34,8 @@ impl Digests {
             person: key("person"),
             pairwise: key("pairwise-subject"),
             username: key("preferred-username"),
+            sector_username: key("sector-username"),
+            name: key("name-in-sector"),
             consent: key("consent"),
             form: key("form-token"),
             nonce: key("credential-nonce"),
@@ -47,21 +51,36 @@ impl Digests {
     }
 
     /// Returns the pairwise subject of the person at `sector` (OpenID Connect Core 1.0, section
-    /// 8.1).
+    /// 8.1): 43 characters, of which the first is never `-`, or 44. A subject that begins with `-`
+    /// is taken for an option by commands, so an `s` stands before it. No other subject has 44
+    /// characters.
     pub fn subject(&self, sector: &str, issuer: &str, member_ref: &str) -> String {
+        let subject = self.subject_of_before(sector, issuer, member_ref);
+        if subject.starts_with('-') { format!("s{subject}") } else { subject }
+    }
+
+    /// Returns the subject as clients get it that were registered before none began with `-`. One of
+    /// 64 does.
+    pub fn subject_of_before(&self, sector: &str, issuer: &str, member_ref: &str) -> String {
         let parts = [sector.as_bytes(), issuer.as_bytes(), member_ref.as_bytes()];
         b64u::encode(hmac_sha256(self.pairwise.expose(), &parts))
     }
 
     /// Returns an opaque user name for shells and portals: `u` and 16 hexadecimal digits. It never
-    /// changes for a person at `client_id`.
-    pub fn username(&self, client_id: &str, person: &[u8; 32]) -> String {
-        use std::fmt::Write as _;
-        let digest = hmac_sha256(self.username.expose(), &[client_id.as_bytes(), person]);
-        digest.iter().take(8).fold("u".to_owned(), |mut name, byte| {
-            let _ = write!(name, "{byte:02x}");
-            name
-        })
+    /// changes for a person at `sector`.
+    pub fn username(&self, sector: &str, person: &[u8; 32]) -> String {
+        opaque(&hmac_sha256(self.sector_username.expose(), &[sector.as_bytes(), person]))
+    }
+
+    /// Returns the opaque user name at a client that was registered before user names were those of
+    /// a sector.
+    pub fn username_of_before(&self, client_id: &str, person: &[u8; 32]) -> String {
+        opaque(&hmac_sha256(self.username.expose(), &[client_id.as_bytes(), person]))
+    }
+
+    /// Returns the key under which it is stored whose user name `name` is in `sector`.
+    pub fn name(&self, sector: &str, name: &str) -> [u8; 32] {
+        hmac_sha256(self.name.expose(), &[sector.as_bytes(), name.as_bytes()])
     }
 
     /// Returns the key under which the consent of `person` towards this registration of `client_id`
@@ -107,4 +126,13 @@ impl Digests {
     pub fn nonce_key(&self, issuer: &str) -> [u8; 32] {
         hmac_sha256(self.nonce.expose(), &[issuer.as_bytes()])
     }
+}
+
+/// The first 8 bytes of a digest as a user name.
+fn opaque(digest: &[u8; 32]) -> String {
+    use std::fmt::Write as _;
+    digest.iter().take(8).fold("u".to_owned(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
 }

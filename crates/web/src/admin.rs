@@ -15,9 +15,9 @@ use axum::{Json, Router};
 use http::StatusCode;
 use sekisho_broker::Broker;
 use sekisho_broker::admin::{
-    AddOrganization, AddTrust, AdminError, By, ChangeStatus, CredentialQuery, EditResource,
-    EndGrant, EndSession, Listing, OfferCredential, Part, RotateKey, RotateResourceSecret,
-    WhichSessions,
+    AddOrganization, AddSector, AddTrust, AdminError, By, ChangeStatus, CredentialQuery,
+    EditResource, EditSector, EndGrant, EndSession, Listing, MoveClient, OfferCredential, Part,
+    RotateKey, RotateResourceSecret, SetName, WhichSessions,
 };
 use sekisho_grants::listing::Which;
 use sekisho_registry::Resource;
@@ -48,6 +48,11 @@ pub fn router(broker: Broker) -> Router {
             get(resource).patch(edit_resource).delete(remove_resource),
         )
         .route("/v1/resources/{resource}/rotate-secret", post(rotate_resource_secret))
+        .route("/v1/clients/{client}/move", post(move_client))
+        .route("/v1/sectors", get(sectors).post(add_sector))
+        .route("/v1/sectors/{sector}", post(edit_sector))
+        .route("/v1/sectors/{sector}/names", get(names).post(set_name))
+        .route("/v1/sectors/{sector}/names/{name}/release", post(release_name))
         .route("/v1/trust", get(trust).post(add_trust).delete(remove_trust))
         .route("/v1/credentials", get(credentials))
         .route("/v1/credentials/offer", post(offer_credential))
@@ -129,6 +134,13 @@ struct GrantsPage {
     sid: Option<String>,
     #[serde(default)]
     all: bool,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamesPage {
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -265,6 +277,69 @@ async fn rotate_resource_secret(
 ) -> Answer {
     let by = by(caller, change.dry_run);
     answer(broker.rotate_resource_secret(&by, &resource, rotate).await)
+}
+
+async fn move_client(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(client): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(to): Body<MoveClient>,
+) -> Answer {
+    answer(broker.move_client(&by(caller, change.dry_run), &client, &to).await)
+}
+
+async fn sectors(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
+    list("sectors", broker.list_sectors().await)
+}
+
+async fn add_sector(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Asked(change): Asked<Change>,
+    Body(add): Body<AddSector>,
+) -> Answer {
+    answer(broker.add_sector(&by(caller, change.dry_run), &add).await)
+}
+
+async fn edit_sector(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(sector): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(edit): Body<EditSector>,
+) -> Answer {
+    answer(broker.edit_sector(&by(caller, change.dry_run), &sector, &edit).await)
+}
+
+async fn names(
+    State(broker): State<Broker>,
+    _: Caller,
+    Path(sector): Path<String>,
+    Asked(asked): Asked<NamesPage>,
+) -> Answer {
+    let NamesPage { after, limit } = asked;
+    page("names", broker.list_names(&sector, &Part { after, limit }).await)
+}
+
+async fn set_name(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path(sector): Path<String>,
+    Asked(change): Asked<Change>,
+    Body(set): Body<SetName>,
+) -> Answer {
+    answer(broker.set_name(&by(caller, change.dry_run), &sector, &set).await)
+}
+
+async fn release_name(
+    State(broker): State<Broker>,
+    caller: Caller,
+    Path((sector, name)): Path<(String, String)>,
+    Asked(change): Asked<Change>,
+    Body(_): Body<Nothing>,
+) -> Answer {
+    answer(broker.release_name(&by(caller, change.dry_run), &sector, &name).await)
 }
 
 async fn trust(State(broker): State<Broker>, _: Caller, _: Asked<Nothing>) -> Answer {
@@ -473,7 +548,8 @@ mod tests {
         let described = described.lines().filter_map(|line| line.strip_prefix("  /v1/"));
         let described: Vec<&str> = described.map(|line| line.trim_end_matches(':')).collect();
         let source = include_str!("admin.rs");
-        let routed = source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"/v1/"));
+        let routed = source.split(".route(").skip(1);
+        let routed = routed.filter_map(|rest| rest.trim_start().strip_prefix("\"/v1/"));
         let routed: Vec<&str> = routed.filter_map(|rest| rest.split('"').next()).collect();
         assert!(routed.len() > 10);
         assert_eq!(described, routed);

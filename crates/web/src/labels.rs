@@ -10,6 +10,7 @@ use sekisho_login::consent::{AskedResource, ConsentQuestion, ReleasedClaim};
 use sekisho_login::{DeniedLogin, ServiceFacts, asked as ask};
 use sekisho_oauth::device::WaitingDevice;
 use sekisho_profile::Code;
+use sekisho_registry::sectors::chosen_name;
 use sekisho_site::paths;
 use serde_json::Value;
 
@@ -97,9 +98,10 @@ pub(crate) fn consent_view(
     };
     let (optional, required): (Vec<_>, Vec<_>) =
         question.released.iter().partition(|claim| claim.optional);
+    let chosen = chosen_name(&question.facts.party.sector).is_some();
     let item = |claim: &&ReleasedClaim| ClaimItem {
         id: claim.name.clone(),
-        label: released_label(&claim.name)
+        label: released_label(&claim.name, chosen)
             .map_or_else(|| claim.name.clone(), |label| label.say(lang).to_owned()),
         value: released(&claim.name, &claim.value, lang),
     };
@@ -121,6 +123,7 @@ pub(crate) fn consent_view(
             .iter()
             .map(|resource| resource_fact(resource, lang))
             .collect(),
+        shared: question.shared.iter().map(|name| say(lang, name)).collect(),
         gpu: question.permit.as_ref().map(|permit| gpu_facts(permit, lang)),
     }
 }
@@ -171,19 +174,24 @@ fn actions(value: &Value, lang: Lang) -> String {
     words.collect::<Vec<_>>().join(texts::LIST_COMMA.say(lang))
 }
 
-/// The label of a claim by its name in the relying party's answer.
-fn released_label(name: &str) -> Option<Words> {
+/// The label of a claim by its name in the relying party's answer. In a sector that an operator chose,
+/// the user name is not one service's own.
+fn released_label(name: &str, chosen: bool) -> Option<Words> {
     Some(match name {
         "name" => texts::CLAIM_NAME,
         "name#ja-Hani-JP" => texts::CLAIM_NAME_KANJI,
         "name#ja-Kana-JP" => texts::CLAIM_NAME_KANA,
         "name#ja-Latn-JP" => texts::CLAIM_NAME_LATIN,
+        "preferred_username" if chosen => texts::CLAIM_USERNAME_SHARED,
         "preferred_username" => texts::CLAIM_USERNAME,
         "locale" => texts::CLAIM_LOCALE,
         "email" => texts::CLAIM_EMAIL,
         "email_verified" => texts::CLAIM_EMAIL_VERIFIED,
         "organization" => texts::CLAIM_ORGANIZATION,
         "groups" => texts::CLAIM_GROUPS,
+        "uid_number" => texts::CLAIM_UID,
+        "gid_number" => texts::CLAIM_GID,
+        "eduperson_entitlement" => texts::CLAIM_ENTITLEMENT,
         "training" => texts::CLAIM_TRAINING,
         _ => return None,
     })
@@ -193,6 +201,7 @@ fn released_label(name: &str) -> Option<Words> {
 fn released(name: &str, value: &Value, lang: Lang) -> String {
     match (name, value) {
         ("email_verified", Value::Bool(true)) => texts::VERIFIED.say(lang).to_owned(),
+        ("uid_number" | "gid_number", Value::Null) => texts::VALUE_ASSIGNED.say(lang).to_owned(),
         ("email_verified", Value::Bool(false)) => texts::NOT_VERIFIED.say(lang).to_owned(),
         _ => readable(value, lang),
     }
@@ -248,7 +257,7 @@ mod tests {
         let protocol =
             ["sub", "auth_time", "acr", "amr", "sid", "authorization_details", "svc_residency"];
         for name in sekisho_profile::scopes::claims_supported(&scopes) {
-            assert!(protocol.contains(&name) || released_label(name).is_some(), "{name}");
+            assert!(protocol.contains(&name) || released_label(name, false).is_some(), "{name}");
         }
     }
 

@@ -108,6 +108,8 @@ texts! {
     CONSENT_RESOURCES: "ほかのサーバーの利用", "Other servers";
     CONSENT_RESOURCES_HELP: "サービスは、あなたとして次のサーバーを利用できるようになります。", "The service may use these servers as you.";
     CONSENT_RESOURCE_PLAIN: "利用", "Use";
+    CONSENT_SHARED: "同じ利用者だと分かるサービス", "Services that know you by the same name";
+    CONSENT_SHARED_WHY: "このサービスは、次のサービスと同じ識別子と利用者名であなたを識別します。あなたが同じ人であることを互いに確認できます。", "This service knows you by the same identifier and user name as the following ones. They can tell each other that you are the same person.";
     CONSENT_NOT_GIVEN: "渡さない情報", "What is not shared";
     NOT_TOLD: "サービスは示していません", "Not stated by the service";
     YES: "はい", "Yes";
@@ -126,11 +128,16 @@ texts! {
     CLAIM_NAME_KANA: "氏名（カナ）", "Name (kana)";
     CLAIM_NAME_LATIN: "氏名（ローマ字）", "Name (Latin letters)";
     CLAIM_USERNAME: "このサービスだけで使う利用者名", "User name, for this service only";
+    CLAIM_USERNAME_SHARED: "複数のサービスに共通の利用者名", "User name, the same at several services";
     CLAIM_LOCALE: "言語", "Language";
     CLAIM_EMAIL: "メールアドレス", "Email address";
     CLAIM_EMAIL_VERIFIED: "メールアドレスの確認", "Email address check";
     CLAIM_ORGANIZATION: "所属組織", "Organization";
     CLAIM_GROUPS: "役割", "Roles";
+    CLAIM_ENTITLEMENT: "所属組織ごとの役割", "Roles by organization";
+    CLAIM_UID: "利用者番号（UID）", "User number (UID)";
+    CLAIM_GID: "グループ番号（GID）", "Group number (GID)";
+    VALUE_ASSIGNED: "ログインのときに割り当てます", "assigned when you log in";
     CLAIM_TRAINING: "修了した研修", "Completed training";
     VALUE_CORPORATE_NUMBER: "法人番号 {value}", "corporate number {value}";
     VALUE_LEVEL: "レベル{value}以上", "level {value} or higher";

@@ -15,6 +15,7 @@ use sekisho_oauth::token::GrantType;
 use sekisho_profile::Act;
 use sekisho_registry::RelyingParty;
 use sekisho_registry::clients::sector_of;
+use sekisho_registry::sectors::{NameSource, Naming, chosen, told};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -66,6 +67,10 @@ pub struct AddClient {
     /// The algorithm of ID tokens: `RS256` (the default) or `ES256`.
     #[serde(default = "rs256")]
     pub id_token_signed_response_alg: Algorithm,
+    /// The sector whose services know people by the same subject and user name; by default the host
+    /// of the first redirect URI, or the client alone.
+    #[serde(default)]
+    pub sector: Option<String>,
     /// The id of the configured service that people use through this client, if any.
     #[serde(default)]
     pub service: Option<String>,
@@ -117,6 +122,8 @@ pub struct AddedClient {
     pub token_endpoint_auth_method: String,
     /// The URLs that it needs.
     pub endpoints: Endpoints,
+    /// Its sector: the name that the operator chose, a host, or the client alone.
+    pub sector: String,
 }
 
 /// A relying party, as listed.
@@ -136,6 +143,8 @@ pub struct ClientRow {
     pub grant_types: Vec<GrantType>,
     /// The id of the service that people use through this client, if any.
     pub service: Option<String>,
+    /// Its sector: the name that the operator chose, a host, or the client alone.
+    pub sector: String,
 }
 
 impl Broker {
@@ -159,6 +168,7 @@ impl Broker {
             grant_types: party.client.grant_types.clone(),
             token_endpoint_auth_method: party.client.authentication.method().to_owned(),
             endpoints: self.endpoints(&party.client),
+            sector: told(&party.sector),
         };
         let changed = self
             .change(by, Change::new(Act::ClientAdd, id), |tx| {
@@ -214,7 +224,12 @@ impl Broker {
         };
         let no_uri = || AdminError::Invalid(RegistrationError::NoRedirectUri.to_string());
         Ok(RelyingParty {
-            sector: sector_of(&client.client_id, &client.redirect_uris).ok_or_else(no_uri)?,
+            sector: match &add.sector {
+                Some(name) => chosen(name).map_err(AdminError::invalid)?,
+                None => sector_of(&client.client_id, &client.redirect_uris).ok_or_else(no_uri)?,
+            },
+            naming: Naming::Sector,
+            names_from: NameSource::default(), // given by `Registry::add_client_in`
             service: add.service.clone(),
             purpose: add.purpose.clone(),
             cross_device: add.cross_device,
@@ -247,7 +262,7 @@ impl Broker {
 }
 
 fn row(party: RelyingParty) -> ClientRow {
-    let RelyingParty { client, service, .. } = party;
+    let RelyingParty { client, service, sector, .. } = party;
     ClientRow {
         client_id: client.client_id,
         name: client.client_name,
@@ -256,5 +271,6 @@ fn row(party: RelyingParty) -> ClientRow {
         scopes: client.scopes,
         grant_types: client.grant_types,
         service,
+        sector: told(&sector),
     }
 }

@@ -273,7 +273,7 @@ impl Part {
         self.after.as_ref().map(|text| read(text).ok_or_else(unknown)).transpose()
     }
 
-    fn limit(&self) -> Result<usize, AdminError> {
+    pub(super) fn limit(&self) -> Result<usize, AdminError> {
         match self.limit {
             Some(0) => Err(AdminError::Invalid("limit is at least 1".to_owned())),
             limit => Ok(limit.unwrap_or(MAX_PAGE).min(MAX_PAGE)),

@@ -209,6 +209,16 @@ codes! {
         user: "発行元から証明書を受け取り直してください。" / "Get the credential again from its issuer.",
         admin: "組織の鍵が他者の手にある疑いがあります。証明書の鍵を --compromised で取り消すことを検討してください。" / "The organization's key may be in other hands. Consider to withdraw its credential key with --compromised.",
     }
+    NameTaken = "C-2031", 403, "access_denied" {
+        cause: "あなたの証明書から決まる利用者名は、このサービスでは使えません。ほかの人が使っているか、以前使われていました。" / "The user name that your credential proposes cannot be yours at this service. Somebody has it, or had it before.",
+        user: "サービスの管理者に、別の利用者名を割り当てるよう依頼してください。" / "Ask the administrator of the service to give you another user name.",
+        admin: "sekisho name set で、この人に別の利用者名を割り当ててください。監査記録に本人の番号があります。" / "Give the person another user name with sekisho name set. The audit log names the person.",
+    }
+    NoUserName = "C-2032", 403, "access_denied" {
+        cause: "あなたの証明書からは、このサービスで使える利用者名が決まりません。" / "Your credential proposes no user name that this service can use.",
+        user: "サービスの管理者に、利用者名を割り当てるよう依頼してください。" / "Ask the administrator of the service to give you a user name.",
+        admin: "sekisho name set で、この人に利用者名を割り当ててください。監査記録に本人の番号があります。" / "Give the person a user name with sekisho name set. The audit log names the person.",
+    }
     AffiliationNotAllowed = "P-3111", 403, "access_denied" {
         cause: "この利用が認められる所属区分ではありません。" / "Your type of affiliation is not allowed for this use.",
         user: "所属区分が正しいか、所属組織の管理者に確認してください。" / "Ask your organization's administrator whether your affiliation is recorded correctly.",

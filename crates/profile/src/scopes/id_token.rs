@@ -32,6 +32,9 @@ const LONGEST: &[(&str, usize)] = &[
     ("email_verified", 5),
     ("organization", 280),
     ("groups", 352),
+    ("eduperson_entitlement", 352),
+    ("uid_number", 10),
+    ("gid_number", 10),
     ("training", 190),
     ("authorization_details", 400),
     ("svc_residency", 200),
@@ -98,6 +101,7 @@ mod tests {
             "openid profile email",
             "openid profile email organization offline_access",
             "openid profile email organization training",
+            "openid profile email organization groups eduperson_entitlement",
             "openid profile email gpu_access",
             "openid profile organization gpu_access",
         ] {

@@ -2,6 +2,12 @@
 
 use super::*;
 
+const OURS: Ours<'static> = Ours {
+    preferred_username: Some("u-7Q2M"),
+    ids: Some(Ids { uid: 200_001, gid: 200_000 }),
+    authority: "auth.example.jp",
+};
+
 fn scopes(text: &str) -> Vec<String> {
     sekisho_oauth::scope::parse(text).unwrap()
 }
@@ -16,13 +22,14 @@ fn shown(affiliation: Value) -> BTreeMap<String, Claims> {
 }
 
 fn released(text: &str, claims_by_type: &BTreeMap<String, Claims>) -> Value {
-    Value::Object(release(&scopes(text), claims_by_type, "u-7Q2M"))
+    Value::Object(release(&scopes(text), claims_by_type, &OURS))
 }
 
 fn taro() -> BTreeMap<String, Claims> {
     let mut shown = shown(json!({
         "org_corporate_number": "7900000000002",
         "org_name": "瀬戸内精密工業株式会社",
+        "org_name#en": "Setouchi Precision Industries",
         "affiliation_type": "regular",
         "home_org_corporate_number": "8900000000001",
         "member_ref": "m-1",
@@ -52,7 +59,7 @@ fn a_named_claim_comes_alone() {
         wallet_claims(&scopes("openid"), &["email", "name#ja-Kana-JP", "preferred_username"]);
     let paths = &asked[LOGIN];
     assert_eq!(paths.len(), 4, "{paths:?}");
-    let released = release_named(&scopes("openid"), &["email", "name"], &taro(), "u-7Q2M");
+    let released = release_named(&scopes("openid"), &["email", "name"], &taro(), &OURS);
     let names: Vec<_> = released.keys().map(String::as_str).collect();
     assert_eq!(names, ["name", "email"]);
     assert_eq!(wallet_claims(&scopes("email"), &["email"])[LOGIN].len(), 2);
@@ -73,6 +80,7 @@ fn the_wallet_is_asked_for_what_the_scopes_need_and_no_more() {
             &["email"],
             &["email_verified"],
             &["org_name"],
+            &["org_name#en"],
             &["affiliation_type"],
             &["roles", "*"],
         ])
@@ -102,11 +110,22 @@ fn each_scope_releases_its_claims() {
             "organization": {
                 "corporate_number": "7900000000002",
                 "name": "瀬戸内精密工業株式会社",
+                "name#en": "Setouchi Precision Industries",
                 "affiliation_type": "regular",
             },
             "groups": ["ml-engineer", "gpu-user"],
         })
     );
+    let groups = json!({"groups": ["ml-engineer", "gpu-user"]});
+    assert_eq!(released("groups", &taro), groups);
+    let urn = |role: &str| {
+        format!("urn:x-sekisho:auth.example.jp:group:7900000000002:{role}#auth.example.jp")
+    };
+    assert_eq!(
+        released("eduperson_entitlement", &taro),
+        json!({"eduperson_entitlement": [urn("ml-engineer"), urn("gpu-user")]})
+    );
+    assert_eq!(released("posix", &taro), json!({"uid_number": 200_001, "gid_number": 200_000}));
     assert_eq!(
         released("training", &taro),
         json!({"training": [{"achievement": "dss-l-1", "level_gte": 2, "until": "2027-03-31"}]})
@@ -120,7 +139,7 @@ fn everything_that_is_released_is_advertised() {
     let Value::Object(released) = released(&all.join(" "), &taro()) else { panic!() };
     assert!(released.keys().all(|name| advertised.contains(&name.as_str())), "{released:?}");
     for row in TABLE {
-        let one = release(&scopes(row.scope), &taro(), "u");
+        let one = release(&scopes(row.scope), &taro(), &OURS);
         assert!(one.keys().all(|name| row.claims.contains(&name.as_str())), "{}", row.scope);
     }
 }

@@ -10,8 +10,8 @@ use clap::{Subcommand, ValueEnum};
 use sekisho_broker::admin::{AddedClient, ClientRow, GrantType};
 use sekisho_jose::Algorithm;
 
-use super::Rehearsal;
 use super::session::{Session, body};
+use super::{Rehearsal, client_move};
 use crate::api::{Call, segment};
 use crate::table::Table;
 use crate::{Failure, text_file, words};
@@ -51,6 +51,11 @@ pub(super) enum Command {
     ///
     /// Example: sekisho client test portal --url 'https://auth.example.jp/authorize?client_id=portal&response_type=code&redirect_uri=https%3A%2F%2Fgpu.example.jp%2Fcallback&scope=openid%20profile&state=x&nonce=y'
     Test(test::Test),
+    /// Moves a relying party to another sector or host, and says by which sub and user name it knew each
+    /// person and by which it will; its codes and tokens end, and user names go along
+    ///
+    /// Example: sekisho client move portal --sector hpc --dry-run
+    Move(client_move::Move),
     /// Removes a relying party: its codes and tokens die with it, and a later one of the same id gets
     /// none of them
     ///
@@ -115,8 +120,12 @@ impl Session<'_, '_> {
         match command {
             Command::Add(add) => {
                 let (dry_run, snippet) = (add.rehearsal.dry_run, add.snippet);
+                let chosen = add.sector.is_some();
                 let call = Call::post("/v1/clients", body(&add.into_request()?)?);
                 self.change(call, dry_run, |session, added: AddedClient| {
+                    if chosen {
+                        session.fact(&words::SECTOR, &added.sector);
+                    }
                     session.added_client(&added, snippet);
                 })
                 .await
@@ -126,6 +135,7 @@ impl Session<'_, '_> {
             Command::Edit(edit) => self.edit_client(*edit).await,
             Command::RotateSecret(rotate) => self.rotate_secret(rotate).await,
             Command::Test(test) => self.test_client(test).await,
+            Command::Move(moved) => self.move_client(moved).await,
             Command::Remove { client_id, yes, rehearsal } => {
                 self.confirm(&client_id, yes, rehearsal.dry_run)?;
                 let call = Call::delete(path(&client_id, ""));

@@ -135,6 +135,7 @@ fn client(id: &str, ja: &str, en: &str, service: &str, native: bool) -> Part {
         grant_types: GrantType::of_a_login(),
         token_endpoint_auth_method: "client_secret_basic".to_owned(),
         id_token_signed_response_alg: Algorithm::Rs256,
+        sector: None,
         service: Some(service.to_owned()),
         native,
         cross_device: true,
@@ -217,6 +218,7 @@ fn affiliation() -> Value {
     json!({
         "org_corporate_number": TENANT,
         "org_name": "瀬戸内精密工業株式会社",
+        "org_name#en": "Setouchi Precision Industries",
         "affiliation_type": "regular",
         "member_ref": PERSON,
         "name": "山田 太郎",

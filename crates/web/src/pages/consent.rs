@@ -55,6 +55,8 @@ pub struct ConsentView {
     pub offline: bool,
     /// The other servers that get an access token: the name of each, and what it allows there.
     pub resources: Vec<Fact>,
+    /// The other services that know the person by the same name.
+    pub shared: Vec<String>,
 }
 
 #[derive(Template)]

@@ -164,6 +164,7 @@ fn consent_view(lang: Lang, make: Make<'_>) -> ConsentView {
             label: say("データ保管庫", "Data store"),
             value: make("storage.read:/data compute.read"),
         }],
+        shared: vec![say("計算クラスター", "Compute cluster")],
         not_given: vec![say("生年月日", "Date of birth"), say("住所", "Address")],
         gpu: Some(vec![
             Fact { label: say("区画", "Partition"), value: make("h100-ishikari") },

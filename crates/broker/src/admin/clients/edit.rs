@@ -11,6 +11,7 @@ use sekisho_oauth::token::GrantType;
 use sekisho_profile::Act;
 use sekisho_registry::RelyingParty;
 use sekisho_registry::clients::keeps_sector;
+use sekisho_registry::sectors::told;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
@@ -196,8 +197,8 @@ impl Broker {
         self.check_party(&after)?;
         if !keeps_sector(before, &after.client.redirect_uris) {
             return Err(AdminError::Invalid(format!(
-                "no redirect URI would be left on {}, the sector from which the client's users have their sub and their user names: with another sector all of them would be strangers to the service. Keep one redirect URI there, or move the client to another sector together with its users",
-                before.sector
+                "no redirect URI would be left on {}, the sector from which the client's users have their sub and their user names: with another sector all of them would be strangers to the service. Keep one redirect URI there, or move the client to another sector together with its users, with client move",
+                told(&before.sector)
             )));
         }
         Ok(after)

@@ -6,6 +6,7 @@ use sekisho_jose::{Algorithm, JwkSet};
 use sekisho_oauth::client::{ApplicationType, Client, ClientAuthentication, ClientKeys};
 use sekisho_oauth::token::GrantType;
 use sekisho_registry::RelyingParty;
+use sekisho_registry::sectors::told;
 use sekisho_site::paths;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -145,7 +146,7 @@ impl Broker {
             require_pkce: client.require_pkce,
             required_acr: client.required_acr,
             default_max_age: client.default_max_age,
-            sector,
+            sector: told(&sector),
             created: client.created,
         }
     }

@@ -53,6 +53,10 @@ pub(in crate::cli) struct Add {
     /// The algorithm of its ID tokens: RS256 or ES256
     #[arg(long, value_name = "ALG", default_value = "RS256", value_parser = algorithm)]
     id_token_alg: Algorithm,
+    /// The sector to which it belongs: its services know people by the same sub and user name, and
+    /// people are told [default: the host of the first redirect URI, or the client alone]
+    #[arg(long, value_name = "NAME")]
+    pub(super) sector: Option<String>,
     /// The service of sekisho.toml that it stands for
     #[arg(long, value_name = "ID")]
     service: Option<String>,
@@ -99,6 +103,7 @@ impl Add {
             grant_types,
             token_endpoint_auth_method: self.auth.name().to_owned(),
             id_token_signed_response_alg: self.id_token_alg,
+            sector: self.sector,
             service: self.service,
             native: self.native,
             cross_device: self.cross_device,

@@ -100,8 +100,15 @@ async fn discovery_says_what_is_mounted_and_nothing_else() {
     grants.sort();
     let pre_authorized = "urn:ietf:params:oauth:grant-type:pre-authorized_code";
     let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
-    let mounted =
-        ["authorization_code", "client_credentials", "refresh_token", pre_authorized, exchange];
+    let device = "urn:ietf:params:oauth:grant-type:device_code";
+    let mounted = [
+        "authorization_code",
+        "client_credentials",
+        "refresh_token",
+        device,
+        pre_authorized,
+        exchange,
+    ];
     assert_eq!(grants, mounted);
     assert_eq!(list("authorization_details_types_supported"), ["gpu_access"]);
     assert_eq!(document["authorization_response_iss_parameter_supported"], true);

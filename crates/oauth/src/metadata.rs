@@ -211,6 +211,7 @@ mod tests {
                 "authorization_code", "refresh_token",
                 "urn:ietf:params:oauth:grant-type:pre-authorized_code", "client_credentials",
                 "urn:ietf:params:oauth:grant-type:token-exchange",
+                "urn:ietf:params:oauth:grant-type:device_code",
             ],
             "subject_types_supported": ["pairwise"],
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],

@@ -12,6 +12,8 @@ const LAB: &str = "https://lab.example.jp";
 const OTHER: &str = "https://other.example.jp";
 const A: &str = "https://a.domain.jp";
 const B: &str = "https://b.domain.jp";
+const P: &str = "https://p.example.jp";
+const Q: &str = "https://q.example.jp";
 const HTML: (&str, &str) = ("accept", "text/html,*/*;q=0.8");
 
 fn guard(id: &str, origins: &[&str], scopes: &str) -> Guard {
@@ -33,6 +35,7 @@ fn guards(config: &mut Config) {
         guard("lab", &[LAB], "openid profile organization"),
         guard("other", &[OTHER], "openid"),
         Guard { cookie_domain: domain, ..guard("domain", &[A, B], "openid") },
+        guard("pair", &[P, Q], "openid"),
         guard("gpu", &["https://gpu.example.jp"], "openid gpu_access"),
         Guard {
             groups: vec!["admin".to_owned()],
@@ -64,7 +67,7 @@ async fn client(world: &World, guard: &str) -> Rp {
 
 async fn client_with(world: &World, guard: &str, scopes: &str) -> Rp {
     let found = world.broker.registry().guards();
-    let origins = [LAB, OTHER, A, "https://gpu.example.jp", "https://few.example.jp"];
+    let origins = [LAB, OTHER, A, P, "https://gpu.example.jp", "https://few.example.jp"];
     let origin =
         origins.into_iter().find(|origin| found.at(origin).unwrap().0.id == guard).unwrap();
     let redirect_uris = vec![format!("{origin}/.sekisho/callback")];
@@ -553,6 +556,13 @@ async fn tokens_06_one_callback_serves_a_domain() {
         let cookie = format!("{name}={value}");
         assert_eq!(ask(&world, &url, &[("cookie", &cookie)]).await.status, 401, "{url}");
     }
+    // Without a domain, it is of the origin where it began.
+    let pair = client(&world, "pair").await;
+    let mut visitor_of_p = Visitor::default();
+    visitor_of_p.log_in(&world, &wallet, &format!("{P}/"), &pair).await;
+    assert_eq!(visitor_of_p.ask(&world, &format!("{P}/")).await.status, 200);
+    assert_eq!(visitor_of_p.ask(&world, &format!("{Q}/")).await.status, 303);
+
     // What others planted under the same name disturbs nothing.
     let planted = format!("__Secure-sekisho-guard-domain=x; {}", visitor.cookie());
     assert_eq!(ask(&world, &page, &[("cookie", &planted)]).await.status, 200);
@@ -588,9 +598,13 @@ async fn tokens_06_who_lacks_a_group_is_refused() {
 /// A guard that demands a permit lets nobody in without one that stands.
 #[tokio::test]
 async fn tokens_06_a_permit_is_demanded_and_has_to_stand() {
-    let mut world = world().await;
+    let mut world = World::with(|config| {
+        guards(config);
+        config.gates[0].permit_hours = 1;
+    })
+    .await;
     let rp = client(&world, "gpu").await;
-    let wallet = world.trained_member().await;
+    let mut wallet = world.trained_member().await;
     let (mut visitor, page) = (Visitor::default(), "https://gpu.example.jp/run");
     visitor.log_in(&world, &wallet, page, &rp).await;
     let passed = visitor.ask(&world, page).await;
@@ -602,9 +616,16 @@ async fn tokens_06_a_permit_is_demanded_and_has_to_stand() {
     let bearer = format!("Bearer {}", plain.access_token);
     assert_eq!(ask(&world, page, &[("authorization", &bearer)]).await.status, 403);
 
+    // The permit ends before the session does. Another login asks for another.
+    world.clock.advance(3600);
+    assert_eq!(visitor.ask(&world, page).await.status, 303);
+    visitor.log_in(&world, &wallet, page, &rp).await;
+    assert_eq!(visitor.ask(&world, page).await.status, 200);
+
     world.restart(|config| config.gates[0].training.as_mut().unwrap().min_level = 3).await;
     assert_eq!(visitor.ask(&world, page).await.status, 303);
     let request = visitor.begin(&world, page).await;
+    wallet.now = world.broker.site().clock().now();
     let denied = visitor.broker.show(&wallet, &request, &rp).await;
     assert_eq!(denied.reasons(), ["P-3201"], "{}", denied.body);
 }

@@ -536,3 +536,60 @@ async fn tokens_05_a_proof_that_is_tested_fares_as_the_test_says() {
         "{message}"
     );
 }
+
+/// What a client got by a grant that was taken away is not active any more: neither its own tokens, nor
+/// those that it exchanged. A resource is told no more of the person than the client may ask for.
+#[tokio::test]
+async fn tokens_05_tokens_of_a_grant_that_was_taken_away_are_not_active() {
+    let world = World::start().await;
+    let (rp, hub) = (world.rp().await, world.rp().await);
+    let claims = json!({"preferred_username": "preferred_username"});
+    let front = json!({"format": "jwt", "agents": [hub.client_id], "claims": claims});
+    let secret = world.resource("front", &rp, front).await;
+    world.resource("back", &hub, json!({"format": "jwt"})).await;
+    world.resource("plain", &hub, json!({})).await;
+    let asked = rp.request("openid profile", &[("resource", "https://front.example")]);
+    let tokens = Browser::new().log_in(&world.member().await, &asked, &rp).await;
+    let exchange = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", tokens.access_token.as_str()),
+        ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ("audience", "https://back.example"),
+    ];
+    let own = |name: &'static str| [("grant_type", "client_credentials"), ("audience", name)];
+    let mut given = Vec::new();
+    for form in [&exchange[..], &own("https://back.example"), &own("https://plain.example")] {
+        let (status, body) = hub.token_request(form).await;
+        assert_eq!(status, 200, "{body}");
+        given.push(text(&body, "access_token"));
+    }
+    let active = async || {
+        let mut active = Vec::new();
+        for token in &given {
+            active.push(introspect(&hub, token).await.1["active"] == true);
+        }
+        active
+    };
+    let grants = |remove: &[GrantType], add: &[GrantType]| EditClient {
+        grant_types: ListEdit { remove: remove.to_vec(), add: add.to_vec(), set: None },
+        ..none()
+    };
+    let (exchanging, itself) = (GrantType::TokenExchange, GrantType::ClientCredentials);
+    assert_eq!(active().await, [true, true, true]);
+    edit(&world, &hub, grants(&[exchanging], &[])).await;
+    assert_eq!(active().await, [false, true, true]);
+    assert_eq!(hub.refused(&exchange).await.1, "unauthorized_client");
+    edit(&world, &hub, grants(&[itself], &[exchanging])).await;
+    assert_eq!(active().await, [true, false, false]);
+    assert_eq!(hub.refused(&own("https://back.example")).await.1, "unauthorized_client");
+
+    let resource = Rp { client_id: "front".to_owned(), secret: Some(secret), ..rp.clone() };
+    let seen = introspect(&resource, &tokens.access_token).await.1;
+    assert!(seen["active"] == true && seen["username"].is_string(), "{seen}");
+    edit(&world, &rp, EditClient { scopes: without(&["profile", "offline_access"]), ..none() })
+        .await;
+    let seen = introspect(&resource, &tokens.access_token).await.1;
+    assert!(seen["active"] == true && seen.get("username").is_none(), "{seen}");
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "x")];
+    assert_eq!(rp.refused(&form).await.1, "unauthorized_client");
+}

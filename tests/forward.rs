@@ -2,7 +2,7 @@
 //! logins that begin and end there. The test is the proxy: it says what a real one says.
 
 use reqwest::header::{HeaderMap, HeaderValue};
-use sekisho_broker::admin::{EditResource, EndSession};
+use sekisho_broker::admin::{EditClient, EditResource, EndSession, ListEdit};
 use sekisho_broker::config::Config;
 use sekisho_registry::Guard;
 use sekisho_tests::{Browser, Page, Rp, Wallet, World, http, parameter};
@@ -726,4 +726,34 @@ async fn tokens_06_a_token_for_a_resource_counts_at_its_guard() {
         EditResource { remove_clients: vec![rp.client_id.clone()], ..EditResource::default() };
     world.broker.edit_resource(&world.act(), "store", &edit).await.unwrap();
     assert_eq!(at(store, &whole).await.status, 401);
+}
+
+/// A registration that is changed counts at a guard at once, for sessions and tokens that live; nothing
+/// ends by it.
+#[tokio::test]
+async fn tokens_05_a_guard_is_held_to_the_registration_of_now() {
+    let world = world().await;
+    let rp = client(&world, "lab").await;
+    let wallet = world.member().await;
+    let page = format!("{LAB}/");
+    let mut visitor = Visitor::default();
+    visitor.log_in(&world, &wallet, &page, &rp).await;
+    let asked = rp.request("openid profile organization", &[]);
+    let token = Browser::new().log_in(&wallet, &asked, &rp).await.access_token;
+    let bearer = format!("Bearer {token}");
+    let both = async || {
+        let session = visitor.ask(&world, &page).await.status;
+        (session, ask(&world, &page, &[("authorization", &bearer)]).await.status)
+    };
+    let edit = async |scopes: ListEdit<String>| {
+        let edit = EditClient { scopes, ..EditClient::default() };
+        world.broker.edit_client(&world.act(), &rp.client_id, &edit).await.unwrap();
+    };
+    let names = || vec!["profile".to_owned()];
+    assert_eq!(both().await, (200, 200));
+    edit(ListEdit { remove: names(), ..ListEdit::default() }).await;
+    let (session, bearer_now) = both().await;
+    assert!(session != 200 && bearer_now != 200, "{session} {bearer_now}");
+    edit(ListEdit { add: names(), ..ListEdit::default() }).await;
+    assert_eq!(both().await, (200, 200));
 }

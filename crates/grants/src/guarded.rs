@@ -7,7 +7,8 @@
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_jose::Claims;
-use sekisho_oauth::token::CodeBinding;
+use sekisho_oauth::client::redirect_uri_matches;
+use sekisho_oauth::token::{CodeBinding, GrantType};
 use sekisho_profile::scopes::GPU_ACCESS;
 use sekisho_profile::{Act, Code, Outcome, Reason};
 use sekisho_registry::{Guard, RelyingParty};
@@ -78,7 +79,7 @@ impl Grants {
             && self.reaches(of, audience, |party| row.is_of(&grant, party)).await?;
         let found = if counts { self.alive(&row.grant, now).await? } else { None };
         Ok(found.map(|Shown { party, grant }| {
-            let mut grant = grant.limited_to(&row);
+            let mut grant = grant.limited_to(&row).within(&party);
             if resource.is_some_and(|resource| details_at(resource, &grant, now).is_none()) {
                 grant.permit = None;
             }
@@ -114,9 +115,9 @@ impl Grants {
             return Ok(None);
         };
         let party = self.registry.find_client(&grant.client_id).await?;
-        let Some(party) = party.filter(|party| grant.is_of(party)) else { return Ok(None) };
+        let Some(party) = party.filter(|party| grant.suits(party)) else { return Ok(None) };
         let grant = told(self.looked(key, grant, now).await?);
-        Ok(grant.map(|grant| Shown { party, grant }))
+        Ok(grant.map(|grant| Shown { grant: grant.within(&party), party }))
     }
 
     /// The claims of these scopes that the person released, and the permit if the scopes ask for one.
@@ -184,7 +185,7 @@ impl Grants {
             }
             return refused(tx, fallen.code.into());
         }
-        if !grant.is_of(opening.party) || !self.registry.is_registered_in(tx, opening.party)? {
+        if !grant.suits(opening.party) || !self.registry.is_registered_in(tx, opening.party)? {
             return refused(tx, Code::UnknownClient.into());
         }
         let client_id = opening.client_id().to_owned();
@@ -233,7 +234,9 @@ impl Opening<'_> {
 
     fn fits(&self, binding: &CodeBinding) -> bool {
         let challenge = binding.code_challenge.as_ref();
-        binding.client_id == self.client_id()
+        self.party.client.may_use(GrantType::AuthorizationCode)
+            && redirect_uri_matches(&self.party.client, &binding.redirect_uri)
+            && binding.client_id == self.client_id()
             && binding.redirect_uri == self.redirect_uri
             && challenge.is_some_and(|challenge| challenge.verify(self.verifier).is_ok())
     }

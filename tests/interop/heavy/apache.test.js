@@ -132,4 +132,8 @@ test('an API that asks takes what stands', { timeout: 60_000 }, async () => {
   assert.equal(await call('/api-now/jobs', foreign.access_token), 401);
   await stage.sekisho('credential', 'revoke', goro.credential, '--yes');
   assert.equal(await call('/api-now/jobs', fresh.access_token), 401);
+  // As the page says: an answer is kept for ten seconds.
+  assert.equal(await call('/api-now/jobs', access_token), 200);
+  await clock.advance(11);
+  assert.equal(await call('/api-now/jobs', access_token), 401);
 });

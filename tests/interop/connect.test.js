@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Page } from './page.js';
-import { Clock, HOST, Program, colleague, freePort, logIn, taro } from './services.js';
+import { Clock, HOST, Program, approve, colleague, freePort, logIn, taro } from './services.js';
 import { Browser, Stage, attribute, target } from './stage.js';
 
 const run = promisify(execFile);
@@ -77,7 +77,7 @@ describe('by hand', () => {
 
   /** The answer is the one of the page, but for what is drawn anew each time. */
   function alike(name, answer) {
-    const drawn = ['jti', 'username', 'access_token', 'refresh_token', 'id_token', 'sub', 'sid', 'at_hash', 'preferred_username', 'exp', 'iat', 'auth_time', 'expires'];
+    const drawn = ['device_code', 'user_code', 'verification_uri_complete', 'jti', 'username', 'access_token', 'refresh_token', 'id_token', 'sub', 'sid', 'at_hash', 'preferred_username', 'exp', 'iat', 'auth_time', 'expires'];
     const masked = (value) => JSON.parse(JSON.stringify(value, (key, inner) => (drawn.includes(key) ? typeof inner : inner)));
     assert.deepEqual(masked(answer), masked(JSON.parse(page.file(name))), name);
   }
@@ -115,6 +115,20 @@ describe('by hand', () => {
     const refused = JSON.parse(await shell('refresh.sh', { 'REFRESH-TOKEN': next.refresh_token }));
     assert.equal(refused.error, 'invalid_grant');
     assert.match(refused.error_description, /\(reference [0-9a-f]+\)$/);
+  });
+
+  test('a program without a browser', { timeout: 60_000 }, async () => {
+    const asked = JSON.parse(await shell('device.sh', {}));
+    alike('device.json', asked);
+    const poll = async () => {
+      await clock.advance(asked.interval + 1);
+      return JSON.parse(await shell('device-token.sh', { 'DEVICE-CODE': asked.device_code }));
+    };
+    assert.equal((await poll()).error, 'authorization_pending');
+    await approve(asked.verification_uri, asked.user_code, stage);
+    const { access_token, refresh_token } = await poll();
+    assert.ok(refresh_token);
+    assert.equal(JSON.parse(await shell('userinfo.sh', { 'ACCESS-TOKEN': access_token })).name, '山田 太郎');
   });
 
   test('an API of its own reads a token, or asks', { timeout: 60_000 }, async () => {

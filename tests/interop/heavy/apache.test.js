@@ -13,7 +13,7 @@ import { Page } from '../page.js';
 import { Clock, HOST, Native, Program, colleague, freePort, logIn, taro } from '../services.js';
 import { Browser, Stage } from '../stage.js';
 
-const SCOPE = 'openid profile organization offline_access';
+const SCOPE = 'openid profile groups offline_access';
 const MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'proxy', 'proxy_http', 'auth_openidc', 'oauth2'];
 let clock, stage, service, folder, httpd, at, native;
 

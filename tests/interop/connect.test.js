@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Page } from './page.js';
-import { Clock, HOST, Program, colleague, freePort, logIn, taro } from './services.js';
+import { Clock, HOST, Program, approve, colleague, freePort, logIn, taro } from './services.js';
 import { Browser, Stage, attribute, target } from './stage.js';
 
 const run = promisify(execFile);
@@ -25,7 +25,7 @@ before(async () => {
   newcomer = await colleague(stage, 'm-hanako', '佐藤 花子', { roles: ['gpu-user'] });
   // Beside the suites, where Node finds the packages of package-lock.json.
   folder = await mkdtemp(join(new URL('.', import.meta.url).pathname, 'node_modules/.samples-'));
-  names = { 'https://auth.example.jp': stage.issuer };
+  names = { 'https://auth.example.jp': stage.issuer, 'auth.example.jp': new URL(stage.issuer).hostname };
 }, { timeout: 60_000 });
 
 after(async () => {
@@ -38,10 +38,11 @@ after(async () => {
 async function registered(id, service) {
   const own = { ...names, 'https://gpu.example.jp': service, 'gpu-portal': id };
   const made = await (await Page.read(PAGE, own)).registerAll(stage);
-  return Page.read(PAGE, {
+  const page = await Page.read(PAGE, {
     ...own, 'CLIENT-SECRET': made[id].client_secret, 'API-SECRET': made[`${id}-api`].secret,
     'COOKIE-SECRET': randomBytes(32).toString('base64url'),
   });
+  return { page, made };
 }
 
 /** A person who has no training yet: the page that says so, and the way back from it. */
@@ -57,9 +58,9 @@ async function refusal(url) {
 
 describe('by hand', () => {
   const service = 'https://gpu.example.jp';
-  let page, cookies, tokens;
+  let page, made, tokens;
 
-  before(async () => { page = await registered('gpu-portal', service); }, { timeout: 60_000 });
+  before(async () => { ({ page, made } = await registered('gpu-portal', service)); }, { timeout: 60_000 });
 
   /** An address of the page, in which blanks and line breaks are for the eye. */
   function address(name) {
@@ -77,7 +78,10 @@ describe('by hand', () => {
 
   /** The answer is the one of the page, but for what is drawn anew each time. */
   function alike(name, answer) {
-    const drawn = ['jti', 'username', 'access_token', 'refresh_token', 'id_token', 'sub', 'sid', 'at_hash', 'preferred_username', 'exp', 'iat', 'auth_time', 'expires'];
+    const drawn = [
+      'device_code', 'user_code', 'verification_uri_complete', 'jti', 'username', 'access_token', 'refresh_token', 'id_token',
+      'sub', 'sid', 'at_hash', 'preferred_username', 'exp', 'iat', 'auth_time', 'expires', 'until',
+    ];
     const masked = (value) => JSON.parse(JSON.stringify(value, (key, inner) => (drawn.includes(key) ? typeof inner : inner)));
     assert.deepEqual(masked(answer), masked(JSON.parse(page.file(name))), name);
   }
@@ -115,6 +119,34 @@ describe('by hand', () => {
     const refused = JSON.parse(await shell('refresh.sh', { 'REFRESH-TOKEN': next.refresh_token }));
     assert.equal(refused.error, 'invalid_grant');
     assert.match(refused.error_description, /\(reference [0-9a-f]+\)$/);
+  });
+
+  test('a program without a browser', { timeout: 60_000 }, async () => {
+    const asked = JSON.parse(await shell('device.sh', {}));
+    alike('device.json', asked);
+    const poll = async () => {
+      await clock.advance(asked.interval + 1);
+      return JSON.parse(await shell('device-token.sh', { 'DEVICE-CODE': asked.device_code }));
+    };
+    assert.equal((await poll()).error, 'authorization_pending');
+    await approve(asked.verification_uri, asked.user_code, stage);
+    const { access_token, refresh_token } = await poll();
+    assert.ok(refresh_token);
+    assert.equal(JSON.parse(await shell('userinfo.sh', { 'ACCESS-TOKEN': access_token })).name, '山田 太郎');
+  });
+
+  test('more scopes, more claims', { timeout: 60_000 }, async () => {
+    const url = address('request');
+    url.searchParams.delete('authorization_details');
+    url.searchParams.set('client_id', 'gpu-portal-directory');
+    const [add] = page.commands('sekisho', 'client', 'add').filter((words) => words.includes('gpu-portal-directory'));
+    url.searchParams.set('scope', add[add.indexOf('--scope') + 1]);
+    const { location } = await logIn(new Browser(), url.href, stage, service);
+    const code = new URL(location).searchParams.get('code');
+    const secret = `gpu-portal-directory:${made['gpu-portal-directory'].client_secret}`;
+    const token = page.file('token.sh').match(/gpu-portal:\S+/)[0];
+    const { access_token } = JSON.parse(await shell('token.sh', { 'code=CODE': `code=${code}`, [token]: secret }));
+    alike('directory.json', JSON.parse(await shell('userinfo.sh', { 'ACCESS-TOKEN': access_token })));
   });
 
   test('an API of its own reads a token, or asks', { timeout: 60_000 }, async () => {
@@ -161,7 +193,7 @@ for (const [name, file, command] of [
     before(async () => {
       const port = await freePort();
       at = `http://${HOST}:${port}`;
-      const page = await registered(name.toLowerCase(), at);
+      const { page } = await registered(name.toLowerCase(), at);
       const script = join(folder, file);
       await writeFile(script, page.file(file).replace('3000', port));
       program = await Program.open(command, [script], {

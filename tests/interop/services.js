@@ -1,6 +1,7 @@
 // What the tests of real services share: a clock that they move, a program of their own, people with
 // wallets, and a login.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -129,6 +130,16 @@ export async function logIn(browser, url, wallet, stop = 'none:') {
   if (!page.body?.includes('id="consent-allow"')) return page;
   const location = await agree(browser, page);
   return location.startsWith(stop) ? { location } : browser.follow(await browser.get(location), stop);
+}
+
+/** Types the code of another device on a phone, and logs in there; whatever the wallet said. */
+export async function approve(verification_uri, user_code, wallet) {
+  const browser = new Browser();
+  const page = await browser.follow(await browser.get(verification_uri), 'none:');
+  const form_token = page.body.match(/name="form_token" value="([^"]*)"/)[1];
+  const typed = await browser.post(page.url, { form_token, user_code });
+  assert.ok(typed.location, typed.body);
+  return logIn(browser, typed.location, wallet);
 }
 
 /** A program on the person's own device (openid-client): logs in, and has tokens. */

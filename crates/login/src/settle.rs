@@ -353,13 +353,6 @@ impl Prepared {
             at.finish(tx, login, tables::End::Refused(Code::SessionEnded))?;
             return Ok(Settled::Refused(Code::SessionEnded));
         };
-        if let Some(account) = &self.account {
-            match self.logins.grants.bind_in(tx, account)? {
-                Ok(true) => self.audit(tx, at.key, &decided.evidence, Act::NameBind, None),
-                Ok(false) => {}
-                Err(code) => return self.refuse(tx, at, login, &decided.evidence, code),
-            }
-        }
         let request = at.request;
         let grant = self.grant_of(&session, request, decided, withheld);
         if let Some(device) = &request.device {
@@ -367,6 +360,7 @@ impl Prepared {
         }
         let binding = CodeBinding::from(request);
         self.logins.grants.mint_in(tx, stands, &self.mint, binding, &grant)?;
+        self.bind(tx, at, decided)?;
         if decided.permit.is_some() {
             self.audit(tx, at.key, &decided.evidence, Act::AccessDecide, None);
         }
@@ -393,12 +387,22 @@ impl Prepared {
             at.finish(tx, login, tables::End::Refused(Code::UserCode))?;
             return Ok(Settled::Refused(Code::UserCode));
         }
+        self.bind(tx, at, decided)?;
         if decided.permit.is_some() {
             self.audit(tx, at.key, &decided.evidence, Act::AccessDecide, None);
         }
         self.audit(tx, at.key, &decided.evidence, Act::DeviceApprove, None);
         at.finish(tx, login, tables::End::Device { why: None })?;
         Ok(Settled::Device)
+    }
+
+    /// Binds the user name and numbers. `settle` has seen in the same transaction that they can be.
+    fn bind(&self, tx: &mut Tx, at: At<'_>, decided: &Decided) -> Result<(), StoreError> {
+        let Some(account) = &self.account else { return Ok(()) };
+        if self.logins.grants.bind_in(tx, account)? == Ok(true) {
+            self.audit(tx, at.key, &decided.evidence, Act::NameBind, None);
+        }
+        Ok(())
     }
 
     fn grant_of(
@@ -490,8 +494,8 @@ impl At<'_> {
     }
 }
 
-/// Whether a consent answers this request: the request asks for nothing new, the permit gives no more
-/// than was shown, and no other service knows the person by the same name that was not shown.
+/// Whether a consent answers this request: the request asks for nothing new, the permit gives no
+/// more than was shown, and no other service knows the person by the same name that was not shown.
 fn covers(
     consent: &Consent,
     request: &AuthorizationRequest,

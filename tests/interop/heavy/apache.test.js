@@ -13,7 +13,7 @@ import { Page } from '../page.js';
 import { Clock, HOST, Native, Program, colleague, freePort, logIn, taro } from '../services.js';
 import { Browser, Stage } from '../stage.js';
 
-const SCOPE = 'openid profile organization offline_access';
+const SCOPE = 'openid profile groups offline_access';
 const MODULES = ['mpm_event', 'authn_core', 'authz_core', 'authz_user', 'proxy', 'proxy_http', 'auth_openidc', 'oauth2'];
 let clock, stage, service, folder, httpd, at, native;
 
@@ -132,4 +132,8 @@ test('an API that asks takes what stands', { timeout: 60_000 }, async () => {
   assert.equal(await call('/api-now/jobs', foreign.access_token), 401);
   await stage.sekisho('credential', 'revoke', goro.credential, '--yes');
   assert.equal(await call('/api-now/jobs', fresh.access_token), 401);
+  // As the page says: an answer is kept for ten seconds.
+  assert.equal(await call('/api-now/jobs', access_token), 200);
+  await clock.advance(11);
+  assert.equal(await call('/api-now/jobs', access_token), 401);
 });

@@ -10,7 +10,7 @@ import { Page } from '../page.js';
 import { Clock, HOST, Native, Program, colleague, freePort, taro } from '../services.js';
 import { Stage, target } from '../stage.js';
 
-const SCOPE = 'openid profile organization offline_access';
+const SCOPE = 'openid profile groups offline_access';
 let clock, stage, folder, api, native, url;
 
 before(async () => {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Page } from '../page.js';
-import { Clock, Native, Program, colleague, freePort, taro } from '../services.js';
+import { Clock, Native, Program, approve, colleague, freePort, taro } from '../services.js';
 import { Stage, target } from '../stage.js';
 
 const run = promisify(execFile);
@@ -89,6 +89,37 @@ for (const [name, flags] of [
       if (name !== 'by the file') return;
       assert.equal(who.uid, claims.sub);
       assert.deepEqual(who.extra['auth.example.jp/organization'], [claims.organization.corporate_number]);
+    });
+
+    test('kubectl logs in by another device, and again by itself, until the credential is revoked', { timeout: 60_000 }, async () => {
+      const rokuro = await colleague(stage, `m-rokuro-${name.at(-1)}`, '加藤 六郎', { roles: ['gpu-user'] });
+      const home = await mkdtemp(join(folder, 'home-'));
+      await writeFile(join(home, 'kubectl-sekisho'), page.file('kubectl-sekisho'), { mode: 0o755 });
+      const shown = { server: server.ready, 'certificate-authority': join(folder, 'apiserver.crt') };
+      await writeFile(join(home, 'config'), `${page.file('device.yaml')}
+apiVersion: v1
+kind: Config
+current-context: here
+clusters: [{ name: here, cluster: ${JSON.stringify(shown)} }]
+contexts: [{ name: here, context: { cluster: here, user: me } }]
+`);
+      const env = { ...process.env, HOME: home, SSL_CERT_FILE: stage.ca_file, PATH: `${home}:${process.env.PATH}` };
+      const [[, ...args]] = page.commands('kubectl');
+      const kubectl = ['--kubeconfig', join(home, 'config'), ...args, '-o', 'json'];
+      const first = await Program.open(bin('kubectl'), kubectl, { ready: /^Open /, env });
+      const [, uri, code] = first.ready.match(/^Open (\S+) and type (\S+)/);
+      await approve(uri, code, rokuro);
+      await first.ended;
+      const said = first.log.join('\n');
+      assert.match(said, /"sekisho:gpu-user"/, said);
+      const again = await run(bin('kubectl'), kubectl, { env });
+      assert.match(again.stdout, /"sekisho:gpu-user"/);
+      assert.equal(again.stderr, '');
+
+      await stage.sekisho('credential', 'revoke', rokuro.credential, '--yes');
+      const late = await Program.open(bin('kubectl'), kubectl, { ready: /^Open /, env });
+      await late.close();
+      assert.doesNotMatch(late.log.join('\n'), /sekisho:gpu-user/);
     });
 
     test('what is no ID token for this cluster is refused', { timeout: 60_000 }, async () => {

@@ -91,6 +91,20 @@ test('who has no group, or no e-mail address, stays outside', { timeout: 60_000 
   assert.ok(proxy.log.some((line) => line.includes('neither the id_token nor the profileURL set an email')));
 });
 
+test('its default scopes do too: then the broker is asked by way of the browser', { timeout: 60_000 }, async () => {
+  const plain = await open({ '--id oauth2-proxy': '--id plain', '"oauth2-proxy"': '"plain"' },
+    (text) => text.replace(/^scope = .*$/m, ''));
+  try {
+    const browser = new Browser();
+    const asked = await browser.get(plain.at('/oauth2/start?rd=/where'));
+    assert.equal(new URL(asked.location).searchParams.get('scope'), 'openid email profile groups');
+    const page = await logIn(browser, plain.at('/oauth2/start?rd=/where'), stage);
+    assert.equal(JSON.parse(page.body)['x-forwarded-groups'], 'gpu-user');
+  } finally {
+    await plain.close();
+  }
+});
+
 test('it asks again and nobody notices, until the credential is revoked', { timeout: 60_000 }, async () => {
   const saburo = await colleague(stage, 'm-saburo', '高橋 三郎', { roles: ['gpu-user'], ...MAIL });
   const browser = new Browser();

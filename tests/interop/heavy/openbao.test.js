@@ -14,7 +14,7 @@ import { Clock, HOST, Native, Program, colleague, freePort, logIn, taro } from '
 import { Browser, Stage, target } from '../stage.js';
 
 const run = promisify(execFile);
-const SCOPE = 'openid profile organization offline_access';
+const SCOPE = 'openid profile groups offline_access';
 const bao = join(target, 'services/bin/bao');
 let clock, stage, server, page, env, folder, native, stale, back;
 

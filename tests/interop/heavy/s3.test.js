@@ -12,7 +12,7 @@ import { Page } from '../page.js';
 import { Clock, HOST, Native, Program, colleague, freePort, taro } from '../services.js';
 import { Stage, bounded, target } from '../stage.js';
 
-const SCOPE = 'openid profile organization offline_access';
+const SCOPE = 'openid profile groups offline_access';
 const bin = (name) => join(target, 'services/bin', name);
 let clock, stage, folder, page, native, stale, weed;
 

@@ -83,6 +83,21 @@ test('what is no token for this store is refused', { timeout: 60_000 }, async ()
   assert.match(await may(others.access_token, 'read', '/datasets/imagenet'), /aud/);
 });
 
+test('a WLCG service gets the claims of its profile', { timeout: 60_000 }, async () => {
+  await stage.sekisho(
+    'resource', 'add', 'wlcg', '--audience', 'https://wlcg.example.jp', '--name-ja', '別', '--name-en', 'WLCG',
+    '--format', 'lean', '--claim', 'wlcg.ver==1.0', '--own-scope', 'storage.read:/datasets', '--client', 'gpu-cli',
+  );
+  const scope = 'openid offline_access storage.read:/datasets';
+  const { access_token } = await native.logIn(stage, scope, { resource: 'https://wlcg.example.jp' });
+  const [head, claims] = access_token.split('.').slice(0, 2).map((part) => JSON.parse(Buffer.from(part, 'base64url')));
+  assert.deepEqual([head.alg, head.typ], ['RS256', 'JWT']);
+  const names = ['aud', 'exp', 'iat', 'iss', 'jti', 'nbf', 'scope', 'sub', 'wlcg.ver'];
+  assert.deepEqual(Object.keys(claims).toSorted(), names);
+  assert.equal(claims['wlcg.ver'], '1.0');
+  assert.equal(claims.scope, 'storage.read:/datasets');
+});
+
 test('a refresh brings a fresh one, until the credential is revoked', { timeout: 60_000 }, async () => {
   const saburo = await colleague(stage, 'm-saburo', '高橋 三郎', { roles: ['gpu-user'] });
   const next = await native.refresh(await native.logIn(saburo, READS, { resource }));

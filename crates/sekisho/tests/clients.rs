@@ -100,6 +100,9 @@ fn tokens_05_a_client_is_registered_for_what_it_needs() {
         assert_eq!(client["grant_types"], json!(expected));
         let redirects = expected.iter().any(|grant| grant == "authorization_code");
         assert_eq!(client["endpoints"].get("authorization_endpoint").is_some(), redirects);
+        let device = expected.iter().any(|grant| grant.ends_with(":device_code"));
+        let endpoint = client["endpoints"].get("device_authorization_endpoint");
+        assert_eq!(endpoint.is_some(), device, "{client}");
         assert_eq!(
             client["sector"],
             if redirects { json!("rp.example") } else { json!(format!("client:c{at}")) }

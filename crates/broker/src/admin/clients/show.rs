@@ -83,6 +83,9 @@ pub struct Endpoints {
     /// Where logins begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authorization_endpoint: Option<String>,
+    /// Where logins on devices without a browser begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     /// Where tokens are given out.
     pub token_endpoint: String,
     /// Where claims are read.
@@ -161,6 +164,9 @@ impl Broker {
             authorization_endpoint: client
                 .may_use(GrantType::AuthorizationCode)
                 .then(|| url(paths::AUTHORIZE)),
+            device_authorization_endpoint: client
+                .may_use(GrantType::DeviceCode)
+                .then(|| url(paths::DEVICE_AUTHORIZATION)),
             token_endpoint: url(paths::TOKEN),
             userinfo_endpoint: people.then(|| url(paths::USERINFO)),
             jwks_uri: url(paths::JWKS),

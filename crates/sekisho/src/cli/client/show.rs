@@ -81,6 +81,7 @@ impl Session<'_, '_> {
             ("issuer", Some(issuer)),
             ("discovery", Some(discovery)),
             ("authorization_endpoint", endpoints.authorization_endpoint.as_ref()),
+            ("device_authorization_endpoint", endpoints.device_authorization_endpoint.as_ref()),
             ("token_endpoint", Some(token_endpoint)),
             ("userinfo_endpoint", endpoints.userinfo_endpoint.as_ref()),
             ("jwks_uri", Some(jwks_uri)),

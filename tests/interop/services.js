@@ -74,8 +74,13 @@ export class Program {
   }
 
   async close() {
-    if (this.child.exitCode === null && this.child.signalCode === null) process.kill(-this.child.pid, 'SIGTERM');
-    await bounded(this.ended);
+    const end = (signal) => {
+      if (this.child.exitCode === null && this.child.signalCode === null) process.kill(-this.child.pid, signal);
+    };
+    end('SIGTERM');
+    // What it keeps is thrown away: nothing is worth a long wait.
+    const late = setTimeout(end, 15_000, 'SIGKILL');
+    await bounded(this.ended).finally(() => clearTimeout(late));
   }
 }
 

@@ -41,13 +41,13 @@ before(async () => {
   weed = await Program.open(bin('weed'), [
     '-logtostderr=true', 'server', `-dir=${folder}`, `-ip=${HOST}`, `-ip.bind=${HOST}`, '-s3', ...given, '-filer',
     ...['master', 'volume', 'filer', 's3'].map((name) => `-${name}.port.grpc=0`),
-    `-s3.config=${join(folder, 's3.json')}`, `-s3.iam.config=${join(folder, 'iam.json')}`,
+    '-volume.preStopSeconds=0', '-s3.port.iceberg=0', `-s3.config=${join(folder, 's3.json')}`, `-s3.iam.config=${join(folder, 'iam.json')}`,
   ], { ready: /Start Seaweed S3 API Server/i, cwd: folder, env: { SSL_CERT_FILE: stage.ca_file } });
   for (let tries = 0; (await python(BUCKET(at), '')).code !== 0; tries++) {
     assert.ok(tries < 60, weed.log.slice(-30).join('\n'));
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
-}, { timeout: 120_000 });
+}, { timeout: 240_000 });
 
 after(async () => {
   await weed?.close();
@@ -57,8 +57,10 @@ after(async () => {
 }, { timeout: 60_000 });
 
 const BUCKET = (at) => ['-c', `import boto3
-boto3.client("s3", endpoint_url="${at}", region_name="us-east-1", aws_access_key_id="admin",
-    aws_secret_access_key="of-the-test-alone").create_bucket(Bucket="datasets")`];
+s3 = boto3.client("s3", endpoint_url="${at}", region_name="us-east-1", aws_access_key_id="admin",
+    aws_secret_access_key="of-the-test-alone")
+s3.create_bucket(Bucket="datasets")
+s3.put_object(Bucket="datasets", Key="first", Body=b"this makes the first volumes")`];
 
 /** Runs Python with this at its input. */
 async function python(args, input) {
@@ -80,7 +82,7 @@ async function refused(token, why) {
   assert.match(stderr, why);
 }
 
-test('a person with the group has keys, and another has none', { timeout: 60_000 }, async () => {
+test('a person with the group has keys, and another has none', { timeout: 120_000 }, async () => {
   const he = await native.logIn(stage, SCOPE);
   const said = await use(he.id_token);
   assert.equal(said.stdout, 'hello\n', said.stderr + weed.log.slice(-20).join('\n'));
@@ -88,7 +90,7 @@ test('a person with the group has keys, and another has none', { timeout: 60_000
   await refused((await native.logIn(jiro, SCOPE)).id_token, /AccessDenied/);
 });
 
-test('what is no ID token for this storage gives no keys', { timeout: 60_000 }, async () => {
+test('what is no ID token for this storage gives no keys', { timeout: 120_000 }, async () => {
   const tokens = await native.logIn(stage, SCOPE);
   await refused(stale.id_token, /expired/i);
   await refused(tokens.access_token, /An error occurred/);
@@ -102,7 +104,7 @@ test('what is no ID token for this storage gives no keys', { timeout: 60_000 }, 
   await refused((await (await Native.open(stage, 'other')).logIn(stage, SCOPE)).id_token, /An error occurred/);
 });
 
-test('who is revoked gets no fresh ID token', { timeout: 60_000 }, async () => {
+test('who is revoked gets no fresh ID token', { timeout: 120_000 }, async () => {
   const saburo = await colleague(stage, 'm-saburo', '高橋 三郎', { roles: ['gpu-user'] });
   const next = await native.refresh(await native.logIn(saburo, SCOPE));
   assert.equal((await use(next.id_token)).stdout, 'hello\n');

@@ -274,7 +274,7 @@ pub(crate) mod tests {
         assert_eq!(run(None, body, &public()), Ok(()));
         let basic = run(Some(&header("portal:")), "", &client());
         assert_eq!(basic, Err(TokenError::WrongSecret { basic: true }));
-        assert_eq!(run(None, body, &post()), Err(TokenError::WrongSecret { basic: false }));
+        assert_eq!(run(None, body, &post()), Err(TokenError::OtherMethod { basic: false }));
     }
 
     #[test]

@@ -223,6 +223,7 @@ mod tests {
                 ["client_secret_basic", "client_secret_post", "private_key_jwt"],
             "introspection_endpoint_auth_signing_alg_values_supported":
                 ["RS256", "PS256", "ES256", "EdDSA"],
+            "introspection_signing_alg_values_supported": ["RS256", "ES256"],
             "revocation_endpoint_auth_methods_supported":
                 ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
             "revocation_endpoint_auth_signing_alg_values_supported":

@@ -31,7 +31,7 @@ fn a_full_request_is_read_and_written_back_as_it_was() {
     let full = json!({
         "type": "gpu_access", "service": "hokkai", "actions": ["allocate", "ssh"],
         "partition": "gpu-large", "gpu_model": "H100-80GB", "gpus": 8, "gpu_hours": 64,
-        "walltime_h": 8,
+        "walltime_h": 8, "locations": ["urn:slurm:tokyo-1"],
     });
     let request = read(full.clone()).unwrap();
     assert_eq!(request.actions, [Action::Allocate, Action::Ssh]);

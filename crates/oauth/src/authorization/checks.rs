@@ -25,8 +25,8 @@ const MAX_ECHO: usize = 4096;
 const MAX_HINT: usize = 8192;
 /// The most entries of `authorization_details`.
 const MAX_DETAILS: usize = 16;
-/// Parameters that may be repeated (RFC 8707, 2; RFC 8693, 2.1).
-const REPEATABLE: &[&str] = &["resource", "audience"];
+/// Parameters that may be repeated (RFC 8707, 2).
+const REPEATABLE: &[&str] = &["resource"];
 
 /// One check: reads parameters, fills in the request, or refuses.
 pub type Check = fn(&mut Draft<'_>) -> Result<(), AuthorizationError>;

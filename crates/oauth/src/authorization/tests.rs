@@ -242,7 +242,7 @@ fn a_native_client_chooses_its_loopback_port() {
 fn any_parameter_that_occurs_twice_is_refused() {
     let all = "response_type=code&scope=openid&state=a&nonce=n&prompt=login&max_age=1&ui_locales=ja\
                &login_hint=x&acr_values=phr&response_mode=query&code_challenge_method=S256&unknown=1\
-               &authorization_details=[]&claims={}&display=page&id_token_hint=x&dpop_jkt=x";
+               &authorization_details=[]&claims={}&display=page&id_token_hint=x&dpop_jkt=x&audience=x";
     for pair in all.split('&') {
         let repeated = Params::parse(&format!("{pair}&{pair}")).unwrap();
         let name = pair.split('=').next().unwrap();
@@ -252,7 +252,9 @@ fn any_parameter_that_occurs_twice_is_refused() {
     }
     let resource = Params::parse("resource=urn:a&resource=urn:b").unwrap();
     let params = request(&[]).and(resource);
-    assert!(validate(&params, Some(&confidential()), &rules()).is_ok());
+    // Neither is registered here.
+    let result = validate(&params, Some(&confidential()), &rules());
+    assert_eq!(redirected(result).error.name(), "invalid_target");
 }
 
 #[test]

@@ -116,7 +116,7 @@ codes! {
     }
     UserCode = "A-1015", 400, "invalid_request" {
         cause: "このコードは使えません。違っているか、使い終わったか、期限が切れています。" / "This code cannot be used. It is wrong, was used before, or has expired.",
-        user: "端末に表示されているコードを、もう一度確かめて入力してください。期限が切れたときは、端末で最初からやり直してください。" / "Look at the code on your device and type it again. If it has expired, begin again on the device.",
+        user: "端末に表示されているコードを、もう一度確認して入力してください。期限が切れたときは、端末で最初からやり直してください。" / "Look at the code on your device and type it again. If it has expired, begin again on the device.",
         admin: "コードは10分で期限が切れ、1回だけ使えます。端末が別の認可サーバーに接続していないか確認してください。" / "A code lives for ten minutes and is used once. Check whether the device asked another server.",
     }
     TooManyUserCodes = "A-1016", 429, "temporarily_unavailable" {

@@ -263,14 +263,14 @@ const PLACES: [&str; 22] = [
 
 /// Where each kind is good. A row that is missing is good nowhere.
 const GOOD: [(&str, &[&str]); 17] = [
-    ("access token", &["userinfo", "introspection by its client", "exchange", "guarded site"]),
+    ("access token", &["userinfo", "introspection by its client", "guarded site"]),
     ("refresh token", &["introspection by its client", "refresh"]),
-    ("token for opaque", &["introspection by its client", "introspection by opaque", "exchange"]),
+    ("token for opaque", &["introspection by its client", "introspection by opaque"]),
     (
         "token for jwt",
         &["introspection by its client", "introspection by jwt", "exchange", "guarded site of jwt"],
     ),
-    ("token for lean", &["introspection by its client", "introspection by lean", "exchange"]),
+    ("token for lean", &["introspection by its client", "introspection by lean"]),
     ("client's token for opaque", &["introspection by its client", "introspection by opaque"]),
     ("client's token for jwt", &["introspection by its client", "introspection by jwt"]),
     ("client's token for lean", &["introspection by its client", "introspection by lean"]),

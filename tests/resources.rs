@@ -656,3 +656,23 @@ async fn tokens_03_a_chain_of_exchanges_has_a_bound() {
         "invalid_request"
     );
 }
+
+/// What the person did not see at consent is not had by an exchange either.
+#[tokio::test]
+async fn tokens_03_a_token_of_ones_own_is_exchanged_for_what_was_agreed_to() {
+    let world = World::start().await;
+    let rp = world.rp().await;
+    let wallet = world.member().await;
+    for id in ["seen", "unseen"] {
+        world.resource(id, &rp, json!({"format": "jwt"})).await;
+    }
+    let seen = ("resource", "https://seen.example");
+    let body = log_in(&wallet, &rp, &[seen]).await;
+    let token = body["access_token"].as_str().unwrap();
+    let (status, same) = exchange(&rp, token, &[seen]).await;
+    assert_eq!(status, 200, "{same}");
+    for token in [token, same["access_token"].as_str().unwrap()] {
+        let (status, body) = exchange(&rp, token, &[("resource", "https://unseen.example")]).await;
+        assert_eq!((status, error_of(&body).as_str()), (400, "invalid_target"));
+    }
+}

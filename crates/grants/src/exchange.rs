@@ -2,8 +2,8 @@
 //!
 //! Invariant: the new token belongs to the same grant as the one before, ends with both, and has
 //! nothing that the one before has not. The operator has registered who may exchange what: the client
-//! acts behind the resource of the token before, or got it itself, and may ask for the resource of
-//! the new one.
+//! acts behind the resource of the token before, and may ask for the resource of the new one. A client
+//! that got the token itself may exchange it only for a resource to which the person agreed.
 
 use sekisho_ambient::{Handle, HandleKey, Timestamp};
 use sekisho_oauth::authorization::TargetError;
@@ -54,8 +54,14 @@ impl Grants {
         let grant = grant.ok_or_else(refused)?;
         let giver = self.registry.find_client(&grant.client_id).await?;
         let giver = giver.filter(|party| grant.suits(party)).ok_or_else(refused)?;
-        if !may_exchange(&resources, client, &grant, &before) {
-            return Err(refused());
+        if !is_agent(&resources, client, &before) {
+            if !before.is_of(&grant, client.party()) {
+                return Err(refused());
+            }
+            // Its own token reaches no server that the person did not see.
+            if !grant.resources.contains(&resource.audience) {
+                return Err(TokenError::from(TargetError::Unknown).into());
+            }
         }
         let exchanged = next(client, from, &before).ok_or_else(refused)?;
         let (grant, looked) = self.looked(&before.grant, grant, now).await?.ok_or_else(refused)?;
@@ -159,17 +165,10 @@ fn target<'r>(
     }
 }
 
-/// Whether the client may exchange this token: it got it itself, or acts behind the resource that the
-/// token is for.
-fn may_exchange(
-    resources: &Resources,
-    client: &Authenticated,
-    grant: &Grant,
-    before: &AccessToken,
-) -> bool {
-    let own = before.is_of(grant, client.party());
+/// Whether the client acts behind the resource that the token is for.
+fn is_agent(resources: &Resources, client: &Authenticated, before: &AccessToken) -> bool {
     let resource = before.resource.as_deref().and_then(|name| resources.of_audience(name));
-    own || resource.is_some_and(|resource| resource.has_agent(client.client_id()))
+    resource.is_some_and(|resource| resource.has_agent(client.client_id()))
 }
 
 /// The chain of those who act, with this client before the others. `None` if it gets too long.

@@ -617,6 +617,24 @@ async fn tokens_03_an_exchanged_token_reaches_no_further() {
     assert_eq!(error_of(&exchange(&hub, token, &[named]).await.1), "invalid_request");
 }
 
+/// A token that its client may have no more is not exchanged either.
+#[tokio::test]
+async fn tokens_03_what_was_taken_away_is_not_exchanged() {
+    let world = World::start().await;
+    let (rp, hub) = (world.rp().await, world.rp().await);
+    let wallet = world.member().await;
+    world.resource("front", &rp, json!({"format": "jwt", "agents": [hub.client_id]})).await;
+    world.resource("back", &hub, json!({"format": "jwt"})).await;
+    let body = log_in(&wallet, &rp, &[("resource", "https://front.example")]).await;
+    let token = body["access_token"].as_str().unwrap();
+    let named = [("audience", "https://back.example")];
+    assert_eq!(exchange(&hub, token, &named).await.0, 200);
+    let edit = EditResource { remove_clients: vec![rp.client_id], ..EditResource::default() };
+    world.broker.edit_resource(&world.act(), "front", &edit).await.unwrap();
+    let (status, body) = exchange(&hub, token, &named).await;
+    assert_eq!((status, error_of(&body).as_str()), (400, "invalid_request"));
+}
+
 /// RFC 8693, section 4.1: who acted before is told; the chain has a bound.
 #[tokio::test]
 async fn tokens_03_a_chain_of_exchanges_has_a_bound() {

@@ -44,6 +44,14 @@ impl Counts {
         counts.len() > COUNTS
     }
 
+    /// Takes counts back that could not be written.
+    fn put_back(&self, counts: BTreeMap<Counted, u64>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (counted, tokens) in counts {
+            *kept.entry(counted).or_default() += tokens;
+        }
+    }
+
     /// Takes out the counts of the minutes before this time.
     fn before(&self, time: Timestamp) -> BTreeMap<Counted, u64> {
         let now = Counted {
@@ -126,15 +134,14 @@ impl Grants {
                     .with("tokens", *tokens)
             })
             .collect();
-        self.site
-            .store()
-            .transact(|tx| {
-                for entry in &entries {
-                    tx.append(entry.clone());
-                }
-                Ok(())
-            })
-            .await
+        let written = self.site.store().transact(|tx| {
+            for entry in &entries {
+                tx.append(entry.clone());
+            }
+            Ok(())
+        });
+        // On a full disk they wait for the next time.
+        written.await.inspect_err(|_| self.counts.put_back(counts))
     }
 }
 
@@ -178,6 +185,9 @@ mod tests {
         let written: Vec<_> = written.iter().map(|(one, n)| (one.client.as_str(), *n)).collect();
         assert_eq!(written, [("a", 2), ("b", 1)]);
         assert!(counts.before(at(60)).is_empty());
+        let later = counts.before(at(120));
+        assert_eq!(later.len(), 1);
+        counts.put_back(later);
         assert_eq!(counts.before(at(120)).len(), 1);
     }
 }

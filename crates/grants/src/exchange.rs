@@ -54,6 +54,10 @@ impl Grants {
         let grant = grant.ok_or_else(refused)?;
         let giver = self.registry.find_client(&grant.client_id).await?;
         let giver = giver.filter(|party| grant.suits(party)).ok_or_else(refused)?;
+        // What introspection knows no more is exchanged no more.
+        if !self.is_reached(&before, &grant).await? {
+            return Err(refused());
+        }
         if !is_agent(&resources, client, &before) {
             if !before.is_of(&grant, client.party()) {
                 return Err(refused());

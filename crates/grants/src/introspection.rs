@@ -256,12 +256,7 @@ impl Grants {
                 let audience = row.resource.as_deref();
                 let own = |grant: &Grant| caller.may_see(audience, |party| row.is_of(grant, party));
                 let Some(grant) = grant.filter(own) else { return Ok(None) };
-                let of = row.client_id(&grant);
-                let may = |party: &RelyingParty| {
-                    let acts = party.client.may_use(GrantType::TokenExchange);
-                    row.is_of(&grant, party) && (row.exchanged.is_none() || acts)
-                };
-                if !self.reaches(of, audience, may).await? {
+                if !self.is_reached(&row, &grant).await? {
                     return Ok(None);
                 }
                 let giver = self.registry.find_client(&grant.client_id).await?;
@@ -280,6 +275,19 @@ impl Grants {
                 Ok(seen.then_some(Known::OfClient(exp, token)))
             }
         }
+    }
+
+    /// Whether the client of an access token of this grant may still have it.
+    pub(crate) async fn is_reached(
+        &self,
+        row: &AccessToken,
+        grant: &Grant,
+    ) -> Result<bool, StoreError> {
+        let may = |party: &RelyingParty| {
+            let acts = party.client.may_use(GrantType::TokenExchange);
+            row.is_of(grant, party) && (row.exchanged.is_none() || acts)
+        };
+        self.reaches(row.client_id(grant), row.resource.as_deref(), may).await
     }
 
     /// Whether the client is still registered as it was when it got a token, and may still ask for

@@ -624,13 +624,23 @@ async fn tokens_03_what_was_taken_away_is_not_exchanged() {
     let (rp, hub) = (world.rp().await, world.rp().await);
     let wallet = world.member().await;
     world.resource("front", &rp, json!({"format": "jwt", "agents": [hub.client_id]})).await;
-    world.resource("back", &hub, json!({"format": "jwt"})).await;
+    let secret = world.resource("back", &hub, json!({"format": "jwt"})).await;
     let body = log_in(&wallet, &rp, &[("resource", "https://front.example")]).await;
     let token = body["access_token"].as_str().unwrap();
     let named = [("audience", "https://back.example")];
-    assert_eq!(exchange(&hub, token, &named).await.0, 200);
+    let back = exchange(&hub, token, &named).await.1["access_token"].as_str().unwrap().to_owned();
+    let known = async || introspect(&world, ("back", &secret), &back).await.1["active"] == true;
+    assert!(known().await);
+    // Who no longer acts behind the first server has nothing from there, and gets it back with that.
+    for (agents, expected) in [(json!([]), false), (json!([hub.client_id]), true)] {
+        let set = [("agents".to_owned(), agents)].into_iter().collect();
+        let edit = EditResource { set, ..EditResource::default() };
+        world.broker.edit_resource(&world.act(), "front", &edit).await.unwrap();
+        assert_eq!(known().await, expected);
+    }
     let edit = EditResource { remove_clients: vec![rp.client_id], ..EditResource::default() };
     world.broker.edit_resource(&world.act(), "front", &edit).await.unwrap();
+    assert!(!known().await);
     let (status, body) = exchange(&hub, token, &named).await;
     assert_eq!((status, error_of(&body).as_str()), (400, "invalid_request"));
 }

@@ -58,7 +58,7 @@ impl Grants {
         if !self.is_reached(&before, &grant).await? {
             return Err(refused());
         }
-        if !is_agent(&resources, client, &before) {
+        if !is_agent(&resources, client.client_id(), &before) {
             if !before.is_of(&grant, client.party()) {
                 return Err(refused());
             }
@@ -170,9 +170,19 @@ fn target<'r>(
 }
 
 /// Whether the client acts behind the resource that the token is for.
-fn is_agent(resources: &Resources, client: &Authenticated, before: &AccessToken) -> bool {
+fn is_agent(resources: &Resources, client_id: &str, before: &AccessToken) -> bool {
     let resource = before.resource.as_deref().and_then(|name| resources.of_audience(name));
-    resource.is_some_and(|resource| resource.has_agent(client.client_id()))
+    resource.is_some_and(|resource| resource.has_agent(client_id))
+}
+
+/// Whether the client may exchange this token: it acts behind its resource, or has it itself.
+pub(crate) fn may_exchange(
+    resources: &Resources,
+    client_id: &str,
+    before: &AccessToken,
+    grant: &Grant,
+) -> bool {
+    is_agent(resources, client_id, before) || before.client_id(grant) == client_id
 }
 
 /// The chain of those who act, with this client before the others. `None` if it gets too long.

@@ -76,7 +76,7 @@ impl Grants {
         // Check first whose token it is, so that a question of another site does not end the grant.
         let counts = row.resource.as_deref() == audience
             && (resource.is_some() || of == guard.client)
-            && self.reaches(of, audience, |party| row.is_of(&grant, party)).await?;
+            && self.is_reached(&row, &grant).await?;
         let found = if counts { self.alive(&row.grant, now).await? } else { None };
         Ok(found.map(|Shown { party, grant }| {
             let mut grant = grant.limited_to(&row).within(&party);

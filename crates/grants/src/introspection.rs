@@ -21,6 +21,7 @@ use sekisho_store::StoreError;
 use serde_json::{Value, json};
 
 use crate::access::{Presented, details_at};
+use crate::exchange::may_exchange;
 use crate::grant::{End, live_in, told};
 use crate::tables::{AccessToken, ClientToken};
 use crate::{Grant, Grants, Unclear, tables};
@@ -277,17 +278,31 @@ impl Grants {
         }
     }
 
-    /// Whether the client of an access token of this grant may still have it.
+    /// Whether the client of an access token of this grant may still have it, and so may everybody who
+    /// exchanged a token on the way to it.
     pub(crate) async fn is_reached(
         &self,
         row: &AccessToken,
         grant: &Grant,
     ) -> Result<bool, StoreError> {
-        let may = |party: &RelyingParty| {
-            let acts = party.client.may_use(GrantType::TokenExchange);
-            row.is_of(grant, party) && (row.exchanged.is_none() || acts)
-        };
-        self.reaches(row.client_id(grant), row.resource.as_deref(), may).await
+        let resources = self.registry.resources().await?;
+        let mut row = row.clone();
+        loop {
+            let may = |party: &RelyingParty| {
+                let acts = party.client.may_use(GrantType::TokenExchange);
+                row.is_of(grant, party) && (row.exchanged.is_none() || acts)
+            };
+            if !self.reaches(row.client_id(grant), row.resource.as_deref(), may).await? {
+                return Ok(false);
+            }
+            let Some(exchanged) = &row.exchanged else { return Ok(true) };
+            let before = self.site.store().get::<tables::AccessTokens>(&exchanged.from).await?;
+            let Some(before) = before else { return Ok(false) };
+            if !may_exchange(&resources, &exchanged.client_id, &before, grant) {
+                return Ok(false);
+            }
+            row = before;
+        }
     }
 
     /// Whether the client is still registered as it was when it got a token, and may still ask for
